@@ -1,0 +1,180 @@
+"""Model cards: everything needed to use a weight file, written with it as data.
+
+A card is a JSON file beside the weights, and the same JSON is embedded in the ONNX metadata. An
+unknown key is an error, so that a card written by a newer version is never half understood.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pyojeong.core.errors import ModelMismatch
+from pyojeong.core.labels import LabelSet, label_set
+
+CARD_VERSION = 1
+
+
+def _known_only(cls: type, data: dict[str, Any], what: str) -> None:
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise ModelMismatch(
+            f"{what} has unknown keys {unknown}; this version knows {sorted(known)}. "
+            "It was probably written by a newer pyojeong: upgrade."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocess:
+    """How a face becomes the network's input; executed only by ``pyojeong.image.preprocess``.
+
+    The input frame is the unit square: (0, 0) is its top-left corner, (1, 1) its bottom-right.
+
+    Attributes:
+        size_hw: Height and width of the input tensor, in pixels.
+        color: ``"gray"`` (one channel, ITU-R BT.601 luma) or ``"rgb"`` (three).
+        mean: Per channel, subtracted after the division by 255.
+        std: Per channel, divided by after that.
+        center_fraction: For faces that are already cut out: the share of the crop's side that
+            fills the input (44/48 = a 44-pixel centre crop of 48).
+        template: Where five landmarks of a detected face belong in the input frame, as fractions
+            (right eye, left eye, nose, right and left mouth corner); None = frame by the box.
+        margin: Extra room around the template: the face is shrunk by 1 / (1 + margin).
+        box_scale: Without landmarks: side of the square around the box's centre, as a multiple of
+            the longer side of the box.
+        box_shift_y: Moves that square down by this multiple of the box's height.
+    """
+
+    size_hw: tuple[int, int]
+    color: Literal["gray", "rgb"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    center_fraction: float = 1.0
+    template: tuple[tuple[float, float], ...] | None = None
+    margin: float = 0.0
+    box_scale: float = 1.0
+    box_shift_y: float = 0.0
+
+    def __post_init__(self) -> None:
+        channels = self.channels
+        if len(self.mean) != channels or len(self.std) != channels:
+            raise ModelMismatch(
+                f"preprocess: color {self.color!r} needs {channels} means and deviations, got "
+                f"{len(self.mean)} and {len(self.std)}"
+            )
+        if self.template is not None and len(self.template) != 5:
+            raise ModelMismatch(f"preprocess: a template has 5 points, got {len(self.template)}")
+        if min(self.std) <= 0 or self.center_fraction <= 0 or self.box_scale <= 0:
+            raise ModelMismatch("preprocess: std, center_fraction and box_scale must be positive")
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels."""
+        return 1 if self.color == "gray" else 3
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Build from JSON types.
+
+        Raises:
+            ModelMismatch: When a key is unknown or a value cannot be.
+        """
+        _known_only(cls, data, "preprocess")
+        values = dict(data)
+        for name in ("size_hw", "mean", "std"):
+            values[name] = tuple(values[name])
+        if values.get("template") is not None:
+            values["template"] = tuple((float(x), float(y)) for x, y in values["template"])
+        if values.get("color") not in {"gray", "rgb"}:
+            raise ModelMismatch(f"preprocess: color must be gray or rgb, got {values['color']!r}")
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a model is, how to feed it, how good it is, and what it may be used for.
+
+    Attributes:
+        id: ``family-size-data-labels.tag``; never parsed, never reused.
+        kind: ``"classifier"`` or ``"detector"``.
+        file: Name of the ONNX file beside the card.
+        sha256: Digest of that file.
+        description: One sentence for people.
+        labels: Id of the label set (classifiers).
+        preprocess: How faces are fed (classifiers).
+        temperature: Logits are divided by it before the softmax.
+        threshold: Best scores below it are reported as unclear.
+        license: Licence of the weights.
+        license_flags: Machine-readable caveats, for example ``"data:research-only"``.
+        source: Where the weights come from.
+        training: Experiment, data, split hashes, commit (classifiers).
+        metrics: Measured figures with intervals (classifiers).
+        limits: What the model was not tested for, in plain sentences.
+    """
+
+    id: str
+    kind: Literal["classifier", "detector"]
+    file: str
+    sha256: str
+    description: str
+    labels: str | None = None
+    preprocess: Preprocess | None = None
+    temperature: float = 1.0
+    threshold: float = 0.0
+    license: str = ""
+    license_flags: tuple[str, ...] = ()
+    source: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    card_version: int = CARD_VERSION
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The classifier's label set.
+
+        Raises:
+            ModelMismatch: When the card names none.
+        """
+        if self.labels is None:
+            raise ModelMismatch(f"model {self.id!r} has no labels: it is a {self.kind}")
+        return label_set(self.labels)
+
+    def to_json(self) -> str:
+        """The card as indented JSON with a final newline."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Parse a card.
+
+        Raises:
+            ModelMismatch: When the text is not JSON, or a key is unknown or missing.
+        """
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ModelMismatch(f"card is not JSON: {error}") from error
+        if not isinstance(data, dict):
+            raise ModelMismatch("card is not a JSON object")
+        _known_only(cls, data, "card")
+        try:
+            values = dict(data)
+            if values.get("preprocess") is not None:
+                values["preprocess"] = Preprocess.from_dict(values["preprocess"])
+            for name in ("license_flags", "limits"):
+                values[name] = tuple(values.get(name, ()))
+            return cls(**values)
+        except (TypeError, KeyError) as error:
+            raise ModelMismatch(f"card is incomplete: {error}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a card file; see ``from_json``."""
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelMismatch(f"card {path} cannot be read: {error}") from error
+        except ModelMismatch as error:
+            raise ModelMismatch(f"{path}: {error}") from error

@@ -1,0 +1,115 @@
+"""The exception tree of the project.
+
+::
+
+    PyojeongError
+    ├── InputError (ValueError)
+    │   ├── ImageUnreadable
+    │   ├── VideoUnreadable
+    │   └── BadArray
+    ├── ModelError
+    │   ├── ModelUnknown
+    │   ├── ModelCorrupt
+    │   └── ModelMismatch
+    ├── DataError
+    │   ├── ManifestInvalid
+    │   └── LabelUnknown
+    ├── OutputError (OSError)
+    ├── ExperimentError (ValueError)
+    └── MissingExtra (ImportError)
+
+"No face in the picture" is an answer, not an error. Every message says what is wrong, what was
+expected, what came instead, and what to do about it.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PyojeongError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class InputError(PyojeongError, ValueError):
+    """The caller's picture, clip or array cannot be used."""
+
+
+class ImageUnreadable(InputError):  # noqa: N818
+    """A picture file or byte string cannot be decoded, is too large, or is not there."""
+
+
+class VideoUnreadable(InputError):  # noqa: N818
+    """A clip cannot be opened or decoded."""
+
+
+class BadArray(InputError):  # noqa: N818
+    """An array has the wrong shape, dtype or values.
+
+    Attributes:
+        expected: What the function takes, in words.
+        got: What it was given, in words.
+    """
+
+    def __init__(self, what: str, *, expected: str, got: str, cure: str = "") -> None:
+        self.expected = expected
+        self.got = got
+        super().__init__(f"{what}: expected {expected}, got {got}.{' ' + cure if cure else ''}")
+
+
+class ModelError(PyojeongError):
+    """A model cannot be found, loaded or trusted."""
+
+
+class ModelUnknown(ModelError):  # noqa: N818
+    """No model (or detector) of that name; the message suggests the nearest names."""
+
+    def __init__(self, name: str, known: Iterable[str], *, kind: str = "model") -> None:
+        self.name = name
+        self.known = tuple(sorted(known))
+        near = get_close_matches(name, self.known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}Known: {', '.join(self.known) or 'none'}.")
+
+
+class ModelCorrupt(ModelError):  # noqa: N818
+    """A weight file is damaged or is not the file its card describes."""
+
+
+class ModelMismatch(ModelError):  # noqa: N818
+    """A network's inputs, outputs or labels differ from what its card says."""
+
+
+class DataError(PyojeongError):
+    """A data set cannot be read or used."""
+
+
+class ManifestInvalid(DataError):  # noqa: N818
+    """A row or the header of a data-set table is wrong.
+
+    Attributes:
+        row: Zero-based row of the fault, or None when the whole table is meant.
+    """
+
+    def __init__(self, message: str, *, row: int | None = None) -> None:
+        self.row = row
+        super().__init__(message if row is None else f"row {row}: {message}")
+
+
+class LabelUnknown(DataError):  # noqa: N818
+    """A label is not in the label set and not among its synonyms."""
+
+
+class OutputError(PyojeongError, OSError):
+    """A result cannot be written: folder missing, no permission, disk full."""
+
+
+class ExperimentError(PyojeongError, ValueError):
+    """An experiment file or run folder is wrong."""
+
+
+class MissingExtra(PyojeongError, ImportError):  # noqa: N818
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs an optional part: pip install 'pyojeong[{extra}]'")

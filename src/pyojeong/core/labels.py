@@ -1,0 +1,93 @@
+"""Label sets, and the only tables that map one data set's labels to another's.
+
+Everything that is measured here is the appearance of an *expression*. The canonical order of the
+seven classes is alphabetical; every other order in the field is mapped onto it in this file.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pyojeong.core.errors import LabelUnknown
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """An ordered set of expression names with an id that is stored on cards and in tables.
+
+    Attributes:
+        id: Stable name of the set, for example ``"fer7"``.
+        names: The labels; position i is column i of every score array.
+    """
+
+    id: str
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) != len(self.names) or not self.names:
+            raise LabelUnknown(f"label set {self.id!r} has no or repeated names: {self.names}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.names)}
+
+    def index(self, label: str) -> int:
+        """Position of ``label``; synonyms and known misspellings are folded.
+
+        Raises:
+            LabelUnknown: When neither the label nor a synonym of it is in the set.
+        """
+        key = label.strip().lower()
+        key = SYNONYMS.get(key, key)
+        try:
+            return self._index[key]
+        except KeyError:
+            raise LabelUnknown(
+                f"unknown label {label!r}: label set {self.id!r} has {', '.join(self.names)}"
+            ) from None
+
+
+FER7 = LabelSet("fer7", ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"))
+FERPLUS8 = LabelSet(
+    "ferplus8",
+    ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"),
+)
+LABEL_SETS = {s.id: s for s in (FER7, FERPLUS8)}
+
+SYNONYMS = {
+    "anger": "angry",
+    "mad": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "afraid": "fear",
+    "scared": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "neutal": "neutral",  # the seed's slides
+    "natural": "neutral",
+    "calm": "neutral",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "suprise": "surprise",  # the Telemoji picture
+    "suprised": "surprise",
+}
+
+FER2013_TO_FER7 = (0, 1, 2, 3, 5, 6, 4)
+"""FER2013's column value (angry disgust fear happy sad surprise neutral) -> FER7 position."""
+
+FERPLUS_TO_FER7 = (4, 3, 6, 5, 0, 1, 2, None)
+"""FERPLUS8 position -> FER7 position; contempt has none."""
+
+
+def label_set(set_id: str) -> LabelSet:
+    """The label set of that id.
+
+    Raises:
+        LabelUnknown: When there is no such set.
+    """
+    try:
+        return LABEL_SETS[set_id]
+    except KeyError:
+        raise LabelUnknown(f"unknown label set {set_id!r}; known: {', '.join(LABEL_SETS)}") from None

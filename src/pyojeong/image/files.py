@@ -1,0 +1,210 @@
+"""Reading pictures from wherever they are, and writing them whole or not at all.
+
+Everything that leaves this file is uint8 (H, W, 3) RGB, upright (EXIF turn applied), with
+transparency laid on white.
+"""
+
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+from PIL import ImageOps
+
+from pyojeong.core.errors import BadArray, ImageUnreadable, OutputError
+from pyojeong.core.face import Image
+
+MAX_PIXELS = 100_000_000
+"""Pictures that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
+
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .png .bmp .gif .webp .tif .tiff .ppm .pgm .heic .heif .avif".split()
+)
+"""File endings that a folder search takes for pictures."""
+
+_HEIF = frozenset({".heic", ".heif"})
+
+
+def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read a picture file: any mode, first frame of an animation, upright.
+
+    Args:
+        path: The file.
+        max_pixels: Larger pictures are refused before they are unpacked.
+
+    Raises:
+        ImageUnreadable: When it is missing, empty, damaged, too large or not a picture.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageUnreadable(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise ImageUnreadable(f"{path}: is a folder, not a picture") from None
+    except OSError as error:
+        raise ImageUnreadable(f"{path}: cannot be read: {error.strerror or error}") from error
+    return decode_image(data, name=str(path), max_pixels=max_pixels)
+
+
+def decode_image(data: bytes, *, name: str = "<bytes>", max_pixels: int = MAX_PIXELS) -> Image:
+    """Decode an encoded picture (JPEG, PNG, ...) held in memory; see ``read_image``."""
+    if not data:
+        raise ImageUnreadable(f"{name}: the file is empty (0 bytes)")
+    _register_heif(data, name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with PilImage.open(io.BytesIO(data)) as picture:
+                return from_pil(picture, name=name, max_pixels=max_pixels)
+    except ImageUnreadable:
+        raise
+    except PilImage.UnidentifiedImageError:
+        raise ImageUnreadable(f"{name}: is not a picture in a known format") from None
+    except PilImage.DecompressionBombError:
+        raise ImageUnreadable(f"{name}: is too large to unpack safely") from None
+    except MemoryError:
+        raise ImageUnreadable(f"{name}: does not fit in memory") from None
+    # Pillow's decoders raise many kinds (struct.error, EOFError, ZeroDivisionError ...) on
+    # damaged bytes; all of them mean one thing to the caller.
+    except Exception as error:
+        raise ImageUnreadable(f"{name}: damaged or incomplete ({error})") from error
+
+
+def _register_heif(data: bytes, name: str) -> None:
+    if data[4:8] != b"ftyp" or data[8:12] not in {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
+        return
+    try:
+        import pillow_heif
+    except ImportError:
+        raise ImageUnreadable(
+            f"{name}: HEIC pictures need an optional part: pip install 'pyojeong[heic]'"
+        ) from None
+    pillow_heif.register_heif_opener()
+
+
+def from_pil(picture: PilImage.Image, *, name: str = "<PIL image>", max_pixels: int = MAX_PIXELS) -> Image:
+    """A PIL image of any mode as upright RGB.
+
+    Raises:
+        ImageUnreadable: When it is too large.
+    """
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise ImageUnreadable(
+            f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:.0f} million "
+            "pixels; shrink it first"
+        )
+    upright = ImageOps.exif_transpose(picture) or picture
+    return np.ascontiguousarray(np.asarray(_to_rgb(upright), np.uint8))
+
+
+def _to_rgb(picture: PilImage.Image) -> PilImage.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        # 16-bit and float pictures: Pillow's own conversion clips at 255; use the top byte.
+        values = np.asarray(picture).astype(np.float64)
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+        if values.size and values.max() > 255:
+            values = values / 257.0 if values.max() <= 65535 else values * (255 / values.max())
+        elif picture.mode == "F" and values.size and values.max() <= 1:
+            values = values * 255
+        picture = PilImage.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        white = PilImage.new("RGBA", rgba.size, (255, 255, 255, 255))
+        picture = PilImage.alpha_composite(white, rgba)
+    return picture.convert("RGB")
+
+
+def check_image(array: NDArray[Any], *, what: str = "image") -> Image:
+    """An array as uint8 (H, W, 3) RGB, contiguous; gray is repeated over three channels.
+
+    Raises:
+        BadArray: When dtype or shape are something else, or it is empty.
+    """
+    if not isinstance(array, np.ndarray):
+        raise BadArray(what, expected="a NumPy array", got=type(array).__name__)
+    if array.dtype != np.uint8:
+        cure = "Scale to 0..255 and convert with .astype(numpy.uint8)."
+        raise BadArray(what, expected="dtype uint8", got=str(array.dtype), cure=cure)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim == 2:
+        array = np.repeat(array[..., None], 3, axis=2)
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        cure = "Pass one picture as RGB (H, W, 3) or gray (H, W)."
+        raise BadArray(what, expected="shape (H, W, 3)", got=str(array.shape), cure=cure)
+    if array.shape[0] * array.shape[1] > MAX_PIXELS:
+        raise BadArray(what, expected=f"at most {MAX_PIXELS} pixels", got=str(array.shape))
+    return np.ascontiguousarray(array)
+
+
+def load_image(source: Any) -> tuple[Image, str]:
+    """A picture given as path, encoded bytes, PIL image or array, and a name for it.
+
+    Raises:
+        ImageUnreadable: When a file, bytes or PIL image cannot be used.
+        BadArray: When an array cannot be used, or the type is none of these.
+    """
+    if isinstance(source, np.ndarray):
+        return check_image(source), "<array>"
+    if isinstance(source, str | os.PathLike):
+        return read_image(source), os.fspath(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return decode_image(bytes(source)), "<bytes>"
+    if isinstance(source, PilImage.Image):
+        return from_pil(source), getattr(source, "filename", "") or "<PIL image>"
+    raise BadArray(
+        "image", expected="a path, bytes, PIL image or uint8 array", got=type(source).__name__
+    )
+
+
+@contextmanager
+def whole_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary file beside ``path`` that takes its name only when all went well.
+
+    Raises:
+        OutputError: When the folder cannot be written to or the disk is full.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+        with os.fdopen(handle, mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        _discard(temporary)
+        if isinstance(error, OutputError):
+            raise
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {path}: {reason}. Choose another --out folder.") from error
+    except BaseException:
+        _discard(temporary)
+        raise
+
+
+def _discard(temporary: str) -> None:
+    if temporary:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write RGB pixels as PNG or JPEG (by the ending), whole or not at all.
+
+    Raises:
+        OutputError: When it cannot be written.
+    """
+    kind = "JPEG" if path.suffix.lower() in {".jpg", ".jpeg"} else "PNG"
+    options: dict[str, Any] = {"quality": 92} if kind == "JPEG" else {}
+    with whole_file(path) as file:
+        PilImage.fromarray(image).save(file, kind, **options)

@@ -1,0 +1,206 @@
+"""The one executor of a card's ``Preprocess``: face -> 2x3 matrix -> bilinear warp -> tensor.
+
+Training, inference and curation all call it, so that a network never meets pixels that were made
+another way. A matrix maps frame coordinates to input-pixel coordinates, both with the origin at
+the top-left *corner* of the top-left pixel (OpenCV's own origin is that pixel's centre; the half
+pixel is added and taken away in ``warp`` alone).
+
+The warp is bilinear with replicated borders. When it shrinks more than twofold, the source is
+first averaged over k x k pixels (a box filter), k being the shrink factor rounded down: bilinear
+sampling alone would skip pixels and alias.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.card import Preprocess
+from pyojeong.core.errors import BadArray
+from pyojeong.core.face import Box, Face
+
+Matrix = NDArray[np.float64]
+"""float64 (2, 3): frame (x, y, 1) -> input pixels (x, y)."""
+
+Pixels = NDArray[np.uint8]
+"""uint8, (H, W) gray or (H, W, 3) RGB."""
+
+_MAX_SIDE = 32_000  # OpenCV's remap cannot address sources of 32,768 pixels or more
+
+
+def matrix_for_crop(pre: Preprocess, shape_hw: tuple[int, int]) -> Matrix:
+    """Matrix for a face that is already cut out, of any size.
+
+    The crop is completed to a square on its longer side (aspect ratio kept) and the central
+    ``pre.center_fraction`` of that square fills the input.
+
+    Args:
+        pre: The card's preprocessing.
+        shape_hw: Height and width of the crop in pixels.
+    """
+    height, width = shape_hw
+    side = max(height, width) * pre.center_fraction
+    return _square_matrix(pre, width / 2, height / 2, side)
+
+
+def matrix_for_box(pre: Preprocess, box: Box) -> Matrix:
+    """Matrix for a detected face without landmarks: a square around the box's centre."""
+    side = max(box.width, box.height, 1.0) * pre.box_scale
+    cy = (box.y1 + box.y2) / 2 + pre.box_shift_y * box.height
+    return _square_matrix(pre, (box.x1 + box.x2) / 2, cy, side)
+
+
+def _square_matrix(pre: Preprocess, cx: float, cy: float, side: float) -> Matrix:
+    h, w = pre.size_hw
+    sx, sy = w / side, h / side
+    return np.array([[sx, 0, w / 2 - sx * cx], [0, sy, h / 2 - sy * cy]], np.float64)
+
+
+def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> Matrix:
+    """Least-squares rotation, uniform scale and shift that takes ``source`` to ``target``.
+
+    Closed form for two dimensions (Umeyama 1991, without reflection).
+
+    Args:
+        source: (N, 2) points.
+        target: (N, 2) points.
+
+    Raises:
+        BadArray: When all source points coincide.
+    """
+    s = np.asarray(source, np.float64)
+    t = np.asarray(target, np.float64)
+    sc, tc = s - s.mean(0), t - t.mean(0)
+    norm = float((sc**2).sum())
+    if norm < 1e-9:
+        raise BadArray("similarity", expected="points that differ", got="all at one place")
+    a = float((sc * tc).sum()) / norm
+    b = float((sc[:, 0] * tc[:, 1] - sc[:, 1] * tc[:, 0]).sum()) / norm
+    linear = np.array([[a, -b], [b, a]])
+    return np.column_stack([linear, t.mean(0) - linear @ s.mean(0)])
+
+
+def matrix_for_face(pre: Preprocess, face: Face) -> Matrix:
+    """Matrix for a detected face: by landmarks where there are any, else by its box.
+
+    Landmarks that lie closer together than a pixel, or that would need a mirror image, fall back
+    to the box.
+    """
+    if pre.template is None or face.landmarks is None:
+        return matrix_for_box(pre, face.box)
+    h, w = pre.size_hw
+    template = (np.asarray(pre.template) - 0.5) / (1 + pre.margin) + 0.5
+    points = face.landmarks.points
+    if float(np.ptp(points, axis=0).max()) < 1.0:
+        return matrix_for_box(pre, face.box)
+    matrix = similarity(points, template * (w, h))
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    return matrix if scale > 1e-4 else matrix_for_box(pre, face.box)
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """The inverse of a 2x3 matrix: input pixels -> frame."""
+    inverse = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([inverse, -inverse @ matrix[:, 2]])
+
+
+def apply(matrix: Matrix, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Map (N, 2) points."""
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def warp(image: Pixels, matrix: Matrix, size_hw: tuple[int, int]) -> Pixels:
+    """Sample ``image`` through ``matrix`` into a picture of ``size_hw`` (see the module text).
+
+    Args:
+        image: uint8 (H, W) or (H, W, C).
+        matrix: Frame -> output, corner origin.
+        size_hw: Height and width of the output.
+
+    Returns:
+        uint8 (h, w) or (h, w, C).
+    """
+    h, w = size_hw
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if scale < 0.5:
+        image, matrix = _box_filter(image, matrix, (h, w), int(1 / scale))
+    elif max(image.shape[:2]) > _MAX_SIDE:
+        image, matrix = _box_filter(image, matrix, (h, w), 1)
+    half = np.array([0.5, 0.5])
+    centred = matrix.copy()
+    centred[:, 2] += matrix[:, :2] @ half - half
+    out = cv2.warpAffine(
+        image, centred, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(out, np.uint8)
+
+
+def _box_filter(
+    image: Pixels, matrix: Matrix, size_hw: tuple[int, int], k: int
+) -> tuple[Pixels, Matrix]:
+    """Cut out what the output needs, average it over k x k pixels, and rescale the matrix."""
+    h, w = size_hw
+    corners = apply(invert(matrix), np.array([[0, 0], [w, 0], [0, h], [w, h]], float))
+    height, width = image.shape[:2]
+    # The window starts and ends on multiples of k, with two output pixels to spare.
+    x1, y1 = (int(v) for v in np.floor(corners.min(0) / k - 2) * k)
+    x2, y2 = (int(v) for v in np.ceil(corners.max(0) / k + 2) * k)
+    x1, y1 = max(x1, -8 * k), max(y1, -8 * k)
+    x2, y2 = min(x2, width + 8 * k), min(y2, height + 8 * k)
+    x1, y1 = min(x1, width - 1), min(y1, height - 1)
+    x2, y2 = max(x2, x1 + k, 1), max(y2, y1 + k, 1)
+    x2 += -(x2 - x1) % k
+    y2 += -(y2 - y1) % k
+    part = image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
+    part = cv2.copyMakeBorder(
+        part,
+        max(-y1, 0),
+        max(y2 - height, 0),
+        max(-x1, 0),
+        max(x2 - width, 0),
+        cv2.BORDER_REPLICATE,
+    )
+    if k > 1:
+        part = cv2.resize(
+            part, (part.shape[1] // k, part.shape[0] // k), interpolation=cv2.INTER_AREA
+        )
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ np.array([x1, y1], float)
+    moved[:, :2] *= k
+    return np.asarray(part, np.uint8), moved
+
+
+def to_gray(image: Pixels) -> Pixels:
+    """(H, W) luma of a gray or RGB picture: 0.299 R + 0.587 G + 0.114 B."""
+    if image.ndim == 2:
+        return image
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def to_tensor(pre: Preprocess, patches: list[Pixels]) -> NDArray[np.float32]:
+    """Patches of the input's size -> normalised float32 (N, C, H, W)."""
+    if pre.color == "gray":
+        stack = np.stack([to_gray(p) for p in patches])[:, None]  # (N, 1, H, W)
+    else:
+        rgb = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in patches]
+        stack = np.stack(rgb).transpose(0, 3, 1, 2)  # (N, 3, H, W)
+    scale = np.array([1 / (255 * s) for s in pre.std], np.float32).reshape(1, -1, 1, 1)
+    shift = np.array([m / s for m, s in zip(pre.mean, pre.std, strict=True)], np.float32)
+    return np.ascontiguousarray(stack.astype(np.float32) * scale - shift.reshape(1, -1, 1, 1))
+
+
+def preprocess(
+    pre: Preprocess, image: Pixels, matrices: list[Matrix]
+) -> NDArray[np.float32]:  # (N, C, H, W)
+    """Cut N faces out of one picture: the whole of a card's preprocessing.
+
+    Args:
+        pre: The card's preprocessing.
+        image: uint8 (H, W) or (H, W, 3) RGB.
+        matrices: One per face, from ``matrix_for_face``, ``matrix_for_box`` or ``matrix_for_crop``.
+
+    Returns:
+        float32 (N, C, H, W), C-contiguous.
+    """
+    if not matrices:
+        return np.zeros((0, pre.channels, *pre.size_hw), np.float32)
+    return to_tensor(pre, [warp(image, m, pre.size_hw) for m in matrices])

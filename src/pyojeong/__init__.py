@@ -1,0 +1,1 @@
+"""Pyojeong (표정): reads the appearance of facial expressions."""

@@ -1,0 +1,108 @@
+"""Random changes of training faces, drawn for a whole epoch at once from (seed, epoch).
+
+Because every draw depends on nothing but seed, epoch and the sample's row, a resumed training sees
+exactly the pictures that an uninterrupted one would have seen. Geometry becomes part of the 2x3
+matrix that ``image.preprocess`` executes; nothing is resampled twice.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.image.preprocess import Matrix, Pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augment:
+    """Strengths of the random changes; all zero = none.
+
+    Attributes:
+        rotate_deg: Rotation up to plus or minus this.
+        scale: Size changes by up to plus or minus this share.
+        shift: Moves by up to this share of the input's side, in x and y.
+        flip: Probability of mirroring.
+        brightness: Added to the pixels, up to plus or minus this share of 255.
+        contrast: Contrast changes by up to plus or minus this share.
+        tone_p: Probability of the two changes above.
+        erase_p: Probability of one erased rectangle.
+        erase_area: Smallest and largest share of the area that is erased.
+        blur_p: Probability of losing detail (shrunk to 40-90 % and back).
+    """
+
+    rotate_deg: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+    flip: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    tone_p: float = 0.0
+    erase_p: float = 0.0
+    erase_area: tuple[float, float] = (0.02, 0.15)
+    blur_p: float = 0.0
+
+
+class Draws:
+    """All random numbers of one epoch.
+
+    Args:
+        augment: Strengths.
+        count: Number of samples N.
+        seed: The experiment's seed.
+        epoch: Zero-based epoch.
+    """
+
+    def __init__(self, augment: Augment, count: int, *, seed: int, epoch: int) -> None:
+        self.augment = augment
+        rng = np.random.default_rng([seed, epoch])
+        self.order: NDArray[np.int64] = rng.permutation(count)
+        self._u: NDArray[np.float64] = rng.random((count, 16))
+
+    def geometry(self, row: int, base: Matrix, size_hw: tuple[int, int]) -> Matrix:
+        """``base`` followed by this row's rotation, scale, shift and mirror about the centre."""
+        a, u = self.augment, self._u[row]
+        h, w = size_hw
+        angle = np.deg2rad(a.rotate_deg) * (2 * u[0] - 1)
+        scale = (1 + a.scale) ** (2 * u[1] - 1)
+        cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+        mirror = -1.0 if u[4] < a.flip else 1.0
+        linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
+        centre = np.array([w / 2, h / 2])
+        moved = centre + np.array([w, h]) * a.shift * (2 * u[2:4] - 1)
+        change = np.column_stack([linear, moved - linear @ centre])
+        out = change[:, :2] @ base
+        out[:, 2] += change[:, 2]
+        return np.asarray(out, np.float64)
+
+    def pixels(self, row: int, patch: Pixels) -> Pixels:
+        """This row's blur, tone and erasing on a warped patch; returns a new array."""
+        a, u = self.augment, self._u[row]
+        h, w = patch.shape[:2]
+        if u[12] < a.blur_p:
+            share = 0.4 + 0.5 * u[13]
+            small = (max(int(w * share), 4), max(int(h * share), 4))
+            shrunk = cv2.resize(patch, small, interpolation=cv2.INTER_AREA)
+            patch = np.asarray(cv2.resize(shrunk, (w, h)), np.uint8)
+        if u[5] < a.tone_p:
+            gain = 1 + a.contrast * (2 * u[6] - 1)
+            offset = 255 * a.brightness * (2 * u[7] - 1)
+            mean = float(patch.mean())
+            table = (np.arange(256) - mean) * gain + mean + offset
+            patch = np.asarray(cv2.LUT(patch, np.clip(np.rint(table), 0, 255).astype(np.uint8)))
+        if u[8] < a.erase_p:
+            patch = _erase(patch, u, a.erase_area)
+        return patch
+
+
+def _erase(patch: Pixels, u: NDArray[np.float64], area: tuple[float, float]) -> Pixels:
+    """Overwrite one rectangle with one random gray (Zhong et al. 2020, random erasing)."""
+    h, w = patch.shape[:2]
+    share = area[0] + (area[1] - area[0]) * u[9]
+    aspect = np.exp(np.log(0.4) + np.log(1 / 0.4**2) * u[14])
+    eh = int(np.clip(np.sqrt(share * h * w * aspect), 1, h))
+    ew = int(np.clip(np.sqrt(share * h * w / aspect), 1, w))
+    y, x = int(u[10] * (h - eh + 1)), int(u[11] * (w - ew + 1))
+    out = patch.copy()
+    out[y : y + eh, x : x + ew] = int(u[15] * 256)
+    return out

@@ -1,0 +1,205 @@
+"""Data sets for training: samples in memory, augmentation, then ``image.preprocess``.
+
+Only Split.TRAIN and Split.VALID are ever read here. The test split cannot reach a training: the
+manifest reader is asked for these two and yields nothing else.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from pyojeong.core.card import Preprocess
+from pyojeong.core.errors import DataError
+from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest
+from pyojeong.image.files import decode_image, read_image
+from pyojeong.image.preprocess import Pixels, matrix_for_crop, to_gray, to_tensor, warp
+from pyojeong.lab.augment import Augment, Draws
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """A split in memory.
+
+    Attributes:
+        images: uint8 pictures, (H, W) or (H, W, 3), of any sizes.
+        labels: int64 (N,), positions in the label set.
+        votes: float32 (N, 8), vote shares in the order of FERPLUS8; zero rows = no usable votes.
+    """
+
+    images: list[Pixels]
+    labels: NDArray[np.int64]
+    votes: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def vote_shares(votes: tuple[int, ...] | None) -> NDArray[np.float32]:
+    """FER+ counts of ten columns -> shares of the eight expressions.
+
+    Rows without votes, or where "unknown" or "not a face" has at least half of the votes, give
+    zeros. Single votes are dropped as noise first, as FER+'s authors do (unless nothing is left).
+    """
+    zeros = np.zeros(len(FERPLUS8), np.float32)
+    if votes is None:
+        return zeros
+    counts = np.asarray(votes, np.float32)
+    if counts[8:].sum() * 2 >= max(float(counts.sum()), 1.0):
+        return zeros
+    kept = np.where(counts[:8] > 1, counts[:8], 0)
+    kept = kept if kept.sum() > 0 else counts[:8]
+    return kept / kept.sum() if kept.sum() > 0 else zeros
+
+
+def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Faces:
+    """Decode samples into memory.
+
+    Raises:
+        DataError: When there is none.
+        ImageUnreadable: When a picture cannot be decoded; it is named.
+    """
+    images: list[Pixels] = []
+    targets: list[int] = []
+    votes: list[NDArray[np.float32]] = []
+    for sample in samples:
+        if sample.image is not None:
+            image: Pixels = decode_image(sample.image, name=sample.source)
+        else:
+            image = read_image(sample.path or "")
+        images.append(to_gray(image) if gray else image)
+        targets.append(labels.index(sample.label))
+        votes.append(vote_shares(sample.votes))
+    if not images:
+        raise DataError("a split has no samples: training needs train and valid")
+    return Faces(images, np.array(targets, np.int64), np.stack(votes))
+
+
+class FaceDataset(Dataset[Batch]):
+    """Batches of one split; fetches a whole batch at a time (``__getitems__``).
+
+    Args:
+        faces: The split.
+        pre: The model's preprocessing.
+        draws: The epoch's random numbers, or None for none.
+    """
+
+    def __init__(self, faces: Faces, pre: Preprocess, draws: Draws | None = None) -> None:
+        self.faces = faces
+        self.pre = pre
+        self.draws = draws
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """Inputs (N, C, H, W), labels (N,), vote shares (N, 8)."""
+        rows = np.asarray(indices) if self.draws is None else self.draws.order[indices]
+        patches = [self._patch(int(row)) for row in rows]
+        return (
+            torch.from_numpy(to_tensor(self.pre, patches)),
+            torch.from_numpy(self.faces.labels[rows]),
+            torch.from_numpy(self.faces.votes[rows]),
+        )
+
+    def _patch(self, row: int) -> Pixels:
+        image = self.faces.images[row]
+        size = self.pre.size_hw
+        matrix = matrix_for_crop(self.pre, image.shape[:2])
+        if self.draws is None:
+            return warp(image, matrix, size)
+        return self.draws.pixels(row, warp(image, self.draws.geometry(row, matrix, size), size))
+
+
+def _identity(batch: Batch) -> Batch:
+    return batch
+
+
+class FaceData(L.LightningDataModule):
+    """Training and validation data of an experiment.
+
+    Args:
+        manifest: The data set's Parquet file.
+        pre: The model's preprocessing.
+        augment: Strengths of the random changes on the training split.
+        batch_size: Samples per step.
+        seed: Seed of order and augmentation.
+        limit: Use only the first ``limit`` training samples (smoke tests), or None.
+    """
+
+    def __init__(
+        self,
+        manifest: Path,
+        pre: Preprocess,
+        augment: Augment,
+        *,
+        batch_size: int,
+        seed: int,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.manifest = manifest
+        self.pre = pre
+        self.augment = augment
+        self.batch_size = batch_size
+        self.seed = seed
+        self.limit = limit
+        self.label_set = manifest_labels(manifest)
+        self._train: Faces | None = None
+        self._valid: Faces | None = None
+
+    def setup(self, stage: str = "fit") -> None:  # noqa: ARG002
+        """Decode both splits into memory, once."""
+        if self._train is None:
+            self._train = self._load(Split.TRAIN)
+            self._valid = self._load(Split.VALID)
+
+    def _load(self, split: Split) -> Faces:
+        samples = read_manifest(self.manifest, splits=[split])
+        if split is Split.TRAIN and self.limit is not None:
+            samples = (s for _, s in zip(range(self.limit), samples, strict=False))
+        return load_faces(samples, self.label_set, gray=self.pre.color == "gray")
+
+    @property
+    def train(self) -> Faces:
+        """The training split in memory."""
+        self.setup()
+        assert self._train is not None  # noqa: S101
+        return self._train
+
+    @property
+    def valid(self) -> Faces:
+        """The validation split in memory."""
+        self.setup()
+        assert self._valid is not None  # noqa: S101
+        return self._valid
+
+    def epoch(self, number: int) -> FaceDataset:
+        """The training set as epoch ``number`` sees it."""
+        draws = Draws(self.augment, len(self.train), seed=self.seed, epoch=number)
+        return FaceDataset(self.train, self.pre, draws)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the current epoch; a short last batch is dropped when there are others."""
+        number = self.trainer.current_epoch if self.trainer is not None else 0
+        return DataLoader(
+            self.epoch(number),
+            batch_size=self.batch_size,
+            drop_last=len(self.train) >= self.batch_size,
+            collate_fn=_identity,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The validation split, in order, without augmentation."""
+        return DataLoader(FaceDataset(self.valid, self.pre), batch_size=256, collate_fn=_identity)

@@ -1,0 +1,276 @@
+"""The only door to onnxruntime: a checked weight file that runs batches.
+
+A ``Session`` is built from a model's card. It refuses a file that is not the one the card
+describes, and a network whose inputs or outputs differ from what the card (or the caller) says, so
+that a swapped file ends in a sentence and not in wrong numbers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from pyojeong.core.card import ModelCard
+from pyojeong.core.errors import BadArray, ModelCorrupt, ModelMismatch
+from pyojeong.zoo import Entry, verify
+
+Array = NDArray[Any]
+Shape = tuple[int | None, ...]
+"""Sizes of a tensor's axes; None = any."""
+
+Feed = Array | Mapping[str, Array]
+"""What a network is run on: the only input's tensor, or one tensor per input name."""
+
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(double)": np.dtype(np.float64),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(int8)": np.dtype(np.int8),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(int64)": np.dtype(np.int64),
+}
+
+_ERRORS_ONLY = 3  # onnxruntime's severity levels: 0 verbose, 1 info, 2 warning, 3 error
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a network.
+
+    Attributes:
+        name: Its name in the graph.
+        shape: Its axes; None = any size.
+        dtype: Type of its elements.
+    """
+
+    name: str
+    shape: Shape
+    dtype: np.dtype[Any] = np.dtype(np.float32)  # noqa: RUF009 - a dtype is immutable
+
+    def takes(self, array: Array) -> bool:
+        """Whether ``array`` has this port's dtype and shape."""
+        return array.dtype == self.dtype and _fits(array.shape, self.shape)
+
+
+class SessionLike(Protocol):
+    """What the rest of the runtime needs of a network: ``Session`` or ``FakeSession``."""
+
+    @property
+    def id(self) -> str:
+        """The model's id."""
+
+    def run(self, feed: Feed, /) -> list[Array]:
+        """The network's outputs, in the order of its graph."""
+
+
+class Session:
+    """A network ready to run; may be used from many threads at once.
+
+    Args:
+        entry: Card and folder, from ``pyojeong.zoo.find``.
+        threads: Threads inside one run.
+        spin: Let idle worker threads burn a core between runs (onnxruntime's
+            ``session.intra_op.allow_spinning``). It shortens runs by a little and slows everything
+            else on the machine down, so it is off.
+        inputs: Shapes the inputs must be able to take, in the order of the graph. By default a
+            card with a ``preprocess`` asks for its (N, C, H, W) and other cards ask for nothing.
+
+    Raises:
+        ModelCorrupt: When the file is missing, is not the card's, or is not an ONNX network.
+        ModelMismatch: When inputs or outputs differ from what the card or ``inputs`` say.
+    """
+
+    def __init__(
+        self,
+        entry: Entry,
+        *,
+        threads: int = 1,
+        spin: bool = False,
+        inputs: Sequence[Shape] | None = None,
+    ) -> None:
+        if threads < 1:
+            raise BadArray("threads", expected="at least 1", got=str(threads))
+        self._card = entry.card
+        _verify_once(entry)
+        self._ort = _open(entry, threads, spin=spin)
+        self._inputs = tuple(map(_port, self._ort.get_inputs()))
+        self._outputs = tuple(map(_port, self._ort.get_outputs()))
+        _check_inputs(entry.card, self._inputs, inputs)
+        _check_outputs(entry.card, self._outputs)
+
+    @classmethod
+    def open(cls, card: ModelCard, path: Path, *, threads: int = 1) -> "Session":
+        """A session from a card and the path of its weight file, wherever that lies."""
+        return cls(Entry(replace(card, file=path.name), path.parent), threads=threads)
+
+    @property
+    def id(self) -> str:
+        """The model's id."""
+        return self._card.id
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+        return self._card
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """The network's inputs."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """The network's outputs."""
+        return self._outputs
+
+    def run(self, feed: Feed, /) -> list[Array]:
+        """Run the network on a batch.
+
+        Args:
+            feed: The tensor of the only input, or input name -> tensor. Tensors must have the
+                input's dtype (float32 almost always) and shape; nothing is converted.
+
+        Returns:
+            The outputs, in the order of ``outputs``.
+
+        Raises:
+            BadArray: When a tensor is missing, unknown, or of another dtype or shape.
+            ModelMismatch: When onnxruntime refuses a batch that the declared shapes allow.
+        """
+        tensors = self._named(feed)
+        for port in self._inputs:
+            array = tensors[port.name]
+            if not port.takes(array):
+                raise BadArray(
+                    f"input {port.name!r} of model {self.id!r}",
+                    expected=f"{port.dtype} {_show(port.shape)}",
+                    got=f"{array.dtype} {_show(array.shape)}",
+                )
+        try:
+            return [np.asarray(out) for out in self._ort.run(None, dict(tensors))]
+        except Exception as error:  # onnxruntime's exceptions share no public base class
+            raise ModelMismatch(f"model {self.id!r} refuses its input: {error}") from error
+
+    def _named(self, feed: Feed) -> Mapping[str, Array]:
+        names = [port.name for port in self._inputs]
+        if isinstance(feed, np.ndarray):
+            if len(names) != 1:
+                raise BadArray(
+                    f"model {self.id!r}", expected=f"tensors for {names}", got="one array"
+                )
+            return {names[0]: feed}
+        if set(feed) != set(names):
+            raise BadArray(
+                f"model {self.id!r}", expected=f"tensors for {names}", got=f"{sorted(feed)}"
+            )
+        return feed
+
+
+class FakeSession:
+    """A network made of a function: the seam for tests of everything above.
+
+    Args:
+        function: Gets what ``run`` gets and returns the outputs.
+        id: What to call it.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Feed], Sequence[Array]],
+        *,
+        id: str = "fake",  # noqa: A002
+    ) -> None:
+        self._function = function
+        self._id = id
+
+    @property
+    def id(self) -> str:
+        """The name given to it."""
+        return self._id
+
+    def run(self, feed: Feed, /) -> list[Array]:
+        """The function's answer."""
+        return list(self._function(feed))
+
+
+_verified: set[tuple[str, str, int, int]] = set()
+
+
+def _verify_once(entry: Entry) -> None:
+    """Hash a weight file once per process, and again when it has changed."""
+    try:
+        stat = entry.weights.stat()
+    except OSError:
+        verify(entry)  # says what is wrong
+        raise
+    key = (str(entry.weights.resolve()), entry.card.sha256, stat.st_mtime_ns, stat.st_size)
+    if key not in _verified:
+        verify(entry)
+        _verified.add(key)
+
+
+def _open(entry: Entry, threads: int, *, spin: bool) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    try:
+        return ort.InferenceSession(str(entry.weights), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no public base class
+        raise ModelCorrupt(
+            f"weight file {entry.weights} of model {entry.card.id!r} cannot be opened as an ONNX "
+            f"network by onnxruntime {ort.__version__}: {error}"
+        ) from error
+
+
+def _port(node: Any) -> Port:
+    dtype = _DTYPES.get(node.type)
+    if dtype is None:
+        raise ModelMismatch(f"input or output {node.name!r} has the unsupported type {node.type}")
+    shape = tuple(d if isinstance(d, int) else None for d in node.shape)
+    return Port(node.name, shape, dtype)
+
+
+def _fits(shape: Sequence[int | None], declared: Shape) -> bool:
+    """Whether two shapes can be the same; None is any size."""
+    return len(shape) == len(declared) and all(
+        a is None or b is None or a == b for a, b in zip(shape, declared, strict=True)
+    )
+
+
+def _show(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join("any" if d is None else str(d) for d in shape) + ")"
+
+
+def _check_inputs(card: ModelCard, ports: tuple[Port, ...], wanted: Sequence[Shape] | None) -> None:
+    if wanted is None:
+        if card.preprocess is None:
+            return
+        wanted = [(None, card.preprocess.channels, *card.preprocess.size_hw)]
+    if len(wanted) != len(ports) or not all(
+        _fits(shape, port.shape) for shape, port in zip(wanted, ports, strict=True)
+    ):
+        raise ModelMismatch(
+            f"model {card.id!r}: expected inputs of shape {', '.join(map(_show, wanted))}, the "
+            f"file has {', '.join(f'{p.name} {_show(p.shape)}' for p in ports)}. Card and weight "
+            "file do not belong together."
+        )
+
+
+def _check_outputs(card: ModelCard, ports: tuple[Port, ...]) -> None:
+    if card.kind != "classifier" or card.labels is None:
+        return
+    wanted = (None, len(card.label_set))
+    if not ports or not _fits(wanted, ports[0].shape):
+        raise ModelMismatch(
+            f"model {card.id!r}: label set {card.labels!r} needs a first output of shape "
+            f"{_show(wanted)}, the file has "
+            f"{', '.join(f'{p.name} {_show(p.shape)}' for p in ports) or 'none'}"
+        )

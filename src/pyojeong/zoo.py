@@ -1,0 +1,170 @@
+"""Which models there are: finds cards, checks weight files against them, knows their licences.
+
+A model is a card (``*.card.json``) with its ONNX file beside it. Bundled models lie in the folder
+``models`` of this package; further folders come from the caller and from the environment variable
+``PYOJEONG_MODELS`` (several are separated like those of ``PATH``).
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+from pyojeong.core.card import ModelCard
+from pyojeong.core.errors import ModelCorrupt, ModelError, ModelMismatch, ModelUnknown
+
+BUNDLED = Path(__file__).parent / "models"
+ENVIRONMENT = "PYOJEONG_MODELS"
+CARD_SUFFIX = ".card.json"
+
+Kind = Literal["classifier", "detector"]
+Folder = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A card and the folder it lies in.
+
+    Attributes:
+        card: What the model is.
+        folder: Where its weight file lies.
+    """
+
+    card: ModelCard
+    folder: Path
+
+    def __post_init__(self) -> None:
+        if not self.card.file or Path(self.card.file).name != self.card.file:
+            raise ModelMismatch(
+                f"card {self.card.id!r}: file must be a plain file name beside the card, "
+                f"got {self.card.file!r}"
+            )
+
+    @property
+    def weights(self) -> Path:
+        """Path of the ONNX file."""
+        return self.folder / self.card.file
+
+
+def cards(extra_folders: Iterable[Folder] = ()) -> dict[str, Entry]:
+    """All models by id: bundled ones, then ``extra_folders``, then ``PYOJEONG_MODELS``.
+
+    The same model may lie in several folders; the first one found is taken.
+
+    Args:
+        extra_folders: Further folders with cards; subfolders are not searched.
+
+    Raises:
+        ModelError: When a folder does not exist.
+        ModelMismatch: When a card cannot be read, or one id names two different models.
+    """
+    found: dict[str, Entry] = {}
+    for folder in _folders(extra_folders):
+        for path in sorted(folder.glob(f"*{CARD_SUFFIX}")):
+            entry = Entry(ModelCard.read(path), folder)
+            known = found.setdefault(entry.card.id, entry)
+            if known.card.sha256 != entry.card.sha256:
+                raise ModelMismatch(
+                    f"two different models are called {entry.card.id!r}: in {known.folder} and in "
+                    f"{entry.folder}. An id is never reused: rename one of them in its card."
+                )
+    return found
+
+
+def _folders(extra_folders: Iterable[Folder]) -> Iterator[Path]:
+    yield BUNDLED
+    wanted = [(Path(f), "given") for f in extra_folders]
+    named = os.environ.get(ENVIRONMENT, "").split(os.pathsep)
+    wanted += [(Path(n), f"from the environment variable {ENVIRONMENT}") for n in named if n]
+    for folder, origin in wanted:
+        if not folder.is_dir():
+            raise ModelError(f"model folder {folder} ({origin}) does not exist")
+        yield folder
+
+
+def find(name: Folder, *, kind: Kind | None = None, extra_folders: Iterable[Folder] = ()) -> Entry:
+    """The model called ``name``.
+
+    Args:
+        name: An id; or the path of a card, or of an ONNX file with a card beside it.
+        kind: What the model must be; None = anything.
+        extra_folders: As for ``cards``.
+
+    Raises:
+        ModelUnknown: When there is no such model; the message suggests similar ids.
+        ModelMismatch: When the model is of another kind, or a card cannot be read.
+        ModelError: When a folder does not exist.
+    """
+    known = cards(extra_folders)
+    entry = known.get(os.fspath(name))
+    if entry is None:
+        entry = _at_path(Path(name))
+    if entry is None:
+        fitting = [i for i, e in known.items() if kind is None or e.card.kind == kind]
+        raise ModelUnknown(os.fspath(name), fitting, kind=kind or "model")
+    if kind is not None and entry.card.kind != kind:
+        raise ModelMismatch(f"model {entry.card.id!r}: expected a {kind}, got a {entry.card.kind}")
+    return entry
+
+
+def _at_path(path: Path) -> Entry | None:
+    if not path.is_file():
+        return None
+    if path.suffix == ".json":
+        return Entry(ModelCard.read(path), path.parent)
+    if path.suffix != ".onnx":
+        return None
+    own = path.with_suffix(CARD_SUFFIX)
+    for candidate in [own] if own.is_file() else sorted(path.parent.glob(f"*{CARD_SUFFIX}")):
+        entry = Entry(ModelCard.read(candidate), path.parent)
+        if entry.card.file == path.name:
+            return entry
+    raise ModelUnknown(str(path), (), kind=f"model file (no card {own.name} beside it)")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits.
+
+    Raises:
+        ModelCorrupt: When the file is missing or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise ModelCorrupt(f"weight file {path} is missing. {_CURE}") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelCorrupt(f"weight file {path} cannot be read: {reason}. {_CURE}") from error
+
+
+_CURE = "Copy the model's files again, or reinstall pyojeong if the model came with it."
+
+
+def verify(entry: Entry) -> None:
+    """Check that the weight file is the one its card describes.
+
+    Raises:
+        ModelCorrupt: When it is missing, damaged or another file.
+    """
+    got = digest(entry.weights)
+    if got != entry.card.sha256.lower():
+        size = entry.weights.stat().st_size
+        raise ModelCorrupt(
+            f"weight file {entry.weights} ({size} bytes) is damaged or is not the file of model "
+            f"{entry.card.id!r}: expected sha256 {entry.card.sha256 or '(none)'}, got {got}. "
+            f"{_CURE}"
+        )
+
+
+def allowed(card: ModelCard, forbid_flags: Iterable[str]) -> bool:
+    """Whether a card carries none of the forbidden licence flags.
+
+    Args:
+        card: The model's card.
+        forbid_flags: Flags, or patterns such as ``"data:*"``.
+    """
+    return not any(fnmatchcase(f, p) for p in forbid_flags for f in card.license_flags)

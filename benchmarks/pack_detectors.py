@@ -1,6 +1,6 @@
 """Make the detectors' bundled ONNX files and cards from the originals.
 
-    python benchmarks/pack_detectors.py ../shared/weights
+Run as ``python benchmarks/pack_detectors.py ../shared/weights``.
 
 For every network: batch and picture size are freed where the network allows it, weights leave the
 graph's inputs, batch norms behind transposed convolutions are folded, and weights are stored as
@@ -26,8 +26,8 @@ from pyojeong.core.card import ModelCard
 
 MODELS = Path(__file__).parents[1] / "src" / "pyojeong" / "models"
 KEEP_FLOAT32_BELOW = 4096
-"""Smaller tensors (depthwise kernels, biases, heads) stay float32 unless float16 holds them exactly:
-they weigh little and rounding them costs the most."""
+"""Smaller tensors (depthwise kernels, biases, heads) stay float32 unless float16 holds them
+exactly: they weigh little and rounding them costs the most."""
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,7 @@ def store_float16(model: onnx.ModelProto) -> None:
             continue
         name = weight.name
         weight.CopyFrom(numpy_helper.from_array(small, f"{name}_f16"))
-        casts.append(
-            helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
-        )
+        casts.append(helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT))
     nodes = casts + list(graph.node)
     del graph.node[:]
     graph.node.extend(nodes)
@@ -253,7 +251,7 @@ def main() -> None:
     parser.add_argument("originals", type=Path, help="folder with the original ONNX files")
     originals = parser.parse_args().originals
     MODELS.mkdir(exist_ok=True)
-    table = Table("file", "old MB", "new MB", "max difference / range", "old open ms", "new open ms")
+    table = Table("file", "old MB", "new MB", "difference / range", "old open ms", "new open ms")
     for recipe in RECIPES:
         pack(recipe, originals, table)
     Console().print(table)

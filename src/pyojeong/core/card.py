@@ -16,7 +16,7 @@ CARD_VERSION = 1
 
 
 def _known_only(cls: type, data: dict[str, Any], what: str) -> None:
-    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    known = {f.name for f in fields(cls)}
     unknown = sorted(set(data) - known)
     if unknown:
         raise ModelMismatch(
@@ -130,6 +130,16 @@ class ModelCard:
     limits: tuple[str, ...] = ()
     card_version: int = CARD_VERSION
 
+    def __post_init__(self) -> None:
+        if self.kind not in {"classifier", "detector"}:
+            raise ModelMismatch(f"card: kind must be classifier or detector, got {self.kind!r}")
+        if self.card_version > CARD_VERSION:
+            raise ModelMismatch(
+                f"card has version {self.card_version}, this pyojeong reads {CARD_VERSION}: upgrade"
+            )
+        if self.temperature <= 0:
+            raise ModelMismatch(f"card: temperature must be positive, got {self.temperature}")
+
     @property
     def label_set(self) -> LabelSet:
         """The classifier's label set.
@@ -166,7 +176,7 @@ class ModelCard:
             for name in ("license_flags", "limits"):
                 values[name] = tuple(values.get(name, ()))
             return cls(**values)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError) as error:
             raise ModelMismatch(f"card is incomplete: {error}") from error
 
     @classmethod

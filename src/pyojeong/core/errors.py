@@ -24,10 +24,23 @@ expected, what came instead, and what to do about it.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+
+def _restore(kind: type["PyojeongError"], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class PyojeongError(Exception):
     """Root of everything this package raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Python would call the constructor with the finished message, which those with further
+        # arguments refuse: an error raised in a worker process could not come home.
+        return _restore, (type(self), self.args, self.__dict__)
 
 
 class InputError(PyojeongError, ValueError):
@@ -68,7 +81,9 @@ class ModelUnknown(ModelError):  # noqa: N818
         self.known = tuple(sorted(known))
         near = get_close_matches(name, self.known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}Known: {', '.join(self.known) or 'none'}.")
+        super().__init__(
+            f"unknown {kind} {name!r}: {hint}Known: {', '.join(self.known) or 'none'}."
+        )
 
 
 class ModelCorrupt(ModelError):  # noqa: N818

@@ -94,10 +94,10 @@ class Expression:
     def __post_init__(self) -> None:
         scores = np.asarray(self.scores, np.float32).copy()
         k = len(self.label_set)
-        if scores.shape != (k,) or not np.isfinite(scores).all() or abs(scores.sum() - 1) > 1e-3:
+        if scores.shape != (k,) or not (scores >= 0).all() or abs(scores.sum() - 1) > 1e-3:
             raise BadArray(
                 "Expression.scores",
-                expected=f"({k},) finite scores with sum 1",
+                expected=f"({k},) scores in [0, 1] with sum 1",
                 got=f"shape {scores.shape}, sum {float(scores.sum()):.4f}",
             )
         scores.setflags(write=False)
@@ -155,7 +155,10 @@ class Face:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; ``from_dict`` is its inverse."""
-        out: dict[str, Any] = {"box": list(self.box.xyxy), "score": self.score}
+        out: dict[str, Any] = {
+            "box": [float(v) for v in self.box.xyxy],
+            "score": float(self.score),
+        }
         if self.landmarks is not None:
             out["landmarks"] = self.landmarks.points.astype(float).tolist()
         if self.expression is not None:
@@ -166,10 +169,10 @@ class Face:
                 "unclear": e.unclear,
                 "scores": e.as_dict(),
                 "label_set": e.label_set.id,
-                "threshold": e.threshold,
+                "threshold": float(e.threshold),
             }
         if self.track_id is not None:
-            out["track_id"] = self.track_id
+            out["track_id"] = int(self.track_id)
         return out
 
     @classmethod
@@ -216,9 +219,9 @@ class FrameResult:
         return {
             "schema": SCHEMA_VERSION,
             "source": self.source,
-            "index": self.index,
-            "time_s": self.time_s,
-            "size_wh": list(self.size_wh),
+            "index": int(self.index),
+            "time_s": float(self.time_s),
+            "size_wh": [int(v) for v in self.size_wh],
             "model_ids": list(self.model_ids),
             "faces": [face.to_dict() for face in self.faces],
         }

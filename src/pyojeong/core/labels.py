@@ -90,4 +90,6 @@ def label_set(set_id: str) -> LabelSet:
     try:
         return LABEL_SETS[set_id]
     except KeyError:
-        raise LabelUnknown(f"unknown label set {set_id!r}; known: {', '.join(LABEL_SETS)}") from None
+        raise LabelUnknown(
+            f"unknown label set {set_id!r}; known: {', '.join(LABEL_SETS)}"
+        ) from None

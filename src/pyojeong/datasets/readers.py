@@ -37,9 +37,9 @@ _HOLD_OUT = 0.1
 @contextmanager
 def _open_text(path: Path) -> Iterator[TextIO]:
     openers: dict[str, Callable[..., TextIO]] = {
-        ".gz": gzip.open,  # type: ignore[dict-item]
-        ".xz": lzma.open,  # type: ignore[dict-item]
-        ".bz2": bz2.open,  # type: ignore[dict-item]
+        ".gz": gzip.open,
+        ".xz": lzma.open,
+        ".bz2": bz2.open,
     }
     opener = openers.get(path.suffix.lower(), io.open)
     try:

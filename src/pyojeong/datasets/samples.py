@@ -58,11 +58,11 @@ class Sample:
 
 def _pyarrow() -> tuple[Any, Any]:
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError:
         raise MissingExtra("reading and writing data-set tables", "tables") from None
-    return pyarrow, pyarrow.parquet
+    return pa, pq
 
 
 def _schema(pa: Any, labels: LabelSet) -> Any:
@@ -109,7 +109,9 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                             f"label {sample.label!r} is not in {labels.id}", row=count + i
                         )
                 columns = {
-                    name: [getattr(s, name) for s in rows] for name in schema.names if name != "split"
+                    name: [getattr(s, name) for s in rows]
+                    for name in schema.names
+                    if name != "split"
                 }
                 columns["split"] = [s.split.value for s in rows]
                 writer.write_table(pa.table(columns, schema=schema))

@@ -9,7 +9,7 @@ Floats = NDArray[np.floating]
 def area(boxes: Floats) -> Floats:
     """Areas of (N, 4) boxes, in square pixels."""
     wh = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
-    return wh[..., 0] * wh[..., 1]
+    return np.asarray(wh[..., 0] * wh[..., 1])
 
 
 def iou(a: Floats, b: Floats) -> Floats:
@@ -22,7 +22,9 @@ def iou(a: Floats, b: Floats) -> Floats:
     return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
 
 
-def nms(boxes: Floats, scores: Floats, *, threshold: float, over_smaller: bool = False) -> list[int]:
+def nms(
+    boxes: Floats, scores: Floats, *, threshold: float, over_smaller: bool = False
+) -> list[int]:
     """Greedy non-maximum suppression.
 
     Args:

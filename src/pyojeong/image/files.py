@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
-from PIL import ImageOps
+from PIL import ImageOps, UnidentifiedImageError
 
 from pyojeong.core.errors import BadArray, ImageUnreadable, OutputError
 from pyojeong.core.face import Image
@@ -25,11 +25,13 @@ MAX_PIXELS = 100_000_000
 """Pictures that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .bmp .gif .webp .tif .tiff .ppm .pgm .heic .heif .avif".split()
+    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp"}
+    | {".tif", ".tiff", ".ppm", ".pgm", ".heic", ".heif", ".avif"}
 )
 """File endings that a folder search takes for pictures."""
 
-_HEIF = frozenset({".heic", ".heif"})
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "HEIF", "AVIF")
+"""What is decoded. Pillow knows more, but hands EPS to an external program, for instance."""
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -49,8 +51,9 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         raise ImageUnreadable(f"{path}: no such file") from None
     except IsADirectoryError:
         raise ImageUnreadable(f"{path}: is a folder, not a picture") from None
-    except OSError as error:
-        raise ImageUnreadable(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        reason = getattr(error, "strerror", None) or error
+        raise ImageUnreadable(f"{path}: cannot be read: {reason}") from error
     return decode_image(data, name=str(path), max_pixels=max_pixels)
 
 
@@ -59,14 +62,22 @@ def decode_image(data: bytes, *, name: str = "<bytes>", max_pixels: int = MAX_PI
     if not data:
         raise ImageUnreadable(f"{name}: the file is empty (0 bytes)")
     _register_heif(data, name)
+    PilImage.init()
+    formats = [f for f in _FORMATS if f in PilImage.OPEN]
+    with _explained(name), PilImage.open(io.BytesIO(data), formats=formats) as picture:
+        return from_pil(picture, name=name, max_pixels=max_pixels)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises into ``ImageUnreadable``, and keep its warnings quiet."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with PilImage.open(io.BytesIO(data)) as picture:
-                return from_pil(picture, name=name, max_pixels=max_pixels)
+            yield
     except ImageUnreadable:
         raise
-    except PilImage.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ImageUnreadable(f"{name}: is not a picture in a known format") from None
     except PilImage.DecompressionBombError:
         raise ImageUnreadable(f"{name}: is too large to unpack safely") from None
@@ -90,11 +101,13 @@ def _register_heif(data: bytes, name: str) -> None:
     pillow_heif.register_heif_opener()
 
 
-def from_pil(picture: PilImage.Image, *, name: str = "<PIL image>", max_pixels: int = MAX_PIXELS) -> Image:
+def from_pil(
+    picture: PilImage.Image, *, name: str = "<PIL image>", max_pixels: int = MAX_PIXELS
+) -> Image:
     """A PIL image of any mode as upright RGB.
 
     Raises:
-        ImageUnreadable: When it is too large.
+        ImageUnreadable: When it is too large, or its file turns out damaged.
     """
     width, height = picture.size
     if width * height > max_pixels:
@@ -102,8 +115,9 @@ def from_pil(picture: PilImage.Image, *, name: str = "<PIL image>", max_pixels: 
             f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:.0f} million "
             "pixels; shrink it first"
         )
-    upright = ImageOps.exif_transpose(picture) or picture
-    return np.ascontiguousarray(np.asarray(_to_rgb(upright), np.uint8))
+    with _explained(name):
+        upright = ImageOps.exif_transpose(picture) or picture
+        return np.ascontiguousarray(np.asarray(_to_rgb(upright), np.uint8))
 
 
 def _to_rgb(picture: PilImage.Image) -> PilImage.Image:
@@ -111,7 +125,9 @@ def _to_rgb(picture: PilImage.Image) -> PilImage.Image:
         # 16-bit and float pictures: Pillow's own conversion clips at 255; use the top byte.
         values = np.asarray(picture).astype(np.float64)
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-        if values.size and values.max() > 255:
+        if picture.mode.startswith("I;16"):
+            values = values / 257.0
+        elif values.size and values.max() > 255:
             values = values / 257.0 if values.max() <= 65535 else values * (255 / values.max())
         elif picture.mode == "F" and values.size and values.max() <= 1:
             values = values * 255

@@ -92,7 +92,10 @@ def matrix_for_face(pre: Preprocess, face: Face) -> Matrix:
     points = face.landmarks.points
     if float(np.ptp(points, axis=0).max()) < 1.0:
         return matrix_for_box(pre, face.box)
-    matrix = similarity(points, template * (w, h))
+    target = template * (w, h)
+    if np.linalg.det((points - points.mean(0)).T @ (target - target.mean(0))) < 0:
+        return matrix_for_box(pre, face.box)  # the mirror image fits better
+    matrix = similarity(points, target)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     return matrix if scale > 1e-4 else matrix_for_box(pre, face.box)
 
@@ -122,7 +125,11 @@ def warp(image: Pixels, matrix: Matrix, size_hw: tuple[int, int]) -> Pixels:
     h, w = size_hw
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.5:
-        image, matrix = _box_filter(image, matrix, (h, w), int(1 / scale))
+        # A picture shrunk to a few pixels needs no larger boxes, and they would not fit in memory.
+        most = max(min(image.shape[:2]) // 8, 64)
+        # Exact shrink factors may come out a hair too small.
+        k = int(min(1 / scale + 1e-6, most))
+        image, matrix = _box_filter(image, matrix, (h, w), k)
     elif max(image.shape[:2]) > _MAX_SIDE:
         image, matrix = _box_filter(image, matrix, (h, w), 1)
     half = np.array([0.5, 0.5])
@@ -144,8 +151,9 @@ def _box_filter(
     # The window starts and ends on multiples of k, with two output pixels to spare.
     x1, y1 = (int(v) for v in np.floor(corners.min(0) / k - 2) * k)
     x2, y2 = (int(v) for v in np.ceil(corners.max(0) / k + 2) * k)
-    x1, y1 = max(x1, -8 * k), max(y1, -8 * k)
-    x2, y2 = min(x2, width + 8 * k), min(y2, height + 8 * k)
+    # Boxes outside the frame repeat its edge, so one row of them is enough.
+    x1, y1 = max(x1, -k), max(y1, -k)
+    x2, y2 = min(x2, width + k), min(y2, height + k)
     x1, y1 = min(x1, width - 1), min(y1, height - 1)
     x2, y2 = max(x2, x1 + k, 1), max(y2, y1 + k, 1)
     x2 += -(x2 - x1) % k

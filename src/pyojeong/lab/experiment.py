@@ -7,12 +7,14 @@ same command resumes it from the last whole epoch.
 """
 
 import json
+import logging
 import platform
 import shutil
 import time
 import tomllib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -54,7 +56,7 @@ class Experiment:
     net: str = "se_resnet"
     net_options: dict[str, Any] = field(default_factory=dict)
     preprocess: Preprocess
-    augment: Augment = Augment()
+    augment: Augment = field(default_factory=Augment)
     recipe: Recipe
 
     @classmethod
@@ -108,7 +110,7 @@ def _table(cls: type, data: dict[str, Any], name: str) -> Any:
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
 
 
-class _Curves(Callback):
+class _Curves(Callback):  # type: ignore[misc]
     """Appends one line per epoch to ``curves.jsonl``; drops lines that a resume repeats."""
 
     def __init__(self, file: Path, progress: Progress | None) -> None:
@@ -279,19 +281,32 @@ def train(
     task = experiment.build_task(
         num_classes=len(data.label_set), channels_last=precision.channels_last
     )
-    trainer = _trainer(run, experiment, precision, bar=bar, progress=progress)
     started = time.monotonic()
-    with warnings.catch_warnings():
-        # In-memory data needs no workers, and short runs may log less often than once.
-        warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=r".*The number of training batches.*")
-        warnings.filterwarnings("ignore", message=r".*exists and is not empty.*")
-        resume = str(run.last) if run.last.exists() else None
+    resume = str(run.last) if run.last.exists() else None
+    with _quiet_lightning():
+        trainer = _trainer(run, experiment, precision, bar=bar, progress=progress)
         trainer.fit(task, data, ckpt_path=resume, weights_only=False)
     best = _best_line(run)
     summary = {**best, "seconds_this_session": round(time.monotonic() - started, 1)}
     _write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
     return run
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without Lightning's advertisements, and without warnings that do not concern us."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
+            warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=r".*The number of training batches.*")
+            warnings.filterwarnings("ignore", message=r".*exists and is not empty.*")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _best_line(run: Run) -> dict[str, Any]:
@@ -306,22 +321,20 @@ def _trainer(
     bar: bool,
     progress: Progress | None,
 ) -> L.Trainer:
-    checkpoints = ModelCheckpoint(
-        run.folder / "checkpoints",
-        filename="best",
-        monitor=MONITOR,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-        auto_insert_metric_name=False,
+    folder = run.folder / "checkpoints"
+    best = ModelCheckpoint(
+        folder, filename="best", monitor=MONITOR, mode="max", enable_version_counter=False
     )
+    # Lightning's save_last follows save_top_k and would skip epochs that do not improve.
+    last = ModelCheckpoint(folder, filename="last", every_n_epochs=1, enable_version_counter=False)
+    curves = _Curves(run.folder / "curves.jsonl", progress)
     return L.Trainer(
         accelerator="cpu",
         devices=1,
         max_epochs=experiment.recipe.epochs,
         precision=precision.lightning,
         gradient_clip_val=experiment.recipe.clip or None,
-        callbacks=[_Curves(run.folder / "curves.jsonl", progress), checkpoints],
+        callbacks=[curves, best, last],
         logger=False,
         default_root_dir=run.folder,
         reload_dataloaders_every_n_epochs=1,
@@ -343,7 +356,8 @@ def load_best(run: Run, *, num_classes: int) -> Classify:
     task = run.experiment.build_task(num_classes=num_classes)
     state = torch.load(run.best, map_location="cpu", weights_only=False)
     task.load_state_dict(state["state_dict"])
-    return task.eval()
+    task.eval()
+    return task
 
 
 def copy_recipe(experiment: Experiment) -> dict[str, Any]:

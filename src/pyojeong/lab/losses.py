@@ -17,7 +17,7 @@ def smoothed_cross_entropy(logits: Tensor, labels: Tensor, *, smoothing: float) 
 
 
 def vote_cross_entropy(logits: Tensor, votes: Tensor) -> Tensor:
-    """Cross-entropy against vote shares (Barsoum et al. 2016, section 4.4), rows without votes left out.
+    """Cross-entropy against vote shares (Barsoum et al. 2016, 4.4); rows without votes left out.
 
     Args:
         logits: (N, K).

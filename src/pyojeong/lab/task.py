@@ -60,7 +60,7 @@ class HeadedNet(nn.Module):
         return logits, None if self.vote_head is None else self.vote_head(features)
 
 
-class Classify(L.LightningModule):
+class Classify(L.LightningModule):  # type: ignore[misc]
     """Fits a net to labels and, if asked, to vote shares.
 
     Args:
@@ -79,7 +79,7 @@ class Classify(L.LightningModule):
         self.seed = seed
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.model.to(memory_format=self.layout)  # type: ignore[call-overload]
-        average = get_ema_multi_avg_fn(recipe.ema)
+        average = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
         self._hits: list[Tensor] = []
         self._losses: list[Tensor] = []

@@ -128,6 +128,11 @@ class Session:
         """The network's outputs."""
         return self._outputs
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What is written inside the ONNX file itself."""
+        return dict(self._ort.get_modelmeta().custom_metadata_map)
+
     def run(self, feed: Feed, /) -> list[Array]:
         """Run the network on a batch.
 

@@ -33,7 +33,8 @@ class SqueezeExcite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> same
         """Gate every channel of ``x``."""
         gate = self.squeeze(x.mean((2, 3), keepdim=True)).relu()
-        return x * self.excite(gate).sigmoid()
+        scaled: Tensor = x * self.excite(gate).sigmoid()
+        return scaled
 
 
 class Block(nn.Module):

@@ -1,0 +1,37 @@
+# Every target makes what it needs in .venv; nothing is installed elsewhere.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SHARED ?= ../shared
+
+.PHONY: demo test check format clean
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.base: .venv/bin/python pyproject.toml
+	$(PIP) -e .
+	touch $@
+
+.venv/.full: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -c constraints.txt -e '.[train,dev]'
+	touch .venv/.base $@
+
+demo: .venv/.base ## Read two bundled photographs: table, JSON, CSV, annotated PNG.
+	$(BIN)/pyojeong demo --out demo-out
+
+test: .venv/.full ## All tests; those marked "data" skip where $(SHARED) is missing.
+	PYOJEONG_SHARED=$(SHARED) OMP_NUM_THREADS=2 $(BIN)/python -m pytest
+
+check: .venv/.full ## Linters, types, import contracts.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.full
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv demo-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

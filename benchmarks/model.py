@@ -1,0 +1,101 @@
+"""The bundled model's figures as a page, from its card; the card was written by ``pyojeong export``.
+
+    python benchmarks/model.py --out docs/benchmarks/model.md
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from pyojeong.runtime.analyzer import find_classifier
+
+ROWS = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll")
+
+
+def shown(figure: dict[str, float], *, percent: bool) -> str:
+    """A figure with its interval."""
+    form = "{value:.1%} [{low:.1%}, {high:.1%}]" if percent else "{value:.3f} [{low:.3f}, {high:.3f}]"
+    return form.format(**figure)
+
+
+def split_rows(metrics: dict[str, Any]) -> list[str]:
+    """One row per metric, one column per split."""
+    valid, test = metrics["valid"], metrics["test"]
+    clean = test["deduplicated"]
+    lines = [
+        f"| | PublicTest (chosen on; n = {valid['n']:,}) | PrivateTest (n = {test['n']:,}) "
+        f"| PrivateTest without pictures seen before (n = {clean['n']:,}) |",
+        "|---|---|---|---|",
+    ]
+    for name in ROWS:
+        cells = [
+            shown(part[name], percent=name in {"accuracy", "balanced_accuracy"}) if name in part else ""
+            for part in (valid, test, clean)
+        ]
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    answered = [f"{p['answered']['accuracy']:.1%} of {p['answered']['share']:.1%}" for p in (valid, test)]
+    lines.append(f"| right among the answered | {' | '.join(answered)} | |")
+    return lines
+
+
+def class_rows(test: dict[str, Any]) -> list[str]:
+    """Recall and confusion of every class on PrivateTest."""
+    names = list(test["recall"])
+    lines = ["| label | recall | " + " | ".join(f"read as {n}" for n in names) + " |"]
+    lines.append("|---|--:|" + "--:|" * len(names))
+    for name, counts in zip(names, test["confusion"], strict=True):
+        lines.append(f"| {name} | {test['recall'][name]:.1%} | {' | '.join(map(str, counts))} |")
+    return lines
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", default="default")
+    options = parser.parse_args()
+    entry = find_classifier(options.model)
+    card = entry.card
+    training, recipe = card.training, card.training["experiment"]["recipe"]
+    lines = [
+        f"# {card.id}",
+        "",
+        card.description,
+        "",
+        f"Experiment `{training['experiment']['name']}`, {recipe['epochs']} epochs, best epoch "
+        f"{training['best_epoch'] + 1} chosen on PublicTest; temperature {card.temperature} and the "
+        f"threshold for unclear, {card.threshold}, fitted there too. Single view, no test-time "
+        "augmentation. Figures with 95 % bootstrap intervals, computed by the runtime from the "
+        f"ONNX file ({entry.weights.stat().st_size / 1e6:.2f} MB) when it was exported "
+        f"({training['exported']}, commit `{training['commit'][:12]}`).",
+        "",
+        *split_rows(card.metrics),
+        "",
+        "PrivateTest, per class:",
+        "",
+        *class_rows(card.metrics["test"]),
+        "",
+        f"Largest difference of logits, ONNX against torch: {card.metrics['onnx_parity']:.1e}; effect "
+        f"of storing weights as float16: {card.metrics['half_effect']:.1e}.",
+        "",
+        "Made by:",
+        "",
+        "```",
+        "pyojeong train experiments/se-resnet-fer2013.toml --data ../shared/data/fer2013/fer2013.csv.xz"
+        " --votes ../shared/data/fer2013/fer2013new.csv",
+        "pyojeong export runs/se-resnet-fer2013 --data ../shared/data/fer2013/fer2013.csv.xz"
+        f" --votes ../shared/data/fer2013/fer2013new.csv --id {card.id}"
+        " --about experiments/se-resnet-fer2013.about.toml --out src/pyojeong/models",
+        f"python benchmarks/model.py --out {options.out}",
+        "```",
+        "",
+        "Limits:",
+        "",
+        *(f"- {limit}" for limit in card.limits),
+    ]
+    options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m pyojeong``."""
+
+from pyojeong.cli.app import main
+
+main()

@@ -1,0 +1,173 @@
+"""``pyojeong analyze``: inputs, sinks, progress and the table that people see."""
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pyojeong.batch import Extra, analyze_files, find_pictures
+from pyojeong.core.errors import OutputError
+from pyojeong.core.face import FrameResult, Image, Sink
+from pyojeong.core.labels import LabelSet
+from pyojeong.output.tables import SINKS
+from pyojeong.runtime.analyzer import Analyzer
+
+_ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
+_MOST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The options of ``pyojeong analyze``; see its help."""
+
+    paths: list[str]
+    out: Path | None = None
+    formats: list[str] = field(default_factory=list)
+    annotate: bool = False
+    detector: str = "auto"
+    model: str = "default"
+    min_face: int | None = None
+    jobs: int = 1
+    threads: int | None = None
+
+
+def run(request: Request, console: Console) -> int:
+    """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
+    _check_folder(request.out)
+    threads = request.threads or (1 if request.jobs > 1 else None)
+    analyzer = Analyzer(
+        request.model, detector=request.detector, min_face=request.min_face, threads=threads
+    )
+    tally = _Tally(_table(analyzer.classifier.card.label_set))
+    try:
+        _read_all(request, analyzer, tally, console)
+        code = 1 if tally.failed else 0
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted[/]: what was read is on disk and whole")
+        code = 130
+    if request.out is not None or not request.formats:
+        _print_table(tally.table, console=Console(highlight=False))
+    where = f" Results in {request.out}" if request.out else ""
+    note = f", [red]{tally.failed} failed[/]" if tally.failed else ""
+    counts = f"{tally.pictures} pictures, {tally.faces} faces{note}."
+    console.print(f"{counts}{escape(where)}", soft_wrap=True)
+    return code
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was done so far."""
+
+    table: Table
+    pictures: int = 0
+    faces: int = 0
+    failed: int = 0
+
+
+def _read_all(request: Request, analyzer: Analyzer, tally: _Tally, console: Console) -> None:
+    inputs = list(find_pictures(request.paths))
+    extra = _annotator(request.out) if request.annotate and request.out else None
+    with ExitStack() as stack:
+        sinks = _sinks(request, analyzer.classifier.card.label_set, stack)
+        progress = stack.enter_context(_progress(console, len(inputs)))
+        task = progress.add_task("reading", total=len(inputs))
+        for outcome in analyze_files(analyzer, inputs, jobs=request.jobs, extra=extra):
+            progress.advance(task)
+            if outcome.result is None:
+                tally.failed += 1
+                console.print(f"[red]failed[/] {escape(str(outcome.error))}", soft_wrap=True)
+                continue
+            for sink in sinks:
+                sink.write(outcome.result)
+            tally.pictures += 1
+            tally.faces += len(outcome.result.faces)
+            _add_rows(tally.table, outcome.result)
+
+
+def _check_folder(out: Path | None) -> None:
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".pyojeong-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {out}: {error.strerror or error}. Choose another --out folder."
+        ) from error
+
+
+def _sinks(request: Request, labels: LabelSet, stack: ExitStack) -> list[Sink]:
+    if request.out is None:
+        targets = [(name, sys.stdout) for name in request.formats]
+        return [stack.enter_context(SINKS[name](stream, labels=labels)) for name, stream in targets]
+    names = request.formats or ["json"]
+    return [
+        stack.enter_context(SINKS[n](request.out / f"results.{_ENDINGS[n]}", labels=labels))
+        for n in names
+    ]
+
+
+def _annotator(out: Path) -> Extra:
+    from pyojeong.output.media import AnnotatedImages
+
+    pictures = AnnotatedImages(out / "annotated")
+
+    def draw(image: Image, result: FrameResult) -> None:
+        pictures.save(image, result)
+
+    return draw
+
+
+def _progress(console: Console, total: int) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=total < 3 or not console.is_terminal,
+    )
+
+
+def _table(labels: LabelSet) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("picture", overflow="fold")
+    table.add_column("face", justify="right")
+    table.add_column("box (x, y, w, h)", no_wrap=True)
+    table.add_column("appears", no_wrap=True)
+    for name in labels.names:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _add_rows(table: Table, result: FrameResult) -> None:
+    name = escape(result.source)
+    if not result.faces:
+        table.add_row(name, "", "", "[dim]no face[/]")
+    for number, face in enumerate(result.faces, 1):
+        box = face.box
+        shape = f"{box.x1:.0f}, {box.y1:.0f}, {box.width:.0f}, {box.height:.0f}"
+        expression = face.expression
+        if expression is None:
+            table.add_row(name, str(number), shape)
+            continue
+        top, score = expression.top
+        appears = f"[dim]unclear ({top}?)[/]" if expression.unclear else f"[bold]{top}[/]"
+        best = int(expression.scores.argmax())
+        cells = [f"{s:.0%}" for s in expression.scores]
+        cells[best] = f"[bold]{score:.0%}[/]"
+        table.add_row(name if number == 1 else "", str(number), shape, appears, *cells)
+
+
+def _print_table(table: Table, *, console: Console) -> None:
+    if table.row_count > _MOST_ROWS:
+        console.print(f"{table.row_count} rows: too many to show; use --format")
+    elif table.row_count:
+        console.print(table)

@@ -1,0 +1,296 @@
+"""The command line: thin commands; everything heavy is imported inside them.
+
+What machines read goes to files or stdout; tables, progress and complaints go to stderr whenever
+stdout carries data. Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, 130 interrupted.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from pyojeong._version import __version__
+from pyojeong.core.errors import PyojeongError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="pyojeong",
+    help="표정 · reads the appearance of facial expressions; trains and ships the models that do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+bench_app = typer.Typer(help="Measure this installation.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
+
+
+class Format(StrEnum):
+    """Machine-readable outputs."""
+
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class SplitName(StrEnum):
+    """Splits that can be scored."""
+
+    VALID = "valid"
+    TEST = "test"
+
+
+def _stderr() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"pyojeong {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass
+
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="Model id, card or ONNX file; see `pyojeong models`.")
+]
+DetectorOption = Annotated[
+    str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
+]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="fer2013.csv (.gz, .xz), class folders or a .parquet table.")
+]
+VotesOption = Annotated[
+    Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
+]
+
+
+@app.command()
+def analyze(
+    paths: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.")] = None,
+    formats: Annotated[
+        list[Format] | None, typer.Option("--format", "-f", help="May be given several times.")
+    ] = None,
+    annotate: Annotated[bool, typer.Option(help="Write annotated pictures to --out.")] = False,
+    detector: DetectorOption = "auto",
+    model: ModelOption = "default",
+    min_face: Annotated[
+        int | None, typer.Option(min=8, help="Smallest face, shorter side in pixels.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Pictures at once.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads inside each network.")] = None,
+) -> None:
+    """Read the expressions in photographs.
+
+    Prints a table; with --format, data goes to --out, or to stdout when there is no --out.
+    """
+    from pyojeong.cli.analyze import Request, run
+
+    if annotate and out is None:
+        raise typer.BadParameter("annotated pictures need a folder: add --out DIR")
+    if out is None and formats and (len(formats) > 1 or formats[0] is Format.PARQUET):
+        raise typer.BadParameter("stdout takes one of json and csv; add --out DIR for the rest")
+    request = Request(
+        paths=paths,
+        out=out,
+        formats=[f.value for f in formats or ()],
+        annotate=annotate,
+        detector=detector,
+        model=model,
+        min_face=min_face,
+        jobs=jobs,
+        threads=threads,
+    )
+    raise typer.Exit(run(request, _stderr()))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results.")] = Path(
+        "demo-out"
+    ),
+) -> None:
+    """Read two bundled photographs: table, JSON, CSV and annotated pictures."""
+    from pyojeong.cli.analyze import Request, run
+    from pyojeong.runtime.golden import PICTURES
+
+    request = Request(
+        paths=[str(PICTURES)], out=out, formats=["json", "csv"], annotate=True, threads=1
+    )
+    raise typer.Exit(run(request, _stderr()))
+
+
+@app.command()
+def models(
+    json_: Annotated[bool, typer.Option("--json", help="Print the cards as JSON lines.")] = False,
+) -> None:
+    """List the models that are there, with licence and measured accuracy."""
+    import json
+
+    from pyojeong.zoo import cards
+
+    entries = cards()
+    if json_:
+        for entry in entries.values():
+            typer.echo(json.dumps(json.loads(entry.card.to_json()), ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for column in ("model", "kind", "MB", "accuracy (test, 95 %)", "unclear below", "licence"):
+        table.add_column(column, no_wrap=column in {"model", "kind", "MB"})
+    for name, entry in entries.items():
+        card = entry.card
+        size = entry.weights.stat().st_size / 1e6 if entry.weights.exists() else float("nan")
+        test = card.metrics.get("test", {}).get("accuracy")
+        shown = "" if test is None else "{value:.1%} [{low:.1%}, {high:.1%}]".format(**test)
+        below = f"{card.threshold:.0%}" if card.kind == "classifier" else ""
+        flags = " ".join((card.license, *card.license_flags))
+        table.add_row(name, card.kind, f"{size:.1f}", shown, below, flags)
+    Console().print(table)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this installation: versions, weight files, a golden picture, colours and labels."""
+    from pyojeong.doctor import examine
+
+    console = _stderr()
+    failed = 0
+    for finding in examine():
+        mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
+        console.print(f"{mark} {finding.what}: {finding.detail}")
+        failed += not finding.ok
+    if failed:
+        console.print(
+            f"[red]{failed} checks failed.[/] Reinstall: pip install --force-reinstall pyojeong"
+        )
+    raise typer.Exit(1 if failed else 0)
+
+
+def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from pyojeong.datasets.cache import manifest_of
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("reading {task.completed:,} samples"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        return manifest_of(data, votes=votes, tick=lambda n: progress.advance(task, n))
+
+
+@app.command()
+def train(
+    experiment: Annotated[Path, typer.Argument(help="Experiment, TOML; see experiments/.")],
+    data: DataOption,
+    votes: VotesOption = None,
+    runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first training samples (a trial).")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+) -> None:
+    """Train an experiment; the same command resumes it after an interruption."""
+    from pyojeong.cli.train import train_with_progress
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    folder = train_with_progress(experiment, manifest, runs, console, limit=limit, epochs=epochs)
+    typer.echo(folder)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    data: DataOption,
+    id_: Annotated[
+        str, typer.Option("--id", help="The model's id, for example net-s-data-fer7.v1.")
+    ],
+    votes: VotesOption = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for ONNX and card.")] = Path(),
+    about: Annotated[
+        Path | None, typer.Option(help="TOML with description, license, license_flags, limits.")
+    ] = None,
+    detector: DetectorOption = "auto",
+) -> None:
+    """Turn a run into ONNX and card: calibrated on valid, scored once on test."""
+    from pyojeong.cli.train import export_with_card
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    export_with_card(run, manifest, out, id_, about=about, detector=detector, console=console)
+
+
+@app.command()
+def evaluate(
+    data: DataOption,
+    model: ModelOption = "default",
+    votes: VotesOption = None,
+    split: Annotated[SplitName, typer.Option(help="valid, or test.")] = SplitName.TEST,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="JSON file.")] = None,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Score a model on cut-out faces of a labelled data set, with 95 % intervals."""
+    from pyojeong.cli.train import evaluate_split
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    evaluate_split(model, manifest, split.value, out=out, threads=threads, console=console)
+
+
+@bench_app.command("speed")
+def bench_speed(
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Markdown file to write.")] = None,
+    rounds: Annotated[int, typer.Option(min=3, help="Timed repetitions.")] = 30,
+) -> None:
+    """Time analyze, classify, import and --help on this machine."""
+    from pyojeong.speed import measure, to_markdown
+
+    console = _stderr()
+    with console.status("measuring"):
+        figures = measure(rounds=rounds)
+    text = to_markdown(figures)
+    if out is not None:
+        from pyojeong.image.files import whole_file
+
+        with whole_file(out, "w") as file:
+            file.write(text)
+    typer.echo(text)
+
+
+def _fail(error: PyojeongError, code: int) -> NoReturn:
+    from rich.markup import escape
+
+    _stderr().print(f"[red]pyojeong:[/] {escape(str(error))}", soft_wrap=True)
+    sys.exit(code)
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Entry point: designed errors become one line, everything else stays a traceback."""
+    from pyojeong.core.errors import OutputError
+
+    try:
+        app(args, standalone_mode=True)
+    except OutputError as error:
+        _fail(error, 1)
+    except PyojeongError as error:
+        _fail(error, 2)

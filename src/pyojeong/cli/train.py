@@ -1,0 +1,129 @@
+"""``pyojeong train``, ``export``, ``evaluate``: progress and summaries around lab and scoring."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pyojeong.core.errors import ExperimentError, MissingExtra
+
+
+def _columns() -> tuple[Any, ...]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return (*columns, TimeRemainingColumn())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"{path}: cannot be read: {error}") from error
+
+
+def train_with_progress(
+    experiment: Path,
+    manifest: Path,
+    runs: Path,
+    console: Console,
+    *,
+    limit: int | None,
+    epochs: int | None,
+) -> Path:
+    """Train or resume, one bar over the epochs; returns the run folder."""
+    try:
+        from pyojeong.lab.experiment import Run, train
+    except ModuleNotFoundError as error:
+        raise MissingExtra("training", "train") from error
+    text = _read(experiment)
+    if epochs is not None:
+        text = re.sub(r"(?m)^epochs\s*=.*$", f"epochs = {epochs}", text)
+    with Progress(*_columns(), console=console) as progress:
+        task = progress.add_task("preparing", total=None)
+
+        def show(line: dict[str, Any]) -> None:
+            said = f"valid {line['valid_accuracy']:.4f}, loss {line['train_loss']:.3f}"
+            progress.update(
+                task, completed=line["epoch"] + 1, total=line["epochs"], description=said
+            )
+            if not console.is_terminal:
+                console.print(f"epoch {line['epoch'] + 1}/{line['epochs']}: {said}")
+
+        run: Run = train(text, manifest, runs, limit=limit, progress=show)
+    chosen = run.environment
+    timings = chosen["precision_ms_per_step"]
+    measured = ", ".join(f"{k} {v} ms" for k, v in timings.items()) or "given"
+    console.print(f"precision {chosen['precision']} ({measured})")
+    done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
+    console.print(f"best epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")
+    return run.folder
+
+
+def export_with_card(
+    run: Path,
+    manifest: Path,
+    out: Path,
+    model_id: str,
+    *,
+    about: Path | None,
+    detector: str,
+    console: Console,
+) -> None:
+    """Export a run and say what came out."""
+    try:
+        from pyojeong.lab.experiment import Run
+        from pyojeong.lab.export import ExportOptions, export_run
+    except ModuleNotFoundError as error:
+        raise MissingExtra("exporting", "train") from error
+    from pyojeong.runtime.detectors import build_detector
+
+    words = tomllib.loads(_read(about)) if about is not None else {}
+    words = {k: tuple(v) if isinstance(v, list) else v for k, v in words.items()}
+    try:
+        options = ExportOptions(id=model_id, **words)
+    except TypeError as error:
+        raise ExperimentError(f"{about}: {error}") from error
+    card = export_run(
+        Run(run), manifest, out, options, detector=build_detector(detector), say=console.print
+    )
+    console.print(f"temperature {card.temperature}, unclear below {card.threshold}")
+    console.print(f"wrote {out / card.file} and its card")
+
+
+def evaluate_split(
+    model: str,
+    manifest: Path,
+    split: str,
+    *,
+    out: Path | None,
+    threads: int,
+    console: Console,
+) -> None:
+    """Score a split; JSON to ``out`` or stdout, a summary to the console."""
+    from pyojeong.datasets.samples import Split
+    from pyojeong.image.files import whole_file
+    from pyojeong.runtime.analyzer import find_classifier
+    from pyojeong.runtime.classifier import Classifier
+    from pyojeong.scoring import figures, predict_split
+
+    classifier = Classifier.open(find_classifier(model), threads=threads)
+    columns = (TextColumn("scored {task.completed:,} faces"),)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        predictions = predict_split(
+            classifier, manifest, Split(split), tick=lambda n: progress.advance(task, n)
+        )
+    result = {"model": classifier.card.id, **figures(classifier, predictions)}
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll"):
+        console.print(
+            f"{name:>18} {{value:.4f}}  [{{low:.4f}}, {{high:.4f}}]".format(**result[name])
+        )
+    text = json.dumps(result, indent=2) + "\n"
+    if out is None:
+        print(text, end="")  # noqa: T201 - this is the command's data
+        return
+    with whole_file(out, "w") as file:
+        file.write(text)

@@ -1,0 +1,88 @@
+"""Any data set on disk -> its manifest, converted once and kept.
+
+The cache folder is ``$PYOJEONG_CACHE``, or ``pyojeong`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. A
+cached table is named after the contents it was made from, so a changed source is converted anew.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from pyojeong.core.errors import DataError
+from pyojeong.core.labels import FER7
+from pyojeong.datasets.readers import READERS, detect_layout
+from pyojeong.datasets.samples import MANIFEST_VERSION, Sample, write_manifest
+
+Ticker = Callable[[int], None]
+
+
+def cache_folder() -> Path:
+    """Where converted data sets are kept."""
+    named = os.environ.get("PYOJEONG_CACHE")
+    if named:
+        return Path(named)
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "pyojeong"
+
+
+def manifest_of(
+    source: Path,
+    *,
+    votes: Path | None = None,
+    layout: str | None = None,
+    folder: Path | None = None,
+    tick: Ticker | None = None,
+) -> Path:
+    """The manifest of a data set; converts it if that was not done before.
+
+    Args:
+        source: A ``.parquet`` manifest (returned as it is), a table or a folder.
+        votes: FER+'s ``fer2013new.csv``, joined by row.
+        layout: Key of ``READERS``; None = detected.
+        folder: Where to keep it instead of ``cache_folder()``.
+        tick: Called with the number of newly converted samples.
+
+    Raises:
+        DataError: When the source is missing or in no known layout.
+    """
+    if not source.exists():
+        raise DataError(f"{source}: no such file or folder")
+    if source.suffix == ".parquet":
+        return source
+    layout = layout or detect_layout(source)
+    if layout not in READERS:
+        raise DataError(f"unknown layout {layout!r}; known: {', '.join(READERS)}")
+    parts = [source] if votes is None else [source, votes]
+    key = _digest(parts, f"{layout}:{MANIFEST_VERSION}")
+    stem = source.name.split(".")[0] or "data"
+    target = (folder or cache_folder()) / f"{stem}-{key[:16]}.parquet"
+    if not target.exists():
+        write_manifest(target, _ticking(READERS[layout](source, votes=votes), tick), FER7)
+    return target
+
+
+def _ticking(samples: Iterable[Sample], tick: Ticker | None) -> Iterator[Sample]:
+    for sample in samples:
+        yield sample
+        if tick is not None:
+            tick(1)
+
+
+def _digest(paths: list[Path], salt: str) -> str:
+    """Digest of file contents; of a folder, of its files' names, sizes and times."""
+    digest = hashlib.sha256(salt.encode())
+    for path in paths:
+        try:
+            if path.is_dir():
+                digest.update(str(path.resolve()).encode())
+                for file in sorted(path.rglob("*")):
+                    stat = file.stat()
+                    name = str(file.relative_to(path))
+                    digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+            else:
+                with path.open("rb") as opened:
+                    digest.update(hashlib.file_digest(opened, "sha256").digest())
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    return digest.hexdigest()

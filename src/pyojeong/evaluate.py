@@ -1,0 +1,210 @@
+"""Scores on arrays: accuracy, macro-F1, confusion, calibration, intervals. NumPy only.
+
+N samples, K classes; ``probabilities`` is float (N, K) with rows that sum to 1, ``labels`` is int
+(N,) with values in 0..K-1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.errors import BadArray
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+Metric = Callable[[Floats, Ints], float]
+
+
+def _check(probabilities: Floats, labels: Ints) -> None:
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not labels.size:
+        raise BadArray(
+            "scores",
+            expected="probabilities (N, K) and labels (N,), N > 0",
+            got=f"{probabilities.shape} and {labels.shape}",
+        )
+
+
+def accuracy(probabilities: Floats, labels: Ints) -> float:
+    """Share of samples whose best class is the label, in [0, 1]."""
+    _check(probabilities, labels)
+    return float((probabilities.argmax(1) == labels).mean())
+
+
+def confusion(probabilities: Floats, labels: Ints) -> NDArray[np.int64]:
+    """Counts (K, K): row = label, column = best class."""
+    _check(probabilities, labels)
+    k = probabilities.shape[1]
+    out = np.zeros((k, k), np.int64)
+    np.add.at(out, (labels, probabilities.argmax(1)), 1)
+    return out
+
+
+def recalls(probabilities: Floats, labels: Ints) -> NDArray[np.float64]:
+    """Recall of every class (K,); NaN where a class has no sample."""
+    counts = confusion(probabilities, labels)
+    total = counts.sum(1)
+    return np.where(total > 0, np.diag(counts) / np.maximum(total, 1), np.nan)
+
+
+def balanced_accuracy(probabilities: Floats, labels: Ints) -> float:
+    """Mean recall over the classes that occur, in [0, 1]."""
+    return float(np.nanmean(recalls(probabilities, labels)))
+
+
+def macro_f1(probabilities: Floats, labels: Ints) -> float:
+    """Mean F1 over the classes that occur among labels or answers, in [0, 1]."""
+    counts = confusion(probabilities, labels)
+    both = counts.sum(0) + counts.sum(1)
+    seen = both > 0
+    return float((2 * np.diag(counts)[seen] / both[seen]).mean())
+
+
+def ece(probabilities: Floats, labels: Ints, *, bins: int = 15) -> float:
+    """Expected calibration error of the best class, equal-width bins (Guo et al. 2017, eq. 3).
+
+    Returns:
+        Mean over bins, weighted by their share of samples, of |accuracy - confidence|, in [0, 1].
+    """
+    _check(probabilities, labels)
+    confidence = probabilities.max(1)
+    hit = probabilities.argmax(1) == labels
+    at = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(at, hit - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(labels))
+
+
+def nll(probabilities: Floats, labels: Ints) -> float:
+    """Mean negative log-likelihood of the label, in nats."""
+    _check(probabilities, labels)
+    p = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(p, 1e-12)).mean())
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+    "ece": ece,
+    "nll": nll,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its 95 % percentile-bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Rounded to five decimals."""
+        return {k: round(float(getattr(self, k)), 5) for k in ("value", "low", "high")}
+
+
+def bootstrap(
+    metric: Metric, probabilities: Floats, labels: Ints, *, rounds: int = 1000, seed: int = 0
+) -> Interval:
+    """A metric with its 95 % interval from resampling the samples (Efron 1979, percentiles)."""
+    rng = np.random.default_rng(seed)
+    n = len(labels)
+    values = []
+    for _ in range(rounds):
+        rows = rng.integers(0, n, n)
+        values.append(metric(probabilities[rows], labels[rows]))
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return Interval(metric(probabilities, labels), float(low), float(high))
+
+
+def softmax(logits: Floats, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Rows of exp(logits / temperature), normalised to sum 1."""
+    z = np.asarray(logits, np.float64) / temperature
+    z = np.exp(z - z.max(-1, keepdims=True))
+    return np.asarray(z / z.sum(-1, keepdims=True), np.float64)
+
+
+def fit_temperature(logits: Floats, labels: Ints) -> float:
+    """The temperature with the least negative log-likelihood (Guo et al. 2017, section 4.2).
+
+    Golden-section search over log T between 0.05 and 20; the loss is convex in 1/T.
+    """
+    low, high = np.log(0.05), np.log(20.0)
+    ratio = (np.sqrt(5) - 1) / 2
+
+    def loss(log_t: float) -> float:
+        return nll(softmax(logits, float(np.exp(log_t))), labels)
+
+    a, b = high - ratio * (high - low), low + ratio * (high - low)
+    fa, fb = loss(a), loss(b)
+    for _ in range(50):
+        if fa < fb:
+            high, b, fb = b, a, fa
+            a = high - ratio * (high - low)
+            fa = loss(a)
+        else:
+            low, a, fa = a, b, fb
+            b = low + ratio * (high - low)
+            fb = loss(b)
+    return float(np.exp((low + high) / 2))
+
+
+def fit_threshold(probabilities: Floats, labels: Ints, *, target: float) -> float:
+    """The smallest confidence above which at least ``target`` of the answers are right.
+
+    Returns:
+        A threshold in [0, 1]; 0 when all answers together already reach the target, and the
+        best-scoring threshold when none does (at least 50 samples stay answered).
+    """
+    _check(probabilities, labels)
+    confidence = probabilities.max(1)
+    order = np.argsort(-confidence, kind="stable")
+    hit = (probabilities.argmax(1) == labels)[order]
+    share = np.cumsum(hit) / np.arange(1, len(hit) + 1)
+    least = min(50, len(hit)) - 1
+    enough = np.flatnonzero(share >= target)
+    enough = enough[enough >= least]
+    last = int(enough[-1]) if enough.size else least + int(share[least:].argmax())
+    return 0.0 if last == len(hit) - 1 else float(confidence[order][last])
+
+
+def answered(probabilities: Floats, labels: Ints, *, threshold: float) -> tuple[float, float]:
+    """Share of samples with a best score >= threshold, and accuracy among them (NaN if none)."""
+    _check(probabilities, labels)
+    keep = probabilities.max(1) >= threshold
+    if not keep.any():
+        return 0.0, float("nan")
+    return float(keep.mean()), accuracy(probabilities[keep], labels[keep])
+
+
+def summary(
+    probabilities: Floats,
+    labels: Ints,
+    names: tuple[str, ...],
+    *,
+    threshold: float,
+    rounds: int = 1000,
+) -> dict[str, Any]:
+    """Everything a card or report says of one split, as JSON types.
+
+    Args:
+        probabilities: (N, K).
+        labels: (N,).
+        names: The K class names.
+        threshold: Below it an answer counts as unclear.
+        rounds: Bootstrap rounds.
+    """
+    out: dict[str, Any] = {"n": len(labels)}
+    for name, metric in METRICS.items():
+        out[name] = bootstrap(metric, probabilities, labels, rounds=rounds).to_dict()
+    share, right = answered(probabilities, labels, threshold=threshold)
+    out["answered"] = {"share": round(share, 5), "accuracy": round(right, 5)}
+    per_class = recalls(probabilities, labels)
+    out["recall"] = {
+        n: None if np.isnan(r) else round(float(r), 5)
+        for n, r in zip(names, per_class, strict=True)
+    }
+    out["confusion"] = confusion(probabilities, labels).tolist()
+    return out

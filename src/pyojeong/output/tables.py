@@ -1,0 +1,388 @@
+r"""Results as tables: one schema, three kinds of file (JSON lines, CSV, Parquet), both directions.
+
+A sink writes into ``<name>.<random>.part`` beside its target, a whole frame at a time. When the
+``with`` block is left, on success, on an exception and on Ctrl-C alike, what has been written so
+far is finished and takes the target's name; so the file under the final name is always whole.
+JSON lines and CSV grow with every frame; Parquet is written in groups of rows.
+
+JSON lines has one frame per line (``FrameResult.to_dict``). CSV and Parquet have one row per face,
+and one row with empty face columns for a frame without faces: no frame is ever lost. Numbers come
+back exactly. Text that is not valid Unicode (a file name in a foreign encoding) survives in JSON
+lines only; CSV and Parquet show its odd bytes as ``\udc..``.
+"""
+
+import csv
+import errno
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self, TextIO
+
+from pyojeong.core.errors import DataError, LabelUnknown, MissingExtra, OutputError
+from pyojeong.core.face import SCHEMA_VERSION, FrameResult, Sink
+from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.output.rows import FORMATS, PARSERS, Row, columns, frames, kinds_of, rows
+
+ROWS_PER_GROUP = 4096
+"""Parquet rows are collected in memory up to this number and then written together."""
+
+_CURES = {
+    errno.ENOSPC: "Free some space or choose a place on another disk.",
+    errno.EDQUOT: "Your quota is used up: free some space or choose another place.",
+    errno.EPIPE: "The program that was reading has ended.",
+}
+
+
+@contextmanager
+def _explained(target: object) -> Iterator[None]:
+    """Turn the file system's errors into ``OutputError`` with a cure."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        cure = _CURES.get(error.errno or 0, "Choose a place that can be written to.")
+        raise OutputError(f"cannot write {target}: {error.strerror or error}. {cure}") from error
+
+
+class _Part:
+    """An unfinished file beside its target; frames are appended whole or not at all."""
+
+    encoding = "utf-8"
+
+    def __init__(self, target: Path) -> None:
+        # A link is followed, so that its target is replaced and not the link.
+        self.target = Path(os.path.realpath(target))
+        with _explained(target):
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            if self.target.exists() and not self.target.is_file():
+                raise OutputError(f"cannot write {target}: it exists and is not an ordinary file")
+            self.path = self.target.with_name(f"{self.target.name}.{secrets.token_hex(4)}.part")
+            self._file = self.path.open("xb", buffering=0)
+        self._whole = 0  # bytes up to the end of the last whole frame
+
+    def append(self, text: str) -> None:
+        data = memoryview(text.encode("utf-8"))
+        end = self._whole + len(data)
+        try:
+            with _explained(self.target):
+                while data:
+                    data = data[self._file.write(data) :]
+            self._whole = end
+        except BaseException:
+            self._file.truncate(self._whole)
+            self._file.seek(self._whole)
+            raise
+
+    def finish(self) -> None:
+        self._file.close()
+        with _explained(self.target):
+            self.path.replace(self.target)
+
+    def discard(self) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class _Stream:
+    """An open text stream such as standard output; it is flushed but never closed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def append(self, text: str) -> None:
+        with _explained(getattr(self._stream, "name", "<stream>")):
+            self._stream.write(text)
+            self._stream.flush()
+
+    def finish(self) -> None:
+        """Nothing is left to do: every frame was flushed."""
+
+    def discard(self) -> None:
+        """What went down a stream cannot be called back."""
+
+
+class _TextSink:
+    """What the two text sinks share."""
+
+    suffix: ClassVar[str]
+
+    def __init__(self, target: str | os.PathLike[str] | TextIO, *, labels: LabelSet = FER7) -> None:
+        self.labels = labels
+        self._closed = False
+        if isinstance(target, str | os.PathLike):
+            self._out: _Part | _Stream = _Part(Path(target))
+        else:
+            self._out = _Stream(target)
+        try:
+            if head := self._head():
+                self._out.append(head)
+        except BaseException:
+            self._out.discard()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def write(self, result: FrameResult, /) -> None:
+        """Append one frame.
+
+        Raises:
+            OutputError: When the disk is full, the stream is broken or the sink is closed.
+            LabelUnknown: When scores belong to another label set than the table (CSV).
+        """
+        if self._closed:
+            raise OutputError("cannot write: the table is already closed")
+        self._out.append(self._text(result))
+
+    def close(self) -> None:
+        """Finish the file and give it its name; closing twice does nothing.
+
+        Raises:
+            OutputError: When the finished file cannot take its name.
+        """
+        if not self._closed:
+            self._closed = True
+            self._out.finish()
+
+    def _head(self) -> str:
+        return ""
+
+    def _text(self, result: FrameResult) -> str:
+        raise NotImplementedError
+
+
+class JsonSink(_TextSink):
+    """JSON lines: one frame per line, in UTF-8.
+
+    Args:
+        target: A path (``.jsonl``), or an open text stream, which is not closed.
+        labels: Ignored: every line names its own label set.
+    """
+
+    suffix = ".jsonl"
+
+    def _text(self, result: FrameResult) -> str:
+        data = result.to_dict()
+        text = json.dumps(data, ensure_ascii=False) + "\n"
+        try:
+            text.encode(self._out.encoding)
+        except UnicodeEncodeError:
+            text = json.dumps(data) + "\n"
+        return text
+
+
+class CsvSink(_TextSink):
+    """CSV in UTF-8 with a header, one row per face; fields are quoted only where they must be.
+
+    Args:
+        target: A path, or an open text stream, which is not closed.
+        labels: Decides the ``score_`` columns.
+    """
+
+    suffix = ".csv"
+
+    def _head(self) -> str:
+        return ",".join(columns(self.labels)) + "\n"
+
+    def _text(self, result: FrameResult) -> str:
+        formats = [FORMATS[kind] for kind in columns(self.labels).values()]
+        text = "".join(
+            ",".join("" if v is None else f(v) for f, v in zip(formats, row, strict=True)) + "\n"
+            for row in rows(result, self.labels)
+        )
+        encoding = self._out.encoding
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+class ParquetSink:
+    """A Parquet file with the same columns as the CSV, typed and compressed.
+
+    Its index comes last, so until it is closed nothing can be read from it; when the disk is full
+    there is no file under the final name.
+
+    Args:
+        target: A path.
+        labels: Decides the ``score_`` columns.
+
+    Raises:
+        MissingExtra: When pyarrow is not installed.
+        OutputError: When the place cannot be written to.
+    """
+
+    suffix = ".parquet"
+
+    def __init__(self, target: str | os.PathLike[str], *, labels: LabelSet = FER7) -> None:
+        arrow, parquet = _pyarrow()
+        self.labels = labels
+        types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64()}
+        types |= {"float32": arrow.float32(), "bool": arrow.bool_()}
+        self._schema = arrow.schema([(n, types[kind]) for n, kind in columns(labels).items()])
+        self._table = arrow.Table.from_arrays
+        self._array = arrow.array
+        self._rows: list[Row] = []
+        self._closed = False
+        self._part = _Part(Path(target))
+        # Arrow gets a name, not a Python file: Ctrl-C cannot strike in the middle of its writing.
+        try:
+            with _explained(target):
+                self._writer = parquet.ParquetWriter(str(self._part.path), self._schema)
+        except BaseException:
+            self._part.discard()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def write(self, result: FrameResult, /) -> None:
+        """Append one frame.
+
+        Raises:
+            OutputError: When the disk is full or the sink is closed.
+            LabelUnknown: When scores belong to another label set than the table.
+        """
+        if self._closed:
+            raise OutputError("cannot write: the table is already closed")
+        self._rows.extend(list(rows(result, self.labels)))
+        if len(self._rows) >= ROWS_PER_GROUP:
+            try:
+                self._flush()
+            except OSError:
+                self._give_up()
+                raise
+
+    def close(self) -> None:
+        """Write the remaining rows and the index, and give the file its name.
+
+        Raises:
+            OutputError: When the disk is full or the finished file cannot take its name.
+        """
+        if self._closed:
+            return
+        try:
+            self._flush()
+            with _explained(self._part.target):
+                self._writer.close()
+        except OSError:
+            self._give_up()
+            raise
+        self._closed = True
+        self._part.finish()
+
+    def _flush(self) -> None:
+        collected, self._rows = self._rows, []
+        if collected:
+            by_column = zip(*collected, strict=True)
+            arrays = [self._array(c, f.type) for c, f in zip(by_column, self._schema, strict=True)]
+            with _explained(self._part.target):
+                self._writer.write_table(self._table(arrays, schema=self._schema))
+
+    def _give_up(self) -> None:
+        self._closed = True
+        self._writer.is_open = False  # a second attempt to close it would fail again
+        self._part.discard()
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise MissingExtra("a Parquet table", "tables") from None
+    return pa, pq
+
+
+@contextmanager
+def _readable(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn whatever a damaged table raises into ``DataError`` that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"table {path}: no such file") from None
+    except (DataError, OSError, ValueError, csv.Error) as error:
+        raise DataError(f"table {path} cannot be read: {error}") from error
+
+
+def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
+    """The frames of a JSON-lines file, in order.
+
+    Raises:
+        DataError: While iterating, when the file is missing or a line is not a frame.
+    """
+    with _readable(path), Path(path).open(encoding="utf-8-sig", newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                data = json.loads(line)
+                if data["schema"] > SCHEMA_VERSION:
+                    raise DataError(f"schema {data['schema']}: written by a newer pyojeong")
+                result = FrameResult.from_dict(data)
+            except (KeyError, TypeError, ValueError, AttributeError, LabelUnknown) as error:
+                raise DataError(f"line {number} is not a frame ({error})") from error
+            yield result
+
+
+def read_csv(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
+    """The frames of a CSV file written by ``CsvSink``, in order; further columns are ignored.
+
+    Raises:
+        DataError: While iterating, when the file is missing or a row is not a face of a frame.
+    """
+    with _readable(path), Path(path).open(encoding="utf-8-sig", newline="") as file:
+        yield from frames(_typed(csv.DictReader(file)))
+
+
+def _typed(table: Any) -> Iterator[dict[str, Any]]:
+    kinds = kinds_of(table.fieldnames or ())
+    for number, row in enumerate(table, start=1):
+        try:
+            yield {
+                name: None if row[name] == "" and kind != "text" else PARSERS[kind](row[name])
+                for name, kind in kinds.items()
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"row {number} is not of this table ({error!r})") from error
+
+
+def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
+    """The frames of a Parquet file written by ``ParquetSink``, in order.
+
+    Raises:
+        MissingExtra: When pyarrow is not installed.
+        DataError: While iterating, when the file is missing or a row is not a face of a frame.
+    """
+    _, parquet = _pyarrow()
+    with _readable(path), Path(path).open("rb") as file, parquet.ParquetFile(file) as table:
+        kinds_of(table.schema_arrow.names)
+        yield from frames(row for batch in table.iter_batches() for row in batch.to_pylist())
+
+
+SINKS: dict[str, Callable[..., AbstractContextManager[Sink]]] = {"json": JsonSink, "csv": CsvSink, "parquet": ParquetSink}
+"""Every kind of table: constructed with a path (json and csv also with an open text stream)."""
+
+READERS: dict[str, Callable[[str | os.PathLike[str]], Iterator[FrameResult]]] = {
+    "json": read_json,
+    "csv": read_csv,
+    "parquet": read_parquet,
+}
+"""The reader of every kind of table."""

@@ -1,0 +1,151 @@
+"""``Analyzer``: a picture in, everything read from it out."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.errors import BadArray, ModelUnknown
+from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
+from pyojeong.image.files import load_image
+from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.detectors import build_detector
+from pyojeong.zoo import Entry, cards, find
+
+DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v1"
+"""What ``model="default"`` stands for."""
+
+
+def find_classifier(name: str) -> Entry:
+    """The zoo entry of a classifier; ``"default"`` names the bundled one.
+
+    Raises:
+        ModelUnknown: With the nearest names.
+    """
+    if name != "default":
+        return find(name, kind="classifier")
+    entry = cards().get(DEFAULT_MODEL)
+    if entry is None:
+        raise ModelUnknown(DEFAULT_MODEL, cards())
+    return entry
+
+
+class Analyzer:
+    """Finds faces and reads their expressions; may be used from many threads at once.
+
+    Models are loaded when the object is made, from files inside the package: nothing is ever
+    downloaded.
+
+    Args:
+        model: Id of a classifier, path of a card or ONNX file, or ``"default"``.
+        detector: ``"auto"``, ``"mtcnn"``, ``"centerface"`` or ``"blazeface"``, or an object with
+            ``id`` and ``detect``.
+        min_face: Smallest face to find, as the box's shorter side in pixels; None = the
+            detector's own default.
+        threads: Threads inside each network; None = the number of CPUs, at most 4.
+
+    Raises:
+        ModelUnknown: When model or detector do not exist; the message suggests near names.
+        ModelCorrupt: When a weight file is damaged or was swapped.
+
+    Example:
+        >>> from pyojeong import Analyzer
+        >>> result = Analyzer().analyze("photo.jpg")    # doctest: +SKIP
+        >>> result.faces[0].expression.top              # doctest: +SKIP
+        ('happy', 0.97)
+    """
+
+    def __init__(
+        self,
+        model: str = "default",
+        *,
+        detector: str | Detector = "auto",
+        min_face: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        threads = _threads(threads)
+        self.classifier = Classifier.open(find_classifier(model), threads=threads)
+        if isinstance(detector, str):
+            detector = build_detector(detector, min_face=min_face, threads=threads)
+        self.detector = detector
+
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """Ids of detector and classifier."""
+        return (self.detector.id, self.classifier.card.id)
+
+    def analyze(self, image: Any) -> FrameResult:
+        """Read one picture.
+
+        Args:
+            image: Path, encoded bytes, PIL image, or uint8 array (H, W, 3) RGB or (H, W) gray.
+
+        Returns:
+            The faces, largest first; none is a normal answer.
+
+        Raises:
+            ImageUnreadable: When a file or bytes cannot be decoded.
+            BadArray: When an array has the wrong dtype or shape.
+        """
+        return self.analyze_batch([image])[0]
+
+    def analyze_batch(self, images: Iterable[Any]) -> list[FrameResult]:
+        """Read several pictures; the same answers as ``analyze`` on each, in order.
+
+        Faces of all pictures go through the classifier together.
+        """
+        loaded = [load_image(image) for image in images]
+        return self.analyze_frames([(image, name, 0, 0.0) for image, name in loaded])
+
+    def analyze_frames(self, frames: Sequence[tuple[Image, str, int, float]]) -> list[FrameResult]:
+        """Read decoded frames.
+
+        Args:
+            frames: (uint8 (H, W, 3) RGB, source, index, time in seconds) of each.
+        """
+        found = [(image, self.detector.detect(image)) for image, *_ in frames]
+        logits = self.classifier.logits(self.classifier.tensors(found))
+        expressions = iter(self.classifier.expressions(logits))
+        results = []
+        for (image, source, index, time_s), (_, faces) in zip(frames, found, strict=True):
+            done = tuple(replace(face, expression=next(expressions)) for face in faces)
+            size = (image.shape[1], image.shape[0])
+            results.append(FrameResult(source, index, time_s, size, done, self.model_ids))
+        return results
+
+    def detect(self, image: Any) -> tuple[Face, ...]:
+        """Only find the faces of a picture, largest first."""
+        return self.detector.detect(load_image(image)[0])
+
+    def classify(self, crops: Iterable[NDArray[np.uint8]]) -> list[Expression]:
+        """Read faces that are already cut out.
+
+        Args:
+            crops: uint8 pictures of one face each, filled by the face as FER2013's are; (H, W)
+                gray or (H, W, 3) RGB, of any sizes. An array (N, H, W) or (N, H, W, 3) works too.
+
+        Returns:
+            One expression per crop, in order.
+
+        Raises:
+            BadArray: When a crop has the wrong dtype or shape.
+        """
+        if isinstance(crops, np.ndarray) and crops.ndim not in {3, 4}:
+            raise BadArray(
+                "crops",
+                expected="a list of pictures, or (N, H, W) or (N, H, W, 3)",
+                got=str(crops.shape),
+                cure="Wrap a single crop in a list.",
+            )
+        return self.classifier.expressions(self.classifier.crop_logits(crops))
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4, 4)
+    if threads < 1:
+        raise BadArray("threads", expected="at least 1", got=str(threads))
+    return threads

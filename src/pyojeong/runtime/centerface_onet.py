@@ -1,0 +1,78 @@
+"""The default detector: CenterFace glances at the whole picture, MTCNN's O-net looks closer.
+
+CenterFace (Xu et al. 2019, arXiv:1911.03599) runs on a small copy of the picture and proposes even
+what it doubts. O-net, the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees every
+proposal at full resolution and decides; box, score and landmarks are its own. What CenterFace is
+sure of stays even when O-net does not know it (lying or very wide faces), with CenterFace's box,
+score and landmarks. ``docs/benchmarks/detectors.md`` has the figures for each of these choices.
+"""
+
+import numpy as np
+
+from pyojeong.core.face import Face, Image
+from pyojeong.image.boxes import square
+from pyojeong.image.files import check_image
+from pyojeong.runtime.candidates import Candidates
+from pyojeong.runtime.centerface import CenterFace
+from pyojeong.runtime.mtcnn import Onet
+
+GLANCE_SIZE = 192
+MAX_PROPOSALS = 64
+SURE = 0.7
+_OVERLAP = 0.4
+
+
+class CenterFaceOnet:
+    """CenterFace proposes, O-net decides; thread-safe.
+
+    Args:
+        min_face: Smallest face to look for, in pixels (shorter side of the box): large values make
+            it faster, small ones slower. None = whatever is seen at ``size``.
+        score_threshold: Least probability of O-net, and least score of what CenterFace is sure of.
+        threads: Threads inside one run.
+        size: Input size of CenterFace when ``min_face`` is None; see ``CenterFace``.
+        proposal_threshold: Least score of CenterFace for a second look.
+        sure: Score of CenterFace from which a face stays although O-net rejects it.
+    """
+
+    id = "centerface-onet.1"
+
+    def __init__(
+        self,
+        *,
+        min_face: int | None = None,
+        score_threshold: float = 0.7,
+        threads: int = 1,
+        size: int = GLANCE_SIZE,
+        proposal_threshold: float = 0.15,
+        sure: float = SURE,
+    ) -> None:
+        self._min_face = min_face or 0
+        self._score_threshold = score_threshold
+        self._sure = max(sure, score_threshold)
+        self._glance = CenterFace(
+            min_face=min_face or 1,
+            score_threshold=proposal_threshold,
+            threads=threads,
+            size=None if min_face else size,
+        )
+        self._onet = Onet(threads=threads)
+
+    def detect(self, image: Image, /) -> tuple[Face, ...]:
+        """Faces of ``image`` (uint8 (H, W, 3) RGB) with landmarks, largest first.
+
+        Raises:
+            BadArray: When it is not such an array.
+        """
+        image = check_image(image)
+        proposed = self._glance.candidates(image)
+        proposed = proposed.take(np.arange(min(len(proposed), MAX_PROPOSALS)))
+        refined = self._onet.refine(image, square(proposed.boxes))
+        known = refined.scores >= self._score_threshold
+        sure = ~known & (proposed.scores >= self._sure)
+        found = Candidates(
+            np.concatenate([refined.boxes[known], proposed.boxes[sure]]),
+            np.concatenate([refined.scores[known], proposed.scores[sure]]),
+            np.concatenate([refined.points[known], proposed.points[sure]]),
+        )
+        return found.suppress(_OVERLAP).at_least(self._min_face).faces()

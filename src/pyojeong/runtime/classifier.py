@@ -1,0 +1,120 @@
+"""Faces -> calibrated expressions, as the model's card says."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.card import ModelCard, Preprocess
+from pyojeong.core.errors import ModelMismatch
+from pyojeong.core.face import Expression, Face, Image
+from pyojeong.image.files import check_image
+from pyojeong.image.preprocess import (
+    Pixels,
+    matrix_for_crop,
+    matrix_for_face,
+    preprocess,
+    to_tensor,
+    warp,
+)
+from pyojeong.runtime.session import Session, SessionLike
+from pyojeong.zoo import Entry
+
+_CHUNK = 32
+"""Faces per run of the network: larger batches leave the CPU's cache and run slower."""
+
+
+class Classifier:
+    """Scores expressions of faces; may be used from many threads at once.
+
+    Args:
+        card: The model's card.
+        session: Its network: (N, C, H, W) float32 -> (N, K) logits.
+    """
+
+    def __init__(self, card: ModelCard, session: SessionLike) -> None:
+        if card.kind != "classifier" or card.preprocess is None:
+            raise ModelMismatch(
+                f"model {card.id!r} is no expression classifier: it is a {card.kind}"
+            )
+        self.card = card
+        self._pre = card.preprocess
+        self._labels = card.label_set
+        self._session = session
+
+    @classmethod
+    def open(cls, entry: Entry, *, threads: int = 1) -> "Classifier":
+        """A classifier from a zoo entry; raises as ``Session`` does."""
+        return cls(entry.card, Session(entry, threads=threads))
+
+    @property
+    def pre(self) -> Preprocess:
+        """The card's preprocessing."""
+        return self._pre
+
+    def classify_faces(self, image: Image, faces: Sequence[Face]) -> list[Expression]:
+        """Expressions of detected faces.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+            faces: Faces in pixels of ``image``.
+        """
+        matrices = [matrix_for_face(self._pre, face) for face in faces]
+        return self.expressions(self.logits(preprocess(self._pre, image, matrices)))
+
+    def tensors(self, images: Iterable[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
+        """Inputs (N, C, H, W) of all faces of several pictures, in order."""
+        parts = [
+            preprocess(self._pre, image, [matrix_for_face(self._pre, face) for face in faces])
+            for image, faces in images
+        ]
+        size = (0, self._pre.channels, *self._pre.size_hw)
+        return np.concatenate([np.zeros(size, np.float32), *parts])
+
+    def crop_logits(self, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Logits (N, K) of faces that are already cut out; uint8, gray or RGB, any sizes."""
+        rows: list[NDArray[np.float32]] = []
+        patches: list[Pixels] = []
+        for crop in crops:
+            pixels = crop if _is_gray(crop) else check_image(crop, what="crop")
+            matrix = matrix_for_crop(self._pre, pixels.shape[:2])
+            patches.append(warp(pixels, matrix, self._pre.size_hw))
+            if len(patches) == _CHUNK:
+                rows.append(self.logits(to_tensor(self._pre, patches)))
+                patches = []
+        if patches:
+            rows.append(self.logits(to_tensor(self._pre, patches)))
+        return np.concatenate([np.zeros((0, len(self._labels)), np.float32), *rows])
+
+    def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (N, K) of inputs (N, C, H, W), before the temperature."""
+        out = np.zeros((len(inputs), len(self._labels)), np.float32)
+        for i in range(0, len(inputs), _CHUNK):
+            rows = self._session.run(inputs[i : i + _CHUNK])[0]
+            if rows.shape != out[i : i + _CHUNK].shape or not np.isfinite(rows).all():
+                raise ModelMismatch(
+                    f"model {self.card.id!r}: expected finite logits of shape "
+                    f"{out[i : i + _CHUNK].shape}, got {rows.shape}"
+                )
+            out[i : i + _CHUNK] = rows
+        return out
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated scores (N, K), rows sum to 1."""
+        z = logits.astype(np.float64) / self.card.temperature
+        z = np.exp(z - z.max(1, keepdims=True, initial=-np.inf))
+        return np.asarray(z / z.sum(1, keepdims=True), np.float32)
+
+    def expressions(self, logits: NDArray[np.float32]) -> list[Expression]:
+        """Calibrated expressions of logits (N, K)."""
+        scores = self.probabilities(logits)
+        return [Expression(row, self._labels, self.card.threshold) for row in scores]
+
+
+def _is_gray(crop: NDArray[np.uint8]) -> bool:
+    return (
+        isinstance(crop, np.ndarray)
+        and crop.dtype == np.uint8
+        and crop.ndim == 2
+        and 0 not in crop.shape
+    )

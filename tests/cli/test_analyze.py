@@ -1,0 +1,261 @@
+"""The whole command on real and broken pictures: a clear line, the rest goes on, nothing lost."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pyojeong.cli.app import main
+from pyojeong.output.tables import read_csv, read_json, read_parquet
+from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES
+
+
+def run(*args: object) -> int:
+    """Exit code of the command, in this process."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in args])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(GOLDEN_PICTURE.read_bytes())
+    return path
+
+
+def test_table_on_stdout(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("analyze", photo) == 0
+    out, err = capsys.readouterr()
+    assert "happy" in out
+    assert "1 pictures, 1 faces" in err
+
+
+def test_json_on_stdout_is_nothing_but_json(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("analyze", photo, photo.parent / "missing.jpg", "--format", "json") == 1
+    out, err = capsys.readouterr()
+    (line,) = out.splitlines()
+    assert json.loads(line)["faces"][0]["expression"]["top"] == "happy"
+    assert "missing.jpg: no such file" in err
+
+
+def test_all_outputs(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    formats = ["--format", "json", "--format", "csv", "--format", "parquet"]
+    assert run("analyze", photo, PICTURES / "coffee.jpg", "--out", out, *formats, "--annotate") == 0
+    rows = list(read_json(out / "results.jsonl"))
+    assert [len(r.faces) for r in rows] == [1, 0]
+    assert list(read_csv(out / "results.csv")) == rows
+    assert list(read_parquet(out / "results.parquet")) == rows
+    assert len(list((out / "annotated").iterdir())) == 2
+
+
+def test_jobs_do_not_change_the_result(tmp_path: Path) -> None:
+    for i in range(6):
+        picture = Image.open(GOLDEN_PICTURE).rotate(3 * i)
+        picture.save(tmp_path / f"{i}.png")
+    assert run("analyze", tmp_path, "--out", tmp_path / "one", "--jobs", 1, "--threads", 1) == 0
+    assert run("analyze", tmp_path / "*.png", "--out", tmp_path / "four", "--jobs", 4) == 0
+    one, four = (list(read_json(tmp_path / n / "results.jsonl")) for n in ("one", "four"))
+    assert one == four
+    assert len(one) == 6
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    ident = b"\x89PNG\r\n\x1a\n"
+    return (
+        ident
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 64))
+        + chunk(b"IEND", b"")
+    )
+
+
+BROKEN = {
+    "empty.jpg": (lambda good: b"", "0 bytes"),
+    "cut.jpg": (lambda good: good[: len(good) // 3], "damaged or incomplete"),
+    "text.jpg": (lambda good: b"just some words\n" * 20, "not a picture"),
+    "bomb.png": (lambda good: png_that_claims(20000, 20000), "too large|more than the limit"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_gives_a_line_and_the_rest_goes_on(
+    name: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, message = BROKEN[name]
+    bad = tmp_path / name
+    bad.write_bytes(make(photo.read_bytes()))
+    out = tmp_path / "out"
+    assert run("analyze", bad, photo, "--out", out) == 1
+    assert [r.source for r in read_json(out / "results.jsonl")] == [str(photo)]
+    err = capsys.readouterr().err
+    assert name in err
+    assert any(part in err for part in message.split("|"))
+    assert "Traceback" not in err
+
+
+def test_missing_path_and_folder_without_pictures(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert run("analyze", tmp_path / "nowhere", empty, tmp_path / "no*match", photo) == 1
+    err = capsys.readouterr().err
+    assert "no such file" in err
+    assert "no pictures in this folder" in err
+    assert "nothing matches" in err
+    assert "3 failed" in err
+
+
+def test_one_pixel_is_a_picture_without_a_face(tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    assert run("analyze", tmp_path / "dot.png", "--out", tmp_path / "out", "--annotate") == 0
+    (row,) = read_json(tmp_path / "out" / "results.jsonl")
+    assert (row.faces, row.size_wh) == ((), (1, 1))
+
+
+def modes(photo: Path, folder: Path) -> dict[str, Path]:
+    """The same photograph in every odd form."""
+    picture = Image.open(photo).convert("RGB")
+    wide = np.asarray(picture.convert("L")).astype(np.uint16) * 257
+    alpha = picture.copy()
+    alpha.putalpha(255)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # shown turned by 90 degrees clockwise
+    palette = picture.quantize(256)
+    made = {
+        "gray.png": (picture.convert("L"), {}),
+        "wide.png": (Image.fromarray(wide), {}),
+        "cmyk.jpg": (picture.convert("CMYK"), {}),
+        "alpha.png": (alpha, {}),
+        "palette.png": (palette, {}),
+        "moving.gif": (palette, {"save_all": True, "append_images": [palette.rotate(180)]}),
+        "exif.jpg": (picture.rotate(90, expand=True), {"exif": turned}),
+    }
+    for name, (image, options) in made.items():
+        image.save(folder / name, **options)
+    return {name: folder / name for name in made}
+
+
+def test_every_picture_mode_gives_the_right_answer(photo: Path, tmp_path: Path) -> None:
+    paths = modes(photo, tmp_path)
+    assert run("analyze", photo, *paths.values(), "--out", tmp_path / "out") == 0
+    first, *rest = read_json(tmp_path / "out" / "results.jsonl")
+    assert len(first.faces) == 1
+    for row in rest:
+        assert len(row.faces) == 1, row.source
+        assert row.size_wh == first.size_wh
+        ours, theirs = row.faces[0].expression, first.faces[0].expression
+        assert ours is not None
+        assert theirs is not None
+        assert ours.top[0] == theirs.top[0], row.source
+        assert np.abs(ours.scores - theirs.scores).max() < 0.15, row.source
+
+
+def test_unwritable_folder_is_said_before_any_work(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert run("analyze", photo, "--out", tmp_path / "file" / "out") == 1
+    err = capsys.readouterr().err
+    assert "cannot write" in err
+    assert "another --out" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--model", "seresnet-s-fer2013-fer7.v2"], "did you mean 'seresnet-s-fer2013-fer7.v1'"),
+        (["--detector", "mtcn"], "did you mean 'mtcnn'"),
+        (["--format", "parquet"], "add --out"),
+        (["--annotate"], "add --out"),
+        (["--format", "xml"], "xml"),
+        (["--jobs", "0"], "jobs"),
+    ],
+)
+def test_wrong_usage_is_two(
+    args: list[str], message: str, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("analyze", photo, *args) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_ctrl_c_leaves_whole_files(tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(400):
+        (folder / f"{i:03}.jpg").write_bytes(GOLDEN_PICTURE.read_bytes())
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "pyojeong", "analyze", folder, "--out", out, "--annotate"]
+    process = subprocess.Popen(
+        [*map(str, command), "--format", "json", "--format", "csv", "--threads", "1"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(list(out.glob("annotated/*"))) < 5:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    rows = list(read_json(out / "results.jsonl"))
+    assert 3 <= len(rows) < 400
+    assert list(read_csv(out / "results.csv")) == rows
+    assert not list(out.rglob("*.part"))
+    for path in out.glob("annotated/*"):
+        Image.open(path).load()
+
+
+def test_damaged_model_file_is_one_line(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pyojeong.runtime.analyzer import DEFAULT_MODEL
+    from pyojeong.zoo import BUNDLED
+
+    card, weights = (f"{DEFAULT_MODEL}.{end}" for end in ("card.json", "onnx"))
+    (tmp_path / card).write_bytes((BUNDLED / card).read_bytes())
+    data = bytearray((BUNDLED / weights).read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / weights).write_bytes(data)
+    assert run("analyze", photo, "--model", tmp_path / card) == 2
+    err = capsys.readouterr().err
+    assert "damaged" in err or "sha256" in err
+
+
+def test_demo(tmp_path: Path) -> None:
+    assert run("demo", "--out", tmp_path / "demo") == 0
+    rows = list(read_json(tmp_path / "demo" / "results.jsonl"))
+    assert [(Path(r.source).name, len(r.faces)) for r in rows] == [
+        ("astronaut.jpg", 1),
+        ("coffee.jpg", 0),
+    ]
+
+
+def test_models_and_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["models", "--json"])
+    cards = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "seresnet-s-fer2013-fer7.v1" in {c["id"] for c in cards}
+    assert run("doctor") == 0
+    assert "FAIL" not in capsys.readouterr().err

@@ -1,0 +1,88 @@
+"""What several test files share: the Hypothesis profile and random frame results."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from pyojeong.core.face import Box, Expression, Face, FrameResult, Landmarks
+from pyojeong.core.labels import FER7
+
+settings.register_profile("pyojeong", deadline=None, database=None)
+settings.load_profile("pyojeong")
+
+# Names that broke a table somewhere: separators, quotes, line ends, Korean, emoji, control bytes.
+ODD_TEXT = st.sampled_from(
+    [
+        "",
+        ",",
+        '"',
+        '""',
+        "a\nb",
+        "a\r\nb",
+        "\r",
+        "표정.jpg",
+        " x ",
+        "\x00",
+        "=1+1",
+        "😀;.png",
+        "\x85",
+    ]
+)
+REAL = st.floats(-1e6, 1e6)
+WIDTH_32 = st.floats(-1e5, 1e5, width=32)
+
+
+@st.composite
+def expressions(draw, labels=FER7):
+    k = len(labels)
+    raw = np.array(draw(st.lists(st.floats(0, 1), min_size=k, max_size=k)), np.float64)
+    raw[draw(st.integers(0, k - 1))] += 0.01
+    return Expression((raw / raw.sum()).astype(np.float32), labels, draw(st.floats(0, 1)))
+
+
+@st.composite
+def faces(draw, labels=FER7):
+    x1, y1 = draw(REAL), draw(REAL)
+    points = st.lists(WIDTH_32, min_size=10, max_size=10).map(
+        lambda v: Landmarks(np.array(v, np.float32).reshape(5, 2))
+    )
+    return Face(
+        box=Box(x1, y1, x1 + draw(st.floats(0, 1e5)), y1 + draw(st.floats(0, 1e5))),
+        score=draw(st.floats(0, 1)),
+        landmarks=draw(st.none() | points),
+        expression=draw(st.none() | expressions(labels)),
+        track_id=draw(st.none() | st.integers(0, 2**40)),
+    )
+
+
+def _frame_results(labels=FER7):
+    model_id = st.text("abcz019-.", min_size=1, max_size=12)
+    return st.builds(
+        FrameResult,
+        source=ODD_TEXT | st.text(max_size=12),
+        index=st.integers(0, 2**40),
+        time_s=st.floats(0, 1e7),
+        size_wh=st.tuples(st.integers(1, 20_000), st.integers(1, 20_000)),
+        faces=st.lists(faces(labels), max_size=3).map(tuple),
+        model_ids=st.lists(model_id, max_size=3).map(tuple),
+    )
+
+
+@pytest.fixture(scope="session")
+def frame_results():
+    """A function: label set -> strategy of frame results."""
+    return _frame_results
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The shared data folder (PYOJEONG_SHARED, default ../shared beside the repository)."""
+    beside = Path(__file__).parents[2] / "shared"
+    folder = Path(os.environ.get("PYOJEONG_SHARED", beside))
+    if not folder.is_dir():
+        pytest.skip("the shared data folder is missing: set PYOJEONG_SHARED to it")
+    return folder

@@ -1,0 +1,58 @@
+"""What the documents say is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import pyojeong
+from pyojeong.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / n for n in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/cli.md")]
+
+
+def commands() -> list[str]:
+    root = get_command(app)
+    names = []
+    for name, command in root.commands.items():  # type: ignore[attr-defined]
+        below = getattr(command, "commands", None)
+        names += [f"{name} {sub}" for sub in below] if below else [name]
+    return names
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_documented(command: str) -> None:
+    assert f"pyojeong {command}" in (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+def test_changelog_knows_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(pyojeong.__version__)}\b", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
+def test_links_to_files_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert all((document.parent / target).exists() for target in targets), targets
+
+
+def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    picture = Path(pyojeong.__file__).parent / "pictures" / "astronaut.jpg"
+    (tmp_path / "photo.jpg").write_bytes(picture.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_every_floor_of_the_source_stands_in_the_architecture() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    source = ROOT / "src" / "pyojeong"
+    names = [p.stem for p in source.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()]
+    missing = [n for n in names if not n.startswith("_") and n not in text]
+    assert not missing

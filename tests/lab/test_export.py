@@ -1,0 +1,111 @@
+"""A tiny run becomes a model that the runtime serves."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from pyojeong.core.errors import ExperimentError
+from pyojeong.core.face import Box, Face, Landmarks
+from pyojeong.datasets.samples import Split
+from pyojeong.evaluate import accuracy
+from pyojeong.lab.datamodule import FaceDataset, load_faces
+from pyojeong.lab.experiment import Run, load_best, train
+from pyojeong.lab.export import ExportOptions, export_run
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.runtime.golden import golden_crops, read_golden
+from pyojeong.runtime.session import Session
+from pyojeong.scoring import predict_split
+from pyojeong.zoo import find
+from tests.lab.tiny import TOML, manifest, samples
+
+POINTS = np.array([[120, 130], [180, 130], [150, 160], [128, 190], [172, 190]], np.float32)
+
+
+class Sees:
+    """A detector that finds the same face everywhere."""
+
+    id = "sees"
+
+    def detect(self, image: np.ndarray, /) -> tuple[Face, ...]:
+        return (Face(Box(100, 90, 200, 210), 0.99, Landmarks(POINTS)),)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path, Path]:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("export")
+    data = manifest(folder)
+    run = train(TOML.replace("epochs = 6", "epochs = 2"), data, folder / "runs")
+    options = ExportOptions(id="tiny-x.v1", license="CC0", license_flags=("test",))
+    export_run(run, data, folder / "out", options, detector=Sees())
+    return run, data, folder / "out"
+
+
+def test_runtime_answers_as_torch_does(exported: tuple[Run, Path, Path]) -> None:
+    run, data, out = exported
+    classifier = Analyzer(str(out / "tiny-x.v1.card.json"), detector=Sees(), threads=1).classifier
+    predictions = predict_split(classifier, data, Split.VALID)
+    task = load_best(run, num_classes=7)
+    rows = [s for s in samples() if s.split is Split.VALID]
+    faces = load_faces(rows, classifier.card.label_set, gray=True)
+    x, labels, _ = FaceDataset(faces, run.experiment.preprocess).__getitems__(
+        list(range(len(rows)))
+    )
+    with torch.no_grad():
+        logits, _ = task.scored(x)
+    # float16 weights move the logits a little; the conversion itself is held to 1e-3 by export.
+    np.testing.assert_allclose(predictions.logits, logits.numpy(), atol=0.03)
+    np.testing.assert_array_equal(predictions.labels, labels.numpy())
+
+
+def test_card_tells_the_measured_truth(exported: tuple[Run, Path, Path]) -> None:
+    run, data, out = exported
+    card = find(str(out / "tiny-x.v1.card.json")).card
+    analyzer = Analyzer(str(out / "tiny-x.v1.onnx"), detector=Sees(), threads=1)
+    predictions = predict_split(analyzer.classifier, data, Split.TEST)
+    scores = analyzer.classifier.probabilities(predictions.logits)
+    assert card.metrics["test"]["accuracy"]["value"] == pytest.approx(
+        accuracy(scores, predictions.labels), abs=1e-5
+    )
+    assert card.metrics["test"]["split_sha256"] == predictions.digest
+    assert card.metrics["onnx_parity"] <= 1e-3
+    assert card.training["chosen_on"] == "valid"
+    looks = [json.loads(x) for x in (run.folder / "test_looks.jsonl").read_text().splitlines()]
+    assert [look["model"] for look in looks] == ["tiny-x.v1"]
+
+
+def test_framing_comes_from_what_the_detector_saw(exported: tuple[Run, Path, Path]) -> None:
+    pre = find(str(exported[2] / "tiny-x.v1.card.json")).card.preprocess
+    assert pre is not None
+    # The canvas is 192 px of face in a border of 48; 22 of 24 pixels fill the input.
+    expected = ((POINTS - 48) / 192 - 0.5) * 24 / 22 + 0.5
+    np.testing.assert_allclose(pre.template, expected, atol=1e-3)
+    assert pre.box_scale == pytest.approx(192 / 120 * 22 / 24, abs=1e-3)
+
+
+def test_one_file_with_half_weights_and_its_card(exported: tuple[Run, Path, Path]) -> None:
+    out = exported[2]
+    model = onnx.load(out / "tiny-x.v1.onnx", load_external_data=False)
+    floats = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+    assert not floats
+    entry = find(str(out / "tiny-x.v1.card.json"))
+    assert Session(entry).metadata["pyojeong.id"] == "tiny-x.v1"
+    assert sorted(p.name for p in out.iterdir()) == [
+        "tiny-x.v1.card.json", "tiny-x.v1.golden.npz", "tiny-x.v1.onnx",
+    ]  # fmt: skip
+
+
+def test_golden_answers_are_stored(exported: tuple[Run, Path, Path]) -> None:
+    out = exported[2]
+    analyzer = Analyzer(str(out / "tiny-x.v1.card.json"), detector=Sees(), threads=1)
+    logits = analyzer.classifier.crop_logits(golden_crops())
+    np.testing.assert_allclose(logits, read_golden(out, "tiny-x.v1"), atol=1e-5)
+
+
+def test_unfinished_run_is_not_exported(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="not finished"):
+        export_run(Run(tmp_path), tmp_path, tmp_path, ExportOptions(id="x"), detector=Sees())

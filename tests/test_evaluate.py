@@ -1,0 +1,100 @@
+"""Scores against known answers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyojeong.core.errors import BadArray
+from pyojeong.evaluate import (
+    accuracy,
+    answered,
+    balanced_accuracy,
+    bootstrap,
+    confusion,
+    ece,
+    fit_temperature,
+    fit_threshold,
+    macro_f1,
+    nll,
+    softmax,
+    summary,
+)
+
+P = np.array([[0.8, 0.1, 0.1], [0.4, 0.5, 0.1], [0.2, 0.2, 0.6], [0.1, 0.7, 0.2]])
+Y = np.array([0, 0, 2, 1])
+
+
+def test_known_answers() -> None:
+    assert accuracy(P, Y) == 0.75
+    assert balanced_accuracy(P, Y) == pytest.approx((0.5 + 1 + 1) / 3)
+    assert confusion(P, Y).tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+    assert macro_f1(P, Y) == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+    assert nll(P, Y) == pytest.approx(-np.log([0.8, 0.4, 0.6, 0.7]).mean())
+
+
+def test_ece_by_hand() -> None:
+    # bins of width 1/15: 0.8 (right), 0.5 (wrong), 0.6 (right), 0.7 (right): one sample each
+    assert ece(P, Y) == pytest.approx((0.2 + 0.5 + 0.4 + 0.3) / 4)
+    sure = np.array([[1.0, 0.0]] * 10)
+    assert ece(sure, np.zeros(10, int)) == 0
+    assert ece(sure, np.ones(10, int)) == 1
+    assert ece(sure, np.array([0] * 7 + [1] * 3)) == pytest.approx(0.3)
+
+
+def test_absent_classes_are_left_out() -> None:
+    assert balanced_accuracy(P[:2], Y[:2]) == 0.5
+
+
+@given(st.floats(0.3, 4.0))
+def test_temperature_is_recovered(true: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (4000, 5))
+    cumulative = softmax(logits, true).cumsum(1)
+    labels = (rng.random((4000, 1)) > cumulative).sum(1).clip(max=4)
+    assert fit_temperature(logits, labels) == pytest.approx(true, rel=0.15)
+
+
+def test_threshold_reaches_its_target_with_the_most_answers() -> None:
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.5, 1, 2000)
+    p = np.stack([confidence, 1 - confidence], 1)
+    labels = (rng.random(2000) > confidence).astype(int)
+    threshold = fit_threshold(p, labels, target=0.85)
+    share, right = answered(p, labels, threshold=threshold)
+    assert right >= 0.85
+    assert 0.5 < share < 0.8
+    lower = np.sort(confidence[confidence < threshold])[-40]
+    assert answered(p, labels, threshold=lower)[1] < 0.85
+    assert fit_threshold(p, labels, target=0.5) == 0.0
+
+
+def test_bootstrap_interval_covers_and_shrinks() -> None:
+    rng = np.random.default_rng(2)
+    p = np.tile([[0.9, 0.1]], (4000, 1))
+    y = (rng.random(4000) > 0.7).astype(int)
+    few, many = (bootstrap(accuracy, p[:n], y[:n], rounds=300) for n in (400, 4000))
+    assert few.low < few.value < few.high
+    assert many.high - many.low == pytest.approx(2 * 1.96 * np.sqrt(0.7 * 0.3 / 4000), rel=0.2)
+    assert few.high - few.low > 2 * (many.high - many.low)
+    assert bootstrap(accuracy, p, y, rounds=50) == bootstrap(accuracy, p, y, rounds=50)
+
+
+def test_summary_has_everything() -> None:
+    out = summary(P, Y, ("a", "b", "c"), threshold=0.55, rounds=20)
+    assert out["n"] == 4
+    assert out["accuracy"]["value"] == 0.75
+    assert out["answered"] == {"share": 0.75, "accuracy": 1.0}
+    assert out["recall"] == {"a": 0.5, "b": 1.0, "c": 1.0}
+
+
+@pytest.mark.parametrize(("p", "y"), [(P[0], Y), (P, Y[:2]), (P[:0], Y[:0])])
+def test_wrong_shapes_are_refused(p: np.ndarray, y: np.ndarray) -> None:
+    with pytest.raises(BadArray):
+        accuracy(p, y)
+
+
+def test_softmax_rows_sum_to_one_even_for_huge_logits() -> None:
+    out = softmax(np.array([[1e4, 0, -1e4], [3, 3, 3]]))
+    np.testing.assert_allclose(out.sum(1), 1)
+    np.testing.assert_allclose(out[1], 1 / 3)

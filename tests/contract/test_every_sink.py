@@ -44,7 +44,7 @@ def test_has_a_reader_and_a_suffix_of_its_own(kind):
     assert len({s.suffix for s in SINKS.values()}) == len(SINKS)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_read_gives_back_what_was_written(kind, frame_results, data):
     labels = data.draw(st.sampled_from([FER7, FERPLUS8]))

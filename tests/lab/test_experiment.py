@@ -139,3 +139,18 @@ def test_wrong_experiments_are_refused_with_the_reason(old: str, new: str, messa
 def test_unfinished_run_has_no_best(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError):
         load_best(Run(tmp_path), num_classes=7)
+
+
+def test_a_start_hands_its_averaged_weights_over(tmp_path: Path, finished: Run) -> None:
+    data = finished.folder.parent.parent / "tiny.parquet"
+    text = TOML.replace('name = "tiny"', 'name = "second"\nstart = "tiny"').replace(
+        "epochs = 6", "epochs = 1"
+    )
+    still = text.replace("lr = 3e-3", "lr = 1e-12").replace("dropout = 0.2", "dropout = 0.0")
+    run = train(still, data, finished.folder.parent)
+    given = load_best(finished, num_classes=7).scored
+    kept = load_best(run, num_classes=7).scored
+    for (name, a), b in zip(given.named_parameters(), kept.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6, msg=name)
+    with pytest.raises(ExperimentError, match="no checkpoint"):
+        train(text.replace('start = "tiny"', 'start = "none"'), data, tmp_path)

@@ -220,6 +220,11 @@ def test_disk_full_under_parquet_leaves_nothing(tmp_path, monkeypatch, step):
     sink.close()
 
 
+def test_parquet_needs_a_file():
+    with pytest.raises(OutputError, match="name a file"):
+        ParquetSink(io.StringIO())
+
+
 def test_parquet_without_its_library(tmp_path, monkeypatch):
     true_import = builtins.__import__
 

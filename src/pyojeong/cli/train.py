@@ -52,11 +52,12 @@ def train_with_progress(
             if not console.is_terminal:
                 console.print(f"epoch {line['epoch'] + 1}/{line['epochs']}: {said}")
 
-        run: Run = train(text, manifest, runs, limit=limit, progress=show)
-    chosen = run.environment
-    timings = chosen["precision_ms_per_step"]
-    measured = ", ".join(f"{k} {v} ms" for k, v in timings.items()) or "given"
-    console.print(f"precision {chosen['precision']} ({measured})")
+        def announce(environment: dict[str, Any]) -> None:
+            timings = environment["precision_ms_per_step"]
+            measured = ", ".join(f"{k} {v} ms a step" for k, v in timings.items())
+            console.print(f"precision {environment['precision']} ({measured or 'as asked for'})")
+
+        run: Run = train(text, manifest, runs, limit=limit, started=announce, progress=show)
     done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
     console.print(f"best epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")
     return run.folder

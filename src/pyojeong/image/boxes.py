@@ -19,7 +19,8 @@ def iou(a: Floats, b: Floats) -> Floats:
     wh = np.maximum(bottom_right - top_left, 0)
     both = wh[..., 0] * wh[..., 1]
     union = area(a)[:, None] + area(b)[None, :] - both
-    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    shares: Floats = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    return shares
 
 
 def nms(

@@ -9,7 +9,6 @@ same command resumes it from the last whole epoch.
 import json
 import logging
 import platform
-import shutil
 import time
 import tomllib
 import warnings
@@ -48,6 +47,8 @@ class Experiment:
         preprocess: How faces are fed, in training and ever after.
         augment: Random changes in training.
         recipe: Optimisation.
+        start: Name of a finished run in the same folder whose best weights training starts from;
+            None = fresh weights.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Experiment:
     preprocess: Preprocess
     augment: Augment = field(default_factory=Augment)
     recipe: Recipe
+    start: str | None = None
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -245,7 +247,7 @@ def train(
     runs: Path,
     *,
     limit: int | None = None,
-    bar: bool = False,
+    started: Progress | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train an experiment, or resume it from its last whole epoch.
@@ -255,7 +257,7 @@ def train(
         manifest: The data set's Parquet file; only train and valid rows are read.
         runs: Folder of run folders.
         limit: Only the first training samples (smoke tests).
-        bar: Show a progress bar.
+        started: Called once with the run's environment (versions, precision, data).
         progress: Called after every epoch.
 
     Returns:
@@ -270,6 +272,8 @@ def train(
     if run.done:
         return run
     precision = _settle_precision(run, experiment, text, manifest)
+    if started is not None:
+        started(run.environment)
     data = FaceData(
         manifest,
         experiment.preprocess,
@@ -281,13 +285,16 @@ def train(
     task = experiment.build_task(
         num_classes=len(data.label_set), channels_last=precision.channels_last
     )
-    started = time.monotonic()
+    if experiment.start is not None:
+        start = load_best(Run(runs / experiment.start), num_classes=len(data.label_set))
+        task.model.load_state_dict(start.scored.state_dict())
+    began = time.monotonic()
     resume = str(run.last) if run.last.exists() else None
     with _quiet_lightning():
-        trainer = _trainer(run, experiment, precision, bar=bar, progress=progress)
+        trainer = _trainer(run, experiment, precision, progress)
         trainer.fit(task, data, ckpt_path=resume, weights_only=False)
     best = _best_line(run)
-    summary = {**best, "seconds_this_session": round(time.monotonic() - started, 1)}
+    summary = {**best, "seconds_this_session": round(time.monotonic() - began, 1)}
     _write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
     return run
 
@@ -314,12 +321,7 @@ def _best_line(run: Run) -> dict[str, Any]:
 
 
 def _trainer(
-    run: Run,
-    experiment: Experiment,
-    precision: Precision,
-    *,
-    bar: bool,
-    progress: Progress | None,
+    run: Run, experiment: Experiment, precision: Precision, progress: Progress | None
 ) -> L.Trainer:
     folder = run.folder / "checkpoints"
     best = ModelCheckpoint(
@@ -339,7 +341,7 @@ def _trainer(
         default_root_dir=run.folder,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
-        enable_progress_bar=bar,
+        enable_progress_bar=False,
         enable_model_summary=False,
         deterministic=True,
     )
@@ -364,7 +366,3 @@ def copy_recipe(experiment: Experiment) -> dict[str, Any]:
     """The experiment as plain JSON types, for cards and tables."""
     return asdict(experiment)
 
-
-def remove_run(run: Run) -> None:
-    """Delete a run folder."""
-    shutil.rmtree(run.folder, ignore_errors=True)

@@ -265,6 +265,7 @@ def _measure(
         say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
     training = {
         "experiment": copy_recipe(run.experiment),
+        "started_from": _start(run),
         "data": manifest.name,
         "chosen_on": Split.VALID.value,
         "best_epoch": json.loads((run.folder / "done.json").read_text())["epoch"],
@@ -275,6 +276,15 @@ def _measure(
         "exported": datetime.now(UTC).date().isoformat(),
     }
     return replace(card, metrics=metrics, training=training)
+
+
+def _start(run: Run) -> dict[str, Any] | None:
+    """The experiment whose weights this one started from, and in turn its start."""
+    name = run.experiment.start
+    if name is None:
+        return None
+    earlier = Run(run.folder.parent / name)
+    return {**copy_recipe(earlier.experiment), "started_from": _start(earlier)}
 
 
 def _note_look(run: Run, card: ModelCard) -> None:

@@ -272,10 +272,10 @@ def _draw_panel(canvas: Image, look: _Look, place: Rect, text: float) -> None:
     stroke(canvas, place, look.color, width=max(1.0, 0.07 * text), radius=0.6 * text, alpha=0.9)
     base = y1 + 1.65 * text
     _draw_mark(canvas, look, (left + 0.4 * text, base - 0.42 * text), 1.2 * text)
-    write(canvas, (left + 1.2 * text, base), look.name, _TEXT, size=1.2 * text, bold=True)
+    write(canvas, (left + 1.3 * text, base), look.name, _TEXT, size=1.2 * text, bold=True)
     y = y1 + 2.95 * text
     if look.unclear:
-        write(canvas, (left + 1.2 * text, base + 1.2 * text), f"maybe {look.guess}", _DIM,
+        write(canvas, (left + 1.3 * text, base + 1.2 * text), f"maybe {look.guess}", _DIM,
               size=0.86 * text)  # fmt: skip
         y += 1.1 * text
     else:

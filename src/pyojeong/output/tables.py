@@ -226,6 +226,8 @@ class ParquetSink:
     suffix = ".parquet"
 
     def __init__(self, target: str | os.PathLike[str], *, labels: LabelSet = FER7) -> None:
+        if not isinstance(target, str | os.PathLike):
+            raise OutputError("a Parquet table cannot go down a stream: name a file or folder")
         arrow, parquet = _pyarrow()
         self.labels = labels
         types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64()}
@@ -377,7 +379,11 @@ def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
         yield from frames(row for batch in table.iter_batches() for row in batch.to_pylist())
 
 
-SINKS: dict[str, Callable[..., AbstractContextManager[Sink]]] = {"json": JsonSink, "csv": CsvSink, "parquet": ParquetSink}
+SINKS: dict[str, Callable[..., AbstractContextManager[Sink]]] = {
+    "json": JsonSink,
+    "csv": CsvSink,
+    "parquet": ParquetSink,
+}
 """Every kind of table: constructed with a path (json and csv also with an open text stream)."""
 
 READERS: dict[str, Callable[[str | os.PathLike[str]], Iterator[FrameResult]]] = {

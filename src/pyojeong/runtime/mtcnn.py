@@ -5,8 +5,8 @@ Convolutional Networks", IEEE Signal Processing Letters 23(10), arXiv:1604.02878
 facenet lineage. P-net slides over an image pyramid, R-net and O-net judge and correct the boxes it
 proposes, each in one batch, and O-net adds five landmarks. Differences from the paper: crops at the
 picture's edge repeat its border pixels instead of black ones, very large pictures are shrunk first,
-and at most ``MAX_CELLS`` cells of a level and ``MAX_PROPOSALS`` boxes go on, so that no picture takes
-forever.
+and at most ``MAX_CELLS`` cells of a level and ``MAX_PROPOSALS`` boxes go on, so that no picture
+takes forever.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,78 @@
+"""Recompute the stored answers: prints the difference first, then overwrites.
+
+The preprocessing vectors beside this file, and the answer on the bundled photograph that
+``pyojeong doctor`` expects.
+
+Run ``python tests/golden/regen.py`` to look and ``python tests/golden/regen.py --write`` to store.
+Differences of one grey level come from another version of OpenCV; anything larger means that
+networks would meet other pixels than those they were trained on.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+STORED = FOLDER / "preprocess.npz"
+
+
+def computed():
+    """Everything that is stored: per case the matrix and the patch."""
+    sys.path.insert(0, str(FOLDER))
+    from cases import cases
+
+    out = {}
+    for name, case in cases().items():
+        out |= {f"{name}.matrix": case.matrix, f"{name}.patch": case.patch}
+    return out
+
+
+def difference(old, new):
+    """One line about how two arrays differ."""
+    if old is None:
+        return "new"
+    if old.shape != new.shape:
+        return f"shape {old.shape} -> {new.shape}"
+    delta = np.abs(old.astype(float) - new.astype(float))
+    return f"largest change {delta.max():g}, {np.count_nonzero(delta)} of {delta.size} values"
+
+
+def picture_answer():
+    """What the bundled model reads on the bundled photograph."""
+    from pyojeong.runtime.analyzer import Analyzer
+    from pyojeong.runtime.golden import GOLDEN_PICTURE
+
+    (face,) = Analyzer(threads=1).analyze(GOLDEN_PICTURE).faces
+    label, score = face.expression.top
+    box = [round(v, 1) for v in face.box.xyxy]
+    return {"box": box, "top": label, "score": round(score, 3)}
+
+
+def main():
+    """Print, and with ``--write`` store."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="overwrite the stored vectors")
+    arguments = parser.parse_args()
+    old = dict(np.load(STORED)) if STORED.exists() else {}
+    new = computed()
+    for name in sorted({*old, *new}):
+        told = difference(old.get(name), new[name]) if name in new else "gone"
+        if not told.startswith("largest change 0,"):
+            sys.stdout.write(f"{name}: {told}\n")
+    from pyojeong.runtime.golden import GOLDEN_ANSWER
+
+    stored = json.loads(GOLDEN_ANSWER.read_text()) if GOLDEN_ANSWER.exists() else None
+    answer = picture_answer()
+    if answer != stored:
+        sys.stdout.write(f"{GOLDEN_ANSWER.name}: {stored} -> {answer}\n")
+    if arguments.write:
+        GOLDEN_ANSWER.write_text(json.dumps(answer) + "\n")
+        np.savez_compressed(STORED, **new)
+        sys.stdout.write(f"wrote {STORED.name} and {GOLDEN_ANSWER.name}\n")
+
+
+if __name__ == "__main__":
+    main()

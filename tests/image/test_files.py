@@ -1,0 +1,390 @@
+"""Pictures from anywhere: every mode, every kind of damage, and writing whole or not at all."""
+
+import builtins
+import errno
+import io
+import random
+import struct
+import time
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pyojeong.core.errors import BadArray, ImageUnreadable, OutputError
+from pyojeong.image.files import (
+    check_image,
+    decode_image,
+    from_pil,
+    load_image,
+    read_image,
+    whole_file,
+    write_image,
+)
+
+Y, X = np.mgrid[0:30, 0:40]
+SMOOTH = np.stack([X * 6, Y * 8, 255 - X * 3 - Y * 4], axis=2).astype(np.uint8)
+PICTURE = Image.fromarray(SMOOTH)
+
+
+def encoded(picture, kind, **options):
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(width, height, *, bits=8, color=2, data=b""):
+    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+# --- what is not a picture ---
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"just text\n" * 30, "not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "not a picture"),
+        (encoded(PICTURE, "JPEG")[:400], "damaged"),
+        (encoded(PICTURE, "JPEG")[:-30], "damaged"),
+        (encoded(PICTURE, "PNG")[:60], "damaged"),
+        (png(0, 10), "not a picture"),
+    ],
+)
+def test_useless_files_say_why_and_which(tmp_path, content, says):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(content)
+    with pytest.raises(ImageUnreadable, match=says) as info:
+        read_image(path)
+    assert str(path) in str(info.value)
+    with pytest.raises(ImageUnreadable, match=says):
+        decode_image(content)
+
+
+def test_missing_files_folders_and_impossible_names(tmp_path):
+    with pytest.raises(ImageUnreadable, match="no such file"):
+        read_image(tmp_path / "none.jpg")
+    with pytest.raises(ImageUnreadable, match="folder"):
+        read_image(tmp_path)
+    for name in ("a\0b.jpg", "a" * 5000):
+        with pytest.raises(ImageUnreadable, match="cannot be read"):
+            read_image(name)
+
+
+def test_forbidden_files(tmp_path, monkeypatch):
+    def forbidden(self):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)  # the tests may run as root
+    with pytest.raises(ImageUnreadable, match=r"x\.jpg: cannot be read: Permission denied"):
+        read_image(tmp_path / "x.jpg")
+
+
+def test_heic_without_its_library(monkeypatch):
+    true_import = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "pillow_heif":
+            raise ImportError(name)
+        return true_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    for brand in (b"heic", b"heix", b"mif1"):
+        with pytest.raises(ImageUnreadable, match=r"pip install 'pyojeong\[heic\]'"):
+            decode_image(b"\0\0\0\x18ftyp" + brand + bytes(60))
+
+
+@pytest.mark.parametrize("side", [10_001, 20_000, 2**31 - 1])
+def test_bombs_are_refused_before_they_are_unpacked(side):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageUnreadable, match=r"limit|too large"):
+            decode_image(png(side, side, data=bytes(1000)))
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_limit_can_be_set():
+    data = encoded(PICTURE, "PNG")
+    assert decode_image(data, max_pixels=1200).shape == (30, 40, 3)
+    with pytest.raises(ImageUnreadable, match="40 x 30"):
+        decode_image(data, max_pixels=1199)
+
+
+KINDS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_bytes_raise_one_error_and_do_not_hang(kind):
+    good, chance = encoded(PICTURE, kind), random.Random(kind)
+    start = time.process_time()
+    decoded = 0
+    for _ in range(500):
+        data = bytearray(good)
+        for _ in range(chance.choice([1, 1, 3, 20])):
+            data[chance.randrange(min(len(data), chance.choice([40, 10**6])))] = chance.randrange(
+                256
+            )
+        try:
+            image = decode_image(bytes(data), max_pixels=10**6)
+        except ImageUnreadable:
+            continue
+        decoded += 1
+        assert image.ndim == 3
+        assert image.shape[2] == 3
+        assert image.dtype == np.uint8
+    assert decoded > 0
+    assert time.process_time() - start < 30
+
+
+# --- every mode ---
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_kinds_are_exact(kind):
+    assert np.array_equal(decode_image(encoded(PICTURE, kind)), SMOOTH)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+def test_lossy_kinds_are_close(kind):
+    image = decode_image(encoded(PICTURE, kind, quality=95))
+    assert np.abs(image.astype(int) - SMOOTH).mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF"])
+def test_one_pixel(kind):
+    image = decode_image(encoded(Image.new("RGB", (1, 1), (255, 255, 255)), kind))
+    assert image.tolist() == [[[255, 255, 255]]]
+
+
+def test_gray_one_bit_and_palette():
+    gray = Image.fromarray(SMOOTH[..., 0])
+    assert np.array_equal(decode_image(encoded(gray, "PNG")), np.repeat(SMOOTH[..., :1], 3, axis=2))
+    bits = Image.fromarray((X % 2 * 255).astype(np.uint8)).convert("1")
+    assert decode_image(encoded(bits, "PNG"))[0, :2].tolist() == [[0] * 3, [255] * 3]
+    palette = PICTURE.quantize(64)
+    expected = np.asarray(palette.convert("RGB"))
+    assert np.array_equal(decode_image(encoded(palette, "PNG")), expected)
+
+
+def test_transparency_is_laid_on_white():
+    rgba = np.zeros((2, 2, 4), np.uint8)
+    rgba[..., 0] = 200
+    rgba[..., 3] = [[0, 255], [128, 51]]
+    image = decode_image(encoded(Image.fromarray(rgba), "PNG"))
+    assert image[0, 0].tolist() == [255, 255, 255]
+    assert image[0, 1].tolist() == [200, 0, 0]
+    assert image[1, 0] == pytest.approx(np.array([227.4, 127, 127]), abs=1)
+    assert image[1, 1] == pytest.approx(np.array([244, 204, 204]), abs=1)
+    gray_alpha = Image.merge("LA", [Image.new("L", (1, 1), 100), Image.new("L", (1, 1), 0)])
+    assert decode_image(encoded(gray_alpha, "PNG")).tolist() == [[[255, 255, 255]]]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_palette_with_a_transparent_entry(kind):
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.putdata([0, 1])
+    plain = decode_image(encoded(palette, kind))
+    assert plain[0].tolist() == [[10, 20, 30], [40, 50, 60]]
+    clear = decode_image(encoded(palette, kind, transparency=0))
+    assert clear[0].tolist() == [[255, 255, 255], [40, 50, 60]]
+
+
+def test_colour_key_transparency():
+    image = decode_image(encoded(PICTURE, "PNG", transparency=tuple(map(int, SMOOTH[0, 0]))))
+    assert image[0, 0].tolist() == [255, 255, 255]
+    assert np.array_equal(image[1:], SMOOTH[1:])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bit_gray_takes_the_top_byte_however_dark(kind):
+    wide = np.array([[0, 257, 25_700], [128, 200, 255]], np.uint16)
+    image = decode_image(encoded(Image.fromarray(wide), kind))
+    assert image[..., 0].tolist() == [[0, 1, 100], [0, 1, 1]]
+    dark = decode_image(encoded(Image.fromarray(wide[1:]), kind))
+    assert dark[..., 0].tolist() == [[0, 1, 1]]
+
+
+def test_sixteen_bit_rgb():
+    rows = b"".join(b"\0" + (row.astype(">u2") * 257).tobytes() for row in SMOOTH)
+    assert np.array_equal(decode_image(png(40, 30, bits=16, data=rows)), SMOOTH)
+
+
+def test_float_pictures():
+    values = np.array([[0, 0.5, 1]], np.float32)
+    assert decode_image(encoded(Image.fromarray(values), "TIFF"))[0, :, 0].tolist() == [0, 128, 255]
+    values = np.array([[0, np.nan, 255]], np.float32)
+    assert decode_image(encoded(Image.fromarray(values), "TIFF"))[0, :, 0].tolist() == [0, 0, 255]
+
+
+def test_cmyk():
+    red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    image = decode_image(encoded(red, "JPEG", quality=95))
+    assert np.abs(image.astype(int) - [255, 0, 0]).max() < 8
+
+
+def test_animations_give_their_first_frame():
+    first, second = (Image.new("RGB", (6, 5), color) for color in ("red", "blue"))
+    for kind, options in (("GIF", {}), ("WEBP", {"lossless": True})):
+        data = encoded(first, kind, save_all=True, append_images=[second], **options)
+        assert (decode_image(data) == [255, 0, 0]).all()
+
+
+# What each EXIF orientation does to the stored pixels, by the standard's own words: where the
+# 0th row and the 0th column of the file belong in the upright picture.
+STORED = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],  # row 0 = top, column 0 = right
+    3: lambda a: a[::-1, ::-1],  # bottom, right
+    4: lambda a: a[::-1],  # bottom, left
+    5: lambda a: a.transpose(1, 0, 2),  # left, top
+    6: lambda a: np.rot90(a, 1),  # right, top
+    7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),  # right, bottom
+    8: lambda a: np.rot90(a, -1),  # left, bottom
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_gives_the_same_upright_picture(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](SMOOTH)))
+    image = decode_image(encoded(stored, "PNG", exif=exif))
+    assert np.array_equal(image, SMOOTH)
+    assert image.flags.c_contiguous
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 77])
+def test_impossible_orientations_are_ignored(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert np.array_equal(decode_image(encoded(PICTURE, "PNG", exif=exif)), SMOOTH)
+
+
+# --- arrays and everything else ---
+
+
+def test_good_arrays():
+    assert check_image(SMOOTH) is SMOOTH
+    gray = check_image(SMOOTH[..., 1])
+    assert np.array_equal(gray, np.repeat(SMOOTH[..., 1:2], 3, axis=2))
+    assert np.array_equal(check_image(SMOOTH[..., 1:2]), gray)
+    for view in (SMOOTH[::2, ::-1], SMOOTH[..., ::-1], np.asfortranarray(SMOOTH)):
+        image = check_image(view)
+        assert image.flags.c_contiguous
+        assert np.array_equal(image, view)
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.zeros((4, 5, 3)), "float64"),
+        (np.full((4, 5, 3), np.nan, np.float32), "float32"),
+        (np.zeros((4, 5, 3), bool), "bool"),
+        (np.zeros((4, 5, 3), np.int64), "int64"),
+        (np.zeros((4, 5, 4), np.uint8), r"\(4, 5, 4\)"),
+        (np.zeros((3, 4, 5), np.uint8), r"\(3, 4, 5\)"),
+        (np.zeros((1, 4, 5, 3), np.uint8), r"\(1, 4, 5, 3\)"),
+        (np.zeros(12, np.uint8), r"\(12,\)"),
+        (np.zeros((), np.uint8), r"\(\)"),
+        (np.zeros((0, 5, 3), np.uint8), r"\(0, 5, 3\)"),
+        (np.zeros((5, 0), np.uint8), "5, 0"),
+        (np.zeros((4, 5, 0), np.uint8), r"\(4, 5, 0\)"),
+        ([[1, 2], [3, 4]], "list"),
+        (np.broadcast_to(np.uint8(0), (20_000, 20_000, 3)), "pixels"),
+    ],
+)
+def test_bad_arrays(array, says):
+    with pytest.raises(BadArray, match=says):
+        check_image(array)
+
+
+def test_load_image_takes_what_people_have(tmp_path):
+    data = encoded(PICTURE, "PNG")
+    path = tmp_path / "표정 ,.png"
+    path.write_bytes(data)
+    with Image.open(path) as opened:
+        for source, name in (
+            (path, str(path)),
+            (str(path), str(path)),
+            (data, "<bytes>"),
+            (bytearray(data), "<bytes>"),
+            (memoryview(data), "<bytes>"),
+            (PICTURE, "<PIL image>"),
+            (opened, str(path)),
+            (SMOOTH, "<array>"),
+        ):
+            image, got = load_image(source)
+            assert np.array_equal(image, SMOOTH)
+            assert got == name
+    for nonsense in (None, 3, [str(path)], object()):
+        with pytest.raises(BadArray, match=type(nonsense).__name__):
+            load_image(nonsense)
+
+
+def test_pil_images_that_turn_out_damaged():
+    data = encoded(PICTURE.resize((400, 300)), "JPEG")
+    with Image.open(io.BytesIO(data[: len(data) * 3 // 4])) as lazy, pytest.raises(ImageUnreadable):
+        load_image(lazy)
+    with pytest.raises(ImageUnreadable, match="limit"):
+        from_pil(PICTURE, max_pixels=10)
+
+
+# --- writing ---
+
+
+@pytest.mark.parametrize("name", ["a.png", "새 폴더/a.PNG", "a.jpg", "a.jpeg"])
+def test_written_pictures_come_back(tmp_path, name):
+    path = tmp_path / name
+    write_image(path, SMOOTH)
+    difference = np.abs(read_image(path).astype(int) - SMOOTH)
+    assert difference.mean() <= (0 if path.suffix.lower() == ".png" else 4)
+    assert [p for p in path.parent.iterdir() if p.is_file()] == [path]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_writing_where_nothing_can_be(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(OutputError, match=r"cannot write .*a\.png"):
+        write_image(tmp_path / "file" / "a.png", SMOOTH)
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(OutputError, match="cannot write"):
+        write_image(tmp_path / "folder.png", SMOOTH)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.png"]
+
+
+@pytest.mark.parametrize(
+    "stop", [KeyboardInterrupt, ValueError, OSError(errno.ENOSPC, "No space left")]
+)
+def test_interrupted_writing_keeps_the_old_file_and_leaves_no_other(tmp_path, stop):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def interrupted():
+        with whole_file(path) as file:
+            file.write(b"half")
+            raise stop
+
+    with pytest.raises(OutputError if isinstance(stop, OSError) else stop):
+        interrupted()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_text_files_keep_their_line_ends(tmp_path):
+    with whole_file(tmp_path / "t", "w") as file:
+        file.write("표정\n")
+    assert (tmp_path / "t").read_bytes() == "표정\n".encode()

@@ -247,34 +247,53 @@ def report(results: dict[str, dict[str, Any]], machine: dict[str, Any], out: Pat
     )
 
 
-def main() -> None:
-    """Measure everything and write the page and its figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/detectors.md"))
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    shared = options.shared
-    data = {
+def load_data(shared: Path) -> dict[str, Any]:
+    """All pictures that detectors are measured on."""
+    return {
         "wild": [face_scenes.tight(p) for p in face_scenes.wild_files(shared)],
         "groups": face_scenes.groups(shared),
         "small": list(face_scenes.composed(shared, 90, (512, 512), per_bin=1, seed=8)),
         "large": list(face_scenes.composed(shared, 40, (1280, 720), per_bin=3, seed=7)),
         "faceless": face_scenes.faceless(shared),
     }
-    detectors = {name: build() for name, build in (SHIPPED | VARIANTS).items()}
-    results = {}
-    with Progress(console=Console(stderr=True)) as progress:
-        for name in progress.track(detectors, description="measuring"):
-            results[name] = measure(detectors[name], data)
-    for key, image, runs in (
-        ("ms_512", face_scenes.shipped("astronaut"), TIMED_RUNS),
-        ("ms_720p", data["large"][0].image, TIMED_RUNS),
-    ):
-        for name, times in speed(detectors, image, runs).items():
+
+
+def add_speeds(
+    results: dict[str, dict[str, Any]], detectors: dict[str, Detector], scene: Image
+) -> None:
+    """Measure times and put them into the results."""
+    for key, image in (("ms_512", face_scenes.shipped("astronaut")), ("ms_720p", scene)):
+        for name, times in speed(detectors, image, TIMED_RUNS).items():
             results[name][key] = times
+
+
+def main() -> None:
+    """Measure and write the page and its figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/detectors.md"))
+    parser.add_argument(
+        "--speed-only", action="store_true", help="take the other figures from the last run"
+    )
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    raw_file = options.out.with_suffix(".json")
+    detectors = {name: build() for name, build in (SHIPPED | VARIANTS).items()}
+    results: dict[str, dict[str, Any]] = {}
+    if options.speed_only:
+        last = json.loads(raw_file.read_text(encoding="utf-8"))["detectors"]
+        results = {name: last[name.strip("*")] for name in detectors}
+        (first,) = face_scenes.composed(options.shared, 1, (1280, 720), per_bin=3, seed=7)
+        scene = first.image
+    else:
+        data = load_data(options.shared)
+        with Progress(console=Console(stderr=True)) as progress:
+            for name in progress.track(detectors, description="measuring"):
+                results[name] = measure(detectors[name], data)
+        scene = data["large"][0].image
+    add_speeds(results, detectors, scene)
     machine = {
-        "command": f"python benchmarks/detectors.py --shared {shared} --out {options.out}",
+        "command": f"python benchmarks/detectors.py --shared {options.shared} --out {options.out}",
         "cpu": cpu_model(),
         "ort": onnxruntime.__version__,
         "cv": cv2.__version__,
@@ -284,7 +303,7 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(report(results, machine, options.out), encoding="utf-8")
     raw = {"machine": machine, "detectors": {n.strip("*"): f for n, f in results.items()}}
-    options.out.with_suffix(".json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+    raw_file.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     Console().print(f"wrote {options.out}")
 
 

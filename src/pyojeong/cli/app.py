@@ -4,6 +4,7 @@ What machines read goes to files or stdout; tables, progress and complaints go t
 stdout carries data. Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, 130 interrupted.
 """
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -291,6 +292,9 @@ def main(args: list[str] | None = None) -> Any:
     try:
         app(args, standalone_mode=True)
     except OutputError as error:
+        if isinstance(error.__cause__, BrokenPipeError):  # the reader, `head` for example, is done
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         _fail(error, 1)
     except PyojeongError as error:
         _fail(error, 2)

@@ -22,6 +22,7 @@ from pyojeong.image.files import SUFFIXES
 
 _FER_SIDE = 48
 _FER_USAGE = {"Training": Split.TRAIN, "PublicTest": Split.VALID, "PrivateTest": Split.TEST}
+_FER_LABELS = {str(i): FER7.names[to] for i, to in enumerate(FER2013_TO_FER7)}
 _FOLDER_SPLITS = {
     "train": Split.TRAIN,
     "training": Split.TRAIN,
@@ -76,7 +77,7 @@ def read_fer2013(path: Path, *, votes: Path | None = None) -> Iterator[Sample]:
         i = -1
         for i, row in enumerate(rows):
             try:
-                label = FER7.names[FER2013_TO_FER7[int(row[at_label])]]
+                label = _FER_LABELS[row[at_label].strip()]
                 split = _FER_USAGE[row[at_usage].strip()]
                 image = _png(np.array(row[at_pixels].split(), np.uint8).reshape(48, 48))
             except (ValueError, IndexError, KeyError, OverflowError) as error:

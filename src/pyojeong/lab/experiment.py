@@ -365,4 +365,3 @@ def load_best(run: Run, *, num_classes: int) -> Classify:
 def copy_recipe(experiment: Experiment) -> dict[str, Any]:
     """The experiment as plain JSON types, for cards and tables."""
     return asdict(experiment)
-

@@ -1,6 +1,6 @@
-"""The bundled model's figures as a page, from its card; the card was written by ``pyojeong export``.
+"""The bundled model's figures as a page, from the card that ``pyojeong export`` wrote.
 
-    python benchmarks/model.py --out docs/benchmarks/model.md
+python benchmarks/model.py --out docs/benchmarks/model.md
 """
 
 import argparse
@@ -9,12 +9,15 @@ from typing import Any
 
 from pyojeong.runtime.analyzer import find_classifier
 
+DATA = "--data ../shared/data/fer2013/fer2013.csv.xz --votes ../shared/data/fer2013/fer2013new.csv"
 ROWS = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll")
 
 
 def shown(figure: dict[str, float], *, percent: bool) -> str:
     """A figure with its interval."""
-    form = "{value:.1%} [{low:.1%}, {high:.1%}]" if percent else "{value:.3f} [{low:.3f}, {high:.3f}]"
+    form = (
+        "{value:.1%} [{low:.1%}, {high:.1%}]" if percent else "{value:.3f} [{low:.3f}, {high:.3f}]"
+    )
     return form.format(**figure)
 
 
@@ -29,11 +32,15 @@ def split_rows(metrics: dict[str, Any]) -> list[str]:
     ]
     for name in ROWS:
         cells = [
-            shown(part[name], percent=name in {"accuracy", "balanced_accuracy"}) if name in part else ""
+            shown(part[name], percent=name in {"accuracy", "balanced_accuracy"})
+            if name in part
+            else ""
             for part in (valid, test, clean)
         ]
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-    answered = [f"{p['answered']['accuracy']:.1%} of {p['answered']['share']:.1%}" for p in (valid, test)]
+    answered = [
+        f"{p['answered']['accuracy']:.1%} of {p['answered']['share']:.1%}" for p in (valid, test)
+    ]
     lines.append(f"| right among the answered | {' | '.join(answered)} | |")
     return lines
 
@@ -48,6 +55,16 @@ def class_rows(test: dict[str, Any]) -> list[str]:
     return lines
 
 
+def stages_of(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The experiments that led to the model, first to last."""
+    stages = [training["experiment"]]
+    earlier = training["started_from"]
+    while earlier is not None:
+        stages.insert(0, earlier)
+        earlier = earlier["started_from"]
+    return stages
+
+
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,15 +73,21 @@ def main() -> None:
     options = parser.parse_args()
     entry = find_classifier(options.model)
     card = entry.card
-    training, recipe = card.training, card.training["experiment"]["recipe"]
+    training, stages = card.training, stages_of(card.training)
+    names = [stage["name"] for stage in stages]
+    epochs = " + ".join(str(stage["recipe"]["epochs"]) for stage in stages)
+    tried = training["calibration_on_valid"]
+    named = ", ".join(f"{k}: NLL {v['nll']:.4f}, ECE {v['ece']:.4f}" for k, v in tried.items())
+    kind = "vector scaling" if card.logit_scale else f"temperature {card.temperature}"
+    calibration = f"Calibrated by {kind}, the better in cross-validation on PublicTest ({named})."
     lines = [
         f"# {card.id}",
         "",
         card.description,
         "",
-        f"Experiment `{training['experiment']['name']}`, {recipe['epochs']} epochs, best epoch "
-        f"{training['best_epoch'] + 1} chosen on PublicTest; temperature {card.temperature} and the "
-        f"threshold for unclear, {card.threshold}, fitted there too. Single view, no test-time "
+        f"Experiments `{'`, then `'.join(names)}`, {epochs} epochs; epoch {training['best_epoch'] + 1} "
+        f"of the last one chosen on PublicTest. {calibration} "
+        f"Below {card.threshold} an answer counts as unclear. Single view, no test-time "
         "augmentation. Figures with 95 % bootstrap intervals, computed by the runtime from the "
         f"ONNX file ({entry.weights.stat().st_size / 1e6:.2f} MB) when it was exported "
         f"({training['exported']}, commit `{training['commit'][:12]}`).",
@@ -81,10 +104,8 @@ def main() -> None:
         "Made by:",
         "",
         "```",
-        "pyojeong train experiments/se-resnet-fer2013.toml --data ../shared/data/fer2013/fer2013.csv.xz"
-        " --votes ../shared/data/fer2013/fer2013new.csv",
-        "pyojeong export runs/se-resnet-fer2013 --data ../shared/data/fer2013/fer2013.csv.xz"
-        f" --votes ../shared/data/fer2013/fer2013new.csv --id {card.id}"
+        *(f"pyojeong train experiments/{name}.toml {DATA}" for name in names),
+        f"pyojeong export runs/{names[-1]} {DATA} --id {card.id}"
         " --about experiments/se-resnet-fer2013.about.toml --out src/pyojeong/models",
         f"python benchmarks/model.py --out {options.out}",
         "```",

@@ -104,6 +104,8 @@ class ModelCard:
         labels: Id of the label set (classifiers).
         preprocess: How faces are fed (classifiers).
         temperature: Logits are divided by it before the softmax.
+        logit_scale: Factor per class after that (vector scaling), or None for 1.
+        logit_offset: Added per class after that, or None for 0.
         threshold: Best scores below it are reported as unclear.
         license: Licence of the weights.
         license_flags: Machine-readable caveats, for example ``"data:research-only"``.
@@ -121,6 +123,8 @@ class ModelCard:
     labels: str | None = None
     preprocess: Preprocess | None = None
     temperature: float = 1.0
+    logit_scale: tuple[float, ...] | None = None
+    logit_offset: tuple[float, ...] | None = None
     threshold: float = 0.0
     license: str = ""
     license_flags: tuple[str, ...] = ()
@@ -139,6 +143,11 @@ class ModelCard:
             )
         if self.temperature <= 0:
             raise ModelMismatch(f"card: temperature must be positive, got {self.temperature}")
+        for vector in (self.logit_scale, self.logit_offset):
+            if vector is not None and len(vector) != len(self.label_set):
+                raise ModelMismatch(
+                    f"card: vector scaling needs {len(self.label_set)} numbers, got {len(vector)}"
+                )
 
     @property
     def label_set(self) -> LabelSet:
@@ -175,6 +184,9 @@ class ModelCard:
                 values["preprocess"] = Preprocess.from_dict(values["preprocess"])
             for name in ("license_flags", "limits"):
                 values[name] = tuple(values.get(name, ()))
+            for name in ("logit_scale", "logit_offset"):
+                if values.get(name) is not None:
+                    values[name] = tuple(map(float, values[name]))
             return cls(**values)
         except (TypeError, KeyError, ValueError) as error:
             raise ModelMismatch(f"card is incomplete: {error}") from error

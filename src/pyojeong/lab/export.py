@@ -30,7 +30,8 @@ from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Detector
 from pyojeong.datasets.samples import Split, manifest_labels
-from pyojeong.evaluate import fit_temperature, fit_threshold, softmax
+from pyojeong.evaluate import fit_threshold
+from pyojeong.lab.calibration import choose_calibration
 from pyojeong.lab.experiment import Run, copy_recipe, load_best
 from pyojeong.lab.framing import measure_framing
 from pyojeong.runtime.classifier import Classifier
@@ -153,7 +154,7 @@ def export_run(
 ) -> ModelCard:
     """Write ``<id>.onnx``, ``<id>.card.json`` and ``<id>.golden.npz`` of a finished run.
 
-    Temperature and threshold are fitted on Split.VALID; Split.TEST is then scored once and the
+    Calibration and threshold are fitted on Split.VALID; Split.TEST is then scored once and the
     look is noted in the run folder (``test_looks.jsonl``).
 
     Raises:
@@ -190,9 +191,10 @@ def export_run(
     say(f"|onnx - torch| {parity:.1e}; effect of float16 weights {rounding:.1e} (logits)")
     if parity > PARITY:
         raise ModelMismatch(f"ONNX and torch logits differ by {parity:.2e}, more than {PARITY}")
-    card = _calibrate(card, manifest, out)
+    card, calibrations = _calibrate(card, manifest, out)
     card = _measure(card, run, manifest, out, framing=framing, say=say)
     card = replace(card, metrics={**card.metrics, "onnx_parity": parity, "half_effect": rounding})
+    card = replace(card, training={**card.training, "calibration_on_valid": calibrations})
     # The final card also goes into the ONNX metadata, so that the two cannot be told apart.
     card = _embed(card, out)
     _write_golden(Classifier.open(Entry(card, out)), out)
@@ -220,6 +222,8 @@ def _embed(card: ModelCard, out: Path) -> ModelCard:
         "pyojeong.labels": ",".join(card.label_set.names),
         "pyojeong.preprocess": json.dumps(preprocess),
         "pyojeong.temperature": repr(card.temperature),
+        "pyojeong.logit_scale": json.dumps(card.logit_scale),
+        "pyojeong.logit_offset": json.dumps(card.logit_offset),
         "pyojeong.threshold": repr(card.threshold),
     }
     helper.set_model_props(model, facts)
@@ -238,12 +242,20 @@ def _compare(
     return round(parity, 7), round(float((ours - original).abs().max()), 7)
 
 
-def _calibrate(card: ModelCard, manifest: Path, out: Path) -> ModelCard:
+def _calibrate(
+    card: ModelCard, manifest: Path, out: Path
+) -> tuple[ModelCard, dict[str, dict[str, float]]]:
     valid = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
-    temperature = round(fit_temperature(valid.logits, valid.labels), 4)
-    scores = softmax(valid.logits, temperature)
-    threshold = round(fit_threshold(scores, valid.labels, target=TARGET_ACCURACY), 4)
-    return replace(card, temperature=temperature, threshold=threshold)
+    chosen, figures = choose_calibration(valid.logits, valid.labels)
+    threshold = round(fit_threshold(chosen(valid.logits), valid.labels, target=TARGET_ACCURACY), 4)
+    card = replace(
+        card,
+        temperature=chosen.temperature,
+        logit_scale=chosen.scale,
+        logit_offset=chosen.offset,
+        threshold=threshold,
+    )
+    return card, figures
 
 
 def _measure(

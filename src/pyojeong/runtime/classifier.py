@@ -102,6 +102,10 @@ class Classifier:
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated scores (N, K), rows sum to 1."""
         z = logits.astype(np.float64) / self.card.temperature
+        if self.card.logit_scale is not None:
+            z = z * np.asarray(self.card.logit_scale)
+        if self.card.logit_offset is not None:
+            z = z + np.asarray(self.card.logit_offset)
         z = np.exp(z - z.max(1, keepdims=True, initial=-np.inf))
         return np.asarray(z / z.sum(1, keepdims=True), np.float32)
 

@@ -37,7 +37,7 @@ def test_table_on_stdout(photo: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run("analyze", photo) == 0
     out, err = capsys.readouterr()
     assert "happy" in out
-    assert "1 pictures, 1 faces" in err
+    assert "1 picture, 1 face" in err
 
 
 def test_json_on_stdout_is_nothing_but_json(
@@ -250,6 +250,9 @@ def test_demo(tmp_path: Path) -> None:
         ("astronaut.jpg", 1),
         ("coffee.jpg", 0),
     ]
+    pictures = sorted(p.name for p in (tmp_path / "demo" / "annotated").iterdir())
+    assert pictures == ["astronaut.annotated.png", "coffee.annotated.png"]
+    assert list(read_csv(tmp_path / "demo" / "results.csv")) == rows
 
 
 def test_models_and_doctor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,13 +12,14 @@ from rich.table import Table
 
 from pyojeong.batch import Extra, analyze_files, find_pictures
 from pyojeong.core.errors import OutputError
-from pyojeong.core.face import FrameResult, Image, Sink
+from pyojeong.core.face import Expression, FrameResult, Image, Sink
 from pyojeong.core.labels import LabelSet
 from pyojeong.output.tables import SINKS
 from pyojeong.runtime.analyzer import Analyzer
 
 _ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
 _MOST_ROWS = 200
+_WIDE = 112
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +30,49 @@ class Request:
     out: Path | None = None
     formats: list[str] = field(default_factory=list)
     annotate: bool = False
+    annotate_as: str | None = None
     detector: str = "auto"
     model: str = "default"
     min_face: int | None = None
     jobs: int = 1
     threads: int | None = None
+
+
+class _Faces:
+    """The table that people see: all seven scores where there is room, else the best two."""
+
+    def __init__(self, labels: LabelSet, *, wide: bool) -> None:
+        self._wide = wide
+        self.table = Table(box=None, header_style="bold", pad_edge=False)
+        self.table.add_column("picture", overflow="ellipsis", no_wrap=True, min_width=12)
+        self.table.add_column("face", justify="right", no_wrap=True)
+        self.table.add_column("box (x, y, w, h)", no_wrap=True)
+        self.table.add_column("appears", no_wrap=True)
+        for name in labels.names if wide else ("", "then"):
+            self.table.add_column(name, justify="left" if name == "then" else "right", no_wrap=True)
+
+    def add(self, result: FrameResult) -> None:
+        """One row per face, or one that says there is none."""
+        name = escape(Path(result.source).name)
+        if not result.faces:
+            self.table.add_row(name, "", "", "[dim]no face[/]")
+        for number, face in enumerate(result.faces, 1):
+            box = face.box
+            shape = f"{box.x1:.0f}, {box.y1:.0f}, {box.width:.0f}, {box.height:.0f}"
+            cells = () if face.expression is None else self._cells(face.expression)
+            self.table.add_row(name if number == 1 else "", str(number), shape, *cells)
+
+    def _cells(self, expression: Expression) -> list[str]:
+        top, score = expression.top
+        appears = f"[dim]unclear ({top}?)[/]" if expression.unclear else f"[bold]{top}[/]"
+        if self._wide:
+            best = int(expression.scores.argmax())
+            cells = [f"{s:.0%}" for s in expression.scores]
+            cells[best] = f"[bold]{score:.0%}[/]"
+            return [appears, *cells]
+        second = expression.scores.argsort()[-2]
+        then = f"{expression.label_set.names[second]} {expression.scores[second]:.0%}"
+        return [appears, f"{score:.0%}", f"[dim]{then}[/]"]
 
 
 def run(request: Request, console: Console) -> int:
@@ -43,7 +82,9 @@ def run(request: Request, console: Console) -> int:
     analyzer = Analyzer(
         request.model, detector=request.detector, min_face=request.min_face, threads=threads
     )
-    tally = _Tally(_table(analyzer.classifier.card.label_set))
+    shown = Console(highlight=False)
+    faces = _Faces(analyzer.classifier.card.label_set, wide=shown.width >= _WIDE)
+    tally = _Tally(faces)
     try:
         _read_all(request, analyzer, tally, console)
         code = 1 if tally.failed else 0
@@ -51,10 +92,10 @@ def run(request: Request, console: Console) -> int:
         console.print("[yellow]interrupted[/]: what was read is on disk and whole")
         code = 130
     if request.out is not None or not request.formats:
-        _print_table(tally.table, console=Console(highlight=False))
+        _print_table(faces.table, console=shown)
     where = f" Results in {request.out}" if request.out else ""
     note = f", [red]{tally.failed} failed[/]" if tally.failed else ""
-    counts = f"{tally.pictures} pictures, {tally.faces} faces{note}."
+    counts = f"{_count(tally.pictures, 'picture')}, {_count(tally.faces, 'face')}{note}."
     console.print(f"{counts}{escape(where)}", soft_wrap=True)
     return code
 
@@ -63,7 +104,7 @@ def run(request: Request, console: Console) -> int:
 class _Tally:
     """What was done so far."""
 
-    table: Table
+    table: _Faces
     pictures: int = 0
     faces: int = 0
     failed: int = 0
@@ -71,7 +112,9 @@ class _Tally:
 
 def _read_all(request: Request, analyzer: Analyzer, tally: _Tally, console: Console) -> None:
     inputs = list(find_pictures(request.paths))
-    extra = _annotator(request.out) if request.annotate and request.out else None
+    extra = (
+        _annotator(request.out, request.annotate_as) if request.annotate and request.out else None
+    )
     with ExitStack() as stack:
         sinks = _sinks(request, analyzer.classifier.card.label_set, stack)
         progress = stack.enter_context(_progress(console, len(inputs)))
@@ -86,7 +129,11 @@ def _read_all(request: Request, analyzer: Analyzer, tally: _Tally, console: Cons
                 sink.write(outcome.result)
             tally.pictures += 1
             tally.faces += len(outcome.result.faces)
-            _add_rows(tally.table, outcome.result)
+            tally.table.add(outcome.result)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _check_folder(out: Path | None) -> None:
@@ -114,10 +161,10 @@ def _sinks(request: Request, labels: LabelSet, stack: ExitStack) -> list[Sink]:
     ]
 
 
-def _annotator(out: Path) -> Extra:
+def _annotator(out: Path, suffix: str | None) -> Extra:
     from pyojeong.output.media import AnnotatedImages
 
-    pictures = AnnotatedImages(out / "annotated")
+    pictures = AnnotatedImages(out / "annotated", suffix=suffix)
 
     def draw(image: Image, result: FrameResult) -> None:
         pictures.save(image, result)
@@ -134,36 +181,6 @@ def _progress(console: Console, total: int) -> Progress:
         transient=True,
         disable=total < 3 or not console.is_terminal,
     )
-
-
-def _table(labels: LabelSet) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("picture", overflow="fold")
-    table.add_column("face", justify="right")
-    table.add_column("box (x, y, w, h)", no_wrap=True)
-    table.add_column("appears", no_wrap=True)
-    for name in labels.names:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _add_rows(table: Table, result: FrameResult) -> None:
-    name = escape(result.source)
-    if not result.faces:
-        table.add_row(name, "", "", "[dim]no face[/]")
-    for number, face in enumerate(result.faces, 1):
-        box = face.box
-        shape = f"{box.x1:.0f}, {box.y1:.0f}, {box.width:.0f}, {box.height:.0f}"
-        expression = face.expression
-        if expression is None:
-            table.add_row(name, str(number), shape)
-            continue
-        top, score = expression.top
-        appears = f"[dim]unclear ({top}?)[/]" if expression.unclear else f"[bold]{top}[/]"
-        best = int(expression.scores.argmax())
-        cells = [f"{s:.0%}" for s in expression.scores]
-        cells[best] = f"[bold]{score:.0%}[/]"
-        table.add_row(name if number == 1 else "", str(number), shape, appears, *cells)
 
 
 def _print_table(table: Table, *, console: Console) -> None:

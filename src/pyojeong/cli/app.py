@@ -130,7 +130,12 @@ def demo(
     from pyojeong.runtime.golden import PICTURES
 
     request = Request(
-        paths=[str(PICTURES)], out=out, formats=["json", "csv"], annotate=True, threads=1
+        paths=[str(PICTURES)],
+        out=out,
+        formats=["json", "csv"],
+        annotate=True,
+        annotate_as=".png",
+        threads=1,
     )
     raise typer.Exit(run(request, _stderr()))
 
@@ -152,17 +157,20 @@ def models(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold")
-    for column in ("model", "kind", "MB", "accuracy (test, 95 %)", "unclear below", "licence"):
-        table.add_column(column, no_wrap=column in {"model", "kind", "MB"})
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("model", "kind", "MB", "test, %", "licence"):
+        table.add_column(column, no_wrap=column != "licence")
     for name, entry in entries.items():
         card = entry.card
         size = entry.weights.stat().st_size / 1e6 if entry.weights.exists() else float("nan")
         test = card.metrics.get("test", {}).get("accuracy")
-        shown = "" if test is None else "{value:.1%} [{low:.1%}, {high:.1%}]".format(**test)
-        below = f"{card.threshold:.0%}" if card.kind == "classifier" else ""
+        shown = (
+            ""
+            if test is None
+            else "{:.1f} ({:.1f}-{:.1f})".format(*(100 * test[k] for k in ("value", "low", "high")))
+        )
         flags = " ".join((card.license, *card.license_flags))
-        table.add_row(name, card.kind, f"{size:.1f}", shown, below, flags)
+        table.add_row(name, card.kind, f"{size:.1f}", shown, flags)
     Console().print(table)
 
 
@@ -175,7 +183,7 @@ def doctor() -> None:
     failed = 0
     for finding in examine():
         mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
-        console.print(f"{mark} {finding.what}: {finding.detail}")
+        console.print(f"{mark} {finding.what}: {finding.detail}", soft_wrap=True)
         failed += not finding.ok
     if failed:
         console.print(

@@ -312,10 +312,12 @@ class AnnotatedImages:
 
     Args:
         folder: Is made when the first picture is saved.
+        suffix: ``".png"`` or ``".jpg"`` for all of them; None = as the source.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, suffix: str | None = None) -> None:
         self.folder = Path(folder)
+        self.suffix = suffix
         self._names: dict[str, tuple[str, int]] = {}
 
     def save(self, image: Image, result: FrameResult) -> Path:
@@ -330,9 +332,11 @@ class AnnotatedImages:
         """
         frame = (result.source, result.index)
         number = 1
-        while self._names.setdefault(_file_name(result, number).casefold(), frame) != frame:
+        name = _file_name(result, number, self.suffix)
+        while self._names.setdefault(name.casefold(), frame) != frame:
             number += 1
-        path = self.folder / _file_name(result, number)
+            name = _file_name(result, number, self.suffix)
+        path = self.folder / name
         write_image(path, annotate(image, result))
         return path
 
@@ -361,12 +365,13 @@ def save_annotated(image: Image, result: FrameResult, out_folder: str | Path) ->
     return path
 
 
-def _file_name(result: FrameResult, number: int) -> str:
+def _file_name(result: FrameResult, number: int, suffix: str | None = None) -> str:
     source = Path(result.source)
     stem = source.stem.strip("<>") or "picture"  # "<array>" is not a file name everywhere
     if result.index:
         stem += f".{result.index:06d}"
     if number > 1:
         stem += f"-{number}"
-    suffix = ".jpg" if source.suffix.lower() in {".jpg", ".jpeg", ".jpe"} else ".png"
+    if suffix is None:
+        suffix = ".jpg" if source.suffix.lower() in {".jpg", ".jpeg", ".jpe"} else ".png"
     return f"{stem}.annotated{suffix}"

@@ -197,7 +197,7 @@ def row(name: str, figures: dict[str, Any]) -> str:
 HEADER = """# Detectors, measured
 
 Made by `{command}` on {cpu}, one thread, onnxruntime {ort}, OpenCV {cv};
-load average of the machine at the end: {load:.1f} on {cores} cores.
+load average of the machine at the end: {load:.1f} on {cores} cores. {times}
 
 | detector | tight faces, % | any box, % | group | 512 x 512, % | 1280 x 720, % \
 | false alarms | beside faces | jitter, % | ms 512 | ms 720p |
@@ -216,12 +216,14 @@ FOOTER = """
   scikit-image, whole and in quarters, and a landscape). **beside faces**: boxes in the pasted scenes
   that match no face.
 - **jitter**: how far landmarks move when the picture is cropped a little differently, root mean
-  square in percent of the face's height, median over {jitter} tight faces. BlazeFace has no five landmarks.
+  square in percent of the face's height, median over {jitter} tight faces. BlazeFace has no five
+  landmarks.
 - **ms**: median (and least) time of `detect` on scikit-image's astronaut, 512 x 512, one face, and on one
   pasted 1280 x 720 scene, {runs} warm runs, all detectors taking turns. The medians suffer from whatever
   else the machine was doing; the least times are nearer to a quiet machine.
 
-The pasted faces are hard for BlazeFace, which leans on hair and shoulders that they lack; the group
+Sizes and thresholds of `auto` were chosen on these same faces and on scenes made the same way, so its
+figures flatter it a little. The pasted faces are hard for BlazeFace, which leans on hair and shoulders that they lack; the group
 photograph shows it in its element. Bold rows are the detectors of `pyojeong.runtime.detectors`, with
 their defaults; the others are variants that were weighed against `auto`. Figures without rounding lie
 beside this file, in `{json}`.
@@ -292,7 +294,9 @@ def main() -> None:
                 results[name] = measure(detectors[name], data)
         scene = data["large"][0].image
     add_speeds(results, detectors, scene)
+    retaken = "The times were taken again later, with `--speed-only`, on a quieter machine."
     machine = {
+        "times": retaken if options.speed_only else "",
         "command": f"python benchmarks/detectors.py --shared {options.shared} --out {options.out}",
         "cpu": cpu_model(),
         "ort": onnxruntime.__version__,

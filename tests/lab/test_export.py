@@ -22,7 +22,7 @@ from pyojeong.scoring import predict_split
 from pyojeong.zoo import find
 from tests.lab.tiny import TOML, manifest, samples
 
-POINTS = np.array([[120, 130], [180, 130], [150, 160], [128, 190], [172, 190]], np.float32)
+POINTS = np.array([[114, 130], [174, 130], [144, 160], [122, 190], [166, 190]], np.float32)
 
 
 class Sees:
@@ -76,6 +76,7 @@ def test_card_tells_the_measured_truth(exported: tuple[Run, Path, Path]) -> None
     assert card.training["chosen_on"] == "valid"
     looks = [json.loads(x) for x in (run.folder / "test_looks.jsonl").read_text().splitlines()]
     assert [look["model"] for look in looks] == ["tiny-x.v1"]
+    assert looks[0]["accuracy"] == card.metrics["test"]["accuracy"]["value"]
 
 
 def test_framing_comes_from_what_the_detector_saw(exported: tuple[Run, Path, Path]) -> None:

@@ -270,9 +270,9 @@ def _measure(
     classifier = Classifier.open(Entry(card, out))
     metrics: dict[str, Any] = {}
     for split in (Split.VALID, Split.TEST):
-        if split is Split.TEST:
-            _note_look(run, card)
         metrics[split.value] = figures(classifier, predict_split(classifier, manifest, split))
+        if split is Split.TEST:
+            _note_look(run, card, metrics[split.value])
         value = metrics[split.value]["accuracy"]
         say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
     training = {
@@ -299,8 +299,14 @@ def _start(run: Run) -> dict[str, Any] | None:
     return {**copy_recipe(earlier.experiment), "started_from": _start(earlier)}
 
 
-def _note_look(run: Run, card: ModelCard) -> None:
-    line = {"model": card.id, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+def _note_look(run: Run, card: ModelCard, seen: dict[str, Any]) -> None:
+    """Looks at the test split cannot be taken back, so each is written down with what was seen."""
+    line = {
+        "model": card.id,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "calibration": "temperature" if card.logit_scale is None else "vector",
+        **{name: seen[name]["value"] for name in ("accuracy", "ece")},
+    }
     with (run.folder / "test_looks.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 

@@ -89,9 +89,13 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         """The weights that are validated and exported."""
         return self.averaged.module if self.recipe.ema > 0 else self.model
 
-    def on_train_epoch_start(self) -> None:
-        """Seed dropout from (seed, epoch): a repeated epoch repeats exactly."""
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) % 2**31)
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Seed dropout from (seed, step): a repeated epoch repeats exactly.
+
+        Once an epoch is not enough: data loaders draw from the same generator, and after a resume
+        they do so at another moment.
+        """
+        torch.manual_seed((self.seed * 1_000_003 + self.global_step) % 2**31)
 
     def training_step(self, batch: Any, _: int) -> Tensor:
         """Loss of one batch."""

@@ -102,9 +102,12 @@ def test_validation_labels_do_influence_the_choice(tmp_path: Path, finished: Run
     assert ours != theirs
 
 
-def test_it_learns(finished: Run) -> None:
-    rows = read_curves(finished.folder / "curves.jsonl")
-    assert max(row["valid_accuracy"] for row in rows) > 0.4  # chance is 0.14
+def test_it_learns(tmp_path: Path) -> None:
+    """The class is the brightness, so without changes of tone it can be learnt almost fully."""
+    text = TOML.replace("epochs = 6", "epochs = 16").replace("tone_p = 0.5", "tone_p = 0.0")
+    run = train(text.replace("lr = 3e-3", "lr = 1e-2"), manifest(tmp_path), tmp_path / "runs")
+    rows = read_curves(run.folder / "curves.jsonl")
+    assert max(row["valid_accuracy"] for row in rows) > 0.9  # chance is 0.14
 
 
 def test_finished_run_is_not_trained_again(finished: Run) -> None:

@@ -108,5 +108,9 @@ def test_golden_answers_are_stored(exported: tuple[Run, Path, Path]) -> None:
 
 
 def test_unfinished_run_is_not_exported(tmp_path: Path) -> None:
+    options = ExportOptions(id="x")
+    with pytest.raises(ExperimentError, match="not a run folder"):
+        export_run(Run(tmp_path), tmp_path, tmp_path, options, detector=Sees())
+    (tmp_path / "experiment.toml").write_text(TOML)
     with pytest.raises(ExperimentError, match="not finished"):
-        export_run(Run(tmp_path), tmp_path, tmp_path, ExportOptions(id="x"), detector=Sees())
+        export_run(Run(tmp_path), tmp_path, tmp_path, options, detector=Sees())

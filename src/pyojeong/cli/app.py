@@ -219,11 +219,12 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
 ) -> None:
     """Train an experiment; the same command resumes it after an interruption."""
-    from pyojeong.cli.train import train_with_progress
+    from pyojeong.cli.train import read_experiment, train_with_progress
 
     console = _stderr()
+    text = read_experiment(experiment, epochs=epochs)
     manifest = _manifest(data, votes, console)
-    folder = train_with_progress(experiment, manifest, runs, console, limit=limit, epochs=epochs)
+    folder = train_with_progress(text, manifest, runs, console, limit=limit)
     typer.echo(folder)
 
 

@@ -24,23 +24,22 @@ def _read(path: Path) -> str:
         raise ExperimentError(f"{path}: cannot be read: {error}") from error
 
 
+def read_experiment(path: Path, *, epochs: int | None) -> str:
+    """An experiment's TOML, with another number of epochs if one is given."""
+    text = _read(path)
+    if epochs is not None:
+        text = re.sub(r"(?m)^epochs\s*=.*$", f"epochs = {epochs}", text)
+    return text
+
+
 def train_with_progress(
-    experiment: Path,
-    manifest: Path,
-    runs: Path,
-    console: Console,
-    *,
-    limit: int | None,
-    epochs: int | None,
+    text: str, manifest: Path, runs: Path, console: Console, *, limit: int | None
 ) -> Path:
     """Train or resume, one bar over the epochs; returns the run folder."""
     try:
         from pyojeong.lab.experiment import Run, train
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
-    text = _read(experiment)
-    if epochs is not None:
-        text = re.sub(r"(?m)^epochs\s*=.*$", f"epochs = {epochs}", text)
     with Progress(*_columns(), console=console) as progress:
         task = progress.add_task("preparing", total=None)
 

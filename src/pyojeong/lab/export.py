@@ -29,7 +29,7 @@ from pyojeong._version import __version__
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Detector
-from pyojeong.datasets.samples import Split, manifest_labels
+from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.evaluate import fit_threshold
 from pyojeong.lab.calibration import choose_calibration
 from pyojeong.lab.experiment import Run, copy_recipe, load_best
@@ -154,19 +154,20 @@ def export_run(
 ) -> ModelCard:
     """Write ``<id>.onnx``, ``<id>.card.json`` and ``<id>.golden.npz`` of a finished run.
 
-    Calibration and threshold are fitted on Split.VALID; Split.TEST is then scored once and the
+    Calibration and threshold are fitted on Split.VALID; Split.TEST, if any, is scored once and the
     look is noted in the run folder (``test_looks.jsonl``).
 
     Raises:
         ExperimentError: When the run is unfinished.
         ModelMismatch: When ONNX and torch differ by more than ``PARITY``.
     """
+    experiment = run.experiment
     if not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
     labels = manifest_labels(manifest)
     task = load_best(run, num_classes=len(labels))
     plain = task.scored.net
-    pre, framing = measure_framing(run.experiment.preprocess, manifest, detector)
+    pre, framing = measure_framing(experiment.preprocess, manifest, detector)
     say(f"framing measured on {framing['with_landmarks']} training crops")
     folded = load_best(run, num_classes=len(labels)).scored.net
     fold_batch_norms(folded)  # type: ignore[arg-type]
@@ -270,6 +271,9 @@ def _measure(
     classifier = Classifier.open(Entry(card, out))
     metrics: dict[str, Any] = {}
     for split in (Split.VALID, Split.TEST):
+        if next(read_manifest(manifest, splits=[split]), None) is None:
+            say(f"the data has no {split.value} split: the card has no figures of it")
+            continue
         metrics[split.value] = figures(classifier, predict_split(classifier, manifest, split))
         if split is Split.TEST:
             _note_look(run, card, metrics[split.value])

@@ -150,6 +150,7 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         r = self.recipe
         if r.schedule == "one-cycle":
             momentum = r.optimizer != "sgd"
+            steps = max(steps, 10)  # fewer leave no room for the way up
             return torch.optim.lr_scheduler.OneCycleLR(
                 optimizer, r.lr, total_steps=steps, pct_start=0.2, cycle_momentum=momentum
             )

@@ -1,0 +1,109 @@
+"""From a folder of faces to one's own model, as the README says it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from pyojeong.cli.app import main
+from pyojeong.core.labels import FER7
+from pyojeong.output.tables import read_json
+from pyojeong.runtime.golden import GOLDEN_PICTURE
+from tests.lab.tiny import TOML
+
+COUNTS = {"train": 12, "validation": 4, "test": 3}
+
+
+def run(*args: object) -> int:
+    try:
+        main([str(a) for a in args])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One real face in many forms, in class folders."""
+    root = tmp_path_factory.mktemp("faces")
+    face = Image.open(GOLDEN_PICTURE).convert("RGB").crop((165, 45, 285, 185))
+    rng = np.random.default_rng(0)
+    for split, count in COUNTS.items():
+        for label in FER7.names:
+            folder = root / split / label
+            folder.mkdir(parents=True)
+            for i in range(count):
+                turned = face.rotate(float(rng.uniform(-8, 8)))
+                lit = ImageEnhance.Brightness(turned).enhance(float(rng.uniform(0.7, 1.3)))
+                lit.save(folder / f"{i}.jpg")
+    return root
+
+
+def test_train_export_evaluate_analyze(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYOJEONG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(TOML)
+    assert run("train", "tiny.toml", "--data", faces, "--epochs", 2) == 0
+    out, err = capsys.readouterr()
+    assert out.strip() == "runs/tiny"
+    assert "precision fp32 (as asked for)" in err
+    assert "best epoch" in err
+    assert run("export", "runs/tiny", "--data", faces, "--id", "mine-s.v1", "--out", "models") == 0
+    assert "framing measured" in capsys.readouterr().err
+    model = "models/mine-s.v1.onnx"
+    assert run("evaluate", "--model", model, "--data", faces, "--out", "score.json") == 0
+    score = json.loads(Path("score.json").read_text())
+    assert (score["n"], score["split"]) == (7 * COUNTS["test"], "test")
+    card = json.loads(Path("models/mine-s.v1.card.json").read_text())
+    assert card["metrics"]["test"]["accuracy"] == score["accuracy"]
+    assert run("analyze", GOLDEN_PICTURE, "--model", model, "--out", "read") == 0
+    (result,) = read_json(Path("read/results.jsonl"))
+    assert result.model_ids[1] == "mine-s.v1"
+
+
+def test_data_without_a_test_split_is_exported_without_its_figures(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYOJEONG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(TOML)
+    data = tmp_path / "data"
+    data.mkdir()
+    for split in ("train", "validation"):
+        (data / split).symlink_to(faces / split)
+    assert run("train", "tiny.toml", "--data", data, "--epochs", 1) == 0
+    assert run("export", "runs/tiny", "--data", data, "--id", "mine-s.v1", "--out", "models") == 0
+    assert "no test split" in capsys.readouterr().err
+    card = json.loads(Path("models/mine-s.v1.card.json").read_text())
+    assert list(card["metrics"]) == ["valid", "onnx_parity", "half_effect"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["train", "missing.toml", "--data", "."], "missing.toml"),
+        (["train", "tiny.toml", "--data", "nowhere.csv"], "no such file"),
+        (["export", "nothing", "--data", "faces", "--id", "x"], "is not a run folder"),
+        (["evaluate", "--data", "faces", "--model", "nothing"], "unknown classifier 'nothing'"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    args: list[str],
+    message: str,
+    faces: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PYOJEONG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(TOML)
+    Path("faces").symlink_to(faces)
+    assert run(*args) == 2
+    err = capsys.readouterr().err
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err

@@ -64,6 +64,7 @@ SHIPPED: dict[str, Callable[[], Detector]] = {
 VARIANTS: dict[str, Callable[[], Detector]] = {
     "auto, min_face=20": partial(CenterFaceOnet, min_face=20),
     "auto at 160": partial(CenterFaceOnet, size=160),
+    "auto at 192": partial(CenterFaceOnet, size=192),
     "auto at 224": partial(CenterFaceOnet, size=224),
     "auto at 256": partial(CenterFaceOnet, size=256),
     "auto, proposals >= 0.3": partial(CenterFaceOnet, proposal_threshold=0.3),

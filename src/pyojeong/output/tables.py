@@ -16,6 +16,7 @@ import errno
 import json
 import os
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -107,7 +108,7 @@ class _Stream:
         """What went down a stream cannot be called back."""
 
 
-class _TextSink:
+class _TextSink(ABC):
     """What the two text sinks share."""
 
     suffix: ClassVar[str]
@@ -161,8 +162,9 @@ class _TextSink:
     def _head(self) -> str:
         return ""
 
+    @abstractmethod
     def _text(self, result: FrameResult) -> str:
-        raise NotImplementedError
+        """What one frame adds to the file."""
 
 
 class JsonSink(_TextSink):

@@ -36,7 +36,8 @@ class CenterFace:
         threads: Threads inside one run.
         size: Every picture is shrunk or enlarged to about size x size pixels of whatever aspect
             ratio, and time grows with the square of it. None = chosen for each picture so that a
-            face of ``min_face`` keeps ``SMALLEST`` pixels, from 160 to 640.
+            face of ``min_face`` keeps ``SMALLEST`` pixels, within ``size_range``.
+        size_range: Least and largest size that is chosen when ``size`` is None.
         session: The network; None = the bundled one.
     """
 
@@ -47,6 +48,7 @@ class CenterFace:
         score_threshold: float = 0.5,
         threads: int = 1,
         size: int | None = None,
+        size_range: tuple[int, int] = (160, 640),
         session: SessionLike | None = None,
     ) -> None:
         if size is not None and not _MULTIPLE <= size <= 4096:
@@ -56,6 +58,7 @@ class CenterFace:
         self._min_face = min_face
         self._score_threshold = score_threshold
         self._size = size
+        self._size_range = size_range
 
     @property
     def id(self) -> str:
@@ -74,7 +77,8 @@ class CenterFace:
         """Boxes, scores and five landmarks in frame pixels, best first; any size of face."""
         h, w = image.shape[:2]
         side = math.sqrt(h * w)
-        size = self._size or min(max(side * SMALLEST / self._min_face, 160), 640)
+        least, most = self._size_range
+        size = self._size or min(max(side * SMALLEST / self._min_face, least), most)
         scale = min(size / side, 2 * size / max(h, w))
         size_wh = (_whole(w * scale), _whole(h * scale))
         canvas = fit(image, size_wh)

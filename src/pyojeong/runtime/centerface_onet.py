@@ -1,10 +1,11 @@
 """The default detector: CenterFace glances at the whole picture, MTCNN's O-net looks closer.
 
-CenterFace (Xu et al. 2019, arXiv:1911.03599) runs on a small copy of the picture and proposes even
-what it doubts. O-net, the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees every
-proposal at full resolution and decides; box, score and landmarks are its own. What CenterFace is
-sure of stays even when O-net does not know it (lying or very wide faces), with CenterFace's box,
-score and landmarks. ``docs/benchmarks/detectors.md`` has the figures for each of these choices.
+CenterFace (Xu et al. 2019, arXiv:1911.03599) runs on a small copy of the picture (192 x 192 pixels
+for a 512-pixel photograph, up to 448 x 448 for large ones) and proposes even what it doubts. O-net,
+the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees every proposal at full
+resolution and decides; box, score and landmarks are its own. What CenterFace is sure of stays even
+when O-net does not know it (lying or very wide faces), with CenterFace's box, score and landmarks.
+``docs/benchmarks/detectors.md`` has the figures for each of these choices.
 """
 
 import numpy as np
@@ -16,7 +17,10 @@ from pyojeong.runtime.candidates import Candidates
 from pyojeong.runtime.centerface import CenterFace
 from pyojeong.runtime.mtcnn import Onet
 
-GLANCE_SIZE = 192
+GLANCE_SIZES = (192, 448)
+"""Input sizes of CenterFace: that of a 512-pixel photograph, and that of the largest ones."""
+GLANCE_FACE = 27
+"""Between the two it grows with the picture, so that faces of this many pixels are still seen."""
 MAX_PROPOSALS = 64
 SURE = 0.7
 _OVERLAP = 0.4
@@ -27,15 +31,16 @@ class CenterFaceOnet:
 
     Args:
         min_face: Smallest face to look for, in pixels (shorter side of the box): large values make
-            it faster, small ones slower. None = whatever is seen at ``size``.
+            it faster, small ones slower. None = whatever is seen at the size of the glance.
         score_threshold: Least probability of O-net, and least score of what CenterFace is sure of.
         threads: Threads inside one run.
-        size: Input size of CenterFace when ``min_face`` is None; see ``CenterFace``.
+        size: Input size of CenterFace when ``min_face`` is None; None = it grows with the picture
+            within ``GLANCE_SIZES``; see ``CenterFace``.
         proposal_threshold: Least score of CenterFace for a second look.
         sure: Score of CenterFace from which a face stays although O-net rejects it.
     """
 
-    id = "centerface-onet.1"
+    id = "centerface-onet.2"
 
     def __init__(
         self,
@@ -43,7 +48,7 @@ class CenterFaceOnet:
         min_face: int | None = None,
         score_threshold: float = 0.7,
         threads: int = 1,
-        size: int = GLANCE_SIZE,
+        size: int | None = None,
         proposal_threshold: float = 0.15,
         sure: float = SURE,
     ) -> None:
@@ -51,10 +56,11 @@ class CenterFaceOnet:
         self._score_threshold = score_threshold
         self._sure = max(sure, score_threshold)
         self._glance = CenterFace(
-            min_face=min_face or 1,
+            min_face=min_face or GLANCE_FACE,
             score_threshold=proposal_threshold,
             threads=threads,
             size=None if min_face else size,
+            size_range=(160, 640) if min_face else GLANCE_SIZES,
         )
         self._onet = Onet(threads=threads)
 

@@ -123,6 +123,21 @@ def test_class_folders_with_synonyms_and_splits(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_official_file_names_give_the_official_split_back(tmp_path: Path) -> None:
+    """Kaggle's folders mix PublicTest and PrivateTest; only the names tell them apart."""
+    for split, prefix, count in (
+        ("train", "Training", 40),
+        ("test", "PublicTest", 3),
+        ("test", "PrivateTest", 2),
+    ):
+        folder = tmp_path / split / "happy"
+        folder.mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            Image.fromarray(pixels(i)).save(folder / f"{prefix}_{10000000 + i}.jpg")
+    splits = [s.split.value for s in read_class_folders(tmp_path)]
+    assert {s: splits.count(s) for s in splits} == {"train": 40, "valid": 3, "test": 2}
+
+
 def test_missing_validation_is_held_out_by_content(tmp_path: Path) -> None:
     for i in range(200):
         for label in ("happy", "sad"):

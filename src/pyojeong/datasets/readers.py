@@ -132,7 +132,8 @@ def read_class_folders(path: Path, *, votes: Path | None = None) -> Iterator[Sam
     Split and class folders are matched without regard to case; synonyms and known misspellings
     of the classes are folded. Where no validation split exists, a tenth of the training pictures
     becomes one: chosen by a digest of the file's bytes, so that the choice never changes and
-    identical pictures stay together.
+    identical pictures stay together. File names that begin with FER2013's own ``Training_``,
+    ``PublicTest_`` or ``PrivateTest_`` (the Kaggle folders do) give the official split back.
 
     Raises:
         DataError: When there is no picture.
@@ -152,14 +153,14 @@ def read_class_folders(path: Path, *, votes: Path | None = None) -> Iterator[Sam
         raise LabelUnknown(
             f"{path}: folders {unknown} are no class of {FER7.id}: {', '.join(FER7.names)}"
         )
-    has_valid = any(split is Split.VALID for split, _ in roots)
+    has_valid = any(split is Split.VALID for split, _ in roots) or _names_valid(folders)
     found = False
     for split, folder in folders:
         label = FER7.names[FER7.index(folder.name)]
         for file in sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES):
             found = True
-            to = split
-            if split is Split.TRAIN and not has_valid and _held_out(file):
+            to = _official_split(file) or split
+            if to is Split.TRAIN and not has_valid and _held_out(file):
                 to = Split.VALID
             yield Sample(label=label, split=to, path=str(file), source=str(file.relative_to(path)))
     if not found:
@@ -175,6 +176,16 @@ def _split_folders(path: Path) -> list[tuple[Split, Path]]:
         if child.is_dir() and child.name.lower() in _FOLDER_SPLITS
     ]
     return named or [(Split.TRAIN, path)]
+
+
+def _official_split(file: Path) -> Split | None:
+    return _FER_USAGE.get(file.name.partition("_")[0])
+
+
+def _names_valid(folders: list[tuple[Split, Path]]) -> bool:
+    return any(
+        _official_split(file) is Split.VALID for _, folder in folders for file in folder.iterdir()
+    )
 
 
 def _is_class(name: str) -> bool:

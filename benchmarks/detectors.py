@@ -6,7 +6,6 @@ Run as ``python benchmarks/detectors.py --shared ../shared --out docs/benchmarks
 import argparse
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +28,7 @@ from pyojeong.runtime.centerface import CenterFace
 from pyojeong.runtime.centerface_onet import CenterFaceOnet
 from pyojeong.runtime.detectors import DETECTORS
 from pyojeong.runtime.mtcnn import Mtcnn, Onet
+from pyojeong.speed import cpu_name
 
 MATCH_IOU = 0.3
 JITTER_STEP = 5
@@ -166,14 +166,6 @@ def speed(detectors: dict[str, Detector], image: Image, runs: int) -> dict[str, 
     return {n: [round(float(np.median(t)), 2), round(min(t), 2)] for n, t in times.items()}
 
 
-def cpu_model() -> str:
-    """Name of the processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def row(name: str, figures: dict[str, Any]) -> str:
     """One line of the table."""
     scenes = (figures["small"]["recall"], figures["large"]["recall"])
@@ -299,7 +291,7 @@ def main() -> None:
     machine = {
         "times": retaken if options.speed_only else "",
         "command": f"python benchmarks/detectors.py --shared {options.shared} --out {options.out}",
-        "cpu": cpu_model(),
+        "cpu": cpu_name(),
         "ort": onnxruntime.__version__,
         "cv": cv2.__version__,
         "load": os.getloadavg()[0],

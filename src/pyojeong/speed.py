@@ -87,7 +87,8 @@ def measure(*, rounds: int = 30) -> list[Figure]:
     ]
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """Name of the processor, as the system tells it."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -102,7 +103,7 @@ def to_markdown(figures: list[Figure]) -> str:
         "# Speed",
         "",
         f"`pyojeong bench speed`, pyojeong {__version__}, {datetime.now(UTC).date().isoformat()}, "
-        f"{_cpu()}, {os.cpu_count()} CPUs, Python {platform.python_version()}.",
+        f"{cpu_name()}, {os.cpu_count()} CPUs, Python {platform.python_version()}.",
         "Medians of warm rounds; machines and moments differ, so compare figures of one run only.",
         "",
         "| what | median | least | most | rounds |",

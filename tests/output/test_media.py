@@ -12,7 +12,7 @@ from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7, FERPLUS8
 from pyojeong.image.files import read_image
 from pyojeong.output import media, painter, placement
-from pyojeong.output.media import AnnotatedImages, annotate, save_annotated
+from pyojeong.output.media import AnnotatedImages, annotate
 
 GRAY = (128, 128, 128)
 
@@ -324,12 +324,11 @@ def test_names_of_saved_pictures(tmp_path):
     assert again.name == "x.annotated.jpg", "another run replaces"
 
 
-def test_single_saves_replace_nothing(tmp_path):
+def test_what_is_saved_is_what_was_drawn(tmp_path):
     image = flat(8, 8, (10, 200, 30))
-    first = save_annotated(image, result(source="a/x.png"), tmp_path)
-    second = save_annotated(image, result(source="b/x.png"), tmp_path)
-    assert [first.name, second.name] == ["x.annotated.png", "x-2.annotated.png"]
-    assert np.array_equal(read_image(second), image)
+    path = AnnotatedImages(tmp_path, suffix=".png").save(image, result(source="a/x.jpg"))
+    assert path.name == "x.annotated.png"
+    assert np.array_equal(read_image(path), image)
 
 
 def test_saving_where_nothing_can_be(tmp_path):

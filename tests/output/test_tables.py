@@ -161,7 +161,8 @@ def test_streams_in_a_small_encoding_and_not_closed(kind):
     assert not stream.closed
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+# The full disk itself is tested below with ``Disk``, everywhere; this is the real thing.
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device /dev/full")
 def test_full_stream():
     # Unbuffered underneath, so that closing the stream does not fail a second time.
     raw = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123

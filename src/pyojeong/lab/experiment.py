@@ -14,7 +14,7 @@ import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -360,8 +360,3 @@ def load_best(run: Run, *, num_classes: int) -> Classify:
     task.load_state_dict(state["state_dict"])
     task.eval()
     return task
-
-
-def copy_recipe(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as plain JSON types, for cards and tables."""
-    return asdict(experiment)

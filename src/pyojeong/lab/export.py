@@ -12,7 +12,7 @@ import json
 import subprocess
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from pyojeong.core.face import Detector
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.evaluate import fit_threshold
 from pyojeong.lab.calibration import choose_calibration
-from pyojeong.lab.experiment import Run, copy_recipe, load_best
+from pyojeong.lab.experiment import Run, load_best
 from pyojeong.lab.framing import measure_framing
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_crops, golden_path
@@ -280,7 +280,7 @@ def _measure(
         value = metrics[split.value]["accuracy"]
         say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
     training = {
-        "experiment": copy_recipe(run.experiment),
+        "experiment": asdict(run.experiment),
         "started_from": _start(run),
         "data": manifest.name,
         "chosen_on": Split.VALID.value,
@@ -300,7 +300,7 @@ def _start(run: Run) -> dict[str, Any] | None:
     if name is None:
         return None
     earlier = Run(run.folder.parent / name)
-    return {**copy_recipe(earlier.experiment), "started_from": _start(earlier)}
+    return {**asdict(earlier.experiment), "started_from": _start(earlier)}
 
 
 def _note_look(run: Run, card: ModelCard, seen: dict[str, Any]) -> None:

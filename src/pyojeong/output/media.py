@@ -341,30 +341,6 @@ class AnnotatedImages:
         return path
 
 
-def save_annotated(image: Image, result: FrameResult, out_folder: str | Path) -> Path:
-    """Draw one result and write it into a folder under a name that is still free there.
-
-    For many pictures of one run use ``AnnotatedImages``, which replaces those of earlier runs.
-
-    Args:
-        image: uint8 (H, W, 3) RGB.
-        result: What to draw; its source gives the name.
-        out_folder: Is made when it does not exist.
-
-    Returns:
-        The file that was written.
-
-    Raises:
-        BadArray: When ``image`` is not such an array.
-        OutputError: When it cannot be written.
-    """
-    number = 1
-    while (path := Path(out_folder) / _file_name(result, number)).exists():
-        number += 1
-    write_image(path, annotate(image, result))
-    return path
-
-
 def _file_name(result: FrameResult, number: int, suffix: str | None = None) -> str:
     source = Path(result.source)
     stem = source.stem.strip("<>") or "picture"  # "<array>" is not a file name everywhere

@@ -108,7 +108,26 @@ class _Stream:
         """What went down a stream cannot be called back."""
 
 
-class _TextSink(ABC):
+class _Table(ABC):
+    """What all tables share: leaving their ``with`` block, in whatever way, closes them."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish the file and give it its name; closing twice does nothing."""
+
+
+class _TextSink(_Table):
     """What the two text sinks share."""
 
     suffix: ClassVar[str]
@@ -126,17 +145,6 @@ class _TextSink(ABC):
         except BaseException:
             self._out.discard()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def write(self, result: FrameResult, /) -> None:
         """Append one frame.
@@ -210,7 +218,7 @@ class CsvSink(_TextSink):
         return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-class ParquetSink:
+class ParquetSink(_Table):
     """A Parquet file with the same columns as the CSV, typed and compressed.
 
     Its index comes last, so until it is closed nothing can be read from it; when the disk is full
@@ -247,17 +255,6 @@ class ParquetSink:
         except BaseException:
             self._part.discard()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def write(self, result: FrameResult, /) -> None:
         """Append one frame.

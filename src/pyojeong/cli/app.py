@@ -217,13 +217,25 @@ def train(
         int | None, typer.Option(min=1, help="Only the first training samples (a trial).")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train so many nets, each without one part; write predictions."),
+    ] = None,
 ) -> None:
     """Train an experiment; the same command resumes it after an interruption."""
-    from pyojeong.cli.train import read_experiment, train_with_progress
+    from pyojeong.cli.train import (
+        read_experiment,
+        train_folds_with_progress,
+        train_with_progress,
+    )
 
     console = _stderr()
     text = read_experiment(experiment, epochs=epochs)
     manifest = _manifest(data, votes, console)
+    if folds is not None:
+        file = train_folds_with_progress(text, manifest, runs, console, folds=folds, limit=limit)
+        typer.echo(file)
+        return
     folder = train_with_progress(text, manifest, runs, console, limit=limit)
     typer.echo(folder)
 

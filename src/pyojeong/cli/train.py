@@ -62,6 +62,27 @@ def train_with_progress(
     return run.folder
 
 
+def train_folds_with_progress(
+    text: str, manifest: Path, runs: Path, console: Console, *, folds: int, limit: int | None
+) -> Path:
+    """Train one net per fold or resume, one bar over all epochs; returns the predictions' file."""
+    try:
+        from pyojeong.lab.folds import train_folds
+    except ModuleNotFoundError as error:
+        raise MissingExtra("training", "train") from error
+    with Progress(*_columns(), console=console) as progress:
+        task = progress.add_task("preparing", total=None)
+
+        def show(fold: int, line: dict[str, Any]) -> None:
+            done = fold * line["epochs"] + line["epoch"] + 1
+            said = f"fold {fold + 1}, valid {line['valid_accuracy']:.4f}"
+            progress.update(task, completed=done, total=folds * line["epochs"], description=said)
+            if not console.is_terminal:
+                console.print(f"epoch {done}/{folds * line['epochs']}: {said}")
+
+        return train_folds(text, manifest, runs, folds=folds, limit=limit, progress=show)
+
+
 def export_with_card(
     run: Path,
     manifest: Path,

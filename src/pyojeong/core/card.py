@@ -7,7 +7,7 @@ unknown key is an error, so that a card written by a newer version is never half
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pyojeong.core.errors import ModelMismatch
 from pyojeong.core.labels import LabelSet, label_set
@@ -23,6 +23,9 @@ def _known_only(cls: type, data: dict[str, Any], what: str) -> None:
             f"{what} has unknown keys {unknown}; this version knows {sorted(known)}. "
             "It was probably written by a newer pyojeong: upgrade."
         )
+
+Kind = Literal["classifier", "detector", "landmarks", "checker"]
+"""What a network is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,8 @@ class ModelCard:
 
     Attributes:
         id: ``family-size-data-labels.tag``; never parsed, never reused.
-        kind: ``"classifier"`` or ``"detector"``.
+        kind: ``"classifier"`` (reads expressions), ``"detector"`` (finds faces), ``"landmarks"``
+            (points of a face) or ``"checker"`` (scores faults of a picture).
         file: Name of the ONNX file beside the card.
         sha256: Digest of that file.
         description: One sentence for people.
@@ -116,7 +120,7 @@ class ModelCard:
     """
 
     id: str
-    kind: Literal["classifier", "detector"]
+    kind: Kind
     file: str
     sha256: str
     description: str
@@ -135,8 +139,9 @@ class ModelCard:
     card_version: int = CARD_VERSION
 
     def __post_init__(self) -> None:
-        if self.kind not in {"classifier", "detector"}:
-            raise ModelMismatch(f"card: kind must be classifier or detector, got {self.kind!r}")
+        if self.kind not in get_args(Kind):
+            kinds = ", ".join(get_args(Kind))
+            raise ModelMismatch(f"card: kind must be one of {kinds}, got {self.kind!r}")
         if self.card_version > CARD_VERSION:
             raise ModelMismatch(
                 f"card has version {self.card_version}, this pyojeong reads {CARD_VERSION}: upgrade"

@@ -59,17 +59,25 @@ LABEL_SETS = {s.id: s for s in (FER7, FERPLUS8)}
 SYNONYMS = {
     "anger": "angry",
     "mad": "angry",
+    "contemptuous": "contempt",
     "disgusted": "disgust",
+    "disgusts": "disgust",
+    "disguste": "disgust",
     "fearful": "fear",
+    "fears": "fear",
     "afraid": "fear",
     "scared": "fear",
     "happiness": "happy",
+    "hapiness": "happy",
     "joy": "happy",
     "neutal": "neutral",  # the seed's slides
+    "neutrality": "neutral",
+    "neutrals": "neutral",
     "natural": "neutral",
     "calm": "neutral",
     "sadness": "sad",
     "surprised": "surprise",
+    "surprises": "surprise",
     "suprise": "surprise",  # the Telemoji picture
     "suprised": "surprise",
 }
@@ -79,6 +87,21 @@ FER2013_TO_FER7 = (0, 1, 2, 3, 5, 6, 4)
 
 FERPLUS_TO_FER7 = (4, 3, 6, 5, 0, 1, 2, None)
 """FERPLUS8 position -> FER7 position; contempt has none."""
+
+EXPW_TO_FER7 = FER2013_TO_FER7
+"""ExpW's last column counts in FER2013's order."""
+
+RAFDB_TO_FER7 = (6, 2, 1, 3, 5, 0, 4)
+"""RAF-DB's value 1..7 less one (surprise fear disgust happiness sadness anger neutral) -> FER7."""
+
+AFFECTNET_TO_FER7 = (4, 3, 5, 6, 2, 1, 0, None)
+"""AffectNet's value 0..7 (neutral happy sad surprise fear disgust anger contempt) -> FER7."""
+
+CKPLUS_TO_FER7 = (4, 0, None, 1, 2, 3, 5, 6)
+"""CK+'s value 0..7 (neutral anger contempt disgust fear happy sadness surprise) -> FER7."""
+
+JAFFE_TO_FER7 = {"AN": 0, "DI": 1, "FE": 2, "HA": 3, "NE": 4, "SA": 5, "SU": 6}
+"""The two letters in the middle of JAFFE's file names -> FER7 position."""
 
 
 def label_set(set_id: str) -> LabelSet:

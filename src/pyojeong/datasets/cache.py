@@ -6,15 +6,15 @@ cached table is named after the contents it was made from, so a changed source i
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
-from pyojeong.core.labels import FER7
+from pyojeong.datasets.importing import ImportOptions, Ticker, import_dataset
 from pyojeong.datasets.readers import READERS, detect_layout
-from pyojeong.datasets.samples import MANIFEST_VERSION, Sample, write_manifest
+from pyojeong.datasets.samples import MANIFEST_VERSION
 
-Ticker = Callable[[int], None]
+_CONVERSION = 2
+"""Counts up when the same source would now give another table (2: pictures are fingerprinted)."""
 
 
 def cache_folder() -> Path:
@@ -54,19 +54,12 @@ def manifest_of(
     if layout not in READERS:
         raise DataError(f"unknown layout {layout!r}; known: {', '.join(READERS)}")
     parts = [source] if votes is None else [source, votes]
-    key = _digest(parts, f"{layout}:{MANIFEST_VERSION}")
+    key = _digest(parts, f"{layout}:{MANIFEST_VERSION}:{_CONVERSION}")
     stem = source.name.split(".")[0] or "data"
     target = (folder or cache_folder()) / f"{stem}-{key[:16]}.parquet"
     if not target.exists():
-        write_manifest(target, _ticking(READERS[layout](source, votes=votes), tick), FER7)
+        import_dataset(source, target, ImportOptions(layout=layout, votes=votes), tick=tick)
     return target
-
-
-def _ticking(samples: Iterable[Sample], tick: Ticker | None) -> Iterator[Sample]:
-    for sample in samples:
-        yield sample
-        if tick is not None:
-            tick(1)
 
 
 def _digest(paths: list[Path], salt: str) -> str:

@@ -1,7 +1,8 @@
 """Labelled samples, and the table that holds a data set of them (the manifest, Parquet).
 
 One row per image. Pixels are either inside the row (``image``, an encoded picture) or named by
-``path``. The label set's id and the table's version stand in the Parquet metadata.
+``path``. The label set's id, the table's version and its identity (``manifest_id``) stand in the
+Parquet metadata.
 """
 
 import hashlib
@@ -14,8 +15,10 @@ from typing import Any
 from pyojeong.core.errors import ManifestInvalid, MissingExtra
 from pyojeong.core.labels import LabelSet, label_set
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 _ROWS_PER_GROUP = 4096
+_BYTES_PER_GROUP = 32 << 20
+_ROWS_PER_BATCH = 256
 
 
 class Split(StrEnum):
@@ -41,6 +44,9 @@ class Sample:
         votes: Counts of ten FER+ columns (8 expressions, unknown, not a face), or None.
         group: Samples of one group (person, sequence) must stay in one split; "" = alone.
         source: Name within the source, for example ``"fer2013.csv:17"``.
+        content_hash: ``image.features.content_hash`` of the pixels; "" = unknown or unreadable.
+        phash: ``image.features.perceptual_hash``, or None where ``content_hash`` is "".
+        decision: What a reviewer decided, in words ("keep", "relabel from sad", ...); "" = nothing.
     """
 
     label: str
@@ -50,13 +56,21 @@ class Sample:
     votes: tuple[int, ...] | None = None
     group: str = ""
     source: str = ""
+    content_hash: str = ""
+    phash: int | None = None
+    decision: str = ""
 
     def __post_init__(self) -> None:
         if (self.image is None) == (self.path is None):
             raise ManifestInvalid(f"sample {self.source!r}: needs either image bytes or a path")
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def load_pyarrow() -> tuple[Any, Any]:
+    """``pyarrow`` and ``pyarrow.parquet``, imported when first needed.
+
+    Raises:
+        MissingExtra: When pyarrow is not installed.
+    """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -75,6 +89,9 @@ def _schema(pa: Any, labels: LabelSet) -> Any:
             ("split", pa.string()),
             ("group", pa.string()),
             ("source", pa.string()),
+            ("content_hash", pa.string()),
+            ("phash", pa.uint64()),
+            ("decision", pa.string()),
         ],
         metadata={"pyojeong.manifest": str(MANIFEST_VERSION), "pyojeong.labels": labels.id},
     )
@@ -95,11 +112,12 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
         ManifestInvalid: When a label is not in the set or there is no row.
         MissingExtra: When pyarrow is not installed.
     """
-    pa, pq = _pyarrow()
+    pa, pq = load_pyarrow()
     schema = _schema(pa, labels)
     temporary = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
+    identity = hashlib.sha256(labels.id.encode())
     try:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for rows in _groups(samples):
@@ -108,6 +126,7 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                         raise ManifestInvalid(
                             f"label {sample.label!r} is not in {labels.id}", row=count + i
                         )
+                    _identify(identity, sample)
                 columns = {
                     name: [getattr(s, name) for s in rows]
                     for name in schema.names
@@ -116,6 +135,7 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                 columns["split"] = [s.split.value for s in rows]
                 writer.write_table(pa.table(columns, schema=schema))
                 count += len(rows)
+            writer.add_key_value_metadata({"pyojeong.id": identity.hexdigest()[:32]})
         if not count:
             raise ManifestInvalid("the data set has no samples")
         temporary.replace(path)
@@ -124,19 +144,30 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
     return count
 
 
+def _identify(digest: Any, sample: Sample) -> None:
+    """Add what makes a row itself: picture, label, split, source; no path, no decision."""
+    picture = sample.content_hash.encode() or sample.image or b""
+    for part in (sample.label, sample.split.value, sample.source):
+        digest.update(part.encode() + b"\0")
+    digest.update(hashlib.sha256(picture).digest())
+
+
 def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """Lists of at most 4,096 samples and about 32 MB of pictures."""
     rows: list[Sample] = []
+    size = 0
     for sample in samples:
         rows.append(sample)
-        if len(rows) == _ROWS_PER_GROUP:
+        size += len(sample.image or b"")
+        if len(rows) == _ROWS_PER_GROUP or size >= _BYTES_PER_GROUP:
             yield rows
-            rows = []
+            rows, size = [], 0
     if rows:
         yield rows
 
 
 def _open(path: Path) -> tuple[Any, LabelSet]:
-    _, pq = _pyarrow()
+    _, pq = load_pyarrow()
     try:
         file = pq.ParquetFile(path)
         meta = file.schema_arrow.metadata or {}
@@ -158,8 +189,38 @@ def manifest_labels(path: Path) -> LabelSet:
     return _open(path)[1]
 
 
-def read_manifest(path: Path, *, splits: Iterable[Split]) -> Iterator[Sample]:
-    """Stream the rows of the named splits; rows of other splits never leave this function.
+def manifest_id(path: Path) -> str:
+    """Identity of a manifest: 32 hexadecimal digits over pictures, labels, splits and sources.
+
+    Findings and decisions carry it, so that they cannot be applied to another data set.
+    """
+    file, labels = _open(path)
+    with file:
+        stored = (file.metadata.metadata or {}).get(b"pyojeong.id")
+    if stored is not None:
+        return str(stored.decode())
+    digest = hashlib.sha256(labels.id.encode())
+    for _, sample in read_rows(path, splits=list(Split)):
+        _identify(digest, sample)
+    return digest.hexdigest()[:32]
+
+
+def manifest_size(path: Path) -> int:
+    """Number of rows."""
+    file, _ = _open(path)
+    with file:
+        return int(file.metadata.num_rows)
+
+
+def read_rows(
+    path: Path, *, splits: Iterable[Split], pictures: bool = True
+) -> Iterator[tuple[int, Sample]]:
+    """Stream (row number, sample) of the named splits; others never leave this function.
+
+    Args:
+        path: The manifest.
+        splits: Which splits.
+        pictures: False leaves embedded pictures out (``image`` is ``b""``): much faster.
 
     Raises:
         ManifestInvalid: When the file is missing, damaged or of another kind.
@@ -167,12 +228,60 @@ def read_manifest(path: Path, *, splits: Iterable[Split]) -> Iterator[Sample]:
     wanted = {Split(s).value for s in splits}
     file, _ = _open(path)
     with file:
-        for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP):
-            for row in batch.to_pylist():
-                if row["split"] in wanted:
-                    votes = row.pop("votes")
-                    row["split"] = Split(row["split"])
-                    yield Sample(votes=None if votes is None else tuple(votes), **row)
+        names = [n for n in file.schema_arrow.names if pictures or n != "image"]
+        row = -1
+        for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH, columns=names):
+            for values in batch.to_pylist():
+                row += 1
+                if values["split"] not in wanted:
+                    continue
+                votes = values.pop("votes")
+                values["split"] = Split(values["split"])
+                if not pictures and values["path"] is None:
+                    values["image"] = b""
+                yield row, Sample(votes=None if votes is None else tuple(votes), **values)
+
+
+def read_manifest(
+    path: Path, *, splits: Iterable[Split], pictures: bool = True
+) -> Iterator[Sample]:
+    """Stream the samples of the named splits; see ``read_rows``.
+
+    Raises:
+        ManifestInvalid: When the file is missing, damaged or of another kind.
+    """
+    for _, sample in read_rows(path, splits=splits, pictures=pictures):
+        yield sample
+
+
+def read_picked(path: Path, rows: Iterable[int]) -> dict[int, Sample]:
+    """The samples of given row numbers; reads only the row groups that hold them.
+
+    Raises:
+        ManifestInvalid: When a row is not there.
+    """
+    wanted = sorted(set(rows))
+    out: dict[int, Sample] = {}
+    file, _ = _open(path)
+    with file:
+        if wanted and not 0 <= wanted[0] <= wanted[-1] < file.metadata.num_rows:
+            raise ManifestInvalid(f"{path}: has {file.metadata.num_rows} rows", row=wanted[-1])
+        first = 0
+        for group in range(file.metadata.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            here = [r - first for r in wanted if first <= r < first + size]
+            if here:
+                for at, values in zip(here, _take(file, group, here), strict=True):
+                    votes = values.pop("votes")
+                    values["split"] = Split(values["split"])
+                    votes = None if votes is None else tuple(votes)
+                    out[first + at] = Sample(votes=votes, **values)
+            first += size
+    return out
+
+
+def _take(file: Any, group: int, positions: list[int]) -> list[dict[str, Any]]:
+    return list(file.read_row_group(group).take(positions).to_pylist())
 
 
 def split_hash(samples: Iterable[Sample]) -> str:

@@ -4,6 +4,7 @@ Only Split.TRAIN and Split.VALID are ever read here. The test split cannot reach
 manifest reader is asked for these two and yields nothing else.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,30 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
     return Faces(images, np.array(targets, np.int64), np.stack(votes))
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One part of the training split that is kept out of a training.
+
+    Attributes:
+        index: Which part, from 0.
+        count: Of how many.
+    """
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count or self.count < 2:
+            raise DataError(f"fold {self.index} of {self.count}: need at least 2, counted from 0")
+
+    def holds(self, sample: Sample) -> bool:
+        """True when the sample is in this part; equal pictures and groups are never divided."""
+        key = sample.group or sample.content_hash
+        data = key.encode() if key else sample.image or (sample.path or "").encode()
+        digest = hashlib.sha256(b"pyojeong fold\0" + data).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.index
+
+
 class FaceDataset(Dataset[Batch]):
     """Batches of one split; fetches a whole batch at a time (``__getitems__``).
 
@@ -137,6 +162,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         batch_size: Samples per step.
         seed: Seed of order and augmentation.
         limit: Use only the first ``limit`` training samples (smoke tests), or None.
+        without: Part of the training split that is kept out, or None.
     """
 
     def __init__(
@@ -148,6 +174,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         batch_size: int,
         seed: int,
         limit: int | None = None,
+        without: Fold | None = None,
     ) -> None:
         super().__init__()
         self.manifest = manifest
@@ -156,6 +183,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         self.batch_size = batch_size
         self.seed = seed
         self.limit = limit
+        self.without = without
         self.label_set = manifest_labels(manifest)
         self._train: Faces | None = None
         self._valid: Faces | None = None
@@ -168,6 +196,8 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
 
     def _load(self, split: Split) -> Faces:
         samples = read_manifest(self.manifest, splits=[split])
+        if split is Split.TRAIN and self.without is not None:
+            samples = (s for s in samples if not self.without.holds(s))
         if split is Split.TRAIN and self.limit is not None:
             samples = (s for _, s in zip(range(self.limit), samples, strict=False))
         return load_faces(samples, self.label_set, gray=self.pre.color == "gray")

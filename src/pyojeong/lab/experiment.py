@@ -25,7 +25,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import ExperimentError
 from pyojeong.lab.augment import Augment
-from pyojeong.lab.datamodule import FaceData
+from pyojeong.lab.datamodule import FaceData, Fold
 from pyojeong.lab.nets.registry import NETS, build_net
 from pyojeong.lab.precision import PRECISIONS, Precision, choose_precision
 from pyojeong.lab.task import MONITOR, Classify, Recipe
@@ -198,6 +198,13 @@ class Run:
         return dict(json.loads(text))
 
 
+def run_name(name: str, without: Fold | None = None) -> str:
+    """Folder of an experiment's run, relative to the folder of runs."""
+    if without is None:
+        return name
+    return f"{name}-folds/{without.index}-of-{without.count}"
+
+
 def _prepare(run: Run, text: str, manifest: Path) -> Experiment:
     """Create the folder, or check that it belongs to the same experiment."""
     experiment = Experiment.from_toml(text)
@@ -247,6 +254,7 @@ def train(
     runs: Path,
     *,
     limit: int | None = None,
+    without: Fold | None = None,
     started: Progress | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -257,6 +265,8 @@ def train(
         manifest: The data set's Parquet file; only train and valid rows are read.
         runs: Folder of run folders.
         limit: Only the first training samples (smoke tests).
+        without: Part of the training split that is kept out; the run folder is then
+            ``<name>-folds/<index>-of-<count>``.
         started: Called once with the run's environment (versions, precision, data).
         progress: Called after every epoch.
 
@@ -267,7 +277,7 @@ def train(
         ExperimentError: When the experiment is wrong or the folder belongs to another one.
         DataError: When the data cannot be used.
     """
-    run = Run(runs / Experiment.from_toml(text).name)
+    run = Run(runs / run_name(Experiment.from_toml(text).name, without))
     experiment = _prepare(run, text, manifest)
     if run.done:
         return run
@@ -281,6 +291,7 @@ def train(
         batch_size=experiment.recipe.batch_size,
         seed=experiment.seed,
         limit=limit,
+        without=without,
     )
     task = experiment.build_task(
         num_classes=len(data.label_set), channels_last=precision.channels_last
@@ -348,15 +359,28 @@ def _trainer(
 
 
 def load_best(run: Run, *, num_classes: int) -> Classify:
-    """The best checkpoint of a run, in evaluation mode.
+    """The checkpoint with the best accuracy on Split.VALID, in evaluation mode.
 
     Raises:
         ExperimentError: When the run has no checkpoint yet.
     """
-    if not run.best.exists():
+    return _load(run, run.best, num_classes)
+
+
+def load_last(run: Run, *, num_classes: int) -> Classify:
+    """The checkpoint of the last epoch, which nothing was chosen by, in evaluation mode.
+
+    Raises:
+        ExperimentError: When the run has no checkpoint yet.
+    """
+    return _load(run, run.last, num_classes)
+
+
+def _load(run: Run, checkpoint: Path, num_classes: int) -> Classify:
+    if not checkpoint.exists():
         raise ExperimentError(f"{run.folder} has no checkpoint yet: train it first")
     task = run.experiment.build_task(num_classes=num_classes)
-    state = torch.load(run.best, map_location="cpu", weights_only=False)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     task.load_state_dict(state["state_dict"])
     task.eval()
     return task

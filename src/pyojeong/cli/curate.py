@@ -1,0 +1,134 @@
+"""``pyojeong data curate``, ``clean``: progress and summaries around ``pyojeong.curate``."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pyojeong.core.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurateRequest:
+    """Options of ``pyojeong data curate``."""
+
+    manifest: Path
+    checks: Sequence[str]
+    store: Path | None
+    predictions: Path | None
+    detector: str
+    least_px: int
+    jobs: int
+    report: Path | None
+
+
+def run_curate(request: CurateRequest, console: Console) -> None:
+    """Run checks, print a table of what they found, write the report if asked."""
+    from pyojeong.curate.checks import parse_checks
+    from pyojeong.curate.curation import Plan, curate
+
+    store = open_store(request.manifest, request.store)
+    words = request.checks or ["default", *(["label-issue"] if request.predictions else [])]
+    options = {
+        "detector": request.detector,
+        "predictions": request.predictions,
+        "least_px": request.least_px,
+    }
+    plan = Plan(parse_checks(words), options, request.jobs)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        tasks: dict[str, object] = {}
+
+        def tick(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)  # type: ignore[arg-type]
+
+        curate(store, plan, tick=tick)
+    console.print(summary(request.manifest, store.folder))
+    console.print(f"findings in {store.folder}", soft_wrap=True)
+    if request.report is not None:
+        from pyojeong.curate.report import write_report
+
+        command = " ".join(["pyojeong", *sys.argv[1:]])
+        console.print(f"report: {write_report(store, request.report, command=command)}")
+
+
+def open_store(manifest: Path, folder: Path | None) -> "Store":  # type: ignore[name-defined]  # noqa: F821
+    """The store of a manifest, at its usual place or a named one."""
+    from pyojeong.curate.findings import Store
+
+    if manifest.suffix != ".parquet":
+        raise DataError(f"{manifest}: not a table; make one with `pyojeong data import`")
+    return Store.beside(manifest) if folder is None else Store(folder, manifest)
+
+
+def summary(manifest: Path, folder: Path) -> Table:
+    """Checks and how many rows of each split they flagged."""
+    from pyojeong.curate.findings import Store
+    from pyojeong.datasets.samples import Split, read_rows
+
+    store = Store(folder, manifest)
+    split_of = {r: s.split for r, s in read_rows(manifest, splits=list(Split), pictures=False)}
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("check")
+    for name in ("from", "flagged", *(s.value for s in Split)):
+        table.add_column(name, justify="right")
+    table.add_column("1 means")
+    for name in store.checks():
+        flagged = store.flagged(name)
+        counts = [sum(split_of[f.row] is split for f in flagged) for split in Split]
+        known = store.settings(name)
+        mark = "" if store.finished(name) else " (unfinished)"
+        table.add_row(
+            name + mark,
+            f"{known['threshold']:.2f}",
+            f"{len(flagged):,}",
+            *(f"{c:,}" for c in counts),
+            str(known["states"]),
+        )
+    return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanRequest:
+    """Options of ``pyojeong data clean``."""
+
+    manifest: Path
+    store: Path | None
+    out: Path
+    accept: Sequence[str]
+    splits: Sequence[str]
+    relabel: bool
+
+
+def run_clean(request: CleanRequest, console: Console) -> None:
+    """Apply decisions, after accepting suggestions if asked; say what became of the rows."""
+    from pyojeong.curate.checks import parse_checks
+    from pyojeong.curate.cleaning import accept_suggestions, clean
+    from pyojeong.datasets.samples import Split
+
+    store = open_store(request.manifest, request.store)
+    if request.accept:
+        count = accept_suggestions(
+            store,
+            parse_checks(request.accept),
+            splits=[Split(s) for s in request.splits],
+            relabel=request.relabel,
+        )
+        console.print(f"accepted {count:,} suggestions")
+    with console.status("writing"):
+        done = clean(store, request.out)
+    for words, counts in (("dropped", done.dropped), ("relabelled", done.relabelled)):
+        said = ", ".join(f"{n:,} {split}" for split, n in sorted(counts.items())) or "none"
+        console.print(f"{words:>10}: {said}")
+    if done.conflicts:
+        console.print(
+            f"[yellow]{done.conflicts} rows stay as they were because reviewers disagree;[/] "
+            "settle them with `pyojeong data review`, filter conflicts"
+        )
+    console.print(f"{done.kept:,} rows in {request.out}", soft_wrap=True)

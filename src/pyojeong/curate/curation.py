@@ -1,0 +1,160 @@
+"""Runs checks over a manifest: in several processes, resumable, nothing ever lost.
+
+Checks of single pictures work through the manifest in pieces of ``PIECE`` rows; a finished piece is
+a file, so an interrupted run goes on where it stopped. Checks of the whole table run afterwards.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.errors import DataError
+from pyojeong.curate.checks import build_check
+from pyojeong.curate.examiner import Examiner
+from pyojeong.curate.findings import Check, PictureCheck, Store, TableCheck
+from pyojeong.curate.picture import Picture
+from pyojeong.datasets.samples import read_picked
+
+PIECE = 512
+
+Ticker = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which checks run, and how.
+
+    Attributes:
+        thresholds: Check -> threshold, None for its own.
+        options: What the checks' constructors take: ``detector``, ``predictions``, ``least_px`` ...
+        jobs: Processes.
+    """
+
+    thresholds: Mapping[str, float | None]
+    options: Mapping[str, Any]
+    jobs: int = 2
+
+    def checks(self) -> list[Check]:
+        """The checks, built.
+
+        Raises:
+            DataError: When one lacks what it needs.
+        """
+        return [build_check(n, t, self.options) for n, t in self.thresholds.items()]
+
+
+def curate(store: Store, plan: Plan, *, tick: Ticker | None = None) -> dict[str, float]:
+    """Run the checks that are not finished yet.
+
+    Args:
+        store: Where findings go; names the manifest.
+        plan: Which checks.
+        tick: Progress.
+
+    Returns:
+        Seconds of work in this call by check; checks of single pictures share theirs under
+        ``"pictures"``.
+
+    Raises:
+        DataError: When a check lacks what it needs.
+    """
+    checks = plan.checks()
+    if not checks:
+        raise DataError("no check named; see `pyojeong data curate --help`")
+    for check in checks:
+        store.start(check)
+    seconds: dict[str, float] = {}
+    single = [c for c in checks if hasattr(c, "look") and not store.finished(c.name)]
+    began = time.monotonic()
+    if single:
+        _run_single(store, plan, [c.name for c in single], tick)
+        seconds["pictures"] = time.monotonic() - began
+        for check in single:
+            store.finish(check.name, {"rows": store.size})
+    for check in checks:
+        if hasattr(check, "look_over") and not store.finished(check.name):
+            began = time.monotonic()
+            if tick is not None:
+                tick(check.name, 0, 1)
+            store.add_part(check.name, "all", _looked_over(check, store.manifest))
+            seconds[check.name] = time.monotonic() - began
+            store.finish(check.name, {"rows": store.size})
+            if tick is not None:
+                tick(check.name, 1, 1)
+    return seconds
+
+
+def _looked_over(check: Any, manifest: Path) -> Iterator[Any]:
+    table: TableCheck = check
+    yield from table.look_over(manifest)
+
+
+def _run_single(store: Store, plan: Plan, names: list[str], tick: Ticker | None) -> None:
+    pieces = []
+    for first in range(0, store.size, PIECE):
+        missing = [n for n in names if not store.has_part(n, _part(first))]
+        if missing:
+            pieces.append((first, min(first + PIECE, store.size), missing))
+    todo = sum(last - first for first, last, _ in pieces)
+    done = store.size - todo
+    if tick is not None:
+        tick("pictures", done, store.size)
+    context = get_context("spawn")  # forked onnxruntime sessions hang
+    args = (store.folder, store.manifest, plan, names)
+    with ProcessPoolExecutor(plan.jobs, context, initializer=_prepare, initargs=args) as pool:
+        waiting: set[Future[int]] = set()
+        queue = iter(pieces)
+        for piece in queue:
+            waiting.add(pool.submit(_work, *piece))
+            if len(waiting) >= 2 * plan.jobs:
+                break
+        while waiting:
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                done += future.result()
+                following = next(queue, None)
+                if following is not None:
+                    waiting.add(pool.submit(_work, *following))
+                if tick is not None:
+                    tick("pictures", done, store.size)
+
+
+def _part(first: int) -> str:
+    return f"{first:08d}"
+
+
+_worker: dict[str, Any] = {}
+
+
+def _prepare(folder: Path, manifest: Path, plan: Plan, names: list[str]) -> None:
+    """Build a worker's checks and networks, once."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import cv2
+
+    cv2.setNumThreads(1)
+    checks = [build_check(n, plan.thresholds[n], plan.options) for n in names]
+    _worker["store"] = Store(folder, manifest)
+    _worker["checks"] = {c.name: c for c in checks}
+    needed = any(getattr(c, "needs_faces", False) for c in checks)
+    detector = plan.options.get("detector") or "auto"
+    _worker["examine"] = Examiner(detector=detector).examine if needed else None
+
+
+def _work(first: int, last: int, names: list[str]) -> int:
+    """Run some checks over some rows and write their parts; returns the number of rows."""
+    store: Store = _worker["store"]
+    checks: list[PictureCheck] = [_worker["checks"][n] for n in names]
+    found: dict[str, list[Any]] = {n: [] for n in names}
+    for row, sample in read_picked(store.manifest, range(first, last)).items():
+        picture = Picture(row, sample, _worker["examine"])
+        for check in checks:
+            found[check.name].append(check.look(picture))
+    for name, findings in found.items():
+        store.add_part(name, _part(first), findings)
+    return last - first

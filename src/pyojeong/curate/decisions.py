@@ -1,0 +1,264 @@
+"""What people decided: one append-only file of JSON lines per reviewer.
+
+The first line names the manifest. Every further line is one decision; nothing is ever rewritten,
+an undo is a line too. A line counts once its newline is on disk, so a crash loses at most the
+decision that was being written, and a torn last line is ignored.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.errors import DataError, ManifestInvalid, OutputError
+from pyojeong.curate.findings import Store
+
+LEDGER_VERSION = 1
+ACTIONS = ("keep", "drop", "relabel", "undo")
+RULE = "rule"
+"""Reviewer under whose name accepted suggestions are written; a person's word counts more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One word of one reviewer about one picture.
+
+    Attributes:
+        row: Row number in the manifest.
+        action: One of ``ACTIONS``; ``"undo"`` takes back the reviewer's last word on this row.
+        label: The new label when the action is ``"relabel"``, else "".
+        reviewer: Who.
+        time: When, ISO 8601 in UTC.
+        check: The finding that led to it, or "".
+        final: True settles a conflict between reviewers.
+    """
+
+    row: int
+    action: str
+    label: str = ""
+    reviewer: str
+    time: str = ""
+    check: str = ""
+    final: bool = False
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            raise DataError(f"unknown action {self.action!r}; known: {', '.join(ACTIONS)}")
+        if (self.action == "relabel") != bool(self.label):
+            raise DataError(f"row {self.row}: a label belongs to 'relabel' and to nothing else")
+
+    @property
+    def says(self) -> tuple[str, str]:
+        """(action, label): what two reviewers may agree on."""
+        return self.action, self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Reviewers who disagree about a row.
+
+    Attributes:
+        row: Row number in the manifest.
+        decisions: The last word of each of them.
+    """
+
+    row: int
+    decisions: tuple[Decision, ...]
+
+
+class Ledger:
+    """The decisions of one reviewer about one manifest.
+
+    Args:
+        store: Where it lies.
+        reviewer: Name, 1 to 40 letters, digits, ``-``, ``_`` or ``.``.
+
+    Raises:
+        DataError: When the name cannot be a file name, or the ledger is another manifest's.
+    """
+
+    def __init__(self, store: Store, reviewer: str) -> None:
+        if not re.fullmatch(r"[\w][\w.-]{0,39}", reviewer):
+            raise DataError(
+                f"reviewer {reviewer!r}: use 1 to 40 letters, digits, '-', '_' or '.', "
+                "beginning with a letter or digit"
+            )
+        self.reviewer = reviewer
+        self.store = store
+        self.file = store.folder / "decisions" / f"{reviewer}.jsonl"
+        if self.file.exists() and not _torn_head(self.file):
+            read_ledger(self.file, manifest=store.manifest_id)
+            return
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.unlink(missing_ok=True)
+        head = {"pyojeong.decisions": LEDGER_VERSION, "manifest_id": store.manifest_id}
+        _append(self.file, [head])
+        _sync_folder(self.file.parent)
+
+    def add(self, decisions: Iterable[Decision]) -> list[Decision]:
+        """Append decisions; they are on disk when this returns.
+
+        Returns:
+            The decisions as written, with reviewer and time.
+
+        Raises:
+            DataError: When a row is not in the manifest; nothing is written then.
+            OutputError: When the disk does not take it; nothing counts as decided then.
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        written = []
+        for decision in decisions:
+            if not 0 <= decision.row < self.store.size:
+                raise DataError(f"row {decision.row}: the manifest has {self.store.size} rows")
+            values = {**asdict(decision), "reviewer": self.reviewer, "time": now}
+            written.append(Decision(**values))
+        _append(self.file, [asdict(d) for d in written])
+        return written
+
+    def read(self) -> list[Decision]:
+        """Everything that was ever decided, in order."""
+        return read_ledger(self.file, manifest=self.store.manifest_id)
+
+
+def _append(file: Path, lines: list[dict[str, Any]]) -> None:
+    if not lines:
+        return
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    try:
+        with file.open("ab+", buffering=0) as opened:
+            end = opened.seek(0, os.SEEK_END)
+            if end:
+                opened.seek(end - 1)
+                if opened.read(1) != b"\n":  # a torn line of a crash: close it, it is ignored
+                    text = "\n" + text
+            try:
+                _write_all(opened, text.encode())
+                os.fsync(opened.fileno())
+            except OSError:
+                opened.truncate(end)  # a retry must not find half of it
+                raise
+    except OSError as error:
+        raise OutputError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def _write_all(opened: FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[opened.write(left) or 0 :]
+
+
+def _torn_head(file: Path) -> bool:
+    """True when a crash left less than the first line, so nothing was ever decided in it."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(4096)
+    except OSError as error:
+        raise ManifestInvalid(f"{file}: is no ledger of decisions: {error!r}") from error
+    begin = b'{"pyojeong.decisions": '
+    return b"\n" not in start and (start.startswith(begin) or begin.startswith(start))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a new file's name on disk, where the system has a way to."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_ledger(file: Path, *, manifest: str) -> list[Decision]:
+    """The decisions in a ledger file, in order.
+
+    Args:
+        file: A reviewer's ``.jsonl``.
+        manifest: ``manifest_id`` of the data set they are wanted for.
+
+    Raises:
+        DataError: When they are about another data set.
+        ManifestInvalid: When the file is no ledger.
+    """
+    if _torn_head(file):
+        return []
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
+        head = json.loads(lines[0])
+        of = head["manifest_id"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ManifestInvalid(f"{file}: is no ledger of decisions: {error!r}") from error
+    if of != manifest:
+        raise DataError(
+            f"{file}: these decisions are about another data set (id {of}, this one has "
+            f"{manifest}); review this one anew, or go back to the manifest they were made on"
+        )
+    known = {f.name for f in fields(Decision)}
+    out = []
+    for line in lines[1:-1]:  # what follows the last newline is not written to its end
+        try:
+            values = json.loads(line)
+            if type(values["row"]) is not int:
+                continue
+            out.append(Decision(**{k: v for k, v in values.items() if k in known}))
+        except (ValueError, TypeError, KeyError, AttributeError, DataError):
+            continue  # torn by a crash
+    return out
+
+
+def last_words(decisions: Iterable[Decision]) -> dict[int, Decision]:
+    """Row -> the decision that stands, of one reviewer's decisions in order."""
+    stacks: dict[int, list[Decision]] = {}
+    for decision in decisions:
+        stack = stacks.setdefault(decision.row, [])
+        if decision.action != "undo":
+            stack.append(decision)
+        elif stack:
+            stack.pop()
+    return {row: stack[-1] for row, stack in stacks.items() if stack}
+
+
+def merged(store: Store) -> tuple[dict[int, Decision], list[Conflict]]:
+    """All reviewers together: what stands for each row, and where people disagree.
+
+    A decision marked final wins, the latest of several; then people's words if they agree; then
+    rules. Rows in conflict are in the second result and not in the first.
+
+    Raises:
+        DataError: When a ledger is about another data set.
+    """
+    people: dict[int, list[Decision]] = {}
+    rules: dict[int, Decision] = {}
+    for file in sorted((store.folder / "decisions").glob("*.jsonl")):
+        words = last_words(read_ledger(file, manifest=store.manifest_id))
+        if file.stem == RULE:
+            rules = words
+            continue
+        for row, decision in words.items():
+            people.setdefault(row, []).append(decision)
+    standing = dict(rules)
+    conflicts = []
+    for row, said in sorted(people.items()):
+        settled = settle(said)
+        if settled is None:
+            standing.pop(row, None)
+            conflicts.append(Conflict(row, tuple(said)))
+        else:
+            standing[row] = settled
+    return standing, conflicts
+
+
+def settle(said: Sequence[Decision]) -> Decision | None:
+    """What stands of people's last words about one row; None when they disagree.
+
+    Args:
+        said: One or more decisions, of different people.
+    """
+    final = [d for d in said if d.final]
+    if final:
+        return max(final, key=lambda d: d.time)
+    return said[0] if len({d.says for d in said}) == 1 else None

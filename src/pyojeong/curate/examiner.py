@@ -1,0 +1,113 @@
+"""Looks at the faces of a picture once, for all checks that need them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyojeong.core.face import Box, Detector, Face
+from pyojeong.image.preprocess import Pixels, matrix_for_box, to_gray, to_tensor, warp
+from pyojeong.runtime.detectors import build_detector
+from pyojeong.runtime.facemesh import LEFT_EYE, MOUTH, RIGHT_EYE, FaceMesh, Mesh
+from pyojeong.runtime.mtcnn import Onet
+from pyojeong.runtime.session import Session
+from pyojeong.zoo import find
+
+COVER_MODEL = "cover-48-fer2013.v1"
+_NOSE = 1
+_SWEEP = (0.4, 0.46, 0.52, 0.6)
+"""Half sides of the squares around the picture's centre, as shares of its shorter side, that O-net
+judges when the detector found nothing: a picture may be nothing but a face."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFacts:
+    """What was seen of a picture's faces.
+
+    Attributes:
+        faces: All that the detector found, best first.
+        box: The best face; where none was found, the middle of the picture.
+        certainty: Best face probability in [0, 1] of detector and O-net.
+        mesh: Points fitted to ``box``; their ``presence`` is a second opinion.
+        five: float (5, 2) px: right eye, left eye, nose, right and left mouth corner.
+        covered: Probabilities that an eye and that the mouth is covered.
+    """
+
+    faces: tuple[Face, ...]
+    box: Box
+    certainty: float
+    mesh: Mesh
+    five: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]"
+    covered: tuple[float, float]
+
+
+class Examiner:
+    """Detector, FaceMesh and cover net in one; thread-safe.
+
+    Args:
+        detector: Key of ``DETECTORS``.
+        threads: Threads inside one run of a network.
+    """
+
+    def __init__(self, *, detector: str = "auto", threads: int = 1) -> None:
+        self._detector: Detector = build_detector(detector, threads=threads)
+        self._onet = Onet(threads=threads)
+        self._mesh = FaceMesh(threads=threads)
+        self._cover = Session(find(COVER_MODEL), threads=threads)
+        pre = self._cover.card.preprocess
+        assert pre is not None  # noqa: S101 - the card is ours
+        self._pre = pre
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the networks, for the settings of a check."""
+        return [self._detector.id, self._mesh.id, self._cover.id]
+
+    def examine(self, image: Pixels) -> FaceFacts:
+        """Look at a picture.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+        """
+        faces = tuple(sorted(self._detector.detect(image), key=lambda f: -f.score))
+        height, width = image.shape[:2]
+        shorter = min(height, width)
+        if faces:
+            box, certainty = faces[0].box, faces[0].score
+        else:
+            centre = np.array([width / 2, height / 2])
+            squares = [[*(centre - k * shorter), *(centre + k * shorter)] for k in _SWEEP]
+            certainty = float(self._onet.refine(image, np.array(squares)).scores.max())
+            half = 0.45 * shorter
+            box = Box(centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half)
+        mesh = self._mesh.fit(image, box)
+        return FaceFacts(
+            faces=faces,
+            box=box,
+            certainty=min(max(float(certainty), 0.0), 1.0),
+            mesh=mesh,
+            five=_five(faces, mesh),
+            covered=self._covered(image, box),
+        )
+
+    def _covered(self, image: Pixels, box: Box) -> tuple[float, float]:
+        patch = warp(to_gray(image), matrix_for_box(self._pre, box), self._pre.size_hw)
+        logits = self._cover.run(to_tensor(self._pre, [patch]))[0][0]
+        eyes, mouth = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -50, 50)))
+        return float(eyes), float(mouth)
+
+
+def _five(
+    faces: tuple[Face, ...], mesh: Mesh
+) -> "np.ndarray[tuple[int, ...], np.dtype[np.floating]]":
+    if faces and faces[0].landmarks is not None:
+        return faces[0].landmarks.points
+    xy = mesh.points[:, :2]
+    return np.stack(
+        [
+            xy[list(RIGHT_EYE)].mean(0),
+            xy[list(LEFT_EYE)].mean(0),
+            xy[_NOSE],
+            xy[MOUTH[0]],
+            xy[MOUTH[1]],
+        ]
+    )

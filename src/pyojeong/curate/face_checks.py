@@ -1,0 +1,128 @@
+"""Checks of faces: is there one, only one, does it look at us, can eyes and mouth be seen."""
+
+from typing import Any
+
+import numpy as np
+
+from pyojeong.curate.examiner import COVER_MODEL, FaceFacts
+from pyojeong.curate.findings import Finding
+from pyojeong.curate.picture import Picture
+
+
+class _FaceCheck:
+    """What the checks of this file share.
+
+    Args:
+        threshold: From this score on a picture is suggested for a decision.
+        detector: Key of ``DETECTORS``.
+    """
+
+    name = ""
+    states = ""
+    threshold = 0.5
+    needs_faces = True
+
+    def __init__(self, *, threshold: float | None = None, detector: str = "auto") -> None:
+        self.threshold = self.threshold if threshold is None else threshold
+        self.detector = detector
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the scores."""
+        return {"detector": self.detector, "version": 1}
+
+    def look(self, picture: Picture) -> Finding:
+        """The finding for one picture; pictures that cannot be decoded score 0 here."""
+        facts = picture.facts
+        score, reason = (0.0, "") if facts is None else self.judge(facts)
+        score = min(max(float(score), 0.0), 1.0)
+        said = reason if score >= self.threshold else ""
+        return Finding(row=picture.row, check=self.name, score=score, reason=said)
+
+    def judge(self, facts: FaceFacts) -> tuple[float, str]:
+        """Score and reason."""
+        raise NotImplementedError
+
+
+class NoFace(_FaceCheck):
+    """Nothing that two networks take for a face."""
+
+    name = "no-face"
+    states = "there is no face"
+    threshold = 0.6
+
+    def judge(self, facts: FaceFacts) -> tuple[float, str]:
+        """Mean doubt of the detector (or O-net) and FaceMesh."""
+        score = 1 - (facts.certainty + facts.mesh.presence) / 2
+        found = "no face found" if not facts.faces else "hardly a face"
+        return score, f"{found}: {facts.certainty:.2f} and {facts.mesh.presence:.2f} of 1"
+
+
+class ManyFaces(_FaceCheck):
+    """A second face large enough to be meant."""
+
+    name = "many-faces"
+    states = "there is another face as large as the best one"
+
+    def judge(self, facts: FaceFacts) -> tuple[float, str]:
+        """Side of the largest other face against the best one, times its probability."""
+        sides = [min(f.box.x2 - f.box.x1, f.box.y2 - f.box.y1) for f in facts.faces]
+        if len(sides) < 2:
+            return 0.0, ""
+        largest = max(range(1, len(sides)), key=lambda i: sides[i])
+        ratio = min(sides[largest] / max(sides[0], 1e-6), sides[0] / max(sides[largest], 1e-6))
+        return ratio * facts.faces[largest].score, f"{len(sides)} faces"
+
+
+class Turned(_FaceCheck):
+    """Profiles, lying heads: one side of the face cannot be seen, or it is not upright.
+
+    The nose tip's distance from the middle between the eyes, along the line through them and in
+    units of their distance, is 0 from the front and grows past 0.6 in profile; doubt of FaceMesh,
+    which knows few profiles, adds to it.
+    """
+
+    name = "turned"
+    states = "the head is turned to profile or lies on its side"
+    threshold = 0.55
+
+    def judge(self, facts: FaceFacts) -> tuple[float, str]:
+        """Score from five points and the mesh."""
+        right, left, nose = facts.five[0], facts.five[1], facts.five[2]
+        across = left - right
+        distance = float(np.linalg.norm(across)) + 1e-6
+        offset = abs(float((nose - (right + left) / 2) @ (across / distance))) / distance
+        roll_deg = abs(float(np.degrees(np.arctan2(across[1], across[0]))))
+        score = max(min(offset / 0.6, 1.0), min(roll_deg / 90, 1.0))
+        why = f"tilted by {roll_deg:.0f} degrees" if roll_deg / 90 > offset / 0.6 else "turned away"
+        return score + 0.3 * (1 - facts.mesh.presence), why
+
+
+class _Covered(_FaceCheck):
+    position = 0
+    what = ""
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the scores."""
+        return {**super().settings(), "model": COVER_MODEL}
+
+    def judge(self, facts: FaceFacts) -> tuple[float, str]:
+        """Probability of the cover net; see its card."""
+        return facts.covered[self.position], f"{self.what} covered"
+
+
+class EyesCovered(_Covered):
+    """Sunglasses, a hand, hair over at least one eye."""
+
+    name = "eyes-covered"
+    states = "something is in front of an eye"
+    position = 0
+    what = "an eye is"
+
+
+class MouthCovered(_Covered):
+    """A hand, a mask, a microphone, food or a cigarette at the mouth."""
+
+    name = "mouth-covered"
+    states = "something is in front of the mouth"
+    position = 1
+    what = "the mouth is"

@@ -1,0 +1,222 @@
+"""What the checks found: one row per picture and check, in files that are only ever added to.
+
+A store is a folder beside the manifest::
+
+    set.curation/
+        store.json                      which manifest it belongs to
+        findings/<check>/settings.json  threshold and settings the check ran with
+        findings/<check>/part-*.parquet its findings, one file per piece of work
+        findings/<check>/done.json      written when the check has seen every row
+        decisions/<reviewer>.jsonl      see ``curate.decisions``
+
+A check that runs with other settings starts its folder anew; the old one is renamed, not removed.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.curate.picture import Picture
+from pyojeong.datasets.samples import load_pyarrow, manifest_id, manifest_size
+
+STORE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check's answer about one picture.
+
+    Attributes:
+        row: Row number in the manifest, from 0.
+        check: Key of ``CHECKS``.
+        score: In [0, 1]; higher means more of the fault that the check is named after.
+        suggest: What the check would do above its threshold: ``"drop"`` or ``"relabel"``.
+        label: The label it would give, or "".
+        other: Row of the picture that this one is a copy of, or -1.
+        reason: Why, in words for the reviewer; "" where the score is unremarkable.
+    """
+
+    row: int
+    check: str
+    score: float
+    suggest: str = "drop"
+    label: str = ""
+    other: int = -1
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.score <= 1.0:
+            raise DataError(f"{self.check}, row {self.row}: score {self.score} is not in [0, 1]")
+
+
+class Check(Protocol):
+    """What every check tells about itself."""
+
+    name: str
+    """Key of ``CHECKS``, for example ``"blurred"``."""
+    states: str
+    """What a score of 1 says about a picture, in words."""
+    threshold: float
+    """From this score on a picture is suggested for a decision."""
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the scores; other settings mean that it must run again."""
+
+
+class PictureCheck(Check, Protocol):
+    """Judges each picture by itself."""
+
+    def look(self, picture: Picture) -> Finding:
+        """The finding for one picture; must not raise for a picture it cannot use."""
+
+
+class TableCheck(Check, Protocol):
+    """Judges pictures against one another, or by other tables."""
+
+    def look_over(self, manifest: Path) -> Iterator[Finding]:
+        """The findings; rows that are not mentioned have score 0."""
+
+
+class Store:
+    """The folder of findings and decisions of one manifest.
+
+    Args:
+        folder: The store; made when it is missing.
+        manifest: The manifest it belongs to.
+
+    Raises:
+        DataError: When the folder belongs to another manifest.
+        ManifestInvalid: When the manifest cannot be read.
+    """
+
+    def __init__(self, folder: Path, manifest: Path) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.manifest_id = manifest_id(manifest)
+        self.size = manifest_size(manifest)
+        file = folder / "store.json"
+        if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            known = {"version": STORE_VERSION, "manifest_id": self.manifest_id}
+            write_json(file, {**known, "manifest": manifest.name, "rows": self.size})
+            return
+        known = read_json(file)
+        if known.get("manifest_id") != self.manifest_id:
+            raise DataError(
+                f"{folder} holds findings and decisions for another data set "
+                f"({known.get('manifest')}, id {known.get('manifest_id')}; {manifest} has id "
+                f"{self.manifest_id}): name another folder with --store"
+            )
+
+    @classmethod
+    def beside(cls, manifest: Path) -> "Store":
+        """The store at its usual place, ``set.curation`` beside ``set.parquet``."""
+        return cls(manifest.with_suffix(".curation"), manifest)
+
+    def checks(self) -> list[str]:
+        """Names of the checks that have findings, finished or not."""
+        return sorted(p.parent.name for p in self.folder.glob("findings/*/settings.json"))
+
+    def part_folder(self, check: str) -> Path:
+        """Where the findings of a check lie."""
+        return self.folder / "findings" / check
+
+    def settings(self, check: str) -> dict[str, Any]:
+        """Threshold, direction and settings that a check ran with; {} when it never ran."""
+        file = self.part_folder(check) / "settings.json"
+        return read_json(file) if file.exists() else {}
+
+    def finished(self, check: str) -> bool:
+        """True when a check has seen every row."""
+        return (self.part_folder(check) / "done.json").exists()
+
+    def start(self, check: Check) -> None:
+        """Get the folder of a check ready; findings made with other settings step aside."""
+        folder = self.part_folder(check.name)
+        wanted = {"settings": check.settings(), "states": check.states}
+        wanted = json.loads(json.dumps(wanted))  # a tuple comes back from the file as a list
+        present = self.settings(check.name)
+        if present and {k: present.get(k) for k in wanted} != wanted:
+            aside = 1
+            while (old := folder.with_name(f".{check.name}-{aside}")).exists():
+                aside += 1
+            folder.rename(old)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "settings.json", {**wanted, "threshold": check.threshold})
+
+    def finish(self, check: str, facts: Mapping[str, Any]) -> None:
+        """Note that a check has seen every row."""
+        write_json(self.part_folder(check) / "done.json", dict(facts))
+
+    def add_part(self, check: str, part: str, findings: Iterable[Finding]) -> None:
+        """Write one piece of a check's findings, whole or not at all."""
+        pa, pq = load_pyarrow()
+        rows = [asdict(f) for f in findings]
+        schema = pa.schema(
+            [
+                ("row", pa.int32()),
+                ("check", pa.string()),
+                ("score", pa.float32()),
+                ("suggest", pa.string()),
+                ("label", pa.string()),
+                ("other", pa.int32()),
+                ("reason", pa.string()),
+            ]
+        )
+        target = self.part_folder(check) / f"part-{part}.parquet"
+        temporary = target.with_name(f".{target.name}.part")
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
+        temporary.replace(target)
+
+    def has_part(self, check: str, part: str) -> bool:
+        """True when that piece of work is done."""
+        return (self.part_folder(check) / f"part-{part}.parquet").exists()
+
+    def findings(self, check: str, *, at_least: float = 0.0) -> list[Finding]:
+        """A check's findings with at least that score, in order of rows."""
+        _, pq = load_pyarrow()
+        out: list[Finding] = []
+        for file in sorted(self.part_folder(check).glob("part-*.parquet")):
+            try:
+                table = pq.read_table(file, filters=[("score", ">=", at_least)])
+            except (OSError, ValueError) as error:
+                raise ManifestInvalid(f"{file}: damaged, remove it and run again") from error
+            out.extend(Finding(**row) for row in table.to_pylist())
+        return sorted(out, key=lambda f: f.row)
+
+    def flagged(self, check: str) -> list[Finding]:
+        """Findings at or above the check's threshold."""
+        threshold = float(self.settings(check).get("threshold", 1.0))
+        # float32 in the file: 0.7 comes back as 0.699999988
+        return self.findings(check, at_least=threshold - 1e-6)
+
+    def scores(self, check: str) -> "np.ndarray[Any, np.dtype[np.float32]]":
+        """float32 (rows,): a check's score of every row; 0 where it found nothing."""
+        out = np.zeros(self.size, np.float32)
+        for finding in self.findings(check):
+            out[finding.row] = max(out[finding.row], finding.score)
+        return out
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        ManifestInvalid: When it is damaged.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ManifestInvalid(f"{path}: cannot be read: {error}") from error
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON object, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)

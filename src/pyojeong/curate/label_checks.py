@@ -1,0 +1,178 @@
+"""Checks of labels: against what nets read that never saw the picture, and against votes."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.errors import DataError, MissingExtra
+from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.curate.findings import Finding
+from pyojeong.datasets.predictions import Predictions, read_predictions
+from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_rows
+
+
+class LabelIssue:
+    """The label is not what out-of-fold predictions say.
+
+    Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset
+    Labels" (JAIR 70, arXiv 1911.00068), as cleanlab implements it. The score is one minus
+    cleanlab's label quality by normalised margin: 0.5 where the label and the best other class are
+    equally likely, 1 where the label is ruled out. Only rows with predictions are judged.
+
+    Args:
+        threshold: From this score on a picture is suggested for a decision.
+        predictions: What ``pyojeong train EXPERIMENT --folds 5`` wrote.
+
+    Raises:
+        DataError: When no predictions are named.
+    """
+
+    name = "label-issue"
+    states = "the label is something else than nets read that never saw the picture"
+    threshold = 0.85
+    needs_faces = False
+
+    def __init__(self, *, threshold: float | None = None, predictions: Path | None = None) -> None:
+        self.threshold = self.threshold if threshold is None else threshold
+        if predictions is None:
+            raise DataError(
+                "label-issue needs out-of-fold predictions: run `pyojeong train EXPERIMENT --data "
+                "SET --folds 5` and give its predictions.parquet with --predictions"
+            )
+        self.predictions = predictions
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the scores."""
+        return {"version": 1, "predictions": self.predictions.name}
+
+    def look_over(self, manifest: Path) -> Iterator[Finding]:
+        """The score of every row that has a prediction."""
+        labels = manifest_labels(manifest)
+        predicted = read_predictions(self.predictions, manifest=manifest_id(manifest))
+        if predicted.labels != labels:
+            raise DataError(
+                f"{self.predictions} predicts {predicted.labels.id}, {manifest} has {labels.id}"
+            )
+        given = _given(manifest, predicted, labels)
+        scores, sure = label_scores(given, predicted.scores)
+        for k, row in enumerate(predicted.rows):
+            best = int(predicted.scores[k].argmax())
+            wrong = bool(best != given[k])
+            said = ""
+            if scores[k] >= self.threshold:
+                share = predicted.scores[k, best]
+                said = f"{labels.names[given[k]]}, read as {labels.names[best]} ({share:.2f})"
+                said += "; confident" if sure[k] else ""
+            yield Finding(
+                row=int(row),
+                check=self.name,
+                score=float(scores[k]),
+                suggest="relabel" if wrong else "drop",
+                label=labels.names[best] if wrong else "",
+                reason=said,
+            )
+
+
+def _given(manifest: Path, predicted: Predictions, labels: LabelSet) -> NDArray[np.int64]:
+    label_of = {
+        row: labels.index(sample.label)
+        for row, sample in read_rows(manifest, splits=list(Split), pictures=False)
+    }
+    return np.array([label_of[int(row)] for row in predicted.rows], np.int64)
+
+
+def label_scores(
+    given: NDArray[np.int64], scores: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """One minus label quality, and what confident learning calls an issue.
+
+    Args:
+        given: Labels, (N,).
+        scores: Out-of-fold probabilities, (N, K).
+
+    Returns:
+        float (N,) in [0, 1], higher = worse; bool (N,).
+
+    Raises:
+        MissingExtra: When cleanlab is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from cleanlab.filter import find_label_issues
+            from cleanlab.rank import get_label_quality_scores
+    except ImportError:
+        raise MissingExtra("the check for label issues", "curate") from None
+    exact = scores.astype(np.float64)
+    exact /= exact.sum(1, keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quality = get_label_quality_scores(given, exact, method="normalized_margin")
+        sure = find_label_issues(given, exact, n_jobs=1)
+    return np.clip(1 - np.asarray(quality), 0, 1), np.asarray(sure, bool)
+
+
+class VotesDisagree:
+    """People who voted did not vote for the label.
+
+    The score is one minus the label's share of all votes, those for "unknown" and "not a face"
+    included. Rows without votes score 0.
+
+    Args:
+        threshold: From this score on a picture is suggested for a decision.
+    """
+
+    name = "votes-disagree"
+    states = "nobody voted for the label"
+    threshold = 0.9
+    needs_faces = False
+
+    def __init__(self, *, threshold: float | None = None) -> None:
+        self.threshold = self.threshold if threshold is None else threshold
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the scores."""
+        return {"version": 1}
+
+    def look_over(self, manifest: Path) -> Iterator[Finding]:
+        """The score of every row with votes."""
+        labels = manifest_labels(manifest)
+        for row, sample in read_rows(manifest, splits=list(Split), pictures=False):
+            if sample.votes is None or sum(sample.votes) == 0:
+                continue
+            shares, other = votes_by_label(sample.votes, labels)
+            share = shares[labels.index(sample.label)]
+            best = int(np.argmax(shares))
+            clear = shares[best] > 0.5
+            score = 1 - float(share)
+            reason = ""
+            if score >= self.threshold:
+                what = f"{shares[best]:.0%} {labels.names[best]}"
+                unusable = f", {other:.0%} unknown or no face" if other > 0 else ""
+                reason = f"{sample.label} got {share:.0%} of the votes; {what}{unusable}"
+            yield Finding(
+                row=row,
+                check=self.name,
+                score=score,
+                suggest="relabel" if clear and labels.names[best] != sample.label else "drop",
+                label=labels.names[best] if clear and labels.names[best] != sample.label else "",
+                reason=reason,
+            )
+
+
+def votes_by_label(votes: tuple[int, ...], labels: LabelSet) -> tuple[NDArray[np.float64], float]:
+    """Shares of ten FER+ counts by label, and the share of "unknown" and "not a face".
+
+    Contempt, where ``labels`` has none, counts among all votes but for no label.
+    """
+    counts = np.asarray(votes, np.float64)
+    total = max(float(counts.sum()), 1.0)
+    shares = np.zeros(len(labels))
+    for i, name in enumerate(FERPLUS8.names):
+        if name in labels.names:
+            shares[labels.names.index(name)] += counts[i]
+    return shares / total, float(counts[8:].sum()) / total

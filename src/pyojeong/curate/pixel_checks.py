@@ -1,0 +1,180 @@
+"""Checks of pixels: can the file be read, is it sharp, large, contrasted and well exposed."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pyojeong.core.errors import MissingExtra
+from pyojeong.curate.findings import Finding
+from pyojeong.curate.picture import Picture
+from pyojeong.image.preprocess import Pixels
+
+_LONGEST = 256
+
+
+class _PixelCheck:
+    """What the checks of this file share.
+
+    Args:
+        threshold: From this score on a picture is suggested for a decision.
+    """
+
+    name = ""
+    states = ""
+    threshold = 0.5
+    needs_faces = True
+
+    def __init__(self, *, threshold: float | None = None) -> None:
+        self.threshold = self.threshold if threshold is None else threshold
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the scores."""
+        return {"version": 1}
+
+    def look(self, picture: Picture) -> Finding:
+        """The finding for one picture; pictures that cannot be decoded score 0 here."""
+        gray = picture.face_gray
+        score, reason = (0.0, "") if gray is None else self.judge(gray)
+        score = min(max(float(score), 0.0), 1.0)
+        said = reason if score >= self.threshold else ""
+        return Finding(row=picture.row, check=self.name, score=score, reason=said)
+
+    def judge(self, gray: Pixels) -> tuple[float, str]:
+        """Score and reason for the face, uint8 (h, w)."""
+        raise NotImplementedError
+
+
+class Unreadable(_PixelCheck):
+    """Files that are missing, cut short, or no pictures."""
+
+    name = "unreadable"
+    states = "the file cannot be decoded"
+    needs_faces = False
+
+    def look(self, picture: Picture) -> Finding:
+        """Score 1 for what cannot be decoded, else 0."""
+        bad = picture.image is None
+        reason = f"cannot be decoded: {picture.sample.source}" if bad else ""
+        return Finding(row=picture.row, check=self.name, score=float(bad), reason=reason)
+
+
+class Blurred(_PixelCheck):
+    """The face has no fine detail.
+
+    Crété-Roffet et al. 2007, "The blur effect: perception and estimation with a new no-reference
+    perceptual blur metric" (SPIE 6492), as scikit-image implements it, on the face at its own size
+    (at most 256 pixels). A picture enlarged from a small one counts as blurred.
+    """
+
+    name = "blurred"
+    states = "there is no fine detail"
+    threshold = 0.65
+
+    def judge(self, gray: Pixels) -> tuple[float, str]:
+        """The measure itself, 0 sharp, 1 blurred."""
+        try:
+            from skimage.measure import blur_effect
+        except ImportError:
+            raise MissingExtra("the check for blur", "curate") from None
+        if gray.std() < 1 or min(gray.shape) < 8:
+            return 0.0, ""  # flat or tiny, which other checks say
+        scale = _LONGEST / max(gray.shape)
+        if scale < 1:
+            gray = np.asarray(
+                cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+            )
+        score = float(blur_effect(gray, h_size=5 if min(gray.shape) < 96 else 11))
+        return score, f"blurred ({score:.2f})"
+
+
+class Small(_PixelCheck):
+    """Too few pixels to see an expression.
+
+    Args:
+        threshold: From this score on a picture is suggested for a decision.
+        least_px: Shorter side of the face that scores 0.5, in pixels.
+    """
+
+    name = "small"
+    states = "the face has few pixels"
+
+    def __init__(self, *, threshold: float | None = None, least_px: int = 32) -> None:
+        super().__init__(threshold=threshold)
+        self.least_px = least_px
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the scores."""
+        return {**super().settings(), "least_px": self.least_px}
+
+    def judge(self, gray: Pixels) -> tuple[float, str]:
+        """1 / (1 + (side / least)^2)."""
+        side = min(gray.shape)
+        return 1 / (1 + (side / self.least_px) ** 2), f"face of {side} pixels"
+
+
+class Flat(_PixelCheck):
+    """Hardly any contrast: a constant picture, fog, the back of a card."""
+
+    name = "flat"
+    states = "there is no contrast"
+    threshold = 0.8
+
+    def judge(self, gray: Pixels) -> tuple[float, str]:
+        """1 - range of grey levels (1st to 99th percentile) / 128."""
+        low, high = np.percentile(gray, (1, 99))
+        return 1 - (high - low) / 128, f"grey levels {low:.0f} to {high:.0f}"
+
+
+class BadlyExposed(_PixelCheck):
+    """Most of the face is black or white."""
+
+    name = "badly-exposed"
+    states = "the face is black or white"
+
+    def judge(self, gray: Pixels) -> tuple[float, str]:
+        """Share of pixels at or below 16, or at or above 248, whichever is larger."""
+        dark, bright = float((gray <= 16).mean()), float((gray >= 248).mean())
+        if dark >= bright:
+            return dark, f"{dark:.0%} of the face is black"
+        return bright, f"{bright:.0%} of the face is white"
+
+
+class Drawing(_PixelCheck):
+    """Cartoons, line drawings, emoji, placards: areas of one tone next to hard edges.
+
+    A photograph's surfaces are never quite even, and its edges are a pixel or two wide; what is
+    drawn has both flat areas and hard edges. Judged in the middle of the picture, where black
+    areas do not count as even, since photographs have shadows. Thresholded and overexposed
+    photographs look the same to this check: it is a hint for the reviewer, not a verdict.
+    """
+
+    name = "drawing"
+    states = "it is drawn, not photographed"
+    threshold = 0.45
+    needs_faces = False
+
+    def look(self, picture: Picture) -> Finding:
+        """Score of the whole picture."""
+        gray = picture.gray
+        score, reason = (0.0, "") if gray is None else self.judge(gray)
+        said = reason if score >= self.threshold else ""
+        return Finding(row=picture.row, check=self.name, score=score, reason=said)
+
+    def judge(self, gray: Pixels) -> tuple[float, str]:
+        """Geometric mean of "even" and "hard-edged", less what is in between; in [0, 1]."""
+        scale = _LONGEST / max(gray.shape)
+        if scale < 1:
+            gray = np.asarray(
+                cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+            )
+        kernel = np.ones((3, 3), np.uint8)
+        spread = cv2.dilate(gray, kernel).astype(np.int16) - cv2.erode(gray, kernel)
+        top, side = int(gray.shape[0] * 0.15), int(gray.shape[1] * 0.15)
+        spread = spread[top : -top or None, side : -side or None]
+        lit = gray[top : -top or None, side : -side or None] > 12
+        even = float(((spread <= 2) & lit).mean())
+        hard = float((spread >= 90).mean())
+        between = float(((spread > 2) & (spread < 40)).mean())
+        score = (min(even / 0.4, 1) * min(hard / 0.12, 1)) ** 0.5 * (1 - between)
+        return min(score, 1.0), f"{even:.0%} even, {hard:.0%} hard edges"

@@ -1,0 +1,76 @@
+// The keyboard, and the overlay that explains it.
+
+const KEYS = [
+  ["← ↑ → ↓", "move"], ["Shift + arrows", "select several"],
+  ["Ctrl + click, drag", "select with the mouse"], ["Ctrl + A", "select the whole list"],
+  ["k", "keep as it is"], ["d", "drop"], ["1 … 9", "relabel, see the bar below"],
+  ["r", "accept the suggestion"], ["u", "undo the last decision"], ["g", "next undecided"],
+  ["Space, double click", "large view with all findings"], ["s", "smooth or crisp pictures"],
+  ["+ −", "larger, smaller"], ["/", "search"], ["x", "take decided pictures off the list"],
+  ["Home, End, Page", "far moves"], ["Esc", "close, or select one"], ["?", "this overlay"],
+];
+const $ = (id) => document.getElementById(id);
+
+export class Keys {
+  /** @param {Page} page what the keys act on */
+  constructor(page) {
+    this.page = page;
+    const size = (by) => page.resize(Number($("size").value) + by);
+    this.letters = {
+      k: () => page.decide("keep"), d: () => page.decide("drop"), r: () => page.accept(),
+      u: () => page.undo(), g: () => page.next(), s: () => page.toggleSmooth(),
+      x: () => page.filter(true), "?": () => $("help").showModal(), "/": () => this.search(),
+      "+": () => size(24), "=": () => size(24), "-": () => size(-24),
+      Escape: () => { if (page.grid.rows.length) page.grid.select(page.grid.cursor); },
+    };
+    for (const [key, what] of KEYS) {
+      const term = document.createElement("dt"), words = document.createElement("dd");
+      term.textContent = key;
+      words.textContent = what;
+      $("keys").append(term, words);
+    }
+    document.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  search() {
+    this.page.toggleFilters(true);
+    $("search").focus();
+    $("search").select();
+  }
+
+  key(event) {
+    const { target, key } = event;
+    if (event.altKey || $("help").open || event.isComposing) return;
+    if (target.matches("input[type=search], input[type=number], select")) {
+      if (key === "Escape" || (key === "Enter" && target.type === "search")) $("grid").focus();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey) {
+      if (key.toLowerCase() !== "a" || this.page.preview.open) return;
+      this.page.grid.selectAll();
+    } else if (!this.pressed(event)) return;
+    event.preventDefault();
+  }
+
+  /** True when the key meant something. */
+  pressed(event) {
+    const { page } = this, { target, key } = event, { open } = page.preview;
+    if (event.repeat && /^[1-9kdrux]$/i.test(key)) return true; // a key held down decides once
+    if (/^[1-9]$/.test(key)) page.relabel(Number(key) - 1);
+    else if (key === " " || key === "Enter") {
+      if (target.matches("button, input") && !(open && key === " ")) return false;
+      if (open) page.preview.close();
+      else page.openPreview();
+    } else if (/^(Arrow|Page|Home|End)/.test(key)) {
+      if (target.matches("input") || !page.grid.rows.length) return false;
+      if (!page.grid.step(key, event.shiftKey && !open)) return false;
+      if (open) page.openPreview();
+      else $("grid").focus();
+    } else {
+      const act = this.letters[key] || this.letters[key.toLowerCase()];
+      if (!act || (open && ["Escape", "/", "x"].includes(key))) return false;
+      act();
+    }
+    return true;
+  }
+}

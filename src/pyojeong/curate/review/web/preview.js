@@ -1,0 +1,163 @@
+// The large view of one picture: everything that is known about it.
+
+import { ACTIONS, CONFLICT, NOTHING, ask } from "./data.js";
+import { code } from "./filters.js";
+
+function make(tag, className, ...inside) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  made.append(...inside.filter((x) => x !== "" && x !== null && x !== undefined));
+  return made;
+}
+
+export class Preview {
+  /** @param {HTMLDialogElement} dialog @param {Data} data */
+  constructor(dialog, data) {
+    this.dialog = dialog;
+    this.data = data;
+    this.row = -1;
+    this.smooth = false;
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  }
+
+  get open() { return this.dialog.open; }
+
+  close() { this.dialog.close(); }
+
+  show(row, filter) {
+    this.filter = filter;
+    if (!this.dialog.open) {
+      this.dialog.replaceChildren();
+      this.row = -1;
+      this.dialog.showModal();
+    }
+    if (row !== this.row) this.details = null;
+    this.row = row;
+    this.draw();
+    this.fetch(row);
+  }
+
+  async fetch(row) {
+    try {
+      const details = await ask(`/api/rows/${row}`);
+      if (this.row !== row) return;
+      this.details = details;
+      this.draw();
+    } catch (error) {
+      if (this.row !== row) return;
+      this.details = { fault: error.message };
+      this.draw();
+    }
+  }
+
+  draw() {
+    const { data, row } = this;
+    const found = data.finding(row, this.filter);
+    const close = make("button", "quiet", "Close");
+    close.title = "Close (Space or Esc)";
+    close.addEventListener("click", () => this.close());
+    const title = make("h1", "", `#${row} `, make("span", "label", data.labels[data.label[row]]),
+      make("small", "", data.splits[data.split[row]]));
+    const head = make("header", "", title, this.stateOf(row), close);
+    const pictures = make("div", "pictures", this.figure(row, found?.other >= 0 ? "this picture" : ""));
+    if (found?.other >= 0) pictures.append(this.figure(found.other, "the other one"));
+    const facts = make("div", "facts", ...this.facts(row));
+    if (!this.parts) this.parts = {};
+    this.dialog.setAttribute("aria-label", `Picture ${row}`);
+    const old = this.dialog.querySelector(".pictures");
+    if (old && this.parts.row === row) { // keep the pictures: no flicker
+      this.dialog.querySelector("header").replaceWith(head);
+      this.dialog.querySelector(".facts").replaceWith(facts);
+    } else {
+      this.dialog.replaceChildren(head, make("div", "body", pictures, facts));
+    }
+    this.parts.row = row;
+    close.focus({ preventScroll: true });
+  }
+
+  stateOf(row) {
+    const { data } = this, action = data.action[row];
+    if (action === NOTHING) return make("span", "state", "undecided");
+    const who = action === CONFLICT ? data.whoSaid(row) : `by ${data.reviewers[data.by[row]]}`;
+    const words = action === CONFLICT ? "conflict" : data.wordsFor(row);
+    return make("span", `state ${ACTIONS[action]}`, words, make("small", "", who + (data.final[row] ? " · final" : "")));
+  }
+
+  figure(row, caption) {
+    const { data } = this;
+    const image = make("img", "");
+    image.alt = `Picture ${row}, ${data.labels[data.label[row]]}`;
+    image.src = `${data.thumbnail(row)}/large`;
+    image.draggable = false;
+    const about = caption && `${caption}: #${row} · ${data.labels[data.label[row]]} · ${data.splits[data.split[row]]}`;
+    return make("figure", this.smooth ? "smooth" : "", image, about && make("figcaption", "", about));
+  }
+
+  facts(row) {
+    const { data, details } = this;
+    const source = make("p", "source", data.source[row] || "no source given");
+    if (!details) return [source];
+    if (details.fault) return [source, make("p", "fault", `Details cannot be had: ${details.fault}`)];
+    const size = details.picture.error
+      ? make("p", "fault", details.picture.error)
+      : make("p", "dim", `${details.picture.width} × ${details.picture.height} pixels`,
+        details.group && ` · group ${details.group}`, details.decision && ` · earlier: ${details.decision}`);
+    return [source, size, this.findings(details.findings), this.votes(details.votes),
+      this.history(details.history)].filter(Boolean);
+  }
+
+  findings(findings) {
+    if (!findings.length) {
+      return make("section", "", make("h2", "", "Findings"), make("p", "dim", "No check has run: ", code("pyojeong data curate")));
+    }
+    const { data } = this;
+    const sorted = [...findings].sort((a, b) => b.flagged - a.flagged || b.score - a.score);
+    const table = make("table", "findings");
+    for (const f of sorted) {
+      const bar = make("i");
+      bar.style.width = `${100 * f.score}%`;
+      const mark = make("b");
+      mark.style.left = `${100 * f.threshold}%`;
+      const meter = make("span", "gauge", bar, mark);
+      meter.title = `flagged from ${f.threshold}`;
+      const suggest = f.suggest === "relabel" ? `relabel → ${data.labels[f.label]}` : "drop";
+      const reason = [f.reason, f.other >= 0 ? `copy of #${f.other}` : "", f.flagged ? `suggests: ${suggest}` : ""];
+      const row = make("tr", f.flagged ? "flagged" : "", make("th", "", f.check.replaceAll("_", " ")),
+        make("td", "", meter), make("td", "score", f.score.toFixed(2)));
+      row.title = f.states;
+      table.append(row);
+      const why = reason.filter(Boolean).join(" · ");
+      if (why) {
+        const cell = make("td", "reason", why);
+        cell.colSpan = 3;
+        table.append(make("tr", "why", cell));
+      }
+    }
+    return make("section", "", make("h2", "", "Findings"), table);
+  }
+
+  votes(votes) {
+    if (!votes) return null;
+    const table = make("table", "findings votes"), most = Math.max(1, ...votes);
+    votes.forEach((n, i) => {
+      if (!n) return;
+      const bar = make("i");
+      bar.style.width = `${100 * n / most}%`;
+      table.append(make("tr", "", make("th", "", this.data.voteNames[i] || `${i}`),
+        make("td", "", make("span", "gauge", bar)), make("td", "score", String(n))));
+    });
+    return make("section", "", make("h2", "", "Votes"), table);
+  }
+
+  history(said) {
+    if (!said.length) return null;
+    const list = make("ol", "history");
+    for (const d of said) {
+      const what = d.action === "relabel" ? `→ ${d.label}` : d.action;
+      const when = make("time", "", d.time.replace("T", " ").slice(0, 16));
+      when.dateTime = d.time;
+      list.append(make("li", "", make("b", "", d.reviewer), ` ${what}${d.final ? " (final)" : ""} `, when));
+    }
+    return make("section", "", make("h2", "", "Decisions"), list);
+  }
+}

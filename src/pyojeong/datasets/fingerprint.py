@@ -1,0 +1,100 @@
+"""Pictures of samples: opened once, hashed, and taken into the table if wanted."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from pyojeong.core.errors import ImageUnreadable
+from pyojeong.datasets.samples import Sample
+from pyojeong.image.features import content_hash, perceptual_hash
+from pyojeong.image.files import decode_image, read_image
+from pyojeong.image.preprocess import Pixels
+
+_CHUNK = 32
+_CHUNK_BYTES = 8 << 20
+
+
+def pixels_of(sample: Sample) -> Pixels:
+    """The picture of a sample, uint8 (H, W, 3) RGB.
+
+    Raises:
+        ImageUnreadable: When it cannot be decoded; it is named.
+    """
+    if sample.image is not None:
+        return decode_image(sample.image, name=sample.source)
+    return read_image(sample.path or "")
+
+
+def fingerprinted(
+    samples: Iterable[Sample], *, jobs: int = 2, embed: bool = False
+) -> Iterator[Sample]:
+    """Fill in ``content_hash`` and ``phash``, in order, with bounded memory.
+
+    Every picture is read and decoded once. One that cannot be stays in the data set with
+    ``content_hash`` "" and ``phash`` None: a check turns that into a finding later. Paths become
+    absolute.
+
+    Args:
+        samples: The samples, consumed as they are needed.
+        jobs: Threads; decoding and hashing mostly run outside of Python's lock.
+        embed: Take the pictures' files into the samples, as they are, instead of their paths.
+            A file that cannot be read at all keeps its path.
+    """
+    if jobs <= 1:
+        for sample in samples:
+            yield _fingerprint(sample, embed)
+        return
+    waiting: deque[Future[list[Sample]]] = deque()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for chunk in _chunks(samples):
+                waiting.append(pool.submit(_all, chunk, embed))
+                if len(waiting) > 2 * jobs:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    chunk: list[Sample] = []
+    size = 0
+    for sample in samples:
+        chunk.append(sample)
+        size += len(sample.image or b"")
+        if len(chunk) == _CHUNK or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _all(chunk: list[Sample], embed: bool) -> list[Sample]:
+    return [_fingerprint(sample, embed) for sample in chunk]
+
+
+def _fingerprint(sample: Sample, embed: bool) -> Sample:
+    image, path = sample.image, sample.path
+    data = image
+    if path is not None:
+        path = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+        try:
+            data = Path(path).read_bytes()
+        except (OSError, ValueError):  # ValueError: a name with a NUL in it
+            data = None
+        if embed and data:
+            image, path = data, None
+    content, perceptual = "", None
+    if data:
+        try:
+            pixels = decode_image(data, name=sample.source)
+        except ImageUnreadable:
+            pass
+        else:
+            content, perceptual = content_hash(pixels), perceptual_hash(pixels)
+    return replace(sample, image=image, path=path, content_hash=content, phash=perceptual)

@@ -1,0 +1,260 @@
+"""What the readers of all layouts share: finding roots, opening tables, naming labels, holding out.
+
+A reader yields samples one by one. It names labels through a ``Labeller``, which counts what is
+left out on purpose and collects what it does not know, so that one error can list all of it.
+"""
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TextIO
+
+import numpy as np
+from PIL import Image as PilImage
+
+from pyojeong.core.errors import DataError, LabelUnknown
+from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
+from pyojeong.datasets.samples import Sample, Split
+from pyojeong.image.files import SUFFIXES
+from pyojeong.image.preprocess import Pixels
+
+HOLD_OUT = 0.1
+"""Share of the training samples that becomes Split.VALID where a data set has no such split."""
+
+SPLIT_NAMES = {
+    "train": Split.TRAIN,
+    "training": Split.TRAIN,
+    "valid": Split.VALID,
+    "validation": Split.VALID,
+    "val": Split.VALID,
+    "dev": Split.VALID,
+    "test": Split.TEST,
+    "testing": Split.TEST,
+}
+"""Names of split folders, in lower case."""
+
+
+class Reader(Protocol):
+    """A layout's function: yields samples, in an order that never changes."""
+
+    def __call__(
+        self,
+        path: Path,
+        *,
+        votes: Path | None = None,
+        labels: LabelSet = FER7,
+        skipped: Counter[str] | None = None,
+    ) -> Iterator[Sample]:
+        """Read a data set.
+
+        Args:
+            path: Its file or folder; the folder above it will do as well.
+            votes: FER+'s ``fer2013new.csv``; only FER2013's own table can use it.
+            labels: The label set of the samples: fer7, or ferplus8, which keeps contempt.
+            skipped: Here the reader counts, by reason, what it leaves out on purpose.
+
+        Raises:
+            DataError: When the data set is not there or cannot be read.
+            LabelUnknown: When labels are not understood; all of them are listed.
+            ManifestInvalid: When a row of a table is wrong; it is named.
+        """
+
+
+@dataclass
+class Labeller:
+    """Names the labels of one source.
+
+    Attributes:
+        source: The data set, for messages.
+        names: Raw label -> name of an expression.
+        labels: The wanted label set. Expressions outside of it are left out and counted.
+        skipped: Where that is counted.
+        left_out: Raw label -> why samples with it are left out.
+        unknown: Raw labels that are neither, with their counts.
+    """
+
+    source: Path
+    names: Mapping[str, str]
+    labels: LabelSet = FER7
+    skipped: Counter[str] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self, raw: str) -> str | None:
+        """Name of a raw label in the label set, or None for a sample to leave out."""
+        name = self.names.get(raw)
+        if name in self.labels.names:
+            return name
+        if name is not None:
+            self.skip(f"{name} (not in {self.labels.id})")
+        elif raw in self.left_out:
+            self.skip(self.left_out[raw])
+        else:
+            self.unknown[raw] += 1
+        return None
+
+    def skip(self, why: str, count: int = 1) -> None:
+        """Count samples that are left out on purpose."""
+        if self.skipped is not None and count:
+            self.skipped[why] += count
+
+    def finish(self) -> None:
+        """Complain about all unknown labels at once.
+
+        Raises:
+            LabelUnknown: When there was one.
+        """
+        if self.unknown:
+            listed = ", ".join(f"{raw!r} ({n:,} x)" for raw, n in sorted(self.unknown.items()))
+            known = ", ".join([*self.names, *self.left_out])
+            raise LabelUnknown(
+                f"{self.source}: unknown labels {listed}; expected {known}; correct or remove them"
+            )
+
+
+def coded(table: Iterable[int | None], *, first: int = 0) -> dict[str, str]:
+    """A mapping table of ``core.labels`` as raw label -> name; None stands for contempt."""
+    return {
+        str(i): "contempt" if to is None else FER7.names[to] for i, to in enumerate(table, first)
+    }
+
+
+def expression(written: str) -> str | None:
+    """Name of an expression (FER7's or contempt) written in any known way, or None."""
+    try:
+        return FERPLUS8.names[FERPLUS8.index(written)]
+    except LabelUnknown:
+        return None
+
+
+def no_votes(votes: Path | None, layout: str) -> None:
+    """Refuse votes where there are no rows to join them to.
+
+    Raises:
+        DataError: When votes were given.
+    """
+    if votes is not None:
+        raise DataError(
+            f"{votes}: votes can be joined to FER2013's own table (fer2013.csv) only, "
+            f"not to {layout}; leave --votes out"
+        )
+
+
+def find_root(path: Path, fits: Callable[[Path], bool]) -> Path | None:
+    """``path``, or the first folder in it or one below, that ``fits``; None when there is none."""
+    if not path.is_dir():
+        return None
+    if fits(path):
+        return path
+    for folder in subfolders(path):
+        if fits(folder):
+            return folder
+    return next(
+        (inner for f in subfolders(path)[:20] for inner in subfolders(f)[:20] if fits(inner)), None
+    )
+
+
+def need_root(path: Path, fits: Callable[[Path], bool], what: str) -> Path:
+    """``find_root``, or an error.
+
+    Raises:
+        DataError: When nothing fits; the message says that ``what`` was looked for.
+    """
+    root = find_root(path, fits)
+    if root is None:
+        missing = "" if path.exists() else " (no such file or folder)"
+        raise DataError(f"{path}: expected {what}, found nothing of the kind{missing}")
+    return root
+
+
+def subfolders(path: Path) -> list[Path]:
+    """Visible folders in a folder, in order of their names; none for a file."""
+    if not path.is_dir():
+        return []
+    return sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
+
+
+def pictures_in(path: Path, *, deep: bool = False) -> list[Path]:
+    """Picture files in a folder, in order of their names."""
+    found = path.rglob("*") if deep else path.iterdir()
+    return sorted(f for f in found if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+
+
+def first_picture(path: Path) -> Path | None:
+    """Some picture in a folder, quickly: huge folders are not listed to the end."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if Path(entry.name).suffix.lower() in SUFFIXES and not entry.name.startswith("."):
+                return Path(entry.path)
+    return None
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Open a text file, plain or .gz, .xz, .bz2.
+
+    Raises:
+        DataError: When it cannot be read, also in the middle.
+    """
+    openers: dict[str, Callable[..., TextIO]] = {
+        ".gz": gzip.open,
+        ".xz": lzma.open,
+        ".bz2": bz2.open,
+    }
+    opener = openers.get(path.suffix.lower(), io.open)
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            yield file
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def png(pixels: Pixels) -> bytes:
+    """Pixels as PNG, without loss."""
+    buffer = io.BytesIO()
+    PilImage.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def held_out(data: bytes) -> bool:
+    """Whether the sample with these bytes is among the tenth that is held out.
+
+    Depends on the bytes alone, so that the choice never changes and equal pictures stay together.
+    """
+    digest = hashlib.sha256(data).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < HOLD_OUT
+
+
+def held_out_file(file: Path) -> bool:
+    """``held_out`` for a file's bytes; False when it cannot be read, which a later check finds."""
+    try:
+        return held_out(file.read_bytes())
+    except OSError:
+        return False
+
+
+def held_out_groups(groups: Iterable[str]) -> set[str]:
+    """A tenth of the groups (people), at least one of two or more, chosen by their names' digest.
+
+    For data sets without official splits whose people must not stand on both sides.
+    """
+    names = sorted(set(groups), key=lambda g: hashlib.sha256(g.encode()).digest())
+    if len(names) < 2:
+        return set()
+    return set(names[: max(1, round(HOLD_OUT * len(names)))])
+
+
+def cut_box(image: Pixels, box: tuple[float, float, float, float]) -> Pixels | None:
+    """The part of a picture inside x1, y1, x2, y2 (pixels), clipped at its edges; None if empty."""
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = (round(v) for v in box)
+    part = image[max(y1, 0) : min(max(y2, 0), height), max(x1, 0) : min(max(x2, 0), width)]
+    return np.ascontiguousarray(part) if part.size else None

@@ -1,0 +1,141 @@
+"""FER2013 as one table: ``fer2013.csv``, ``icml_face_data.csv``, Kaggle's ``train.csv``."""
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.core.labels import FER7, FER2013_TO_FER7, LabelSet
+from pyojeong.datasets.layout import coded, held_out, open_text, png
+from pyojeong.datasets.layout_ferplus import read_ferplus_votes
+from pyojeong.datasets.samples import Sample, Split
+
+SIDE = 48
+USAGES = {"Training": Split.TRAIN, "PublicTest": Split.VALID, "PrivateTest": Split.TEST}
+_LABELS = coded(FER2013_TO_FER7)
+_TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
+_PACKED = ("", ".gz", ".xz", ".bz2")
+MARKER = "a table with a column 'pixels' (fer2013.csv, icml_face_data.csv, train.csv)"
+
+
+def find_table(path: Path) -> Path | None:
+    """FER2013's table: ``path`` itself, or in that folder; None when there is none."""
+    if path.is_dir():
+        named = (path / f"{table}{end}" for table in _TABLES for end in _PACKED)
+        return next((file for file in named if file.is_file() and _has_pixels(file)), None)
+    if path.is_file() and ".csv" in "".join(path.suffixes).lower():
+        return path
+    return None
+
+
+def _has_pixels(path: Path) -> bool:
+    with open_text(path) as file:
+        return "pixels" in file.readline(1000).lower()
+
+
+def read_fer2013(
+    path: Path,
+    *,
+    votes: Path | None = None,
+    labels: LabelSet = FER7,
+    skipped: Counter[str] | None = None,  # noqa: ARG001 - a table leaves nothing out
+) -> Iterator[Sample]:
+    """FER2013 as one table, plain or .gz/.xz/.bz2.
+
+    Columns are found by name with surrounding spaces ignored: ``emotion`` (0 angry 1 disgust
+    2 fear 3 happy 4 sad 5 surprise 6 neutral), ``pixels`` (2,304 numbers of a 48 x 48 gray
+    picture), ``Usage``. The picture becomes a lossless PNG. Kaggle's ``train.csv`` has no
+    ``Usage``: all of it is for training, less a tenth held out by a digest of the picture.
+
+    Args:
+        path: The table, or the folder that holds it.
+        votes: FER+'s ``fer2013new.csv``, whose rows are the same pictures in the same order.
+        labels: Any set with FER7's names.
+        skipped: Not used.
+
+    Raises:
+        DataError: When the file cannot be read, has no labels, or the votes have another length.
+        ManifestInvalid: When a row is wrong.
+    """
+    table = find_table(path) if path.is_dir() else path
+    if table is None:
+        raise DataError(f"{path}: expected {MARKER}, found none")
+    ballots = None if votes is None else read_ferplus_votes(votes)
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    i = -1
+    with open_text(table) as file:
+        rows = csv.reader(file)
+        columns = _columns(table, next(rows, []))
+        for i, row in enumerate(rows):
+            if ballots is not None and i >= len(ballots):
+                break
+            label, split, image = _picture(table, i, row, columns)
+            if label not in labels.names:
+                raise ManifestInvalid(f"{table}: {label!r} is not in {labels.id}", row=i)
+            yield Sample(
+                label=label,
+                split=split,
+                image=image,
+                votes=None if ballots is None else ballots[i],
+                source=f"{table.name}:{i}",
+            )
+    if ballots is not None and i + 1 != len(ballots):
+        raise DataError(
+            f"{votes} has {len(ballots)} rows, {table} has another number; they belong together "
+            "only row by row: give the complete fer2013.csv"
+        )
+
+
+def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:
+    """Positions of emotion, pixels and usage (None = there is none)."""
+    names = [name.strip().lower() for name in header]
+    shown = ", ".join(h.strip()[:20] for h in header[:12]) or "nothing"
+    if "nf" in names and "image name" in names:
+        raise ManifestInvalid(
+            f"{table}: these are FER+'s votes, not pictures; give fer2013.csv, and this as --votes"
+        )
+    if "pixels" not in names:
+        raise ManifestInvalid(
+            f"{table}: column 'pixels' missing; expected emotion, pixels, Usage, got {shown}"
+        )
+    if "emotion" not in names:
+        raise ManifestInvalid(
+            f"{table}: has no labels (no column 'emotion', got {shown}), as Kaggle's test.csv; "
+            "take train.csv or icml_face_data.csv"
+        )
+    usage = names.index("usage") if "usage" in names else None
+    return names.index("emotion"), names.index("pixels"), usage
+
+
+def _picture(
+    table: Path, i: int, row: list[str], columns: tuple[int, int, int | None]
+) -> tuple[str, Split, bytes]:
+    at_label, at_pixels, at_usage = columns
+    width = max(at_label, at_pixels, at_usage or 0) + 1
+    if len(row) < width:
+        raise ManifestInvalid(f"{table}: expected {width} columns, got {len(row)}", row=i)
+    label = _LABELS.get(row[at_label].strip())
+    if label is None:
+        got = row[at_label].strip()[:20]
+        raise ManifestInvalid(f"{table}: emotion must be 0 to 6, got {got!r}", row=i)
+    try:
+        values = bytes(map(int, row[at_pixels].split()))
+    except ValueError:
+        raise ManifestInvalid(f"{table}: pixels must be numbers from 0 to 255", row=i) from None
+    if len(values) != SIDE * SIDE:
+        raise ManifestInvalid(
+            f"{table}: expected {SIDE * SIDE:,} pixels (48 x 48), got {len(values):,}", row=i
+        )
+    image = png(np.frombuffer(values, np.uint8).reshape(SIDE, SIDE))
+    if at_usage is None:
+        return label, Split.VALID if held_out(values) else Split.TRAIN, image
+    usage = row[at_usage].strip()
+    if usage not in USAGES:
+        raise ManifestInvalid(
+            f"{table}: Usage must be {', '.join(USAGES)}, got {usage[:20]!r}", row=i
+        )
+    return label, USAGES[usage], image

@@ -1,0 +1,97 @@
+"""FaceMesh: 468 points of a face in three dimensions, and whether there is a face at all.
+
+Kartynnik, Ablavatski, Grishchenko and Grundmann 2019, "Real-time Facial Surface Geometry from
+Monocular Video on Mobile GPUs", arXiv:1907.06724; Google's weights (MediaPipe). The network wants
+an upright square crop of 1.5 times the face's box.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.face import Box, Image
+from pyojeong.image.preprocess import warp
+from pyojeong.runtime.session import Session, SessionLike
+from pyojeong.zoo import find
+
+MODEL = "facemesh-192-468.google"
+SIDE = 192
+BOX_SCALE = 1.5
+
+RIGHT_EYE = (33, 133)
+"""Points of the subject's right eye: outer and inner corner."""
+LEFT_EYE = (263, 362)
+"""Points of the subject's left eye: outer and inner corner."""
+MOUTH = (61, 291)
+"""Right and left corner of the mouth."""
+_CHIN, _FOREHEAD, _NOSE = 152, 10, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """The points of one face.
+
+    Attributes:
+        points: float32 (468, 3): x and y in frame pixels, z in the same unit, negative towards
+            the camera.
+        presence: Probability in [0, 1] that the crop shows a face.
+    """
+
+    points: NDArray[np.float32]
+    presence: float
+
+    @property
+    def turn_rad(self) -> tuple[float, float, float]:
+        """Yaw, pitch, roll of the head against the camera, in radians.
+
+        Yaw is positive when the subject turns to their left (the nose moves right in the picture),
+        pitch is positive when they look down, roll is positive when the head tilts clockwise in
+        the picture.
+        """
+        right = self.points[list(RIGHT_EYE)].mean(0)
+        left = self.points[list(LEFT_EYE)].mean(0)
+        across = (left - right).astype(np.float64)
+        down = (self.points[_CHIN] - self.points[_FOREHEAD]).astype(np.float64)
+        roll = float(np.arctan2(across[1], across[0]))
+        cos, sin = np.cos(-roll), np.sin(-roll)
+        level_down = np.array([cos * down[0] - sin * down[1], sin * down[0] + cos * down[1]])
+        yaw = float(np.arctan2(across[2], np.hypot(across[0], across[1])))
+        pitch = float(np.arctan2(down[2], level_down[1]))
+        return yaw, pitch, roll
+
+
+class FaceMesh:
+    """Fits the mesh to one face at a time; thread-safe.
+
+    Args:
+        threads: Threads inside one run.
+        session: The network; None = the bundled one.
+    """
+
+    def __init__(self, *, threads: int = 1, session: SessionLike | None = None) -> None:
+        shape = (1, SIDE, SIDE, 3)
+        self._session = session or Session(find(MODEL), threads=threads, inputs=[shape])
+
+    @property
+    def id(self) -> str:
+        """The model's id."""
+        return self._session.id
+
+    def fit(self, image: Image, box: Box) -> Mesh:
+        """The mesh of the face in ``box``.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+            box: The face, in pixels; may leave the picture.
+        """
+        side = BOX_SCALE * max(box.x2 - box.x1, box.y2 - box.y1)
+        corner = np.array([(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2]) - side / 2
+        scale = SIDE / side
+        matrix = np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]])
+        crop = warp(image, matrix, (SIDE, SIDE))
+        raw, logit = self._session.run(crop[None].astype(np.float32) / np.float32(255))
+        points = raw.reshape(468, 3) / scale
+        points[:, :2] += corner
+        presence = 1 / (1 + np.exp(-float(np.clip(logit.item(), -50, 50))))
+        return Mesh(points.astype(np.float32), presence)

@@ -1,0 +1,195 @@
+"""The run over a manifest: resumable, complete, and nothing is ever deleted."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyojeong.core.errors import DataError, ModelUnknown
+from pyojeong.curate import curation
+from pyojeong.curate.checks import CHECKS, build_check, parse_checks
+from pyojeong.curate.cleaning import accept_suggestions, clean
+from pyojeong.curate.curation import Plan, curate
+from pyojeong.curate.decisions import Decision, Ledger
+from pyojeong.curate.findings import Store
+from pyojeong.curate.report import write_report
+from pyojeong.datasets.samples import Split, manifest_id, read_manifest
+from tests.curate.made import ASTRONAUT, COFFEE, face, noise, sample, write
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve rows: a face, its copies, things without a face, a broken file."""
+    rows = [
+        sample(face(96), "happy"),
+        sample(face(96), "sad", Split.TEST),
+        sample(face(48), "happy", Split.VALID),
+        sample(noise(1), "angry"),
+        sample(b"broken", "fear"),
+        sample(COFFEE, "neutral"),
+        sample(np.zeros((48, 48), np.uint8), "disgust"),
+        sample(ASTRONAUT, "happy", votes=(0, 0, 0, 9, 1, 0, 0, 0, 0, 0)),
+        *(sample(noise(i), "sad") for i in range(2, 6)),
+    ]
+    return write(tmp_path_factory.mktemp("curation") / "set.parquet", rows)
+
+
+@pytest.fixture(scope="module")
+def curated(manifest: Path) -> Store:
+    store = Store.beside(manifest)
+    curate(store, Plan(parse_checks(["default"]), {}, jobs=2))
+    return store
+
+
+def test_every_default_check_ran_and_found_what_was_planted(curated: Store) -> None:
+    assert set(curated.checks()) == set(parse_checks(["default"]))
+    assert all(curated.finished(c) for c in curated.checks())
+
+    def flagged(check: str) -> set[int]:
+        return {f.row for f in curated.flagged(check)}
+
+    assert flagged("unreadable") == {4}
+    assert flagged("exact-copy") == {0}
+    assert flagged("flat") == {6}
+    assert flagged("badly-exposed") == {6}
+    assert flagged("votes-disagree") == {7}
+    assert {3, 5, 6, 8, 9, 10, 11} <= flagged("no-face")
+    assert not {0, 1, 2, 7} & flagged("no-face")
+    assert not {0, 1, 2, 7} & flagged("turned")
+    assert not {0, 1, 2, 7} & (flagged("eyes-covered") | flagged("mouth-covered"))
+
+
+def test_picture_checks_score_every_row_and_scores_are_shares(curated: Store) -> None:
+    for check in curated.checks():
+        scores = curated.scores(check)
+        assert scores.shape == (12,)
+        assert 0 <= scores.min() <= scores.max() <= 1
+        if hasattr(CHECKS[check], "look"):
+            assert [f.row for f in curated.findings(check)] == list(range(12))
+
+
+def test_one_process_or_two_give_the_same(manifest: Path, curated: Store, tmp_path: Path) -> None:
+    single = Store(tmp_path / "one", manifest)
+    curate(single, Plan(parse_checks(["no-face", "blurred", "near-copy"]), {}, jobs=1))
+    for check in single.checks():
+        assert single.findings(check) == curated.findings(check)
+
+
+def test_an_interrupted_run_goes_on(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curation, "PIECE", 4)
+    store = Store(tmp_path / "s", manifest)
+    plan = Plan(parse_checks(["flat"]), {}, jobs=1)
+    curate(store, plan)
+    folder = store.part_folder("flat")
+    whole = store.findings("flat")
+    parts = sorted(folder.glob("part-*.parquet"))
+    assert len(parts) == 3
+    (folder / "done.json").unlink()
+    parts[1].unlink()
+    kept = parts[0].stat().st_mtime_ns
+    seen: list[tuple[str, int, int]] = []
+    curate(store, plan, tick=lambda *args: seen.append(args))
+    assert store.findings("flat") == whole
+    assert parts[0].stat().st_mtime_ns == kept
+    assert seen[0] == ("pictures", 8, 12)
+    assert seen[-1] == ("pictures", 12, 12)
+    seen.clear()
+    curate(store, plan, tick=lambda *args: seen.append(args))
+    assert seen == []
+
+
+def test_other_settings_run_again_and_the_old_findings_step_aside(
+    manifest: Path, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "s", manifest)
+    curate(store, Plan(parse_checks(["small"]), {"least_px": 32}, jobs=1))
+    before = store.findings("small")
+    curate(store, Plan(parse_checks(["small"]), {"least_px": 64}, jobs=1))
+    assert store.findings("small") != before
+    assert list((store.folder / "findings" / ".small-1").glob("part-*.parquet"))
+
+
+def test_another_threshold_does_not_run_again(manifest: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "s", manifest)
+    curate(store, Plan(parse_checks(["small"]), {}, jobs=1))
+    many = len(store.flagged("small"))
+    curate(store, Plan(parse_checks(["small=0"]), {}, jobs=1))
+    assert not (store.folder / "findings" / ".small-1").exists()
+    assert len(store.flagged("small")) == 12 > many
+
+
+def test_clean_applies_decisions_and_leaves_the_original(manifest: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "s", manifest)
+    curate(store, Plan(parse_checks(["exact-copy", "unreadable", "votes-disagree"]), {}, jobs=1))
+    before = manifest.read_bytes()
+    names = parse_checks(["exact-copy", "unreadable", "votes-disagree"])
+    assert accept_suggestions(store, names) == 3
+    assert accept_suggestions(store, names) == 3  # again: the same, not twice
+    Ledger(store, "kim").add([Decision(row=4, action="keep", reviewer="kim")])
+    out = tmp_path / "clean.parquet"
+    done = clean(store, out)
+    assert manifest.read_bytes() == before
+    assert (done.kept, done.dropped, done.relabelled) == (11, {"train": 1}, {"train": 1})
+    rows = list(read_manifest(out, splits=list(Split)))
+    assert [r.source for r in rows] == [f"made:{i}" for i in range(1, 12)]
+    by_source = {r.source: r for r in rows}
+    assert by_source["made:4"].decision == "kept by kim"
+    assert by_source["made:7"].label == "sad"
+    assert by_source["made:7"].decision == "relabelled from happy by rule (votes-disagree)"
+    assert manifest_id(out) != manifest_id(manifest)
+
+
+def test_rules_leave_valid_and_test_alone_unless_told(manifest: Path, tmp_path: Path) -> None:
+    rows = [sample(noise(1), split=s) for s in (Split.TEST, Split.TEST, Split.VALID)]
+    path = write(tmp_path / "m.parquet", rows)
+    store = Store.beside(path)
+    curate(store, Plan(parse_checks(["exact-copy"]), {}, jobs=1))
+    assert accept_suggestions(store, {"exact-copy": None}) == 0
+    assert accept_suggestions(store, {"exact-copy": None}, splits=[Split.VALID]) == 1
+
+
+def test_clean_refuses_to_overwrite_and_names_unrun_checks(manifest: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "s", manifest)
+    with pytest.raises(DataError, match="never overwritten"):
+        clean(store, manifest)
+    with pytest.raises(DataError, match="data curate --checks blurred"):
+        accept_suggestions(store, {"blurred": None})
+
+
+def test_check_names_and_thresholds_are_parsed() -> None:
+    assert parse_checks(["flat=0.5,no-face", "flat"]) == {"flat": 0.5, "no-face": None}
+    assert "label-issue" not in parse_checks(["default"])
+    with pytest.raises(ModelUnknown, match="blurred"):
+        parse_checks(["blured"])
+    for wrong in ("flat=2", "flat=high", "flat="):
+        with pytest.raises(DataError, match="from 0 to 1"):
+            parse_checks([wrong])
+
+
+@pytest.mark.parametrize("name", [n for n in CHECKS if n != "label-issue"])
+def test_every_check_says_what_it_states(name: str) -> None:
+    check: Any = build_check(name, 0.25, {})
+    assert check.name == name
+    assert check.threshold == 0.25
+    assert check.states
+    assert check.settings()["version"] >= 1
+    assert hasattr(check, "look") != hasattr(check, "look_over")
+
+
+def test_the_report_is_one_file_with_and_without_pictures(curated: Store, tmp_path: Path) -> None:
+    Ledger(curated, "kim").add([Decision(row=3, action="drop", reviewer="kim")])
+    file = write_report(curated, tmp_path, command="pyojeong data curate set.parquet")
+    text = file.read_text(encoding="utf-8")
+    assert file.name == "report.html"
+    assert "pyojeong data curate set.parquet" in text
+    assert text.count("data:image/jpeg;base64,") > 10
+    assert "cannot be decoded" in text
+    for outside in ("http://", "https://", "<script", "src=\"/"):
+        assert outside not in text
+    bare = write_report(curated, tmp_path / "bare.html", pictures=0).read_text(encoding="utf-8")
+    assert "data:image" not in bare
+    for check in curated.checks():
+        assert check in bare

@@ -1,0 +1,77 @@
+"""Faces cut out of photographs."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.curate.extraction import extract_faces
+from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.image.files import decode_image
+from pyojeong.runtime.detectors import build_detector
+from tests.curate.made import ASTRONAUT, COFFEE, sample, write
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    beside = np.full((512, 1024, 3), 90, np.uint8)
+    beside[:, :512] = ASTRONAUT
+    beside[100:356, 600:856] = cv2.resize(ASTRONAUT, (256, 256), interpolation=cv2.INTER_AREA)
+    rows = [
+        sample(ASTRONAUT, "happy", Split.TEST),
+        sample(COFFEE, "sad"),
+        sample(b"broken", "sad"),
+        sample(beside, "neutral", group="pair"),
+    ]
+    return write(tmp_path / "m.parquet", rows)
+
+
+@pytest.mark.parametrize("detector", ["auto", "mtcnn"])
+def test_the_largest_face_is_cut_and_the_rest_is_listed(
+    pictures: Path, tmp_path: Path, detector: str
+) -> None:
+    out = tmp_path / "faces.parquet"
+    done = extract_faces(pictures, out, build_detector(detector))
+    rows = list(read_manifest(out, splits=list(Split)))
+    assert done.faces == len(rows) == 2
+    assert (done.without, done.unreadable) == (("made:1",), ("made:2",))
+    assert [(r.source, r.label, r.split) for r in rows] == [
+        ("made:0#0", "happy", Split.TEST),
+        ("made:3#0", "neutral", Split.TRAIN),
+    ]
+    assert [r.group for r in rows] == ["made:0", "pair"]
+    face = decode_image(rows[0].image or b"")
+    assert face.shape[0] == face.shape[1]
+    assert 90 < face.shape[0] < 260
+    again = build_detector("auto").detect(face)
+    assert len(again) == 1
+
+
+def test_every_face_shares_the_pictures_group(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "faces.parquet"
+    extract_faces(pictures, out, build_detector("auto"), every=True)
+    rows = [r for r in read_manifest(out, splits=list(Split)) if r.source.startswith("made:3")]
+    assert [r.source for r in rows] == ["made:3#0", "made:3#1"]
+    assert {r.group for r in rows} == {"pair"}
+    first, second = (decode_image(r.image or b"").shape[0] for r in rows)
+    assert first > second
+
+
+def test_threads_change_nothing(pictures: Path, tmp_path: Path) -> None:
+    for jobs in (1, 3):
+        extract_faces(pictures, tmp_path / f"{jobs}.parquet", build_detector("auto"), jobs=jobs)
+    one, three = (
+        list(read_manifest(tmp_path / f"{j}.parquet", splits=list(Split))) for j in (1, 3)
+    )
+    assert one == three
+
+
+def test_a_set_without_any_face_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.parquet", [sample(COFFEE)])
+    with pytest.raises(ManifestInvalid, match="no samples"):
+        extract_faces(path, tmp_path / "out.parquet", build_detector("auto"))
+    assert not (tmp_path / "out.parquet").exists()
+    with pytest.raises(DataError, match="never overwritten"):
+        extract_faces(path, path, build_detector("auto"))

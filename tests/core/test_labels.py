@@ -4,11 +4,16 @@ import pytest
 
 from pyojeong.core.errors import LabelUnknown
 from pyojeong.core.labels import (
+    AFFECTNET_TO_FER7,
+    CKPLUS_TO_FER7,
+    EXPW_TO_FER7,
     FER7,
     FER2013_TO_FER7,
     FERPLUS8,
     FERPLUS_TO_FER7,
+    JAFFE_TO_FER7,
     LABEL_SETS,
+    RAFDB_TO_FER7,
     SYNONYMS,
     LabelSet,
     label_set,
@@ -18,6 +23,27 @@ from pyojeong.core.labels import (
 FER2013 = {0: "angry", 1: "disgust", 2: "fear", 3: "happy", 4: "sad", 5: "surprise", 6: "neutral"}
 # The columns of fer2013new.csv, from the read-me of Microsoft's FERPlus.
 FERPLUS = "neutral happiness surprise sadness anger disgust fear contempt".split()  # noqa: SIM905
+
+# From the read-me files of the other sets, each in the order of its own numbers.
+ORDERS = {
+    "rafdb": (RAFDB_TO_FER7, "surprise fear disgust happiness sadness anger neutral"),
+    "affectnet": (AFFECTNET_TO_FER7, "neutral happy sad surprise fear disgust anger contempt"),
+    "ckplus": (CKPLUS_TO_FER7, "neutral anger contempt disgust fear happy sadness surprise"),
+    "expw": (EXPW_TO_FER7, "angry disgust fear happy sad surprise neutral"),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_orders_of_other_sets(name):
+    table, written = ORDERS[name]
+    for word, to in zip(written.split(), table, strict=True):
+        assert to == (None if word == "contempt" else FER7.index(word))
+
+
+def test_jaffe_codes():
+    words = {"AN": "angry", "DI": "disgust", "FE": "fear", "HA": "happy", "NE": "neutral"}
+    words |= {"SA": "sad", "SU": "surprise"}
+    assert {code: FER7.names[to] for code, to in JAFFE_TO_FER7.items()} == words
 
 
 def test_fer7_is_alphabetical():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from pyojeong._version import __version__
+from pyojeong.cli.data_app import data_app
 from pyojeong.core.errors import PyojeongError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 bench_app = typer.Typer(help="Measure this installation.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
+app.add_typer(data_app, name="data")
 
 
 class Format(StrEnum):

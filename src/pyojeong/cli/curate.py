@@ -4,12 +4,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pyojeong.core.errors import DataError
+
+if TYPE_CHECKING:
+    from pyojeong.curate.findings import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,7 @@ class CurateRequest:
     least_px: int
     jobs: int
     report: Path | None
+    pictures: int
 
 
 def run_curate(request: CurateRequest, console: Console) -> None:
@@ -55,10 +60,11 @@ def run_curate(request: CurateRequest, console: Console) -> None:
         from pyojeong.curate.report import write_report
 
         command = " ".join(["pyojeong", *sys.argv[1:]])
-        console.print(f"report: {write_report(store, request.report, command=command)}")
+        file = write_report(store, request.report, command=command, pictures=request.pictures)
+        console.print(f"report: {file}", soft_wrap=True)
 
 
-def open_store(manifest: Path, folder: Path | None) -> "Store":  # type: ignore[name-defined]  # noqa: F821
+def open_store(manifest: Path, folder: Path | None) -> "Store":
     """The store of a manifest, at its usual place or a named one."""
     from pyojeong.curate.findings import Store
 
@@ -132,3 +138,42 @@ def run_clean(request: CleanRequest, console: Console) -> None:
             "settle them with `pyojeong data review`, filter conflicts"
         )
     console.print(f"{done.kept:,} rows in {request.out}", soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacesRequest:
+    """Options of ``pyojeong data faces``."""
+
+    manifest: Path
+    out: Path
+    detector: str
+    margin: float
+    every: bool
+    min_face: int | None
+    jobs: int
+
+
+def run_faces(request: FacesRequest, console: Console) -> None:
+    """Cut faces out; name what had none."""
+    from pyojeong.curate.extraction import extract_faces
+    from pyojeong.datasets.samples import manifest_size
+    from pyojeong.runtime.detectors import build_detector
+
+    detector = build_detector(request.detector, min_face=request.min_face)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("pictures", total=manifest_size(request.manifest))
+        done = extract_faces(
+            request.manifest,
+            request.out,
+            detector,
+            margin=request.margin,
+            every=request.every,
+            jobs=request.jobs,
+            tick=lambda n: progress.advance(task, n),
+        )
+    for words, sources in (("without a face", done.without), ("unreadable", done.unreadable)):
+        if sources:
+            some = ", ".join(sources[:5]) + (" ..." if len(sources) > 5 else "")
+            console.print(f"[yellow]{len(sources):,} pictures {words}:[/] {some}", soft_wrap=True)
+    console.print(f"{done.faces:,} faces in {request.out}", soft_wrap=True)

@@ -50,7 +50,6 @@ def review(
         import uvicorn
 
         from pyojeong.curate.review.app import create_app
-        from pyojeong.curate.review.guard import LOOPBACK
     except ModuleNotFoundError as error:
         raise MissingExtra("the review page", "serve") from error
     from pyojeong.curate.review.desk import Desk
@@ -65,14 +64,7 @@ def review(
     app = create_app(desk, token=token, host=host)
     bound = bind(host, port)
     url = f"http://{address(host, bound.getsockname()[1])}/?token={token}"
-    console.print(f"decisions go to [bold]{escape(str(desk.ledger.file))}[/]; Ctrl-C ends")
-    if host not in LOOPBACK:
-        console.print(
-            "[yellow]Unencrypted, and open to the network:[/] who has the address with its token "
-            "sees the pictures and decides."
-        )
-    typer.echo(url)
-    sys.stdout.flush()
+    announce(url, host, desk.ledger.file, console)
     if open_page and has_screen():
         threading.Timer(0.5, webbrowser.open, [url]).start()
     before = len(desk.ledger.read())
@@ -86,7 +78,22 @@ def review(
         timeout_graceful_shutdown=2,
     )
     serve(uvicorn.Server(config), bound)
-    console.print(f"{len(desk.ledger.read()) - before:,} lines added to {desk.ledger.file}")
+    lines = len(desk.ledger.read()) - before
+    console.print(f"{lines:,} lines added to {escape(str(desk.ledger.file))}", soft_wrap=True)
+
+
+def announce(url: str, host: str, ledger: Path, console: Console) -> None:
+    """Say where the page is and where decisions go."""
+    from pyojeong.curate.review.guard import LOOPBACK
+
+    console.print(f"decisions go to [bold]{escape(str(ledger))}[/]; Ctrl-C ends", soft_wrap=True)
+    if host not in LOOPBACK:
+        console.print(
+            "[yellow]Unencrypted, and open to the network:[/] who has the address with its token "
+            "sees the pictures and decides."
+        )
+    typer.echo(url)
+    sys.stdout.flush()
 
 
 def serve(server: Any, bound: socket.socket) -> None:
@@ -106,7 +113,8 @@ def bind(host: str, port: int) -> socket.socket:
         OutputError: When that cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's delay of 40 ms off only where the protocol is named
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -120,7 +120,8 @@ class Store:
 
     def checks(self) -> list[str]:
         """Names of the checks that have findings, finished or not."""
-        return sorted(p.parent.name for p in self.folder.glob("findings/*/settings.json"))
+        found = (p.parent.name for p in self.folder.glob("findings/*/settings.json"))
+        return sorted(name for name in found if not name.startswith("."))  # those stepped aside
 
     def part_folder(self, check: str) -> Path:
         """Where the findings of a check lie."""

@@ -1,6 +1,6 @@
 """How many samples the official data sets have, to notice when a copy is not complete."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.samples import Split
@@ -77,14 +77,14 @@ def check_counts(layout: str, counts: Counts, labels: LabelSet = FER7) -> list[s
     return said + _empty(layout, counts, labels, known)
 
 
-def _count(counts: Counts, split: str, labels: object, known: Mapping[tuple[str, str], int]) -> int:
+def _count(counts: Counts, split: str, labels: Sequence[str], known: Mapping[tuple[str, str], int]) -> int:
     """Samples of a split (held-out ones count as training) and of some labels."""
     with_held_out = split == "train" and not any(s == "valid" for s, _ in known)
     splits = {"train", "valid"} if with_held_out else {split}
     return sum(
         n
         for (s, name), n in counts.items()
-        if (split == ALL or s.value in splits) and name in labels  # type: ignore[operator]
+        if (split == ALL or s.value in splits) and name in labels
     )
 
 
@@ -92,15 +92,13 @@ def _empty(
     layout: str, counts: Counts, labels: LabelSet, known: Mapping[tuple[str, str], int]
 ) -> list[str]:
     said = []
+    filled = [split for split in Split if any(n > 0 for (s, _), n in counts.items() if s is split)]
     for name in labels.names:
         if known.get((ALL, name)) == 0:
             continue
-        there = {split for split, label in counts if label == name and counts[split, label]}
-        if not there:
+        missing = [split for split in filled if not counts.get((split, name))]
+        if missing == filled:
             said.append(f"{layout}: class {name!r} has no samples")
-            continue
-        missing = [
-            s for s in Split if s not in there and any(n for (t, _), n in counts.items() if t is s)
-        ]
-        said += [f"{layout}: class {name!r} has no {_SPLIT_WORDS[s.value]}samples" for s in missing]
+        else:
+            said += [f"{layout}: class {name!r} has no {_SPLIT_WORDS[s]}samples" for s in missing]
     return said

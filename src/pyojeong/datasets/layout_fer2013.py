@@ -1,6 +1,7 @@
 """FER2013 as one table: ``fer2013.csv``, ``icml_face_data.csv``, Kaggle's ``train.csv``."""
 
 import csv
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ SIDE = 48
 USAGES = {"Training": Split.TRAIN, "PublicTest": Split.VALID, "PrivateTest": Split.TEST}
 _LABELS = coded(FER2013_TO_FER7)
 _TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
+_NUMBERS = re.compile(r"[0-9 ]+")
 _PACKED = ("", ".gz", ".xz", ".bz2")
 MARKER = "a table with a column 'pixels' (fer2013.csv, icml_face_data.csv, train.csv)"
 
@@ -122,17 +124,21 @@ def _picture(
     if label is None:
         got = row[at_label].strip()[:20]
         raise ManifestInvalid(f"{table}: emotion must be 0 to 6, got {got!r}", row=i)
-    try:
-        values = bytes(map(int, row[at_pixels].split()))
-    except ValueError:
-        raise ManifestInvalid(f"{table}: pixels must be numbers from 0 to 255", row=i) from None
+    if not _NUMBERS.fullmatch(row[at_pixels]):
+        raise ManifestInvalid(f"{table}: pixels must be numbers from 0 to 255", row=i)
+    values = np.fromstring(row[at_pixels], np.int64, sep=" ")
     if len(values) != SIDE * SIDE:
         raise ManifestInvalid(
             f"{table}: expected {SIDE * SIDE:,} pixels (48 x 48), got {len(values):,}", row=i
         )
-    image = png(np.frombuffer(values, np.uint8).reshape(SIDE, SIDE))
+    if values.max() > 255:
+        raise ManifestInvalid(
+            f"{table}: pixels must be numbers from 0 to 255, got {values.max()}", row=i
+        )
+    pixels = values.astype(np.uint8).reshape(SIDE, SIDE)
+    image = png(pixels)
     if at_usage is None:
-        return label, Split.VALID if held_out(values) else Split.TRAIN, image
+        return label, Split.VALID if held_out(pixels.tobytes()) else Split.TRAIN, image
     usage = row[at_usage].strip()
     if usage not in USAGES:
         raise ManifestInvalid(

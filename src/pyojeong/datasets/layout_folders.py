@@ -85,7 +85,7 @@ def read_class_folders(
     parts = _splits(root) or [(Split.TRAIN, root)]
     folders = [(split, folder) for split, part in parts for folder in subfolders(part)]
     named = {f.name: known for _, f in folders if (known := expression(f.name))}
-    name = Labeller(path, named or {n: n for n in labels.names}, labels, skipped)
+    name = Labeller(path, {n: n for n in labels.names} | named, labels, skipped)
     for _, folder in folders:
         if folder.name not in named:
             name.unknown[folder.name] += len(pictures_in(folder, deep=True))

@@ -216,15 +216,18 @@ class Painter:
         self._lay(np.minimum(ball, 1), np.clip(cv2.GaussianBlur(grain, (0, 0), 1), 0, 255))
 
     def thing_in_mouth(self) -> None:
-        """A cigarette, a spoon, a tooth brush: a stick from the lips outwards."""
+        """A cigarette, a spoon, a whistle, a tooth brush: from the lips outwards."""
         p, rng = self.points, self.rng
         self.cigarette = True
         start = p.mouth + p.across * rng.uniform(-0.35, 0.35) * p.mouth_width
+        start = start + p.down * rng.uniform(-0.1, 0.3) * p.mouth_width
         angle = rng.uniform(-0.3, np.pi + 0.3)
-        end = start + np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(35, 90)
+        end = start + np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(25, 90)
         stick: _Mask = np.zeros((CANVAS, CANVAS), np.float32)
-        _line(stick, start, end, int(rng.integers(7, 22)))
-        self._lay(stick, rng.uniform(0, 255))
+        _line(stick, start, end, int(rng.integers(7, 34)))
+        tone = rng.uniform(0, 255)
+        grain = cv2.GaussianBlur(rng.normal(0, rng.uniform(0, 60), (CANVAS, CANVAS)), (0, 0), 3)
+        self._lay(stick, np.clip(tone + grain, 0, 255).astype(np.float32))
 
     def piece(self, other: Pixels, target: Points, size: float) -> None:
         """A piece of another picture (a cup, an arm, somebody's back)."""
@@ -319,11 +322,12 @@ def _cover_mouth(painter: Painter, near: Points, other: Pixels, rng: np.random.G
     pick = rng.random()
     if pick < 0.45:
         painter.hand(near)
-    elif pick < 0.6:
+    elif pick < 0.55:
         painter.mask()
-    elif pick < 0.75:
-        painter.microphone(near)
-    elif pick < 0.88:
+    elif pick < 0.7:
+        low = painter.points.down * painter.points.mouth_width * rng.uniform(0, 0.45)
+        painter.microphone(near + low)
+    elif pick < 0.8:
         painter.piece(other, near, painter.points.mouth_width * rng.uniform(0.4, 1.2))
     else:
         painter.thing_in_mouth()

@@ -1,34 +1,31 @@
 """A made-up data set of drawn faces, findings about it, and the review page's server."""
 
 import io
-import os
+import json
 import random
-import re
-import signal
-import subprocess
-import sys
+import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image, ImageDraw
 
+from pyojeong.cli.review import bind
 from pyojeong.core.labels import FER7
 from pyojeong.curate.findings import Finding, Store
+from pyojeong.curate.review.app import create_app
+from pyojeong.curate.review.desk import Desk
+from pyojeong.curate.review.index import ReviewIndex
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 from pyojeong.image.features import content_hash
 
-SERVE = """
-import sys
-from pathlib import Path
-from rich.console import Console
-from pyojeong.cli.review import review
-review(Path(sys.argv[1]), Console(stderr=True), store=None, reviewer=sys.argv[2], port=0,
-       host="127.0.0.1", open_page=False)
-"""
 BROKEN = 7
 """Row of the picture that cannot be read."""
 WIDE = 11
@@ -66,28 +63,27 @@ def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
     return file.getvalue()
 
 
-def samples(count: int, drawn: int = 600) -> Iterator[Sample]:
-    """Faces of all classes; beyond ``drawn`` pictures they repeat with other brightness."""
+def samples(count: int, drawn: int = 350) -> Iterator[Sample]:
+    """Faces of all classes, over and over."""
     random_ = random.Random(1)
-    faces = [(FER7.names[i % 7], draw_face(random_, FER7.names[i % 7])) for i in range(drawn)]
+    faces = []
+    for i in range(drawn):
+        picture = draw_face(random_, FER7.names[i % 7])
+        faces.append((FER7.names[i % 7], encoded(picture), content_hash(np.asarray(picture))))
     for row in range(count):
-        label, face = faces[row % drawn]
-        if row >= drawn:
-            face = face.point(lambda v, by=row // drawn: max(0, v - by))
+        label, data, digest = faces[row % drawn]
         votes = tuple(random_.randrange(5) for _ in range(10)) if row % 2 else None
-        data, pixels = encoded(face), np.asarray(face)
         if row == WIDE:
-            wide = face.resize((1200, 900)).convert("RGB")
-            data, pixels = encoded(wide, "JPEG"), np.asarray(wide)
-        split = (Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VALID, Split.TEST)[row % 5]
+            wide = Image.new("RGB", (1200, 900), (90, 120, 150))
+            data, digest = encoded(wide, "JPEG"), content_hash(np.asarray(wide))
         unreadable = row == BROKEN
         yield Sample(
             label=label,
-            split=split,
+            split=(Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VALID, Split.TEST)[row % 5],
             image=b"\x89PNG no picture" if unreadable else data,
             votes=votes,
             source=f"faces.csv:{row + 2}",
-            content_hash="" if unreadable else content_hash(pixels),
+            content_hash="" if unreadable else digest,
         )
 
 
@@ -122,7 +118,7 @@ def find(store: Store) -> None:
             check="mislabelled",
             score=0.5 + 0.5 * i / 120,
             suggest="relabel",
-            label="sad" if r % 7 != 5 else "angry",
+            label="angry" if r % 350 % 7 == 5 else "sad",
             reason="five nets agree",
         )
         for i, r in enumerate(rows[140:260])
@@ -163,57 +159,74 @@ def places() -> dict[str, int]:
     return {"broken": BROKEN, "wide": WIDE}
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """5,000 pictures with findings; to be copied, not written to."""
+    return build(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def store(template: Store, tmp_path: Path) -> Store:
+    """A copy of the 5,000 pictures for one test."""
+    shutil.copytree(template.manifest.parent, tmp_path / "data")
+    return Store.beside(tmp_path / "data" / template.manifest.name)
+
+
 @dataclass
 class Served:
     """A running server.
 
     Attributes:
-        url: With the token.
-        process: Its process.
+        root: Its address.
+        token: The secret.
         ledger: The file that it writes.
+        server: Uvicorn's.
     """
 
-    url: str
-    process: subprocess.Popen[str]
+    root: str
+    token: str
     ledger: Path
+    server: Any
+    thread: threading.Thread
 
     @property
-    def root(self) -> str:
-        return self.url.split("/?")[0]
+    def url(self) -> str:
+        return f"{self.root}/?token={self.token}"
 
-    @property
-    def token(self) -> str:
-        return self.url.split("token=")[1]
+    def lines(self) -> list[dict[str, Any]]:
+        """The decisions in the ledger."""
+        return [json.loads(x) for x in self.ledger.read_text(encoding="utf-8").splitlines()[1:]]
 
-    def stop(self) -> str:
-        self.process.send_signal(signal.SIGINT)
-        _, err = self.process.communicate(timeout=20)
-        return err
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.root, headers={"x-pyojeong-token": self.token})
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)
 
 
-@pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Store, str], Served]]:
-    """A function that starts the real server on a store for a reviewer."""
-    running: list[subprocess.Popen[str]] = []
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """A function that runs the real server on a store for a reviewer, in a thread."""
+    running: list[Served] = []
 
-    def start(store: Store, reviewer: str = "anna") -> Served:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(store.manifest), reviewer],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+    def start(store: Store, reviewer: str = "anna", port: int = 0) -> Served:
+        desk = Desk(ReviewIndex(store), reviewer)
+        token = f"secret-of-{reviewer}"
+        bound = bind("127.0.0.1", port)
+        config = uvicorn.Config(
+            create_app(desk, token=token), log_level="warning", lifespan="off", ws="none"
         )
-        running.append(process)
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        if not re.match(r"http://127\.0\.0\.1:\d+/\?token=", url):
-            process.kill()
-            raise AssertionError(process.communicate()[1])
-        return Served(url, process, store.folder / "decisions" / f"{reviewer}.jsonl")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        root = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        running.append(Served(root, token, desk.ledger.file, server, thread))
+        return running[-1]
 
     yield start
-    for process in running:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate()
+    for served in running:
+        served.stop()

@@ -31,7 +31,6 @@ from pyojeong.curate.review.desk import Desk
 from pyojeong.curate.review.guard import Guard
 from pyojeong.curate.review.index import NO_KEY, ReviewIndex
 from pyojeong.curate.review.pictures import Pictures, Sent
-from pyojeong.datasets.samples import read_picked
 
 _MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _LASTING = "private, max-age=31536000, immutable"
@@ -146,17 +145,10 @@ def _add_details(app: FastAPI, desk: Desk, pictures: Pictures) -> None:
     def details(row: int) -> dict[str, Any]:
         """Everything about one picture: findings of all checks, votes, who said what when."""
         _demand(index, row)
-        sample = read_picked(index.store.manifest, [row])[row]
         return {
             "row": row,
-            "label": sample.label,
-            "split": sample.split.value,
-            "source": sample.source,
-            "path": sample.path or "",
-            "group": sample.group,
-            "content_hash": sample.content_hash,
-            "decision": sample.decision,
-            "votes": sample.votes,
+            **dict.fromkeys(("group", "content_hash", "decision"), ""),  # older tables lack them
+            **{k: v for k, v in pictures.row(row).items() if k != "phash"},
             "picture": pictures.facts(row),
             "findings": [check.about(row) for check in index.checks],
             "history": desk.history(row),

@@ -130,6 +130,17 @@ class Pictures:
 
     def _stored(self, row: int) -> tuple[bytes | None, str]:
         """The encoded picture of a row, or its path."""
+        table, at = self._place(row)
+        image, path = (table.column(n)[at].as_py() for n in ("image", "path"))
+        return image, path or ""
+
+    def row(self, row: int) -> dict[str, Any]:
+        """A row of the manifest, all columns but the picture."""
+        table, at = self._place(row)
+        return {n: table.column(n)[at].as_py() for n in table.column_names if n != "image"}
+
+    def _place(self, row: int) -> tuple[Any, int]:
+        """The row group that holds a row, and where in it."""
         if not 0 <= row < self._firsts[-1]:
             raise DataError(f"row {row}: the manifest has {self._firsts[-1]} rows")
         group = int(np.searchsorted(self._firsts, row, side="right")) - 1
@@ -138,14 +149,12 @@ class Pictures:
             with self._reading:  # whoever waited finds it done
                 table = self._groups.get(group)
                 table = self._read(group) if table is None else table
-        at = row - int(self._firsts[group])
-        image, path = (table.column(n)[at].as_py() for n in ("image", "path"))
-        return image, path or ""
+        return table, row - int(self._firsts[group])
 
     def _read(self, group: int) -> Any:
         _, pq = load_pyarrow()
         with pq.ParquetFile(self._manifest) as file:
-            table = file.read_row_group(group, columns=["image", "path"], use_threads=False)
+            table = file.read_row_group(group, use_threads=False)
         self._groups.put(group, table, table.nbytes)
         return table
 

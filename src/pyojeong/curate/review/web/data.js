@@ -14,6 +14,7 @@ export class ServerError extends Error {
 export async function ask(path, body) {
   const options = body === undefined ? {} : {
     method: "POST",
+    priority: "high", // before the pictures that wait for one of the browser's six connections
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
   };
@@ -36,7 +37,7 @@ const pairs = ([keys, values]) => {
 class Check {
   constructor(sent, size) {
     this.name = sent.name;
-    this.title = sent.name.replaceAll("_", " ");
+    this.title = sent.name.replace(/[-_]/g, " ");
     this.states = sent.states;
     this.threshold = sent.threshold;
     this.finished = sent.finished;
@@ -143,14 +144,19 @@ export class Data {
     };
   }
 
-  /** The suggestion in a few words, for a tile. */
+  /** The suggestion in a few words, for a tile: beside the label, and below it. */
   suggestion(row, found) {
-    const score = found.score.toFixed(2);
-    if (found.other >= 0) return `copy of #${found.other} in ${this.splits[this.split[found.other]]}`;
-    if (found.label >= 0) {
-      return `${this.labels[this.label[row]]} → ${this.labels[found.label]} ${score}`;
-    }
-    return `${found.check.title} ${score}`;
+    const score = found.score.toFixed(2), { other, label } = found;
+    const relabel = label >= 0 ? `→ ${this.labels[label]}` : "";
+    if (other >= 0) return [relabel, `copy #${other} ${this.splits[this.split[other]]}`];
+    return [relabel, `${found.check.title} ${score}`];
+  }
+
+  /** The same in a sentence. */
+  suggestionInWords(row, found) {
+    const { other, label } = found, what = label >= 0 ? `relabel as ${this.labels[label]}` : "drop";
+    const copy = other >= 0 ? `, copy of #${other} in ${this.splits[this.split[other]]}` : "";
+    return `${found.check.title} ${found.score.toFixed(2)}${copy}${found.flagged ? `, suggests ${what}` : ""}`;
   }
 
   wordsFor(row) {
@@ -163,10 +169,10 @@ export class Data {
     }
   }
 
-  /** "anna: drop, ben: keep" */
+  /** "anna drop", "ben sad", one a line. */
   whoSaid(row) {
     return (this.said.get(row) || []).map(([by, action, label]) =>
-      `${this.reviewers[by]}: ${action === RELABEL ? this.labels[label] : ACTIONS[action]}`).join(", ");
+      `${this.reviewers[by]} ${action === RELABEL ? this.labels[label] : ACTIONS[action]}`).join("\n");
   }
 
   /** Rows that pass the filters, in order. */

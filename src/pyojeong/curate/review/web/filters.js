@@ -162,8 +162,10 @@ export class Filters {
     $("overall").max = Math.max(1, flagged);
     $("overall").value = decided;
     const share = flagged ? Math.floor(100 * decided / flagged) : 0;
-    const of = this.data.checks.length ? "flagged" : "pictures";
-    $("overall-text").textContent = `${count(decided)} of ${count(flagged)} ${of} decided · ${share} %`;
+    const of = document.createElement("span");
+    of.className = "long";
+    of.textContent = this.data.checks.length ? " flagged decided" : " pictures decided";
+    $("overall-text").replaceChildren(`${count(decided)} of ${count(flagged)}`, of, ` · ${share} %`);
   }
 }
 

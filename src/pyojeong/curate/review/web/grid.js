@@ -138,7 +138,7 @@ export class Grid {
     tile.className = "tile";
     tile.setAttribute("role", "option");
     const image = document.createElement("img");
-    Object.assign(image, { alt: "", draggable: false, decoding: "async" });
+    Object.assign(image, { alt: "", draggable: false, decoding: "async", fetchPriority: "low" });
     const part = (name) => {
       const span = document.createElement("span");
       span.className = name;
@@ -146,8 +146,8 @@ export class Grid {
     };
     Object.assign(tile, { image, badge: part("badge"), name: part("name"), why: part("why") });
     const frame = part("frame");
-    frame.append(image, tile.badge);
-    tile.append(frame, tile.name, tile.why);
+    frame.append(image);
+    tile.append(frame, tile.name, tile.badge, tile.why);
     this.canvas.append(tile);
     return tile;
   }

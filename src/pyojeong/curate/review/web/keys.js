@@ -3,7 +3,7 @@
 const KEYS = [
   ["← ↑ → ↓", "move"], ["Shift + arrows", "select several"],
   ["Ctrl + click, drag", "select with the mouse"], ["Ctrl + A", "select the whole list"],
-  ["k", "keep as it is"], ["d", "drop"], ["1 … 9", "relabel, see the bar below"],
+  ["k", "keep as it is"], ["d", "drop"], ["1 … 9", "relabel as the class with that number"],
   ["r", "accept the suggestion"], ["u", "undo the last decision"], ["g", "next undecided"],
   ["Space, double click", "large view with all findings"], ["s", "smooth or crisp pictures"],
   ["+ −", "larger, smaller"], ["/", "search"], ["x", "take decided pictures off the list"],
@@ -40,7 +40,7 @@ export class Keys {
 
   key(event) {
     const { target, key } = event;
-    if (event.altKey || $("help").open || event.isComposing) return;
+    if (!(target instanceof Element) || event.altKey || $("help").open || event.isComposing) return;
     if (target.matches("input[type=search], input[type=number], select")) {
       if (key === "Escape" || (key === "Enter" && target.type === "search")) $("grid").focus();
       return;

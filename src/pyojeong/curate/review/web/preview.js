@@ -11,13 +11,13 @@ function make(tag, className, ...inside) {
 }
 
 export class Preview {
-  /** @param {HTMLDialogElement} dialog @param {Data} data */
-  constructor(dialog, data) {
-    this.dialog = dialog;
-    this.data = data;
-    this.row = -1;
-    this.smooth = false;
+  /** @param {HTMLDialogElement} dialog @param {Data} data @param {HTMLElement} actions */
+  constructor(dialog, data, actions) {
+    Object.assign(this, { dialog, data, actions, row: -1, shown: -1, smooth: false });
+    this.home = actions.nextSibling;
+    dialog.querySelector("button").addEventListener("click", () => this.close());
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    dialog.addEventListener("close", () => this.home.before(actions));
   }
 
   get open() { return this.dialog.open; }
@@ -27,9 +27,10 @@ export class Preview {
   show(row, filter) {
     this.filter = filter;
     if (!this.dialog.open) {
-      this.dialog.replaceChildren();
-      this.row = -1;
+      this.dialog.append(this.actions); // the same buttons, in reach of the mouse
+      this.shown = -1;
       this.dialog.showModal();
+      this.dialog.focus();
     }
     if (row !== this.row) this.details = null;
     this.row = row;
@@ -51,34 +52,24 @@ export class Preview {
   }
 
   draw() {
-    const { data, row } = this;
+    const { data, row, dialog } = this, part = (name) => dialog.querySelector(name);
     const found = data.finding(row, this.filter);
-    const close = make("button", "quiet", "Close");
-    close.title = "Close (Space or Esc)";
-    close.addEventListener("click", () => this.close());
-    const title = make("h1", "", `#${row} `, make("span", "label", data.labels[data.label[row]]),
+    dialog.setAttribute("aria-label", `Picture ${row}`);
+    part("h1").replaceChildren(`#${row} `, make("span", "label", data.labels[data.label[row]]),
       make("small", "", data.splits[data.split[row]]));
-    const head = make("header", "", title, this.stateOf(row), close);
-    const pictures = make("div", "pictures", this.figure(row, found?.other >= 0 ? "this picture" : ""));
-    if (found?.other >= 0) pictures.append(this.figure(found.other, "the other one"));
-    const facts = make("div", "facts", ...this.facts(row));
-    if (!this.parts) this.parts = {};
-    this.dialog.setAttribute("aria-label", `Picture ${row}`);
-    const old = this.dialog.querySelector(".pictures");
-    if (old && this.parts.row === row) { // keep the pictures: no flicker
-      this.dialog.querySelector("header").replaceWith(head);
-      this.dialog.querySelector(".facts").replaceWith(facts);
-    } else {
-      this.dialog.replaceChildren(head, make("div", "body", pictures, facts));
-    }
-    this.parts.row = row;
-    close.focus({ preventScroll: true });
+    part(".state").replaceWith(this.stateOf(row));
+    part(".facts").replaceChildren(...this.facts(row));
+    if (this.shown === row) return; // keep the pictures: no flicker
+    this.shown = row;
+    const pictures = [this.figure(row, found?.other >= 0 ? "this picture" : "")];
+    if (found?.other >= 0) pictures.push(this.figure(found.other, "the other one"));
+    part(".pictures").replaceChildren(...pictures);
   }
 
   stateOf(row) {
     const { data } = this, action = data.action[row];
     if (action === NOTHING) return make("span", "state", "undecided");
-    const who = action === CONFLICT ? data.whoSaid(row) : `by ${data.reviewers[data.by[row]]}`;
+    const who = action === CONFLICT ? data.whoSaid(row).replaceAll("\n", " · ") : `by ${data.reviewers[data.by[row]]}`;
     const words = action === CONFLICT ? "conflict" : data.wordsFor(row);
     return make("span", `state ${ACTIONS[action]}`, words, make("small", "", who + (data.final[row] ? " · final" : "")));
   }
@@ -122,7 +113,7 @@ export class Preview {
       meter.title = `flagged from ${f.threshold}`;
       const suggest = f.suggest === "relabel" ? `relabel → ${data.labels[f.label]}` : "drop";
       const reason = [f.reason, f.other >= 0 ? `copy of #${f.other}` : "", f.flagged ? `suggests: ${suggest}` : ""];
-      const row = make("tr", f.flagged ? "flagged" : "", make("th", "", f.check.replaceAll("_", " ")),
+      const row = make("tr", f.flagged ? "flagged" : "", make("th", "", f.check.replace(/[-_]/g, " ")),
         make("td", "", meter), make("td", "score", f.score.toFixed(2)));
       row.title = f.states;
       table.append(row);

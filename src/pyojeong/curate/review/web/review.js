@@ -21,7 +21,7 @@ class Page {
       selected: () => this.selected(),
       open: () => this.openPreview(),
     });
-    this.preview = new Preview($("preview"), data);
+    this.preview = new Preview($("preview"), data, $("actions"));
     this.filters = new Filters(data, () => this.filter());
     this.saver = new Saver({
       heard: (words) => this.hear(words),
@@ -66,7 +66,10 @@ class Page {
     $("help-close").addEventListener("click", () => $("help").close());
     $("banner-close").addEventListener("click", () => { $("banner").hidden = true; });
     $("tidy").addEventListener("click", () => this.filter(true));
-    $("filters-toggle").addEventListener("click", () => this.toggleFilters());
+    $("filters-toggle").addEventListener("click", () => {
+      this.toggleFilters();
+      if (!document.body.classList.contains("filters-open")) $("grid").focus();
+    });
     $("preview").addEventListener("close", () => $("grid").focus());
     document.querySelector("main").addEventListener("pointerdown", () => this.toggleFilters(false));
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.poll(); });
@@ -145,26 +148,24 @@ class Page {
 
   draw(tile, row) {
     const { data } = this, action = data.action[row], waits = this.saver.waits(row);
-    tile.dataset.state = waits ? "saving" : ACTIONS[action] || "open";
-    const words = waits ? "saving" : data.wordsFor(row);
-    tile.badge.textContent = waits ? "… saving" : words && `${ICONS[action]} ${words}`;
-    tile.name.textContent = `${data.labels[data.label[row]]}`;
     const found = data.finding(row, this.filters.now.check);
-    if (action === CONFLICT) {
-      tile.why.textContent = data.whoSaid(row);
-      tile.title = `#${row}: ${data.whoSaid(row)}`;
-      return;
-    }
-    tile.why.textContent = found ? data.suggestion(row, found) + (found.further ? ` +${found.further}` : "") : "";
+    const [relabel, why] = found ? data.suggestion(row, found) : ["", ""];
+    const words = action === CONFLICT ? data.whoSaid(row) : data.wordsFor(row);
+    const label = data.labels[data.label[row]];
+    tile.dataset.state = waits ? "saving" : ACTIONS[action] || "open";
+    tile.badge.textContent = waits ? "… saving" : words && `${ICONS[action]} ${words}`;
+    tile.name.textContent = action === NOTHING && relabel ? `${label} ${relabel}` : label;
+    tile.why.textContent = found?.further ? `${why} +${found.further}` : why;
     tile.why.classList.toggle("weak", Boolean(found) && !found.flagged);
-    const who = action === NOTHING ? "" : `\n${words} by ${data.reviewers[data.by[row]]}`;
-    tile.title = `#${row} ${data.source[row]}${found?.reason ? `\n${found.reason}` : ""}${who}`;
+    const by = data.decided(row) ? `${words} by ${data.reviewers[data.by[row]]}` : words;
+    const lines = [`#${row} ${data.source[row]}`, found && data.suggestionInWords(row, found), found?.reason, by];
+    tile.title = lines.filter(Boolean).join("\n");
   }
 
   describe(row) {
     const { data } = this, found = data.finding(row, this.filters.now.check);
-    const state = data.action[row] === CONFLICT ? `conflict, ${data.whoSaid(row)}` : data.wordsFor(row) || "undecided";
-    const suggested = found ? `, ${data.suggestion(row, found)}` : "";
+    const state = data.action[row] === CONFLICT ? `conflict, ${data.whoSaid(row).replaceAll("\n", ", ")}` : data.wordsFor(row) || "undecided";
+    const suggested = found ? `, ${data.suggestionInWords(row, found)}` : "";
     return `#${row}, ${data.labels[data.label[row]]}, ${data.splits[data.split[row]]}${suggested}, ${state}`;
   }
 

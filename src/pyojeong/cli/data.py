@@ -1,0 +1,207 @@
+"""``pyojeong data import``, ``info``, ``split``, ``merge``, ``export``: progress and summaries."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from pyojeong.core.errors import DataError
+from pyojeong.core.labels import LabelSet, label_set
+from pyojeong.datasets.exporting import EXPORTERS
+from pyojeong.datasets.importing import ImportOptions, import_dataset
+from pyojeong.datasets.merging import merge
+from pyojeong.datasets.overview import Overview, overview
+from pyojeong.datasets.samples import Split, manifest_labels, manifest_size
+from pyojeong.datasets.splitting import SplitOptions, split
+
+Counts = Mapping[tuple[Split, str], int]
+
+
+@contextmanager
+def _counting(console: Console, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar over ``total`` rows, or a running number where the total is not known."""
+    columns = (
+        (SpinnerColumn(), TextColumn(f"{what} {{task.completed:,}} samples"), TimeElapsedColumn())
+        if total is None
+        else (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda n: progress.advance(task, n)
+
+
+def _table_file(path: Path) -> Path:
+    if path.suffix != ".parquet":
+        raise DataError(f"{path}: not a table; make one with `pyojeong data import`")
+    return path
+
+
+def _out_file(path: Path) -> Path:
+    if path.suffix != ".parquet":
+        raise DataError(f"{path}: a data set's table ends in .parquet; name --out so")
+    return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRequest:
+    """Options of ``pyojeong data import``."""
+
+    source: Path
+    out: Path
+    layout: str
+    votes: Path | None
+    labels: str
+    embed: bool
+    jobs: int
+
+
+def run_import(request: ImportRequest, console: Console) -> None:
+    """Convert a data set; print the counts, what was left out, and what looks wrong."""
+    labels = label_set(request.labels)
+    options = ImportOptions(
+        layout=None if request.layout == "auto" else request.layout,
+        votes=request.votes,
+        labels=labels,
+        embed=request.embed,
+        jobs=request.jobs,
+    )
+    out = _out_file(request.out)
+    with _counting(console, "reading", None) as tick:
+        done = import_dataset(request.source, out, options, tick=tick)
+    console.print(f"layout {done.layout}")
+    console.print(_counts_table(done.counts, labels))
+    _say_skipped(done.skipped, console)
+    if done.unreadable:
+        console.print(
+            f"[yellow]{done.unreadable:,} pictures cannot be decoded;[/] they stay in the table, "
+            "`pyojeong data curate` lists them"
+        )
+    for warning in done.warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    console.print(f"{done.rows:,} rows in {request.out}", soft_wrap=True)
+
+
+def _say_skipped(skipped: Mapping[str, int], console: Console) -> None:
+    for why, count in sorted(skipped.items()):
+        console.print(f"skipped {count:,}: {escape(why)}", soft_wrap=True)
+
+
+def _counts_table(counts: Counts, labels: LabelSet) -> Table:
+    """Classes against splits, with sums and shares."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("class", no_wrap=True)
+    for name in (*(s.value for s in Split), "all", "%"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = sum(counts.values())
+    for name in labels.names:
+        here = [counts.get((s, name), 0) for s in Split]
+        share = f"{100 * sum(here) / max(rows, 1):.1f}"
+        table.add_row(name, *(f"{n:,}" for n in here), f"{sum(here):,}", share)
+    sums = [sum(n for (s, _), n in counts.items() if s is split_) for split_ in Split]
+    table.add_row("[bold]all[/]", *(f"[bold]{n:,}[/]" for n in (*sums, rows)), "", end_section=True)
+    return table
+
+
+def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Console) -> None:
+    """Figures of a table to the console, or as JSON to stdout; a contact sheet to ``sheet``."""
+    _table_file(manifest)
+    with _counting(console, "reading", manifest_size(manifest)) as tick:
+        known = overview(manifest, tick=tick)
+    if as_json:
+        print(json.dumps(known.as_json(), indent=2))  # noqa: T201 - this is the command's data
+    else:
+        console.print(_counts_table(known.counts, known.labels))
+        for what, said in _facts(known):
+            console.print(f"{what:>12}: {said}", soft_wrap=True)
+    if sheet is not None:
+        from pyojeong.cli.contact_sheet import contact_sheet
+        from pyojeong.image.files import write_image
+
+        with console.status("drawing"):
+            write_image(sheet, contact_sheet(manifest, known))
+        console.print(f"contact sheet: {sheet}", soft_wrap=True)
+
+
+def _facts(known: Overview) -> Iterator[tuple[str, str]]:
+    yield "labels", f"{known.labels.id}: {', '.join(known.labels.names)}"
+    yield "id", known.id
+    inside, outside = known.embedded, known.rows - known.embedded
+    yield "pictures", f"{inside:,} in the table, {outside:,} by path"
+    if known.fingerprinted:
+        yield "unreadable", f"{known.unreadable:,}"
+        yield (
+            "copies",
+            f"{known.copies:,} rows repeat an earlier picture; {known.copies_across:,} rows have "
+            f"their picture in more than one split, {known.copies_contradicting:,} under more than "
+            "one label",
+        )
+    else:
+        yield "copies", "not known: made by an older pyojeong; import it again"
+    yield "groups", _groups(known)
+    yield "votes", f"{known.votes:,} rows"
+    if known.decided:
+        yield "decisions", f"{known.decided:,} rows"
+
+
+def _groups(known: Overview) -> str:
+    if not known.groups:
+        return "none named"
+    return f"{known.groups:,}, of which {known.groups_across:,} stand in more than one split"
+
+
+def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console) -> None:
+    """Deal out the rows anew and print the new counts."""
+    _table_file(manifest)
+    with _counting(console, "splitting", manifest_size(manifest)) as tick:
+        done = split(manifest, _out_file(out), options, tick=tick)
+    console.print(_counts_table(done.counts, manifest_labels(out)))
+    console.print(f"{done.units:,} units (people, or pictures that stand alone) were kept whole")
+    if done.dropped:
+        console.print(f"left out {done.dropped:,} rows that belong together with test rows")
+    console.print(f"{sum(done.counts.values()):,} rows in {out}", soft_wrap=True)
+
+
+def run_merge(
+    manifests: Sequence[Path], out: Path, *, labels: str | None, console: Console
+) -> None:
+    """Put tables together; say what came from where, what was left out, and what leaks."""
+    total = sum(manifest_size(_table_file(m)) for m in manifests)
+    wanted = None if labels is None else label_set(labels)
+    with _counting(console, "merging", total) as tick:
+        done = merge(manifests, _out_file(out), labels=wanted, tick=tick)
+    for prefix, count in done.sources.items():
+        console.print(f"{count:,} from {escape(prefix)}", soft_wrap=True)
+    _say_skipped(done.skipped, console)
+    if done.leaks:
+        console.print(
+            f"[yellow]warning:[/] {done.leaks:,} pictures stand in more than one split; "
+            "`pyojeong data split` deals them out anew",
+            soft_wrap=True,
+        )
+    console.print(f"{done.rows:,} rows in {out}", soft_wrap=True)
+
+
+def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> None:
+    """Write a table as files that other tools read."""
+    _table_file(manifest)
+    if kind not in EXPORTERS:
+        raise DataError(f"unknown format {kind!r}; known: {', '.join(EXPORTERS)}")
+    with _counting(console, "exporting", manifest_size(manifest)) as tick:
+        done = EXPORTERS[kind](manifest, out, tick=tick)
+    if done.unreadable:
+        console.print(f"[yellow]left out {done.unreadable:,} pictures that cannot be decoded[/]")
+    console.print(f"{done.rows:,} pictures in {out}", soft_wrap=True)

@@ -1,0 +1,204 @@
+"""A manifest becomes files that other tools read: class folders, fer2013.csv, imagefolder."""
+
+import csv
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyojeong.core.card import Preprocess
+from pyojeong.core.errors import DataError, ImageUnreadable, OutputError
+from pyojeong.core.labels import FER7, FER2013_TO_FER7
+from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.importing import Ticker
+from pyojeong.datasets.layout import png
+from pyojeong.datasets.layout_fer2013 import SIDE, USAGES
+from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
+from pyojeong.image.files import whole_file
+from pyojeong.image.preprocess import Pixels, matrix_for_crop, to_gray, warp
+
+_FER2013 = Preprocess(size_hw=(SIDE, SIDE), color="gray", mean=(0.0,), std=(1.0,))
+_USAGE_OF = {split: usage for usage, split in USAGES.items()}
+_EMOTION_OF = {FER7.names[to]: i for i, to in enumerate(FER2013_TO_FER7)}
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What came of an export.
+
+    Attributes:
+        rows: Pictures written.
+        unreadable: Rows left out because their picture cannot be decoded.
+    """
+
+    rows: int
+    unreadable: int
+
+
+def export_class_folders(manifest: Path, out: Path, *, tick: Ticker | None = None) -> Exported:
+    """``<out>/<split>/<class>/<row>_<name>.png``, which torchvision's ImageFolder reads too.
+
+    Names begin with the row's number, so that no two pictures collide. PNG pictures are written
+    byte for byte, others as lossless PNG.
+
+    Args:
+        manifest: The data set.
+        out: A folder that is not there yet, or empty; written whole or not at all.
+        tick: Called after every row.
+
+    Raises:
+        DataError: When no picture can be read.
+        OutputError: When ``out`` is not empty or cannot be written.
+    """
+    with _whole_folder(out) as folder:
+        _make_splits(folder)
+
+        def write(row: int, sample: Sample, pixels: Pixels) -> None:
+            place = folder / sample.split.value / sample.label
+            place.mkdir(exist_ok=True)
+            (place / _name(row, sample)).write_bytes(_encoded(sample, pixels))
+
+        return _each(manifest, write, tick)
+
+
+def export_imagefolder(manifest: Path, out: Path, *, tick: Ticker | None = None) -> Exported:
+    """``<out>/<split>/<row>_<name>.png`` and ``<out>/<split>/metadata.csv`` (file_name,label).
+
+    Hugging Face's ``load_dataset("imagefolder", data_dir=out)`` reads it. Arguments and errors are
+    those of ``export_class_folders``.
+    """
+    with _whole_folder(out) as folder:
+        _make_splits(folder)
+        files: dict[Split, Any] = {}
+        try:
+
+            def write(row: int, sample: Sample, pixels: Pixels) -> None:
+                place = folder / sample.split.value
+                if sample.split not in files:
+                    files[sample.split] = (place / "metadata.csv").open(
+                        "w", encoding="utf-8", newline=""
+                    )
+                    files[sample.split].write("file_name,label\n")
+                name = _name(row, sample)
+                (place / name).write_bytes(_encoded(sample, pixels))
+                files[sample.split].write(f"{name},{sample.label}\n")
+
+            return _each(manifest, write, tick)
+        finally:
+            for file in files.values():
+                file.close()
+
+
+def export_fer2013(manifest: Path, out: Path, *, tick: Ticker | None = None) -> Exported:
+    """``fer2013.csv``: emotion, pixels (48 x 48 gray), Usage.
+
+    Pictures of other sizes are completed to a square on the longer side and resampled by
+    ``image.preprocess``; 48 x 48 gray pictures stay exactly as they are. The order of rows stays.
+
+    Args:
+        manifest: The data set, labelled with fer7.
+        out: The ``.csv`` file, written whole or not at all.
+        tick: Called after every row.
+
+    Raises:
+        DataError: When the labels are not fer7 or no picture can be read.
+        OutputError: When ``out`` exists or cannot be written.
+    """
+    labels = manifest_labels(manifest)
+    if labels != FER7:
+        raise DataError(
+            f"{manifest}: fer2013.csv has the seven classes of fer7, this table has {labels.id}; "
+            "export class folders instead"
+        )
+    if out.exists():
+        raise OutputError(f"{out}: is there already; name another file")
+    with whole_file(out, "w") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["emotion", "pixels", "Usage"])
+
+        def write(row: int, sample: Sample, pixels: Pixels) -> None:  # noqa: ARG001
+            small = to_gray(pixels)
+            if small.shape != (SIDE, SIDE):
+                small = warp(small, matrix_for_crop(_FER2013, small.shape[:2]), (SIDE, SIDE))
+            text = " ".join(map(str, small.ravel().tolist()))
+            table.writerow([_EMOTION_OF[sample.label], text, _USAGE_OF[sample.split]])
+
+        return _each(manifest, write, tick)
+
+
+EXPORTERS: dict[str, Callable[..., Exported]] = {
+    "folders": export_class_folders,
+    "imagefolder": export_imagefolder,
+    "fer2013": export_fer2013,
+}
+"""Format -> its function."""
+
+
+def _each(
+    manifest: Path, write: Callable[[int, Sample, Pixels], None], tick: Ticker | None
+) -> Exported:
+    done = failed = 0
+    for row, sample in read_rows(manifest, splits=list(Split)):
+        try:
+            pixels = pixels_of(sample)
+        except ImageUnreadable:
+            failed += 1
+        else:
+            write(row, sample, pixels)
+            done += 1
+        if tick is not None:
+            tick(1)
+    if not done:
+        raise DataError(f"{manifest}: none of the {failed:,} pictures can be read; are they moved?")
+    return Exported(done, failed)
+
+
+def _make_splits(folder: Path) -> None:
+    for split in Split:  # also empty ones: a reader then knows that nothing is to be held out
+        (folder / split.value).mkdir()
+
+
+def _name(row: int, sample: Sample) -> str:
+    stem = Path(sample.source.replace("\\", "/").rpartition("/")[2]).stem
+    stem = re.sub(r"[^\w.-]+", "_", stem, flags=re.ASCII)[:60].strip("._")
+    return f"{row:07d}_{stem}.png" if stem else f"{row:07d}.png"
+
+
+def _encoded(sample: Sample, pixels: Pixels) -> bytes:
+    if sample.image is not None and sample.image.startswith(_PNG_START):
+        return sample.image
+    gray = bool((pixels == pixels[..., :1]).all())
+    return png(np.ascontiguousarray(pixels[..., 0]) if gray else pixels)
+
+
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """A temporary folder beside ``out`` that takes its name only when all went well."""
+    temporary = None
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OutputError(
+                f"{out}: is there already and not an empty folder; name another --out"
+            )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        yield temporary
+        temporary.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        temporary.replace(out)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {out}: {reason}. Choose another --out.") from error
+    finally:
+        if temporary is not None and temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHARED ?= ../shared
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format system clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -14,7 +14,7 @@ SHARED ?= ../shared
 	touch $@
 
 .venv/.full: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) -c constraints.txt -e '.[train,dev]'
+	$(PIP) -c constraints.txt -e '.[train,curate,ocr,serve,dev]'
 	touch .venv/.base $@
 
 demo: .venv/.base ## Read two bundled photographs: table, JSON, CSV, annotated PNG.
@@ -28,6 +28,14 @@ check: .venv/.full ## Linters, types, import contracts.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+system: ## What the tests need besides Python, on Debian: Tesseract's languages, a browser, a font.
+	command -v chromium >/dev/null && command -v tesseract >/dev/null \
+	  && ls /usr/share/tesseract-ocr/*/tessdata/kor.traineddata >/dev/null 2>&1 \
+	  && fc-list | grep -q Nanum || { \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	  --no-install-recommends chromium fontconfig fonts-nanum tesseract-ocr tesseract-ocr-eng \
+	  tesseract-ocr-kor >/dev/null; }
 
 format: .venv/.full
 	$(BIN)/ruff check --fix .

@@ -15,9 +15,9 @@ ENGLISH = (
 )  # fmt: skip
 KOREAN = (
     "행복", "슬픔", "안녕", "뉴스", "속보", "사랑해", "대한민국", "안녕하세요", "웃음", "분노",
-    "놀람", "표정", "감사합니다", "연합뉴스", "생방송", "축하합니다", "오늘의", "무료", "샘플이미지",
-    "저작권", "드라마", "영화제", "서울특별시", "인터뷰", "기자회견", "두려움", "무표정", "최고예요",
-    "반갑습니다", "얼굴표정인식",
+    "놀람", "표정", "감사합니다", "연합뉴스", "생방송", "축하합니다", "오늘의", "무료",
+    "샘플이미지", "저작권", "드라마", "영화제", "서울특별시", "인터뷰", "기자회견", "두려움",
+    "무표정", "최고예요", "반갑습니다", "얼굴표정인식",
 )  # fmt: skip
 LATIN_FONTS = (
     "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf",
@@ -74,5 +74,7 @@ def write_word(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
     photo = Image.alpha_composite(Image.fromarray(image).convert("RGBA"), layer).convert("RGB")
     photo = photo.filter(ImageFilter.GaussianBlur(float(rng.uniform(0, 0.8))))
     quality = int(rng.integers(50, 96))
-    _, data = cv2.imencode(".jpg", np.asarray(photo)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _, data = cv2.imencode(
+        ".jpg", np.asarray(photo)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].copy(), word

@@ -193,3 +193,15 @@ def test_the_report_is_one_file_with_and_without_pictures(curated: Store, tmp_pa
     assert "data:image" not in bare
     for check in curated.checks():
         assert check in bare
+
+
+def test_only_leaks_can_be_accepted(tmp_path: Path) -> None:
+    one, two = noise(1), noise(2)
+    rows = [sample(one), sample(one, split=Split.TEST), sample(two), sample(two)]
+    path = write(tmp_path / "m.parquet", rows)
+    store = Store.beside(path)
+    curate(store, Plan(parse_checks(["exact-copy"]), {}, jobs=1))
+    assert accept_suggestions(store, {"exact-copy": None}, leaks_only=True) == 1
+    assert accept_suggestions(store, {"exact-copy": None}) == 2
+    done = clean(store, tmp_path / "clean.parquet")
+    assert (done.kept, done.dropped) == (2, {"train": 2})

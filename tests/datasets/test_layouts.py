@@ -110,9 +110,9 @@ def test_rafdb_prefers_aligned_pictures(tmp_path: Path) -> None:
     assert [s.label for s in both[:14:2]] == [
         "surprise", "fear", "disgust", "happy", "sad", "angry", "neutral",
     ]  # fmt: skip
+    root = tmp_path / "b" / "basic"
+    (root / "Image").rename(root / "Pictures")
     with pytest.raises(DataError, match="Image/aligned"):
-        root = tmp_path / "b" / "basic"
-        (root / "Image").rename(root / "Pictures")
         list(read_rafdb(root))
 
 
@@ -285,3 +285,13 @@ def test_held_out_samples_count_as_training_samples() -> None:
 def test_official_totals(layout: str, total: int) -> None:
     assert KNOWN[layout]["", ""] == total
     assert KNOWN["affectnet8"]["train", ""] + 3750 == 287651
+
+
+def test_text_that_is_no_csv_is_an_error_of_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text('emotion,pixels,Usage\n0,"1 2\n')
+    with pytest.raises(ManifestInvalid, match="row 0"):
+        list(read_fer2013(path))
+    path.write_bytes(b"emotion,pixels,Usage\n0,\xff\xfe,Training\n")
+    with pytest.raises(DataError, match="cannot be read"):
+        list(read_fer2013(path))

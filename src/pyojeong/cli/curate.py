@@ -110,6 +110,7 @@ class CleanRequest:
     accept: Sequence[str]
     splits: Sequence[str]
     relabel: bool
+    leaks_only: bool
 
 
 def run_clean(request: CleanRequest, console: Console) -> None:
@@ -125,6 +126,7 @@ def run_clean(request: CleanRequest, console: Console) -> None:
             parse_checks(request.accept),
             splits=[Split(s) for s in request.splits],
             relabel=request.relabel,
+            leaks_only=request.leaks_only,
         )
         console.print(f"accepted {count:,} suggestions")
     with console.status("writing"):

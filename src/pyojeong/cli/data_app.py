@@ -22,10 +22,31 @@ class SplitName(StrEnum):
     TEST = "test"
 
 
+class LabelsName(StrEnum):
+    """Label sets that a table can have."""
+
+    FER7 = "fer7"
+    FERPLUS8 = "ferplus8"
+
+
+class ExportFormat(StrEnum):
+    """What a table can be written as."""
+
+    FOLDERS = "folders"
+    IMAGEFOLDER = "imagefolder"
+    FER2013 = "fer2013"
+
+
 ManifestArgument = Annotated[Path, typer.Argument(help="A data set: .parquet from `data import`.")]
 StoreOption = Annotated[
     Path | None,
     typer.Option("--store", help="Folder of findings and decisions; default: SET.curation."),
+]
+
+
+NewTableOption = Annotated[Path, typer.Option("--out", "-o", help="The new .parquet table.")]
+VotesOption = Annotated[
+    Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
 ]
 
 
@@ -35,10 +56,107 @@ def _stderr() -> "Console":
     return Console(stderr=True, highlight=False)
 
 
+@data_app.command("import")
+def data_import(
+    source: Annotated[Path, typer.Argument(help="The data set: its table or its folder.")],
+    out: NewTableOption,
+    layout: Annotated[
+        str, typer.Option(help="auto, or a name of docs/cli.md, such as rafdb.")
+    ] = "auto",
+    votes: VotesOption = None,
+    labels: Annotated[
+        LabelsName, typer.Option(help="ferplus8 keeps contempt where the data set has it.")
+    ] = LabelsName.FER7,
+    embed: Annotated[
+        bool, typer.Option(help="Take picture files into the table, instead of their paths.")
+    ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Pictures at once.")] = 2,
+) -> None:
+    """Convert a data set in its own layout into one table; count it and check it."""
+    from pyojeong.cli.data import ImportRequest, run_import
+
+    request = ImportRequest(
+        source=source,
+        out=out,
+        layout=layout,
+        votes=votes,
+        labels=labels.value,
+        embed=embed,
+        jobs=jobs,
+    )
+    run_import(request, _stderr())
+
+
+@data_app.command("info")
+def data_info(
+    table: ManifestArgument,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Picture to draw: faces and size of every class.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+) -> None:
+    """Count classes, splits, people, copies, unreadable pictures and votes."""
+    from pyojeong.cli.data import show_info
+
+    show_info(table, sheet=sheet, as_json=json_, console=_stderr())
+
+
+@data_app.command("split")
+def data_split(
+    table: ManifestArgument,
+    out: NewTableOption,
+    valid: Annotated[float, typer.Option(min=0, max=1, help="Share for choosing.")] = 0.1,
+    test: Annotated[float, typer.Option(min=0, max=1, help="Share for the last look.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other splits.")] = 0,
+    keep_test: Annotated[
+        bool, typer.Option("--keep-test", help="Test rows stay; the others are dealt out.")
+    ] = False,
+    drop_leaks: Annotated[
+        bool, typer.Option("--drop-leaks", help="Leave out what shares a face with a test row.")
+    ] = False,
+) -> None:
+    """Deal the rows out anew; people and equal pictures stay on one side."""
+    from pyojeong.cli.data import run_split
+    from pyojeong.datasets.splitting import SplitOptions
+
+    options = SplitOptions(
+        valid=valid, test=test, seed=seed, keep_test=keep_test, drop_leaks=drop_leaks
+    )
+    run_split(table, out, options, _stderr())
+
+
+@data_app.command("merge")
+def data_merge(
+    tables: Annotated[list[Path], typer.Argument(help="Two or more .parquet tables.")],
+    out: NewTableOption,
+    labels: Annotated[
+        LabelsName | None, typer.Option(help="Map all onto fer7; contempt is left out.")
+    ] = None,
+) -> None:
+    """Put tables together; names of samples and people get their table's name as a prefix."""
+    from pyojeong.cli.data import run_merge
+
+    run_merge(tables, out, labels=labels.value if labels else None, console=_stderr())
+
+
+@data_app.command("export")
+def data_export(
+    table: ManifestArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder, or a .csv file.")],
+    format_: Annotated[
+        ExportFormat, typer.Option("--format", "-f", help="Class folders, Hugging Face, or CSV.")
+    ] = ExportFormat.FOLDERS,
+) -> None:
+    """Write a table as files that other tools read."""
+    from pyojeong.cli.data import run_export
+
+    run_export(table, out, kind=format_.value, console=_stderr())
+
+
 @data_app.command("faces")
 def faces(
     manifest: ManifestArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The new .parquet.")],
+    out: NewTableOption,
     detector: Annotated[
         str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
     ] = "auto",
@@ -113,7 +231,7 @@ def curate(
 @data_app.command("clean")
 def clean(
     manifest: ManifestArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The new .parquet.")],
+    out: NewTableOption,
     store: StoreOption = None,
     accept: Annotated[
         list[str] | None,
@@ -127,6 +245,9 @@ def clean(
     relabel: Annotated[
         bool, typer.Option(help="Accept new labels; --no-relabel drops such rows.")
     ] = True,
+    leaks_only: Annotated[
+        bool, typer.Option("--leaks-only", help="Of copies, only those of a row in another split.")
+    ] = False,
 ) -> None:
     """Write a new data set with all decisions applied; the old one stays as it is."""
     from pyojeong.cli.curate import CleanRequest, run_clean
@@ -138,6 +259,7 @@ def clean(
         accept=accept or [],
         splits=[s.value for s in split or [SplitName.TRAIN]],
         relabel=relabel,
+        leaks_only=leaks_only,
     )
     run_clean(request, _stderr())
 

@@ -24,6 +24,7 @@ def _known_only(cls: type, data: dict[str, Any], what: str) -> None:
             "It was probably written by a newer pyojeong: upgrade."
         )
 
+
 Kind = Literal["classifier", "detector", "landmarks", "checker"]
 """What a network is for."""
 

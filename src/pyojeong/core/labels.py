@@ -62,7 +62,6 @@ SYNONYMS = {
     "contemptuous": "contempt",
     "disgusted": "disgust",
     "disgusts": "disgust",
-    "disguste": "disgust",
     "fearful": "fear",
     "fears": "fear",
     "afraid": "fear",
@@ -71,7 +70,6 @@ SYNONYMS = {
     "hapiness": "happy",
     "joy": "happy",
     "neutal": "neutral",  # the seed's slides
-    "neutrality": "neutral",
     "neutrals": "neutral",
     "natural": "neutral",
     "calm": "neutral",

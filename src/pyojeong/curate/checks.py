@@ -10,6 +10,7 @@ from pyojeong.curate.face_checks import EyesCovered, ManyFaces, MouthCovered, No
 from pyojeong.curate.findings import PictureCheck, TableCheck
 from pyojeong.curate.label_checks import LabelIssue, VotesDisagree
 from pyojeong.curate.pixel_checks import BadlyExposed, Blurred, Drawing, Flat, Small, Unreadable
+from pyojeong.curate.text_check import Text
 
 AnyCheck = PictureCheck | TableCheck
 
@@ -27,6 +28,7 @@ CHECKS: dict[str, type[Any]] = {
         Small,
         Flat,
         BadlyExposed,
+        Text,
         ExactCopy,
         NearCopy,
         VotesDisagree,

@@ -34,6 +34,7 @@ def accept_suggestions(
     *,
     splits: Iterable[Split] = (Split.TRAIN,),
     relabel: bool = True,
+    leaks_only: bool = False,
 ) -> int:
     """Write the suggestions of checks into the ledger of rules.
 
@@ -44,6 +45,7 @@ def accept_suggestions(
         splits: Only rows of these splits; by default nothing happens to what models are chosen
             and judged on.
         relabel: False drops what would be relabelled.
+        leaks_only: Of copies, accept only those of a row in another split.
 
     Returns:
         Number of decisions written.
@@ -62,6 +64,9 @@ def accept_suggestions(
         found = store.flagged(name) if least is None else store.findings(name, at_least=least)
         for finding in found:
             if split_of[finding.row] not in wanted or finding.row in said:
+                continue
+            inside = finding.other >= 0 and split_of[finding.other] is split_of[finding.row]
+            if leaks_only and inside:
                 continue
             new = relabel and finding.suggest == "relabel"
             said[finding.row] = Decision(

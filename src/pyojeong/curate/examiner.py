@@ -16,7 +16,11 @@ COVER_MODEL = "cover-48-fer2013.v1"
 _NOSE = 1
 _SWEEP = (0.4, 0.46, 0.52, 0.6)
 """Half sides of the squares around the picture's centre, as shares of its shorter side, that O-net
-judges when the detector found nothing: a picture may be nothing but a face."""
+judges when the picture may be nothing but a face."""
+_FILLS = 0.35
+"""A best face of at least this share of the picture's shorter side, or none at all, means that the
+picture is meant to be one face; then its middle is looked at as well."""
+_MIDDLE = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,9 @@ class FaceFacts:
     Attributes:
         faces: All that the detector found, best first.
         box: The best face; where none was found, the middle of the picture.
-        certainty: Best face probability in [0, 1] of detector and O-net.
-        mesh: Points fitted to ``box``; their ``presence`` is a second opinion.
+        certainty: Face probability in [0, 1], by O-net or the detector, by FaceMesh on the box and,
+            where a face should fill the picture, by FaceMesh on its middle.
+        mesh: Points fitted to ``box``.
         five: float (5, 2) px: right eye, left eye, nose, right and left mouth corner.
         covered: Probabilities that an eye and that the mouth is covered.
     """
@@ -71,19 +76,22 @@ class Examiner:
         faces = tuple(sorted(self._detector.detect(image), key=lambda f: -f.score))
         height, width = image.shape[:2]
         shorter = min(height, width)
-        if faces:
-            box, certainty = faces[0].box, faces[0].score
-        else:
-            centre = np.array([width / 2, height / 2])
-            squares = [[*(centre - k * shorter), *(centre + k * shorter)] for k in _SWEEP]
-            certainty = float(self._onet.refine(image, np.array(squares)).scores.max())
-            half = 0.45 * shorter
-            box = Box(centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half)
+        centre = np.array([width / 2, height / 2])
+        reach = _MIDDLE * shorter
+        middle = Box(*(float(v) for v in (*(centre - reach), *(centre + reach))))
+        box = faces[0].box if faces else middle
         mesh = self._mesh.fit(image, box)
+        opinions = [_soft(mesh.presence)]
+        if max(box.x2 - box.x1, box.y2 - box.y1) >= _FILLS * shorter:
+            squares = [[*(centre - k * shorter), *(centre + k * shorter)] for k in _SWEEP]
+            opinions.append(float(self._onet.refine(image, np.array(squares)).scores.max()))
+            opinions.append(_soft(self._mesh.fit(image, middle).presence))
+        else:
+            opinions += [_soft(mesh.presence), faces[0].score]
         return FaceFacts(
             faces=faces,
             box=box,
-            certainty=min(max(float(certainty), 0.0), 1.0),
+            certainty=min(max(float(np.mean(opinions)), 0.0), 1.0),
             mesh=mesh,
             five=_five(faces, mesh),
             covered=self._covered(image, box),
@@ -94,6 +102,12 @@ class Examiner:
         logits = self._cover.run(to_tensor(self._pre, [patch]))[0][0]
         eyes, mouth = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -50, 50)))
         return float(eyes), float(mouth)
+
+
+def _soft(probability: float) -> float:
+    """FaceMesh is sure either way; a quarter of its log-odds leaves room for the others."""
+    p = min(max(probability, 1e-12), 1 - 1e-12)
+    return float(1 / (1 + ((1 - p) / p) ** 0.25))
 
 
 def _five(

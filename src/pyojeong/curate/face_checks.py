@@ -44,17 +44,16 @@ class _FaceCheck:
 
 
 class NoFace(_FaceCheck):
-    """Nothing that two networks take for a face."""
+    """Nothing that detector, O-net and FaceMesh take for a face."""
 
     name = "no-face"
     states = "there is no face"
     threshold = 0.6
 
     def judge(self, facts: FaceFacts) -> tuple[float, str]:
-        """Mean doubt of the detector (or O-net) and FaceMesh."""
-        score = 1 - (facts.certainty + facts.mesh.presence) / 2
+        """One minus the networks' mean certainty."""
         found = "no face found" if not facts.faces else "hardly a face"
-        return score, f"{found}: {facts.certainty:.2f} and {facts.mesh.presence:.2f} of 1"
+        return 1 - facts.certainty, f"{found} ({facts.certainty:.2f})"
 
 
 class ManyFaces(_FaceCheck):

@@ -33,7 +33,7 @@ class LabelIssue:
 
     name = "label-issue"
     states = "the label is something else than nets read that never saw the picture"
-    threshold = 0.85
+    threshold = 0.7
     needs_faces = False
 
     def __init__(self, *, threshold: float | None = None, predictions: Path | None = None) -> None:

@@ -1,9 +1,8 @@
 """The check for writing in the picture: captions, watermarks, shop signs.
 
-Tesseract alone finds little writing in photographs, so letters are looked for first: maximally
-stable regions (Matas et al. 2002, "Robust Wide Baseline Stereo from Maximally Stable Extremal
-Regions", BMVC) in rows of similar height. Each row is handed to Tesseract as black letters on
-white; what it reads with confidence and what has at least two letters counts.
+Tesseract alone misses most writing on photographs and reads words into hair. So a small net finds
+where writing may be (``lab.writing``), and Tesseract reads what was found there, enlarged, as light
+and as dark letters, in Korean and English. Both opinions make the score.
 """
 
 import os
@@ -20,13 +19,18 @@ from pyojeong.core.errors import MissingExtra
 from pyojeong.curate.findings import Finding
 from pyojeong.curate.picture import Picture
 from pyojeong.image.preprocess import Pixels
+from pyojeong.runtime.session import Session
+from pyojeong.zoo import find
 
 LANGUAGES = "eng+kor"
 PAGE_MODE = 6
 """Tesseract's "single uniform block of text"."""
+MODEL = "writing-any-made.v1"
 
-_WORK_SIDE = 480
-_LETTER_PX = 44
+_WORK_SIDE = 256
+_STRIDE = 8
+_LINE_PX = 90
+_MAYBE = 0.3
 _TESSDATA = (
     "/usr/share/tesseract-ocr/5/tessdata",
     "/usr/share/tesseract-ocr/4.00/tessdata",
@@ -54,21 +58,37 @@ class Word:
 
     @property
     def letters(self) -> int:
-        """Letters and digits of Latin, Hangul."""
-        return sum(c.isalnum() and (c.isascii() or "가" <= c <= "힣") for c in self.text)
+        """Letters and digits, Latin or Hangul; a syllable says as much as two letters."""
+        hangul = sum("가" <= c <= "힣" for c in self.text)
+        return 2 * hangul + sum(c.isalnum() and c.isascii() for c in self.text)
 
     @property
     def score(self) -> float:
-        """Confidence, less for short words: two "letters" are easily seen in hair."""
-        if self.letters < 2:
-            return 0.0
-        hangul = sum("가" <= c <= "힣" for c in self.text)
-        length = self.letters + hangul  # a syllable says as much as two letters
-        return self.confidence * min(0.55 + 0.15 * (length - 1), 1.0)
+        """Confidence, less for short words: two letters are easily seen in hair."""
+        return self.confidence * min(self.letters / 4, 1.0) if self.letters >= 2 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where writing may be.
+
+    Attributes:
+        x1: Left, in pixels of the picture.
+        y1: Top.
+        x2: Right.
+        y2: Bottom.
+        probability: The net's, in [0, 1].
+    """
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    probability: float
 
 
 class Text:
-    """Writing in the picture, read by Tesseract in Korean and English.
+    """Writing in the picture, found by a net and read by Tesseract in Korean and English.
 
     Args:
         threshold: From this score on a picture is suggested for a decision.
@@ -81,27 +101,94 @@ class Text:
 
     name = "text"
     states = "there is writing in the picture"
-    threshold = 0.6
+    threshold = 0.55
     needs_faces = False
 
     def __init__(self, *, threshold: float | None = None, tessdata: Path | None = None) -> None:
         self.threshold = self.threshold if threshold is None else threshold
+        self._finder = Finder()
         self._reader = Reader(tessdata)
 
     def settings(self) -> dict[str, Any]:
         """What decides the scores."""
-        return {"version": 1, "languages": LANGUAGES, "page_mode": PAGE_MODE}
+        known = {"version": 1, "model": MODEL}
+        return {**known, "languages": LANGUAGES, "page_mode": PAGE_MODE}
 
     def look(self, picture: Picture) -> Finding:
         """The finding for one picture; pictures that cannot be decoded score 0."""
-        best = None if picture.gray is None else self._reader.best_word(picture.gray)
-        score = 0.0 if best is None else min(max(best.score, 0.0), 1.0)
-        reason = f"reads “{best.text}”" if best is not None and score >= self.threshold else ""
+        gray = picture.gray
+        if gray is None:
+            return Finding(row=picture.row, check=self.name, score=0.0)
+        score, word = self.judge(gray)
+        reason = ""
+        if score >= self.threshold:
+            reason = f"reads “{word.text}”" if word is not None else "writing, not legible"
         return Finding(row=picture.row, check=self.name, score=score, reason=reason)
+
+    def judge(self, gray: Pixels) -> tuple[float, Word | None]:
+        """Score in [0, 1], and the best word where one was read."""
+        score, best = 0.0, None
+        for spot in self._finder.spots(gray):
+            word = self._reader.best_word(gray, spot)
+            read = 0.0 if word is None else word.score
+            both = (2 * spot.probability + read) / 3
+            if both > score:
+                score, best = both, word if read > 0.3 else None
+        return min(max(score, 0.0), 1.0), best
+
+
+class Finder:
+    """Finds rows of letters with the writing net; thread-safe.
+
+    Args:
+        threads: Threads inside one run.
+    """
+
+    def __init__(self, *, threads: int = 1) -> None:
+        self._net = Session(find(MODEL), threads=threads, inputs=[(1, 1, None, None)])
+
+    def heat(self, gray: Pixels) -> tuple[NDArray[np.float32], float]:
+        """Probability of writing in cells of 8 x 8 working pixels, and working size / own size.
+
+        Args:
+            gray: uint8 (H, W).
+        """
+        scale = _WORK_SIDE / max(gray.shape)
+        how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+        size = [max(round(n * scale), 1) for n in gray.shape]
+        work = cv2.resize(gray, (size[1], size[0]), interpolation=how)
+        rest = [-n % _STRIDE for n in size]
+        work = cv2.copyMakeBorder(work, 0, rest[0], 0, rest[1], cv2.BORDER_REPLICATE)
+        logits = self._net.run(work[None, None].astype(np.float32) / 127.5 - 1)[0][0, 0]
+        return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32), scale
+
+    def spots(self, gray: Pixels) -> list[Spot]:
+        """Where writing may be, most probable first, at most six."""
+        heat, scale = self.heat(gray)
+        row = cv2.blur(heat, (3, 1), borderType=cv2.BORDER_REPLICATE)
+        count, marks, boxes, _ = cv2.connectedComponentsWithStats(
+            (heat >= _MAYBE).astype(np.uint8), connectivity=8
+        )
+        cell = _STRIDE / scale
+        out = []
+        for k in range(1, count):
+            x, y, w, h = (int(v) for v in boxes[k][:4])
+            probability = float(row[marks == k].max())
+            room = 0.15 * h * cell + 0.5 * cell
+            out.append(
+                Spot(
+                    max(int(x * cell - room), 0),
+                    max(int(y * cell - room), 0),
+                    min(int((x + w) * cell + room) + 1, gray.shape[1]),
+                    min(int((y + h) * cell + room) + 1, gray.shape[0]),
+                    probability,
+                )
+            )
+        return sorted(out, key=lambda s: -s.probability)[:6]
 
 
 class Reader:
-    """Finds rows of letters and has them read.
+    """Has spots read by Tesseract.
 
     Args:
         tessdata: Folder of language data, or None.
@@ -116,18 +203,19 @@ class Reader:
             import tesserocr
         except ImportError:
             raise MissingExtra("reading text in pictures", "ocr") from None
-        self._tesserocr = tesserocr
-        folder = _language_folder(tessdata)
+        folder = language_folder(tessdata)
+        self._level = tesserocr.RIL.WORD
+        self._words = tesserocr.iterate_level
         self._api = tesserocr.PyTessBaseAPI(path=f"{folder}/", lang=LANGUAGES, psm=PAGE_MODE)
 
-    def best_word(self, gray: Pixels) -> Word | None:
-        """The word with the highest score in uint8 (H, W), or None."""
+    def best_word(self, gray: Pixels, spot: Spot) -> Word | None:
+        """The word with the highest score in a spot, or None."""
         best: Word | None = None
-        for row in letter_rows(enlarged(gray)):
-            for word in self._read(row):
-                if best is None or word.score > best.score:
+        for page in pages(gray[spot.y1 : spot.y2, spot.x1 : spot.x2]):
+            for word in self._read(page):
+                if word.letters >= 2 and (best is None or word.score > best.score):
                     best = word
-            if best is not None and best.score >= 0.95:
+            if best is not None and best.score > 0.85:
                 break
         return best
 
@@ -135,11 +223,40 @@ class Reader:
         height, width = page.shape
         self._api.SetImageBytes(page.tobytes(), width, height, 1, width)
         self._api.Recognize()
-        for text, confidence in self._api.MapWordConfidences():
-            yield Word(text, confidence / 100)
+        found = self._api.GetIterator()
+        if found is None:
+            return
+        for word in self._words(found, self._level):
+            if not word.Empty(self._level):
+                text = word.GetUTF8Text(self._level)
+                yield Word(text.strip(), word.Confidence(self._level) / 100)
 
 
-def _language_folder(named: Path | None) -> Path:
+def pages(part: Pixels) -> Iterator[Pixels]:
+    """A piece of a picture as Tesseract likes it: enlarged, black on white.
+
+    First what is darkest in it counts as ink, then what is lightest: letters on photographs are
+    darker or lighter than nearly everything around them.
+    """
+    if min(part.shape) < 2:
+        return
+    scale = min(_LINE_PX / part.shape[0], 1800 / part.shape[1])
+    how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    big = cv2.resize(part, None, fx=scale, fy=scale, interpolation=how)
+    for page in (big, 255 - big):
+        limit = (float(page.min()) + float(np.percentile(page, 8))) / 2 + 35
+        ink = np.where(page < limit, 0, 255).astype(np.uint8)
+        yield np.ascontiguousarray(
+            cv2.copyMakeBorder(ink, 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=255)
+        )
+
+
+def language_folder(named: Path | None) -> Path:
+    """Where the language data lie.
+
+    Raises:
+        MissingExtra: When they are nowhere; the cure is named.
+    """
     prefix = os.environ.get("TESSDATA_PREFIX")
     places = [named] if named else [Path(p) for p in ((prefix,) if prefix else ()) + _TESSDATA]
     for place in places:
@@ -148,110 +265,3 @@ def _language_folder(named: Path | None) -> Path:
     error = MissingExtra("reading text in pictures", "ocr")
     error.args = (_CURE,)
     raise error
-
-
-def enlarged(gray: Pixels) -> Pixels:
-    """The picture with its longer side at 480 pixels (small ones are enlarged, large ones shrunk)."""
-    scale = _WORK_SIDE / max(gray.shape)
-    how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    return np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=how), np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class _Blob:
-    x: int
-    y: int
-    w: int
-    h: int
-    points: NDArray[np.int32]
-    tone: float
-
-
-def letter_rows(gray: Pixels) -> Iterator[Pixels]:
-    """Rows of what may be letters, each as black on white, best first.
-
-    Args:
-        gray: uint8 (H, W) at working size.
-
-    Yields:
-        uint8 (h, w) pages with one row of letters about 44 pixels high.
-    """
-    rows: list[tuple[int, list[_Blob]]] = []
-    for polarity in (0, 1):
-        blobs = _blobs(255 - gray if polarity else gray)
-        rows += [(len(row), row) for row in _rows(blobs)]
-    rows.sort(key=lambda r: -r[0])
-    for _, row in rows[:16]:
-        yield _page(row)
-
-
-def _blobs(gray: Pixels) -> list[_Blob]:
-    """Dark stable regions of a letter's proportions."""
-    mser = cv2.MSER.create(4, 30, int(gray.size * 0.03), 0.5, 0.2)
-    regions, boxes = mser.detectRegions(gray)
-    out: list[_Blob] = []
-    for points, (x, y, w, h) in zip(regions, boxes, strict=True):
-        if not 8 <= h <= gray.shape[0] * 0.35 or w > 6 * h or len(points) < 0.12 * w * h:
-            continue
-        tone = float(gray[points[:, 1], points[:, 0]].mean())
-        around = gray[max(y - 2, 0) : y + h + 2, max(x - 2, 0) : x + w + 2]
-        if float(around.max()) - tone < 25 or tone > 200 and float(around.mean()) - tone < 10:
-            continue
-        out.append(_Blob(int(x), int(y), int(w), int(h), points, tone))
-    return _distinct(out)
-
-
-def _distinct(blobs: list[_Blob]) -> list[_Blob]:
-    """Of regions that nest in one another with nearly one box, the largest."""
-    out: list[_Blob] = []
-    for blob in sorted(blobs, key=lambda b: -b.w * b.h):
-        for other in out:
-            w = min(blob.x + blob.w, other.x + other.w) - max(blob.x, other.x)
-            h = min(blob.y + blob.h, other.y + other.h) - max(blob.y, other.y)
-            if w > 0 and h > 0 and w * h > 0.7 * other.w * other.h:
-                break
-        else:
-            out.append(blob)
-    return out
-
-
-def _rows(blobs: list[_Blob]) -> Iterator[list[_Blob]]:
-    """Groups of at least two regions side by side, of similar height and tone."""
-    left = sorted(blobs, key=lambda b: b.x)
-    used: set[int] = set()
-    for i, first in enumerate(left):
-        if i in used:
-            continue
-        row, members = [first], {i}
-        for j in range(i + 1, len(left)):
-            if j not in used and _belongs(row, left[j]):
-                row.append(left[j])
-                members.add(j)
-        if len(row) >= 2:
-            used |= members
-            yield row
-
-
-def _belongs(row: list[_Blob], blob: _Blob) -> bool:
-    tall = max(b.h for b in row)
-    middle = float(np.median([b.y + b.h / 2 for b in row[-3:]]))
-    gap = blob.x - max(b.x + b.w for b in row)
-    return (
-        gap < 1.1 * tall
-        and abs(blob.y + blob.h / 2 - middle) < 0.45 * tall
-        and 0.35 < blob.h / tall < 1.9
-        and abs(blob.tone - float(np.median([b.tone for b in row]))) < 40
-    )
-
-
-def _page(row: list[_Blob]) -> Pixels:
-    x1, y1 = min(b.x for b in row), min(b.y for b in row)
-    x2, y2 = max(b.x + b.w for b in row), max(b.y + b.h for b in row)
-    mask = np.zeros((y2 - y1, x2 - x1), np.uint8)
-    for blob in row:
-        mask[blob.points[:, 1] - y1, blob.points[:, 0] - x1] = 255
-    scale = _LETTER_PX / max(y2 - y1, 1)
-    big = cv2.resize(mask, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    room = _LETTER_PX // 2
-    page = cv2.copyMakeBorder(big, room, room, room, room, cv2.BORDER_CONSTANT, value=0)
-    return np.ascontiguousarray(255 - page)

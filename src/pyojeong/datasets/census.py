@@ -77,7 +77,9 @@ def check_counts(layout: str, counts: Counts, labels: LabelSet = FER7) -> list[s
     return said + _empty(layout, counts, labels, known)
 
 
-def _count(counts: Counts, split: str, labels: Sequence[str], known: Mapping[tuple[str, str], int]) -> int:
+def _count(
+    counts: Counts, split: str, labels: Sequence[str], known: Mapping[tuple[str, str], int]
+) -> int:
     """Samples of a split (held-out ones count as training) and of some labels."""
     with_held_out = split == "train" and not any(s == "valid" for s, _ in known)
     splits = {"train", "valid"} if with_held_out else {split}

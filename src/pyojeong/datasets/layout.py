@@ -5,6 +5,7 @@ left out on purpose and collects what it does not know, so that one error can li
 """
 
 import bz2
+import csv
 import gzip
 import hashlib
 import io
@@ -202,7 +203,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
     """Open a text file, plain or .gz, .xz, .bz2.
 
     Raises:
-        DataError: When it cannot be read, also in the middle.
+        DataError: When it cannot be read, also in the middle, or breaks the rules of CSV.
     """
     openers: dict[str, Callable[..., TextIO]] = {
         ".gz": gzip.open,
@@ -213,7 +214,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             yield file
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
 

@@ -24,7 +24,7 @@ from pyojeong.datasets.samples import Sample, Split
 
 _NAME = re.compile(r"(S\d{3})_\d{3}_\d+\.")
 _IMAGES = "cohn-kanade-images"
-_NOTES = ("Emotion", "Emotion_labels")
+_NOTES = ("Emotion", "Emotion_labels/Emotion", "Emotion_labels")
 MARKER = "cohn-kanade-images/ and Emotion/ (CK+)"
 CK48_MARKER = "class folders with files S010_004_00000017.png (CK+48)"
 

@@ -180,7 +180,7 @@ def _keep_test(
         elif len(test) < len(unit):
             leaks += [row for row in unit if rows.splits[row] is not Split.TEST]
     if leaks and not options.drop_leaks:
-        shown = ", ".join(map(str, leaks[:5])) + (" ..." if len(leaks) > 5 else "")
+        shown = ", ".join(map(str, sorted(leaks)[:5])) + (" ..." if len(leaks) > 5 else "")
         raise DataError(
             f"{len(leaks):,} rows outside the test split share a group or a picture with a test "
             f"row (rows {shown}); leave them out with --drop-leaks, or split without --keep-test"

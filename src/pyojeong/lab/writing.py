@@ -82,7 +82,7 @@ def fit(made: Makings, steps: int, seed: int, say: Callable[[str], None] = print
             hard = 0.05 + (logits.sigmoid() - target).abs()
         loss = (each * weight * hard).sum() / (weight * hard).sum().clamp(min=1)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         schedule.step()
         total += float(loss.detach())

@@ -48,8 +48,10 @@ def photographs() -> list[Pixels]:
     from skimage import data
     from sklearn.datasets import load_sample_images
 
-    names = ("brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field",
-             "immunohistochemistry", "moon", "retina", "rocket", "astronaut")  # fmt: skip
+    names = (
+        "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field",
+        "immunohistochemistry", "moon", "retina", "rocket", "astronaut",
+    )  # fmt: skip
     images = [getattr(data, n)() for n in names] + list(load_sample_images()["images"])
     out = []
     for image in images:
@@ -96,9 +98,8 @@ def _background(makings: Makings, rng: np.random.Generator) -> Pixels:
             big = cv2.addWeighted(big, 2.2, soft, -1.2, 0)
         room = max(SIDE - size, 0)
         top, left = int(rng.integers(0, room + 1)), int(rng.integers(0, room + 1))
-        big = cv2.copyMakeBorder(
-            big, top, room - top, left, room - left, int(rng.choice([cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT]))
-        )  # fmt: skip
+        border = int(rng.choice([cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT]))
+        big = cv2.copyMakeBorder(big, top, room - top, left, room - left, border)
         y, x = (int(rng.integers(0, big.shape[k] - SIDE + 1)) for k in (0, 1))
         picture = big[y : y + SIDE, x : x + SIDE]
     else:
@@ -170,18 +171,21 @@ def _write(
     room = max(size // 6, 2)
     wide = (left - room, top - room, right + room, bottom + room)
     if style < 0.35:
-        draw.text((x, y), word, font=font, fill=255, stroke_width=max(size // 14, 1), stroke_fill=255)
+        thick = max(size // 14, 1)
+        draw.text((x, y), word, font=font, fill=255, stroke_width=thick, stroke_fill=255)
     elif style < 0.55:
         draw.text((x + size / 14 + 0.5, y + size / 14 + 0.5), word, font=font, fill=255)
     elif style < 0.75:
         draw.rectangle(wide, fill=255)
-    turn = cv2.getRotationMatrix2D(((left + right) / 2, (top + bottom) / 2), rng.uniform(-9, 9), 1.0)
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    turn = cv2.getRotationMatrix2D(middle, rng.uniform(-9, 9), 1.0)
     flat = np.zeros((SIDE, SIDE), np.float32)
     cv2.rectangle(flat, _at((left, top)), _at((right, bottom)), 1.0, -1)
     around = np.zeros((SIDE, SIDE), np.float32)
     cv2.rectangle(around, _at(wide[:2]), _at(wide[2:]), 1.0, -1)
     ink_, edge_, flat, around = (
-        cv2.warpAffine(np.asarray(a, np.float32), turn, (SIDE, SIDE)) for a in (ink, edge, flat, around)
+        cv2.warpAffine(np.asarray(a, np.float32), turn, (SIDE, SIDE))
+        for a in (ink, edge, flat, around)
     )
     np.maximum(target, flat, out=target)
     np.maximum(halo, around, out=halo)
@@ -198,9 +202,9 @@ def _write(
 
 
 def _degrade(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    out = picture.astype(np.float32)
+    out = picture.astype(np.float64)
     if rng.random() < 0.6:
-        out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.3, 1.1))
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.3, 1.1)), np.float64)
     out = (out - 128) * rng.uniform(0.6, 1.25) + 128 + rng.normal(0, 15)
     if rng.random() < 0.5:
         out = out + rng.normal(0, rng.uniform(1, 7), out.shape)
@@ -209,7 +213,7 @@ def _degrade(picture: Pixels, rng: np.random.Generator) -> Pixels:
         quality = int(rng.integers(35, 96))
         _, data = cv2.imencode(".jpg", out8, [cv2.IMWRITE_JPEG_QUALITY, quality])
         out8 = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
-    return out8
+    return np.asarray(out8, np.uint8)
 
 
 def _at(point: "NDArray[np.float64] | tuple[float, float]") -> tuple[int, int]:

@@ -1,5 +1,7 @@
 """Pixel checks: the score rises with the fault, and faultless pictures stay below the threshold."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ def look(check: object, pixels: np.ndarray | bytes) -> float:
 
 
 def rises(scores: list[float]) -> bool:
-    return all(a < b for a, b in zip(scores, scores[1:], strict=False))
+    return all(a < b for a, b in itertools.pairwise(scores))
 
 
 def test_blur_rises_with_the_radius() -> None:

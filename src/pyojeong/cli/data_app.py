@@ -269,7 +269,7 @@ def review(
     manifest: ManifestArgument,
     store: StoreOption = None,
     reviewer: Annotated[
-        str | None, typer.Option(help="Your name in the decisions. [default: your user name]")
+        str | None, typer.Option(help="Your name in the decisions; default: your user name.")
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     host: Annotated[

@@ -230,7 +230,7 @@ def read_rows(
     with file:
         names = [n for n in file.schema_arrow.names if pictures or n != "image"]
         row = -1
-        for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH, columns=names):
+        for batch in _batches(file, names):
             for values in batch.to_pylist():
                 row += 1
                 if values["split"] not in wanted:
@@ -240,6 +240,12 @@ def read_rows(
                 if not pictures and values["path"] is None:
                     values["image"] = b""
                 yield row, Sample(votes=None if votes is None else tuple(votes), **values)
+
+
+def _batches(file: Any, names: list[str]) -> Iterator[Any]:
+    """Small batches of all rows. One call per row group: a single one keeps all it has read."""
+    for group in range(file.metadata.num_row_groups):
+        yield from file.iter_batches(batch_size=_ROWS_PER_BATCH, row_groups=[group], columns=names)
 
 
 def read_manifest(

@@ -19,7 +19,7 @@ from pyojeong.curate.findings import Store
 
 @pytest.fixture
 def small(build_store: Callable[..., Store], tmp_path: Path) -> Store:
-    return build_store(tmp_path, 300)
+    return build_store(tmp_path, 400)
 
 
 DROP = {"id": "one", "words": [{"row": 1, "action": "drop"}]}

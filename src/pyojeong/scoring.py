@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet
+from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest, split_hash
 from pyojeong.evaluate import summary
-from pyojeong.image.files import decode_image, read_image
-from pyojeong.image.preprocess import Pixels, to_gray
+from pyojeong.image.preprocess import to_gray
 from pyojeong.runtime.classifier import Classifier
 
 _BATCH = 256
@@ -46,13 +46,6 @@ class Predictions:
     digest: str
 
 
-def load_pixels(sample: Sample) -> Pixels:
-    """The picture of a sample, uint8 (H, W, 3) RGB."""
-    if sample.image is not None:
-        return decode_image(sample.image, name=sample.source)
-    return read_image(sample.path or "")
-
-
 def predict_split(
     classifier: Classifier, manifest: Path, split: Split, *, tick: Ticker | None = None
 ) -> Predictions:
@@ -70,9 +63,7 @@ def predict_split(
         raise DataError(f"{manifest} has no samples in split {split.value!r}")
     rows = []
     for part in _parts(samples):
-        crops = [
-            to_gray(p) if classifier.pre.color == "gray" else p for p in map(load_pixels, part)
-        ]
+        crops = [to_gray(p) if classifier.pre.color == "gray" else p for p in map(pixels_of, part)]
         rows.append(classifier.crop_logits(crops))
         if tick is not None:
             tick(len(part))

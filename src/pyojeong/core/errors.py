@@ -125,6 +125,7 @@ class ExperimentError(PyojeongError, ValueError):
 class MissingExtra(PyojeongError, ImportError):  # noqa: N818
     """An optional dependency is not installed."""
 
-    def __init__(self, what: str, extra: str) -> None:
+    def __init__(self, what: str, extra: str, *, cure: str = "") -> None:
         self.extra = extra
-        super().__init__(f"{what} needs an optional part: pip install 'pyojeong[{extra}]'")
+        cure = cure or f"pip install 'pyojeong[{extra}]'"
+        super().__init__(f"{what} needs an optional part: {cure}")

@@ -6,8 +6,8 @@ from functools import cached_property
 
 from pyojeong.core.errors import ImageUnreadable
 from pyojeong.curate.examiner import FaceFacts
+from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Sample
-from pyojeong.image.files import decode_image, read_image
 from pyojeong.image.preprocess import Pixels, to_gray
 
 Examine = Callable[[Pixels], FaceFacts]
@@ -31,9 +31,7 @@ class Picture:
     def image(self) -> Pixels | None:
         """uint8 (H, W, 3) RGB, or None when the file cannot be decoded."""
         try:
-            if self.sample.image is not None:
-                return decode_image(self.sample.image, name=self.sample.source)
-            return read_image(self.sample.path or "")
+            return pixels_of(self.sample)
         except ImageUnreadable:
             return None
 

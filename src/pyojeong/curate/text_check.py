@@ -31,6 +31,8 @@ _WORK_SIDE = 256
 _STRIDE = 8
 _LINE_PX = 90
 _MAYBE = 0.3
+_INK_REACH = (35, 15, 60)
+"""Grey levels from the darkest ones that count as ink; tried in turn until something is read."""
 _TESSDATA = (
     "/usr/share/tesseract-ocr/5/tessdata",
     "/usr/share/tesseract-ocr/4.00/tessdata",
@@ -39,8 +41,8 @@ _TESSDATA = (
     "/opt/homebrew/share/tessdata",
 )
 _CURE = (
-    "reading text in pictures needs Tesseract's data for Korean and English: "
-    "apt-get install tesseract-ocr-kor tesseract-ocr-eng (or set TESSDATA_PREFIX)"
+    "apt-get install tesseract-ocr-kor tesseract-ocr-eng, or set TESSDATA_PREFIX to the folder of "
+    "Tesseract's data for Korean and English"
 )
 
 
@@ -243,12 +245,13 @@ def pages(part: Pixels) -> Iterator[Pixels]:
     scale = min(_LINE_PX / part.shape[0], 1800 / part.shape[1])
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     big = cv2.resize(part, None, fx=scale, fy=scale, interpolation=how)
-    for page in (big, 255 - big):
-        limit = (float(page.min()) + float(np.percentile(page, 8))) / 2 + 35
-        ink = np.where(page < limit, 0, 255).astype(np.uint8)
-        yield np.ascontiguousarray(
-            cv2.copyMakeBorder(ink, 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=255)
-        )
+    for reach in _INK_REACH:
+        for page in (big, 255 - big):
+            limit = (float(page.min()) + float(np.percentile(page, 8))) / 2 + reach
+            ink = np.where(page < limit, 0, 255).astype(np.uint8)
+            yield np.ascontiguousarray(
+                cv2.copyMakeBorder(ink, 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=255)
+            )
 
 
 def language_folder(named: Path | None) -> Path:
@@ -262,6 +265,4 @@ def language_folder(named: Path | None) -> Path:
     for place in places:
         if all((place / f"{code}.traineddata").exists() for code in LANGUAGES.split("+")):
             return place
-    error = MissingExtra("reading text in pictures", "ocr")
-    error.args = (_CURE,)
-    raise error
+    raise MissingExtra("reading text in pictures", "ocr", cure=_CURE)

@@ -23,10 +23,7 @@ _FER2013 = {
     **_per_class("valid", 467, 56, 496, 895, 607, 653, 415),
     **_per_class("test", 491, 55, 528, 879, 626, 594, 416),
 }
-_RAFDB = {
-    **_per_class("train", 705, 717, 281, 4772, 2524, 1982, 1290),
-    **_per_class("test", 162, 160, 74, 1185, 680, 478, 329),
-}
+_RAFDB = {("train", ALL): 12271, ("test", ALL): 3068}
 _AFFECTNET = {
     **_per_class("train", 24882, 3803, 6378, 134415, 74874, 25459, 14090),
     ("train", "contempt"): 3750,
@@ -36,11 +33,10 @@ KNOWN: dict[str, dict[tuple[str, str], int]] = {
     "fer2013-folders": _FER2013,
     "rafdb": _RAFDB,
     "rafdb-kaggle": _RAFDB,
-    "affectnet": {**_AFFECTNET, **_per_class("valid", *[500] * 7), ("valid", "contempt"): 500},
+    "affectnet": _AFFECTNET,
     "affectnet8": _AFFECTNET,
     "expw": {(ALL, ALL): 91793},
     "ck48": {**_per_class(ALL, 135, 177, 75, 207, 0, 84, 249), (ALL, "contempt"): 54},
-    "ckplus": {**_per_class(ALL, 45, 59, 25, 69, 0, 28, 83), (ALL, "contempt"): 18},
     "jaffe": _per_class(ALL, 30, 29, 32, 31, 30, 31, 30),
 }
 """Layout -> official counts by split and class; "" stands for any. Where no "valid" is listed,

@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest
-from pyojeong.image.files import decode_image, read_image
 from pyojeong.image.preprocess import Pixels, matrix_for_crop, to_gray, to_tensor, warp
 from pyojeong.lab.augment import Augment, Draws
 
@@ -73,10 +73,7 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
     targets: list[int] = []
     votes: list[NDArray[np.float32]] = []
     for sample in samples:
-        if sample.image is not None:
-            image: Pixels = decode_image(sample.image, name=sample.source)
-        else:
-            image = read_image(sample.path or "")
+        image: Pixels = pixels_of(sample)
         images.append(to_gray(image) if gray else image)
         targets.append(labels.index(sample.label))
         votes.append(vote_shares(sample.votes))

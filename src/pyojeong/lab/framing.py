@@ -16,9 +16,9 @@ import numpy as np
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import Detector
+from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Sample, Split, read_manifest
 from pyojeong.image.preprocess import Pixels, apply, matrix_for_crop
-from pyojeong.scoring import load_pixels
 
 _SIDE = 192
 _PAD = 48
@@ -74,7 +74,7 @@ def _measure(
     points, boxes = [], []
     h, w = pre.size_hw
     for sample in islice(samples, count):
-        crop = load_pixels(sample)
+        crop = pixels_of(sample)
         faces = detector.detect(_canvas(crop))
         if not faces or faces[0].score < _LEAST_SCORE or faces[0].landmarks is None:
             continue

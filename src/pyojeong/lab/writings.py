@@ -198,7 +198,7 @@ def _write(
     out = out * (1 - back) + other * back
     front = ink_ / 255 * opacity
     out = out * (1 - front) + tone * front
-    return np.clip(out, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(out, 0, 255), np.uint8)
 
 
 def _degrade(picture: Pixels, rng: np.random.Generator) -> Pixels:

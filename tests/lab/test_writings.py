@@ -1,0 +1,56 @@
+"""Made-up writing: where it is said to be, there it is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pyojeong.lab.cover import CoverNet
+from pyojeong.lab.writing import WritingNet
+from pyojeong.lab.writings import SIDE, STRIDE, Makings, make, photographs
+
+NANUM = Path("/usr/share/fonts/truetype/nanum/NanumGothicBold.ttf")
+
+
+@pytest.fixture(scope="module")
+def makings() -> Makings:
+    if not NANUM.exists():
+        pytest.fail(f"{NANUM} is missing: apt-get install fonts-nanum (make system)")
+    rng = np.random.default_rng(0)
+    faces = [rng.integers(0, 256, (48, 48), dtype=np.uint8) for _ in range(3)]
+    return Makings(faces, photographs(), [NANUM], [NANUM])
+
+
+def test_pictures_targets_and_weights_fit_together(makings: Makings) -> None:
+    rng = np.random.default_rng(1)
+    some = none = 0
+    for _ in range(30):
+        picture, target, weight = make(makings, rng)
+        assert picture.shape == (SIDE, SIDE)
+        assert picture.dtype == np.uint8
+        assert target.shape == weight.shape == (SIDE // STRIDE, SIDE // STRIDE)
+        assert set(np.unique(target)) <= {0, 1}
+        assert set(np.unique(weight)) <= {0, 1}
+        assert (weight[target == 1] == 1).all()
+        some += bool(target.any())
+        none += not target.any()
+    assert some > 8
+    assert none > 4
+
+
+def test_the_same_numbers_make_the_same_picture(makings: Makings) -> None:
+    one, other = (make(makings, np.random.default_rng(7)) for _ in range(2))
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_photographs_are_large_enough() -> None:
+    pictures = photographs()
+    assert len(pictures) >= 10
+    assert all(min(p.shape) >= SIDE and p.ndim == 2 for p in pictures)
+
+
+def test_the_nets_take_what_they_are_fed() -> None:
+    assert WritingNet()(torch.zeros(2, 1, 96, 256)).shape == (2, 1, 12, 32)
+    assert CoverNet()(torch.zeros(3, 1, 48, 48)).shape == (3, 2)

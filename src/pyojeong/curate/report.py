@@ -126,7 +126,7 @@ def _check(
     )
     if pictures:
         worst = sorted(flagged, key=lambda f: (-f.score, f.row))[:pictures]
-        page.text(f"The {len(worst)} with the highest scores:")
+        page.text("The highest scores:" if len(flagged) > len(worst) else "All of them:")
         page.pictures(_sheet(store, worst, sample_of))
 
 

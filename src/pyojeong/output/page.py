@@ -38,6 +38,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .
 th { text-align: left; font-weight: 600; color: var(--quiet); font-size: .86rem; }
 th, td { padding: .28rem 1.1rem .28rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; } .n { text-align: right; white-space: nowrap; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr));
+  gap: 0 2.5rem; align-items: end; } .chart p { font-size: .82rem; }
 svg { display: block; max-width: 100%; height: auto; }
 svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
 .bar { fill: var(--accent); opacity: .85; } .hot { fill: var(--warn); opacity: .9; }
@@ -50,6 +52,9 @@ figure img { width: 100%; min-width: 0; aspect-ratio: 1; object-fit: contain; fl
 figcaption { font-size: .76rem; line-height: 1.35; color: var(--quiet); margin-top: .25rem;
   overflow-wrap: anywhere; } figcaption b { color: var(--ink); font-weight: 600; }
 """
+
+
+_CHARTS_END = "</div><!-- charts -->"
 
 
 class Page:
@@ -103,7 +108,7 @@ class Page:
                 f'<rect class="hot" x="110" y="{y + 3}" width="{420 * part / most:.1f}" '
                 'height="16" rx="2"/>'
                 f'<text x="{118 + 420 * whole / most:.1f}" y="{y + 15}">'
-                f"{whole:,.0f} · {part:,.0f}</text>"
+                f"{part:,.0f} of {whole:,.0f}</text>"
             )
         self._svg(660, 24 * len(values) + 4, rows, legend)
 
@@ -114,7 +119,8 @@ class Page:
         rows = ['<line class="axis" x1="20" x2="580" y1="110" y2="110"/>']
         for i, count in enumerate(counts):
             tall = 96 * count**0.5 / most
-            kind = "hot" if (i + 0.5) / len(counts) >= threshold else "bar"
+            last = i + 1 == len(counts)
+            kind = "hot" if last or (i + 0.5) / len(counts) >= threshold else "bar"
             rows.append(
                 f'<rect class="{kind}" x="{20 + i * width:.1f}" y="{110 - tall:.1f}" '
                 f'width="{width - 1:.1f}" height="{tall:.1f}"><title>{i / len(counts):.2f}: '
@@ -126,11 +132,15 @@ class Page:
         self._svg(600, 132, rows, legend)
 
     def _svg(self, width: int, height: int, rows: list[str], legend: str) -> None:
-        self._parts.append(
-            f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" '
+        chart = (
+            f'<div class="chart"><svg viewBox="0 0 {width} {height}" width="{width}" role="img" '
             f'aria-label="{html.escape(legend)}">{"".join(rows)}</svg>'
-            f'<p class="quiet">{html.escape(legend)}</p>'
+            f'<p class="quiet">{html.escape(legend)}</p></div>'
         )
+        if self._parts and self._parts[-1].endswith(_CHARTS_END):  # side by side where they fit
+            self._parts[-1] = self._parts[-1][: -len(_CHARTS_END)] + chart + _CHARTS_END
+        else:
+            self._parts.append(f'<div class="charts">{chart}{_CHARTS_END}')
 
     def pictures(self, items: Iterable[tuple[Sequence[Pixels], str, str]]) -> None:
         """A contact sheet: (pictures side by side, bold caption, quiet caption)."""

@@ -1,5 +1,6 @@
 """The run over a manifest: resumable, complete, and nothing is ever deleted."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,20 @@ def test_only_leaks_can_be_accepted(tmp_path: Path) -> None:
     assert accept_suggestions(store, {"exact-copy": None}) == 2
     done = clean(store, tmp_path / "clean.parquet")
     assert (done.kept, done.dropped) == (2, {"train": 2})
+
+
+def test_a_dying_worker_is_one_line_and_the_next_run_goes_on(
+    manifest: Path, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "s", manifest)
+    with pytest.raises(DataError, match="goes on where it stopped"):
+        curate(store, Plan({"flat": None}, {"detector": _Deadly()}, jobs=1))
+    curate(store, Plan({"flat": None}, {}, jobs=1))
+    assert store.finished("flat")
+
+
+class _Deadly:
+    """Kills the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (1,)

@@ -11,6 +11,7 @@ from pyojeong.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / n for n in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/cli.md")]
+DOCUMENTS += [ROOT / "docs" / n for n in ("curation.md", "benchmarks/curation.md")]
 
 
 def commands() -> list[str]:

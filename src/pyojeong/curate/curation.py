@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -107,22 +108,38 @@ def _run_single(store: Store, plan: Plan, names: list[str], tick: Ticker | None)
         tick("pictures", done, store.size)
     context = get_context("spawn")  # forked onnxruntime sessions hang
     args = (store.folder, store.manifest, plan, names)
-    with ProcessPoolExecutor(plan.jobs, context, initializer=_prepare, initargs=args) as pool:
-        waiting: set[Future[int]] = set()
-        queue = iter(pieces)
-        for piece in queue:
-            waiting.add(pool.submit(_work, *piece))
-            if len(waiting) >= 2 * plan.jobs:
-                break
-        while waiting:
-            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in finished:
-                done += future.result()
-                following = next(queue, None)
-                if following is not None:
-                    waiting.add(pool.submit(_work, *following))
-                if tick is not None:
-                    tick("pictures", done, store.size)
+    pool = ProcessPoolExecutor(plan.jobs, context, initializer=_prepare, initargs=args)
+    try:
+        for rows in _worked(pool, pieces, at_once=2 * plan.jobs):
+            done += rows
+            if tick is not None:
+                tick("pictures", done, store.size)
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a worker process died, perhaps for want of memory: run the same command again, it "
+            "goes on where it stopped; --jobs 1 needs less"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _worked(
+    pool: ProcessPoolExecutor, pieces: list[tuple[int, int, list[str]]], *, at_once: int
+) -> Iterator[int]:
+    """Rows of each piece as it is finished, with only so many waiting in the pool."""
+    waiting: set[Future[int]] = set()
+    queue = iter(pieces)
+    for piece in queue:
+        waiting.add(pool.submit(_work, *piece))
+        if len(waiting) >= at_once:
+            break
+    while waiting:
+        finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in finished:
+            yield future.result()
+            following = next(queue, None)
+            if following is not None:
+                waiting.add(pool.submit(_work, *following))
 
 
 def _part(first: int) -> str:

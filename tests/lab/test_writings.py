@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from pyojeong.lab.cover import CoverNet
+from pyojeong.lab.cover import export as export_cover
 from pyojeong.lab.writing import WritingNet
+from pyojeong.lab.writing import export as export_writing
 from pyojeong.lab.writings import SIDE, STRIDE, Makings, make, photographs
+from pyojeong.runtime.session import Session
+from pyojeong.zoo import find
 
 NANUM = Path("/usr/share/fonts/truetype/nanum/NanumGothicBold.ttf")
 
@@ -54,3 +58,20 @@ def test_photographs_are_large_enough() -> None:
 def test_the_nets_take_what_they_are_fed() -> None:
     assert WritingNet()(torch.zeros(2, 1, 96, 256)).shape == (2, 1, 12, 32)
     assert CoverNet()(torch.zeros(3, 1, 48, 48)).shape == (3, 2)
+
+
+def test_checkers_are_served_as_they_were_trained(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = WritingNet().eval()
+    file = export_writing(net, tmp_path / "new", steps=1)
+    session = Session(find(file))
+    x = torch.randn(1, 1, 64, 128)
+    with torch.inference_mode():
+        expected = net(x).numpy()
+    np.testing.assert_allclose(session.run(x.numpy())[0], expected, atol=1e-4)
+    crop = torch.randn(3, 1, 48, 48)
+    cover = CoverNet().eval()
+    session = Session(find(export_cover(cover, tmp_path / "new", steps=1, faces=1)))
+    with torch.inference_mode():
+        expected = cover(crop).numpy()
+    np.testing.assert_allclose(session.run(crop.numpy())[0], expected, atol=1e-4)

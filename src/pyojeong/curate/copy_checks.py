@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.curate.findings import Finding
+from pyojeong.curate.judgement import Judgement
 from pyojeong.curate.picture import Picture
 from pyojeong.datasets.samples import Sample, Split, read_picked, read_rows
 from pyojeong.image.preprocess import Pixels
@@ -22,24 +23,12 @@ _STAYS = {Split.TEST: 0, Split.VALID: 1, Split.TRAIN: 2}
 _BLOCK = 512
 
 
-class ExactCopy:
-    """The same pixels as another row, whatever the file format.
-
-    Args:
-        threshold: From this score on a picture is suggested for a decision.
-    """
+class ExactCopy(Judgement):
+    """The same pixels as another row, whatever the file format."""
 
     name = "exact-copy"
     states = "the same pixels stand in another row"
     threshold = 1.0
-    needs_faces = False
-
-    def __init__(self, *, threshold: float | None = None) -> None:
-        self.threshold = self.threshold if threshold is None else threshold
-
-    def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
-        return {"version": 1}
 
     def look_over(self, manifest: Path) -> Iterator[Finding]:
         """Score 1 for every copy but the one that stays."""
@@ -51,13 +40,8 @@ class ExactCopy:
         for copies in groups.values():
             first, *rest = sorted(copies, key=lambda c: (_STAYS[c[1]], c[0]))
             for row, split, label in rest:
-                yield Finding(
-                    row=row,
-                    check=self.name,
-                    score=1.0,
-                    other=first[0],
-                    reason=_reason("same picture as", first, split, label),
-                )
+                reason = _reason("same picture as", first, split, label)
+                yield self.found(row, 1.0, reason, other=first[0])
 
 
 def _reason(
@@ -68,7 +52,7 @@ def _reason(
     return f"{words} #{stays[0]}{where}{other}{tail}"
 
 
-class NearCopy:
+class NearCopy(Judgement):
     """Almost the same picture: recompressed, watermarked, shifted by a few pixels, brightened.
 
     Candidates are pairs whose perceptual hashes differ in at most ``bits`` of 64; their score is
@@ -83,15 +67,14 @@ class NearCopy:
     name = "near-copy"
     states = "another row shows almost the same picture (correlation)"
     threshold = 0.9
-    needs_faces = False
 
     def __init__(self, *, threshold: float | None = None, bits: int = 12) -> None:
-        self.threshold = self.threshold if threshold is None else threshold
+        super().__init__(threshold=threshold)
         self.bits = bits
 
     def settings(self) -> dict[str, Any]:
         """What decides the scores."""
-        return {"version": 1, "bits": self.bits, "threshold": self.threshold}
+        return {**super().settings(), "bits": self.bits, "threshold": self.threshold}
 
     def look_over(self, manifest: Path) -> Iterator[Finding]:
         """The score of every picture against the best copy that stays."""
@@ -127,13 +110,7 @@ class NearCopy:
         for goes, (score, stays) in sorted(best.items()):
             row, split, label = facts[goes]
             reason = _reason("nearly", facts[stays], split, label, f" ({score:.2f})")
-            yield Finding(
-                row=row,
-                check=self.name,
-                score=min(score, 1.0),
-                other=facts[stays][0],
-                reason=reason if score >= self.threshold else "",
-            )
+            yield self.found(row, score, reason, other=facts[stays][0])
 
 
 def close_pairs(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:

@@ -6,10 +6,11 @@ import numpy as np
 
 from pyojeong.curate.examiner import COVER_MODEL, FaceFacts
 from pyojeong.curate.findings import Finding
+from pyojeong.curate.judgement import Judgement
 from pyojeong.curate.picture import Picture
 
 
-class _FaceCheck:
+class _FaceCheck(Judgement):
     """What the checks of this file share.
 
     Args:
@@ -17,26 +18,20 @@ class _FaceCheck:
         detector: Key of ``DETECTORS``.
     """
 
-    name = ""
-    states = ""
-    threshold = 0.5
     needs_faces = True
 
     def __init__(self, *, threshold: float | None = None, detector: str = "auto") -> None:
-        self.threshold = self.threshold if threshold is None else threshold
+        super().__init__(threshold=threshold)
         self.detector = detector
 
     def settings(self) -> dict[str, Any]:
         """What decides the scores."""
-        return {"detector": self.detector, "version": 1}
+        return {**super().settings(), "detector": self.detector}
 
     def look(self, picture: Picture) -> Finding:
         """The finding for one picture; pictures that cannot be decoded score 0 here."""
         facts = picture.facts
-        score, reason = (0.0, "") if facts is None else self.judge(facts)
-        score = min(max(float(score), 0.0), 1.0)
-        said = reason if score >= self.threshold else ""
-        return Finding(row=picture.row, check=self.name, score=score, reason=said)
+        return self.found(picture.row, *((0.0, "") if facts is None else self.judge(facts)))
 
     def judge(self, facts: FaceFacts) -> tuple[float, str]:
         """Score and reason."""

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from pyojeong.core.errors import DataError, MissingExtra
 from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.curate.findings import Finding
+from pyojeong.curate.judgement import Judgement
 from pyojeong.datasets.predictions import Predictions, read_predictions
 from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_rows
 
 
-class LabelIssue:
+class LabelIssue(Judgement):
     """The label is not what out-of-fold predictions say.
 
     Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset
@@ -34,10 +35,9 @@ class LabelIssue:
     name = "label-issue"
     states = "the label is something else than nets read that never saw the picture"
     threshold = 0.7
-    needs_faces = False
 
     def __init__(self, *, threshold: float | None = None, predictions: Path | None = None) -> None:
-        self.threshold = self.threshold if threshold is None else threshold
+        super().__init__(threshold=threshold)
         if predictions is None:
             raise DataError(
                 "label-issue needs out-of-fold predictions: run `pyojeong train EXPERIMENT --data "
@@ -47,7 +47,7 @@ class LabelIssue:
 
     def settings(self) -> dict[str, Any]:
         """What decides the scores."""
-        return {"version": 1, "predictions": self.predictions.name}
+        return {**super().settings(), "predictions": self.predictions.name}
 
     def look_over(self, manifest: Path) -> Iterator[Finding]:
         """The score of every row that has a prediction."""
@@ -62,18 +62,14 @@ class LabelIssue:
         for k, row in enumerate(predicted.rows):
             best = int(predicted.scores[k].argmax())
             wrong = bool(best != given[k])
-            said = ""
-            if scores[k] >= self.threshold:
-                share = predicted.scores[k, best]
-                said = f"{labels.names[given[k]]}, read as {labels.names[best]} ({share:.2f})"
-                said += "; confident" if sure[k] else ""
-            yield Finding(
-                row=int(row),
-                check=self.name,
-                score=float(scores[k]),
+            share = predicted.scores[k, best]
+            said = f"{labels.names[given[k]]}, read as {labels.names[best]} ({share:.2f})"
+            yield self.found(
+                int(row),
+                scores[k],
+                said + ("; confident" if sure[k] else ""),
                 suggest="relabel" if wrong else "drop",
                 label=labels.names[best] if wrong else "",
-                reason=said,
             )
 
 
@@ -116,27 +112,16 @@ def label_scores(
     return np.clip(1 - np.asarray(quality), 0, 1), np.asarray(sure, bool)
 
 
-class VotesDisagree:
+class VotesDisagree(Judgement):
     """People who voted did not vote for the label.
 
     The score is one minus the label's share of all votes, those for "unknown" and "not a face"
     included. Rows without votes score 0.
-
-    Args:
-        threshold: From this score on a picture is suggested for a decision.
     """
 
     name = "votes-disagree"
     states = "nobody voted for the label"
     threshold = 0.9
-    needs_faces = False
-
-    def __init__(self, *, threshold: float | None = None) -> None:
-        self.threshold = self.threshold if threshold is None else threshold
-
-    def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
-        return {"version": 1}
 
     def look_over(self, manifest: Path) -> Iterator[Finding]:
         """The score of every row with votes."""
@@ -147,20 +132,15 @@ class VotesDisagree:
             shares, other = votes_by_label(sample.votes, labels)
             share = shares[labels.index(sample.label)]
             best = int(np.argmax(shares))
-            clear = shares[best] > 0.5
-            score = 1 - float(share)
-            reason = ""
-            if score >= self.threshold:
-                what = f"{shares[best]:.0%} {labels.names[best]}"
-                unusable = f", {other:.0%} unknown or no face" if other > 0 else ""
-                reason = f"{sample.label} got {share:.0%} of the votes; {what}{unusable}"
-            yield Finding(
-                row=row,
-                check=self.name,
-                score=score,
-                suggest="relabel" if clear and labels.names[best] != sample.label else "drop",
-                label=labels.names[best] if clear and labels.names[best] != sample.label else "",
-                reason=reason,
+            name = labels.names[best]
+            wrong = shares[best] > 0.5 and name != sample.label
+            said = f"{sample.label} got {share:.0%} of the votes; {shares[best]:.0%} {name}"
+            yield self.found(
+                row,
+                1 - float(share),
+                said + (f", {other:.0%} unknown or no face" if other > 0 else ""),
+                suggest="relabel" if wrong else "drop",
+                label=name if wrong else "",
             )
 
 

@@ -7,38 +7,22 @@ import numpy as np
 
 from pyojeong.core.errors import MissingExtra
 from pyojeong.curate.findings import Finding
+from pyojeong.curate.judgement import Judgement
 from pyojeong.curate.picture import Picture
 from pyojeong.image.preprocess import Pixels
 
 _LONGEST = 256
 
 
-class _PixelCheck:
-    """What the checks of this file share.
+class _PixelCheck(Judgement):
+    """What the checks of this file share: they judge the face, or the whole where there is none."""
 
-    Args:
-        threshold: From this score on a picture is suggested for a decision.
-    """
-
-    name = ""
-    states = ""
-    threshold = 0.5
     needs_faces = True
-
-    def __init__(self, *, threshold: float | None = None) -> None:
-        self.threshold = self.threshold if threshold is None else threshold
-
-    def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
-        return {"version": 1}
 
     def look(self, picture: Picture) -> Finding:
         """The finding for one picture; pictures that cannot be decoded score 0 here."""
         gray = picture.face_gray
-        score, reason = (0.0, "") if gray is None else self.judge(gray)
-        score = min(max(float(score), 0.0), 1.0)
-        said = reason if score >= self.threshold else ""
-        return Finding(row=picture.row, check=self.name, score=score, reason=said)
+        return self.found(picture.row, *((0.0, "") if gray is None else self.judge(gray)))
 
     def judge(self, gray: Pixels) -> tuple[float, str]:
         """Score and reason for the face, uint8 (h, w)."""
@@ -55,8 +39,7 @@ class Unreadable(_PixelCheck):
     def look(self, picture: Picture) -> Finding:
         """Score 1 for what cannot be decoded, else 0."""
         bad = picture.image is None
-        reason = f"cannot be decoded: {picture.sample.source}" if bad else ""
-        return Finding(row=picture.row, check=self.name, score=float(bad), reason=reason)
+        return self.found(picture.row, float(bad), f"cannot be decoded: {picture.sample.source}")
 
 
 class Blurred(_PixelCheck):
@@ -157,9 +140,7 @@ class Drawing(_PixelCheck):
     def look(self, picture: Picture) -> Finding:
         """Score of the whole picture."""
         gray = picture.gray
-        score, reason = (0.0, "") if gray is None else self.judge(gray)
-        said = reason if score >= self.threshold else ""
-        return Finding(row=picture.row, check=self.name, score=score, reason=said)
+        return self.found(picture.row, *((0.0, "") if gray is None else self.judge(gray)))
 
     def judge(self, gray: Pixels) -> tuple[float, str]:
         """Geometric mean of "even" and "hard-edged", less what is in between; in [0, 1]."""

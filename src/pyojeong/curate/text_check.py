@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pyojeong.core.errors import MissingExtra
 from pyojeong.curate.findings import Finding
+from pyojeong.curate.judgement import Judgement
 from pyojeong.curate.picture import Picture
 from pyojeong.image.preprocess import Pixels
 from pyojeong.runtime.session import Session
@@ -89,7 +90,7 @@ class Spot:
     probability: float
 
 
-class Text:
+class Text(Judgement):
     """Writing in the picture, found by a net and read by Tesseract in Korean and English.
 
     Args:
@@ -104,28 +105,22 @@ class Text:
     name = "text"
     states = "there is writing in the picture"
     threshold = 0.55
-    needs_faces = False
 
     def __init__(self, *, threshold: float | None = None, tessdata: Path | None = None) -> None:
-        self.threshold = self.threshold if threshold is None else threshold
+        super().__init__(threshold=threshold)
         self._finder = Finder()
         self._reader = Reader(tessdata)
 
     def settings(self) -> dict[str, Any]:
         """What decides the scores."""
-        known = {"version": 1, "model": MODEL}
-        return {**known, "languages": LANGUAGES, "page_mode": PAGE_MODE}
+        how = {"model": MODEL, "languages": LANGUAGES, "page_mode": PAGE_MODE}
+        return {**super().settings(), **how}
 
     def look(self, picture: Picture) -> Finding:
         """The finding for one picture; pictures that cannot be decoded score 0."""
-        gray = picture.gray
-        if gray is None:
-            return Finding(row=picture.row, check=self.name, score=0.0)
-        score, word = self.judge(gray)
-        reason = ""
-        if score >= self.threshold:
-            reason = f"reads “{word.text}”" if word is not None else "writing, not legible"
-        return Finding(row=picture.row, check=self.name, score=score, reason=reason)
+        score, word = (0.0, None) if picture.gray is None else self.judge(picture.gray)
+        said = "writing, not legible" if word is None else f"reads “{word.text}”"
+        return self.found(picture.row, score, said)
 
     def judge(self, gray: Pixels) -> tuple[float, Word | None]:
         """Score in [0, 1], and the best word where one was read."""

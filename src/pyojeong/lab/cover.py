@@ -7,7 +7,6 @@ docs/benchmarks/curation.md.
 """
 
 import argparse
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from pyojeong.core.face import Box
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import Pixels, matrix_for_box, to_gray, warp
+from pyojeong.lab.checker import export_checker
 from pyojeong.lab.covers import CANVAS, FacePoints, paint
 from pyojeong.runtime.detectors import build_detector
 from pyojeong.runtime.facemesh import LEFT_EYE, MOUTH, RIGHT_EYE, FaceMesh
@@ -172,30 +172,28 @@ def fit(
 
 def export(net: CoverNet, folder: Path, steps: int, faces: int) -> Path:
     """Write ONNX and card."""
-    file = folder / f"{MODEL_ID}.onnx"
-    torch.onnx.export(
-        net, (torch.zeros(2, 1, 48, 48),), str(file), dynamo=False,
-        input_names=["crop"], output_names=["covered"],
-        dynamic_axes={"crop": {0: "N"}, "covered": {0: "N"}},
-    )  # fmt: skip
-    card = ModelCard(
-        id=MODEL_ID,
-        kind="checker",
-        file=file.name,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-        description="Says whether the eyes or the mouth of a cut-out face are covered.",
-        preprocess=PREPROCESS,
-        license="Apache-2.0",
-        license_flags=("data:research-only",),
-        source="Trained by the pyojeong developers on FER2013's Training pictures with painted "
-        f"covers ({faces:,} faces, {steps:,} steps of 128): python -m pyojeong.lab.cover.",
-        limits=(
-            "Learned from painted covers; figures on photographs: docs/benchmarks/curation.md.",
-            "A cigarette in the mouth and hair over one eye are often missed.",
+    return export_checker(
+        net,
+        folder,
+        torch.zeros(2, 1, 48, 48),
+        {"crop": {0: "N"}, "covered": {0: "N"}},
+        ModelCard(
+            id=MODEL_ID,
+            kind="checker",
+            file=f"{MODEL_ID}.onnx",
+            sha256="",
+            description="Says whether the eyes or the mouth of a cut-out face are covered.",
+            source="Trained by the pyojeong developers on FER2013's Training pictures with painted "
+            f"covers ({faces:,} faces, {steps:,} steps of 128): python -m pyojeong.lab.cover.",
+            limits=(
+                "Learned from painted covers; figures on photographs: docs/benchmarks/curation.md.",
+                "A cigarette in the mouth and hair over one eye are often missed.",
+            ),
+            preprocess=PREPROCESS,
+            license="Apache-2.0",
+            license_flags=("data:research-only",),
         ),
     )
-    file.with_suffix(".card.json").write_text(card.to_json(), encoding="utf-8")
-    return file
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ reads them (``curate.text_check``). Figures: docs/benchmarks/curation.md.
 """
 
 import argparse
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from pyojeong.core.card import ModelCard
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import to_gray
+from pyojeong.lab.checker import export_checker
 from pyojeong.lab.writings import Makings, make, photographs
 
 MODEL_ID = "writing-any-made.v1"
@@ -94,27 +94,27 @@ def fit(made: Makings, steps: int, seed: int, say: Callable[[str], None] = print
 
 def export(net: WritingNet, folder: Path, steps: int) -> Path:
     """Write ONNX and card."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{MODEL_ID}.onnx"
-    torch.onnx.export(
-        net, (torch.zeros(1, 1, 256, 256),), str(file), dynamo=False,
-        input_names=["picture"], output_names=["writing"],
-        dynamic_axes={"picture": {0: "N", 2: "H", 3: "W"}, "writing": {0: "N", 2: "h", 3: "w"}},
-    )  # fmt: skip
-    card = ModelCard(
-        id=MODEL_ID,
-        kind="checker",
-        file=file.name,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-        description="Says where writing (Latin, Hangul, digits) is in a picture.",
-        license="Apache-2.0",
-        license_flags=("data:research-only",),
-        source="Trained by the pyojeong developers on made-up writing over FER2013's Training "
-        f"faces and free photographs ({steps:,} steps of 24): python -m pyojeong.lab.writing.",
-        limits=("Learned from made-up writing; figures: docs/benchmarks/curation.md.",),
+    return export_checker(
+        net,
+        folder,
+        torch.zeros(1, 1, 256, 256),
+        {"picture": {0: "N", 2: "H", 3: "W"}, "writing": {0: "N", 2: "h", 3: "w"}},
+        ModelCard(
+            id=MODEL_ID,
+            kind="checker",
+            file=f"{MODEL_ID}.onnx",
+            sha256="",
+            description="Says where writing (Latin, Hangul, digits) is in a picture.",
+            source="Trained by the pyojeong developers on made-up writing over FER2013's Training "
+            f"faces and free photographs ({steps:,} steps of 24): python -m pyojeong.lab.writing.",
+            limits=(
+                "Learned from made-up writing; figures: docs/benchmarks/curation.md.",
+                "Watermarks of three or four pixels' height are not seen.",
+            ),
+            license="Apache-2.0",
+            license_flags=("data:research-only",),
+        ),
     )
-    file.with_suffix(".card.json").write_text(card.to_json(), encoding="utf-8")
-    return file
 
 
 def main() -> None:

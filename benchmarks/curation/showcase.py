@@ -1,7 +1,7 @@
 """A tiny data set that may be shown: the astronaut with every fault that the checks know.
 
-    python benchmarks/curation/showcase.py runs/showcase.parquet
-    pyojeong data curate runs/showcase.parquet --checks default,text --report runs/showcase
+python benchmarks/curation/showcase.py runs/showcase.parquet
+pyojeong data curate runs/showcase.parquet --checks default,text --report runs/showcase
 """
 
 import io

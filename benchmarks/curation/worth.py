@@ -109,7 +109,8 @@ def table(raw: Path, cleaned: Path, ferplus: Path, runs: Path) -> None:
                 "by_seed": [round(float(h.mean()), 4) for h in hits],
             }
             if arm != "raw" and "raw" in found:
-                base = (found["raw"][:, use] == truth[use]).astype(float)
+                same = [out["raw"]["seeds"].index(s) for s in result["seeds"]]
+                base = (found["raw"][same][:, use] == truth[use]).astype(float)
                 gain = hits.mean(0) - base.mean(0)
                 result[name]["against_raw"] = interval(gain[None])
         out[arm] = result

@@ -154,7 +154,7 @@ def wild(f: dict[str, Any]) -> list[str]:
         "",
         "All 1,075 photographs were looked at (labels in benchmarks/curation/wild_labels.csv). Thresholds were "
         "chosen on the half called dev, the half called test was scored once afterwards. What could not be "
-        'decided by eye is "unsure" and left out. Few covers: the intervals are wide.',
+        'decided by eye is "unsure" and left out. Few covers: the intervals (95 %, Wilson) are wide.',
         "",
         *table(header, rows),
     ]

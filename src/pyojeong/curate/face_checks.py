@@ -1,5 +1,6 @@
 """Checks of faces: is there one, only one, does it look at us, can eyes and mouth be seen."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from pyojeong.curate.judgement import Judgement
 from pyojeong.curate.picture import Picture
 
 
-class _FaceCheck(Judgement):
+class _FaceCheck(Judgement, ABC):
     """What the checks of this file share.
 
     Args:
@@ -33,9 +34,9 @@ class _FaceCheck(Judgement):
         facts = picture.facts
         return self.found(picture.row, *((0.0, "") if facts is None else self.judge(facts)))
 
+    @abstractmethod
     def judge(self, facts: FaceFacts) -> tuple[float, str]:
         """Score and reason."""
-        raise NotImplementedError
 
 
 class NoFace(_FaceCheck):

@@ -1,5 +1,6 @@
 """Checks of pixels: can the file be read, is it sharp, large, contrasted and well exposed."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ from pyojeong.image.preprocess import Pixels
 _LONGEST = 256
 
 
-class _PixelCheck(Judgement):
+class _PixelCheck(Judgement, ABC):
     """What the checks of this file share: they judge the face, or the whole where there is none."""
 
     needs_faces = True
@@ -24,17 +25,16 @@ class _PixelCheck(Judgement):
         gray = picture.face_gray
         return self.found(picture.row, *((0.0, "") if gray is None else self.judge(gray)))
 
+    @abstractmethod
     def judge(self, gray: Pixels) -> tuple[float, str]:
         """Score and reason for the face, uint8 (h, w)."""
-        raise NotImplementedError
 
 
-class Unreadable(_PixelCheck):
+class Unreadable(Judgement):
     """Files that are missing, cut short, or no pictures."""
 
     name = "unreadable"
     states = "the file cannot be decoded"
-    needs_faces = False
 
     def look(self, picture: Picture) -> Finding:
         """Score 1 for what cannot be decoded, else 0."""

@@ -22,7 +22,8 @@ import torch
 from pyojeong.core.labels import FERPLUS_TO_FER7
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
 from pyojeong.lab.datamodule import FaceDataset, load_faces
-from pyojeong.lab.experiment import Run, load_last, train
+from pyojeong.lab.run import Run, load_last
+from pyojeong.lab.training import train
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -2,6 +2,7 @@
 
 ``cases()`` is what ``regen.py`` stores the outputs of and what the tests check them against; a
 twin of the executor in another language needs ``waves`` and the numbers in ``preprocess.npz``.
+Likewise ``feature_cases()`` and ``features.npz``, which holds the pictures too.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 from pyojeong.core.card import Preprocess
 from pyojeong.core.face import Box, Face, Landmarks
+from pyojeong.core.feature import Clahe, Equalize, Hog, HogVector, Lbp
 from pyojeong.image.preprocess import matrix_for_crop, matrix_for_face, warp
 
 TEMPLATE = ((0.34, 0.4), (0.66, 0.4), (0.5, 0.58), (0.37, 0.76), (0.63, 0.76))
@@ -85,4 +87,29 @@ def cases():
         "box_leaving_shrunk": found(waves(400, 400), bare(face_at(380, 20, 330, 0))),
         "box_gray_source": found(gray, bare(face_at(60, 40, 50, 0)), GRAY),
         "landmarks_gray_source": found(gray, face_at(60, 40, 50, 9)),
+    }
+
+
+def steps(height, width):
+    """Curved stripes with edges in all directions and a few flat places, uint8 (H, W)."""
+    y, x = np.mgrid[0:height, 0:width]
+    image = (3 * x + 5 * y + x * y // 7) % 256
+    image[height // 3 : height // 2, width // 4 : width // 2] = 200
+    return image.astype(np.uint8)
+
+
+def feature_cases():
+    """Name -> (feature, gray picture): every feature, and sizes that its cells do not divide."""
+    square, odd = steps(48, 48), steps(45, 51)
+    return {
+        "clahe": (Clahe(clip=5.0, grid=4), square),
+        "hog": (Hog(orientations=8, cell=8), square),
+        "hog_odd": (Hog(orientations=9, cell=7), odd),
+        "hog_vector": (HogVector(orientations=9, cell=8, block=2), square),
+        "hog_vector_odd": (HogVector(orientations=7, cell=6, block=3), odd),
+        "lbp_default": (Lbp(method="default"), odd),
+        "lbp_ror": (Lbp(method="ror"), odd),
+        "lbp_uniform": (Lbp(method="uniform"), odd),
+        "lbp_var": (Lbp(method="var"), odd),
+        "equalize": (Equalize(), odd),
     }

@@ -1,7 +1,7 @@
 """Recompute the stored answers: prints the difference first, then overwrites.
 
-The preprocessing vectors beside this file, and the answer on the bundled photograph that
-``pyojeong doctor`` expects.
+The vectors of preprocessing and features beside this file, and the answer on the bundled
+photograph that ``pyojeong doctor`` expects.
 
 Run ``python tests/golden/regen.py`` to look and ``python tests/golden/regen.py --write`` to store.
 Differences of one grey level come from another version of OpenCV; anything larger means that
@@ -16,18 +16,39 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).parent
-STORED = FOLDER / "preprocess.npz"
+PREPROCESS = FOLDER / "preprocess.npz"
+FEATURES = FOLDER / "features.npz"
 
 
 def computed():
-    """Everything that is stored: per case the matrix and the patch."""
-    sys.path.insert(0, str(FOLDER))
+    """Per case the matrix and the patch."""
     from cases import cases
 
     out = {}
     for name, case in cases().items():
         out |= {f"{name}.matrix": case.matrix, f"{name}.patch": case.patch}
     return out
+
+
+def computed_features():
+    """Per case the picture and the network's planes (C, H, W)."""
+    from cases import feature_cases
+
+    from pyojeong.image.descriptors import apply
+
+    out = {}
+    for name, (feature, picture) in feature_cases().items():
+        out |= {f"{name}.picture": picture, f"{name}.planes": apply(feature, picture[None])[0]}
+    return out
+
+
+def compare(path, new):
+    """Print how a stored file differs from what is computed now."""
+    old = dict(np.load(path)) if path.exists() else {}
+    for name in sorted({*old, *new}):
+        told = difference(old.get(name), new[name]) if name in new else "gone"
+        if not told.startswith("largest change 0,"):
+            sys.stdout.write(f"{path.name}: {name}: {told}\n")
 
 
 def difference(old, new):
@@ -56,12 +77,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="overwrite the stored vectors")
     arguments = parser.parse_args()
-    old = dict(np.load(STORED)) if STORED.exists() else {}
-    new = computed()
-    for name in sorted({*old, *new}):
-        told = difference(old.get(name), new[name]) if name in new else "gone"
-        if not told.startswith("largest change 0,"):
-            sys.stdout.write(f"{name}: {told}\n")
+    sys.path.insert(0, str(FOLDER))
+    new = {PREPROCESS: computed(), FEATURES: computed_features()}
+    for path, arrays in new.items():
+        compare(path, arrays)
     from pyojeong.runtime.golden import GOLDEN_ANSWER
 
     stored = json.loads(GOLDEN_ANSWER.read_text()) if GOLDEN_ANSWER.exists() else None
@@ -70,8 +89,10 @@ def main():
         sys.stdout.write(f"{GOLDEN_ANSWER.name}: {stored} -> {answer}\n")
     if arguments.write:
         GOLDEN_ANSWER.write_text(json.dumps(answer) + "\n")
-        np.savez_compressed(STORED, **new)
-        sys.stdout.write(f"wrote {STORED.name} and {GOLDEN_ANSWER.name}\n")
+        for path, arrays in new.items():
+            np.savez_compressed(path, **arrays)
+        written = ", ".join(path.name for path in (*new, GOLDEN_ANSWER))
+        sys.stdout.write(f"wrote {written}\n")
 
 
 if __name__ == "__main__":

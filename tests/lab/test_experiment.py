@@ -12,7 +12,9 @@ import torch
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.datasets.samples import Split
-from pyojeong.lab.experiment import Experiment, Run, load_best, read_curves, train
+from pyojeong.lab.experiment import Experiment
+from pyojeong.lab.run import Run, load_best, read_curves
+from pyojeong.lab.training import train
 from tests.lab.tiny import TOML, manifest
 
 SCRIPT = """
@@ -20,7 +22,7 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from pyojeong.lab.experiment import train
+from pyojeong.lab.training import train
 train(Path(sys.argv[1]).read_text(), Path(sys.argv[2]), Path(sys.argv[3]))
 """
 
@@ -127,11 +129,18 @@ def test_another_experiment_of_the_same_name_is_refused(finished: Run) -> None:
     ("old", "new", "message"),
     [
         ('name = "se_resnet"', 'name = "se_resnot"', "unknown net 'se_resnot'"),
-        ("epochs = 6", "epoch = 6", "unknown keys"),
+        ("epochs = 6", "epoch = 6", "did you mean 'epochs'"),
         ("std = [0.25]", "std = [0.25, 0.25]", "1 means"),
-        ('precision = "fp32"', 'precision = "fp8"', "precision must be"),
-        ("[recipe]", "[recipes]", "lacks the key 'recipe'"),
+        ('precision = "fp32"', 'precision = "fp8"', "unknown precision 'fp8'"),
+        ("[recipe]", "[recipes]", "did you mean 'recipe'"),
         ("seed = 3", "seed = ", "not valid TOML"),
+        ("lr = 3e-3", "optimizer = 'adamwx'", "did you mean 'adamw'"),
+        ("lr = 3e-3", "loss = 'hinge'", "set smoothing = 0"),
+        ("lr = 3e-3", "frozen_epochs = 7", "exceeds epochs"),
+        ("lr = 3e-3", "validate_every = 4", "multiple of validate_every"),
+        ("lr = 3e-3", "lr = 0", "expected 1e-12 to 1000"),
+        ("lr = 3e-3", "nesterov = 1", "expected true or false"),
+        ("epochs = 6", "epochs = 6.5", "expected a whole number"),
     ],
 )
 def test_wrong_experiments_are_refused_with_the_reason(old: str, new: str, message: str) -> None:

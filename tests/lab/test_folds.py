@@ -10,7 +10,8 @@ from pyojeong.core.errors import DataError
 from pyojeong.datasets.predictions import read_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, read_rows
 from pyojeong.lab.datamodule import FaceData, Fold
-from pyojeong.lab.experiment import Experiment, Run
+from pyojeong.lab.experiment import Experiment
+from pyojeong.lab.run import Run
 from pyojeong.lab.folds import predict_folds, train_folds
 from tests.lab.tiny import TOML, manifest
 

@@ -14,6 +14,7 @@ import typer
 
 from pyojeong._version import __version__
 from pyojeong.cli.data_app import data_app
+from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.core.errors import PyojeongError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ app = typer.Typer(
 bench_app = typer.Typer(help="Measure this installation.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
+app.add_typer(experiments_app, name="experiments")
 
 
 class Format(StrEnum):
@@ -195,18 +197,9 @@ def doctor() -> None:
 
 
 def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from pyojeong.cli.train import manifest_with_progress
 
-    from pyojeong.datasets.cache import manifest_of
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("reading {task.completed:,} samples"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        return manifest_of(data, votes=votes, tick=lambda n: progress.advance(task, n))
+    return manifest_with_progress(data, votes, console)
 
 
 @app.command()

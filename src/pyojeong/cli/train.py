@@ -1,13 +1,20 @@
 """``pyojeong train``, ``export``, ``evaluate``: progress and summaries around lab and scoring."""
 
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from pyojeong.core.errors import ExperimentError, MissingExtra
 
@@ -25,11 +32,32 @@ def _read(path: Path) -> str:
 
 
 def read_experiment(path: Path, *, epochs: int | None) -> str:
-    """An experiment's TOML, with another number of epochs if one is given."""
-    text = _read(path)
-    if epochs is not None:
-        text = re.sub(r"(?m)^epochs\s*=.*$", f"epochs = {epochs}", text)
-    return text
+    """An experiment's TOML with all it inherits, and another number of epochs if one is given."""
+    try:
+        import tomli_w
+
+        from pyojeong.lab.catalogue import read_toml
+    except ModuleNotFoundError as error:
+        raise MissingExtra("training", "train") from error
+    table = {"name": path.stem, **read_toml(path)}
+    table.pop("seeds", None)
+    if epochs is not None and isinstance(table.get("recipe"), dict):
+        table["recipe"] |= {"epochs": epochs}
+    return tomli_w.dumps(table)
+
+
+def manifest_with_progress(data: Path, votes: Path | None, console: Console) -> Path:
+    """The data set as a manifest, converted once, with a counter."""
+    from pyojeong.datasets.cache import manifest_of
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("reading {task.completed:,} samples"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        return manifest_of(data, votes=votes, tick=lambda n: progress.advance(task, n))
 
 
 def train_with_progress(
@@ -37,7 +65,8 @@ def train_with_progress(
 ) -> Path:
     """Train or resume, one bar over the epochs; returns the run folder."""
     try:
-        from pyojeong.lab.experiment import Run, train
+        from pyojeong.lab.run import Run
+        from pyojeong.lab.training import train
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
     with Progress(*_columns(), console=console) as progress:
@@ -95,7 +124,7 @@ def export_with_card(
 ) -> None:
     """Export a run and say what came out."""
     try:
-        from pyojeong.lab.experiment import Run
+        from pyojeong.lab.run import Run
         from pyojeong.lab.export import ExportOptions, export_run
     except ModuleNotFoundError as error:
         raise MissingExtra("exporting", "train") from error

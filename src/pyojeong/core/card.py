@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from pyojeong.core.errors import ModelMismatch
+from pyojeong.core.feature import Feature, HogVector, check_fits, feature_from_dict
 from pyojeong.core.labels import LabelSet, label_set
 
 CARD_VERSION = 1
@@ -38,8 +39,8 @@ class Preprocess:
     Attributes:
         size_hw: Height and width of the input tensor, in pixels.
         color: ``"gray"`` (one channel, ITU-R BT.601 luma) or ``"rgb"`` (three).
-        mean: Per channel, subtracted after the division by 255.
-        std: Per channel, divided by after that.
+        mean: Per colour channel, subtracted after the division by 255 or after the feature.
+        std: Per colour channel, divided by after that.
         center_fraction: For faces that are already cut out: the share of the crop's side that
             fills the input (44/48 = a 44-pixel centre crop of 48).
         template: Where five landmarks of a detected face belong in the input frame, as fractions
@@ -48,6 +49,7 @@ class Preprocess:
         box_scale: Without landmarks: side of the square around the box's centre, as a multiple of
             the longer side of the box.
         box_shift_y: Moves that square down by this multiple of the box's height.
+        feature: What is computed from the gray pixels first, or None for the pixels themselves.
     """
 
     size_hw: tuple[int, int]
@@ -59,9 +61,10 @@ class Preprocess:
     margin: float = 0.0
     box_scale: float = 1.0
     box_shift_y: float = 0.0
+    feature: Feature | None = None
 
     def __post_init__(self) -> None:
-        channels = self.channels
+        channels = self.color_channels
         if len(self.mean) != channels or len(self.std) != channels:
             raise ModelMismatch(
                 f"preprocess: color {self.color!r} needs {channels} means and deviations, got "
@@ -71,11 +74,22 @@ class Preprocess:
             raise ModelMismatch(f"preprocess: a template has 5 points, got {len(self.template)}")
         if min(self.std) <= 0 or self.center_fraction <= 0 or self.box_scale <= 0:
             raise ModelMismatch("preprocess: std, center_fraction and box_scale must be positive")
+        if self.feature is not None:
+            if self.color != "gray":
+                raise ModelMismatch(
+                    f'feature {self.feature.name!r} works on gray pictures: set color = "gray"'
+                )
+            check_fits(self.feature, self.size_hw)
+
+    @property
+    def color_channels(self) -> int:
+        """Number of channels that are pictures: 1 (gray) or 3 (RGB)."""
+        return 1 if self.color == "gray" else 3
 
     @property
     def channels(self) -> int:
-        """Number of input channels."""
-        return 1 if self.color == "gray" else 3
+        """Number of channels the network receives: one more when a vector comes along."""
+        return self.color_channels + isinstance(self.feature, HogVector)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -92,6 +106,8 @@ class Preprocess:
             values["template"] = tuple((float(x), float(y)) for x, y in values["template"])
         if values.get("color") not in {"gray", "rgb"}:
             raise ModelMismatch(f"preprocess: color must be gray or rgb, got {values['color']!r}")
+        if values.get("feature") is not None:
+            values["feature"] = feature_from_dict(values["feature"])
         return cls(**values)
 
 

@@ -1,5 +1,7 @@
 """The one executor of a card's ``Preprocess``: face -> 2x3 matrix -> bilinear warp -> tensor.
 
+When the card names a feature, ``image.descriptors`` computes it between warp and normalisation.
+
 Training, inference and curation all call it, so that a network never meets pixels that were made
 another way. A matrix maps frame coordinates to input-pixel coordinates, both with the origin at
 the top-left *corner* of the top-left pixel (OpenCV's own origin is that pixel's centre; the half
@@ -17,6 +19,8 @@ from numpy.typing import NDArray
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import BadArray
 from pyojeong.core.face import Box, Face
+from pyojeong.core.feature import Feature
+from pyojeong.image import descriptors
 
 Matrix = NDArray[np.float64]
 """float64 (2, 3): frame (x, y, 1) -> input pixels (x, y)."""
@@ -185,7 +189,9 @@ def to_gray(image: Pixels) -> Pixels:
 
 
 def to_tensor(pre: Preprocess, patches: list[Pixels]) -> NDArray[np.float32]:
-    """Patches of the input's size -> normalised float32 (N, C, H, W)."""
+    """Patches of the input's size -> normalised float32 (N, C, H, W), C = ``pre.channels``."""
+    if pre.feature is not None:
+        return _feature_tensor(pre, pre.feature, patches)
     if pre.color == "gray":
         stack = np.stack([to_gray(p) for p in patches])[:, None]  # (N, 1, H, W)
     else:
@@ -194,6 +200,17 @@ def to_tensor(pre: Preprocess, patches: list[Pixels]) -> NDArray[np.float32]:
     scale = np.array([1 / (255 * s) for s in pre.std], np.float32).reshape(1, -1, 1, 1)
     shift = np.array([m / s for m, s in zip(pre.mean, pre.std, strict=True)], np.float32)
     return np.ascontiguousarray(stack.astype(np.float32) * scale - shift.reshape(1, -1, 1, 1))
+
+
+def _feature_tensor(
+    pre: Preprocess, feature: Feature, patches: list[Pixels]
+) -> NDArray[np.float32]:  # (N, C, H, W)
+    """Gray -> feature -> (x - mean) / std on the picture; a vector's plane stays as it is."""
+    planes = descriptors.apply(feature, np.stack([to_gray(p) for p in patches]))
+    picture = planes[:, : pre.color_channels]
+    picture -= np.array(pre.mean, np.float32).reshape(1, -1, 1, 1)
+    picture /= np.array(pre.std, np.float32).reshape(1, -1, 1, 1)
+    return planes
 
 
 def preprocess(

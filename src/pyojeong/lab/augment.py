@@ -29,6 +29,10 @@ class Augment:
         erase_p: Probability of one erased rectangle.
         erase_area: Smallest and largest share of the area that is erased.
         blur_p: Probability of losing detail (shrunk to 40-90 % and back).
+        perturb: The random perturbation of Yu & Zhang 2015, section 3.2, instead of rotation,
+            scale and shift: rotation by -10, 0 or 10 degrees, skews by -0.1, 0 or 0.1 in x and y,
+            and a zoom onto a window that is up to 4 of 48 pixels smaller, anywhere inside. The
+            zoom's coupling to the shift is recalled, not read.
     """
 
     rotate_deg: float = 0.0
@@ -41,6 +45,7 @@ class Augment:
     erase_p: float = 0.0
     erase_area: tuple[float, float] = (0.02, 0.15)
     blur_p: float = 0.0
+    perturb: bool = False
 
 
 class Draws:
@@ -63,6 +68,8 @@ class Draws:
         """``base`` followed by this row's rotation, scale, shift and mirror about the centre."""
         a, u = self.augment, self._u[row]
         h, w = size_hw
+        if a.perturb:
+            return _composed(_perturbation(u, a.flip, size_hw), base)
         angle = np.deg2rad(a.rotate_deg) * (2 * u[0] - 1)
         scale = (1 + a.scale) ** (2 * u[1] - 1)
         cos, sin = scale * np.cos(angle), scale * np.sin(angle)
@@ -70,10 +77,7 @@ class Draws:
         linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
         centre = np.array([w / 2, h / 2])
         moved = centre + np.array([w, h]) * a.shift * (2 * u[2:4] - 1)
-        change = np.column_stack([linear, moved - linear @ centre])
-        out = change[:, :2] @ base
-        out[:, 2] += change[:, 2]
-        return np.asarray(out, np.float64)
+        return _composed(np.column_stack([linear, moved - linear @ centre]), base)
 
     def pixels(self, row: int, patch: Pixels) -> Pixels:
         """This row's blur, tone and erasing on a warped patch; returns a new array."""
@@ -93,6 +97,28 @@ class Draws:
         if u[8] < a.erase_p:
             patch = _erase(patch, u, a.erase_area)
         return patch
+
+
+def _composed(change: Matrix, base: Matrix) -> Matrix:
+    """``base`` followed by ``change``."""
+    out = change[:, :2] @ base
+    out[:, 2] += change[:, 2]
+    return np.asarray(out, np.float64)
+
+
+def _perturbation(u: NDArray[np.float64], flip: float, size_hw: tuple[int, int]) -> Matrix:
+    """Rotation times skew about the centre, then the zoom; see ``Augment.perturb``."""
+    h, w = size_hw
+    angle = np.deg2rad(10.0) * (int(u[0] * 3) - 1)
+    skew_x, skew_y = 0.1 * (int(u[1] * 3) - 1), 0.1 * (int(u[2] * 3) - 1)
+    mirror = -1.0 if u[4] < flip else 1.0
+    smaller = int(u[3] * 5)
+    zoom = 47 / (47 - smaller)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.array([[1.0, skew_x], [skew_y, 1.0]]) @ np.diag([mirror, 1.0])
+    centre = np.array([w / 2, h / 2])
+    corner = smaller * u[9:11] * np.array([w, h]) / 48
+    return np.column_stack([zoom * linear, zoom * (centre - linear @ centre - corner)])
 
 
 def _erase(patch: Pixels, u: NDArray[np.float64], area: tuple[float, float]) -> Pixels:

@@ -106,6 +106,32 @@ class Fold:
         return int.from_bytes(digest[:8], "big") % self.count == self.index
 
 
+def stratified(samples: Iterable[Sample], count: int) -> list[Sample]:
+    """``count`` samples in the classes' proportions, the same whenever the data are the same.
+
+    Every class is ordered by a digest of its pictures; a smaller subset lies within a larger one,
+    but for rounding. The samples keep their order.
+
+    Raises:
+        DataError: When there are fewer samples.
+    """
+    everything = list(samples)
+    if not 0 < count <= len(everything):
+        raise DataError(f"subset = {count}: the training split has {len(everything)} samples")
+    by_label: dict[str, list[tuple[bytes, int]]] = {}
+    for row, sample in enumerate(everything):
+        data = sample.image or (sample.path or "").encode()
+        digest = hashlib.sha256(b"pyojeong subset\0" + data).digest()
+        by_label.setdefault(sample.label, []).append((digest, row))
+    # Largest remainders, so that the counts add up.
+    exact = {k: len(v) * count / len(everything) for k, v in by_label.items()}
+    take = {k: int(v) for k, v in exact.items()}
+    for label in sorted(exact, key=lambda k: (take[k] - exact[k], k))[: count - sum(take.values())]:
+        take[label] += 1
+    rows = [row for k, v in by_label.items() for _, row in sorted(v)[: take[k]]]
+    return [everything[row] for row in sorted(rows)]
+
+
 class FaceDataset(Dataset[Batch]):
     """Batches of one split; fetches a whole batch at a time (``__getitems__``).
 
@@ -160,6 +186,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         seed: Seed of order and augmentation.
         limit: Use only the first ``limit`` training samples (smoke tests), or None.
         without: Part of the training split that is kept out, or None.
+        subset: Use only this many training samples (see ``stratified``), or None for all.
     """
 
     def __init__(
@@ -172,6 +199,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         seed: int,
         limit: int | None = None,
         without: Fold | None = None,
+        subset: int | None = None,
     ) -> None:
         super().__init__()
         self.manifest = manifest
@@ -181,6 +209,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         self.seed = seed
         self.limit = limit
         self.without = without
+        self.subset = subset
         self.label_set = manifest_labels(manifest)
         self._train: Faces | None = None
         self._valid: Faces | None = None
@@ -197,6 +226,8 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
             samples = (s for s in samples if not self.without.holds(s))
         if split is Split.TRAIN and self.limit is not None:
             samples = (s for _, s in zip(range(self.limit), samples, strict=False))
+        if split is Split.TRAIN and self.subset is not None:
+            samples = stratified(samples, self.subset)
         return load_faces(samples, self.label_set, gray=self.pre.color == "gray")
 
     @property

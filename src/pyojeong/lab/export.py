@@ -1,6 +1,7 @@
 """From a finished run to a model others can use: ONNX, card, golden vectors.
 
-What is exported are the averaged weights of the best epoch on Split.VALID, with batch norms folded
+What is exported are the averaged weights of the epoch that the recipe picks (the best one on
+Split.VALID, or the last), with batch norms folded
 into the convolutions and every weight rounded to float16, because that halves the file. The torch
 net is rounded the same way before the two are compared, so that parity speaks of the conversion
 alone; the rounding's own effect is reported beside it.
@@ -26,13 +27,14 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pyojeong._version import __version__
-from pyojeong.core.card import ModelCard
+from pyojeong.core.card import ModelCard, Preprocess
 from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Detector
+from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.evaluate import fit_threshold
 from pyojeong.lab.calibration import choose_calibration
-from pyojeong.lab.experiment import Run, load_best
+from pyojeong.lab.run import Run, load_picked
 from pyojeong.lab.framing import measure_framing
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_crops, golden_path
@@ -122,6 +124,36 @@ def to_onnx(net: nn.Module, shape: tuple[int, int, int], metadata: dict[str, str
     return bytes(model.SerializeToString())
 
 
+def open_unmeasured(
+    net: nn.Module, pre: Preprocess, labels: LabelSet, folder: Path, *, name: str = "unmeasured"
+) -> Classifier:
+    """A net as the runtime would serve it, with a card that says nothing of its quality.
+
+    For timing and tests; ``net`` is folded and rounded in place, like an exported one.
+
+    Args:
+        net: Takes (N, C, H, W) as ``pre`` makes them.
+        pre: The preprocessing.
+        labels: The classes of its logits.
+        folder: Gets ``<name>.onnx`` and ``<name>.card.json``.
+        name: The model's id.
+    """
+    fold_batch_norms(net.eval())
+    round_to_half(net)
+    facts = {"pyojeong.id": name, "pyojeong.labels": labels.id}
+    data = to_onnx(net, (pre.channels, *pre.size_hw), facts)
+    card = ModelCard(
+        id=name,
+        kind="classifier",
+        file=f"{name}.onnx",
+        sha256="",
+        description="Not measured.",
+        labels=labels.id,
+        preprocess=pre,
+    )
+    return Classifier.open(Entry(_store(card, data, folder), folder))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
     """What an export is called and what its card says of rights and limits.
@@ -165,11 +197,11 @@ def export_run(
     if not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
     labels = manifest_labels(manifest)
-    task = load_best(run, num_classes=len(labels))
+    task = load_picked(run, num_classes=len(labels))
     plain = task.scored.net
     pre, framing = measure_framing(experiment.preprocess, manifest, detector)
     say(f"framing measured on {framing['with_landmarks']} training crops")
-    folded = load_best(run, num_classes=len(labels)).scored.net
+    folded = load_picked(run, num_classes=len(labels)).scored.net
     fold_batch_norms(folded)  # type: ignore[arg-type]
     round_to_half(folded)  # type: ignore[arg-type]
     card = ModelCard(

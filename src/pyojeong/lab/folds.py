@@ -18,7 +18,9 @@ from pyojeong.core.errors import DataError
 from pyojeong.datasets.predictions import Predictions, write_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, manifest_labels, read_rows
 from pyojeong.lab.datamodule import FaceDataset, Fold, load_faces
-from pyojeong.lab.experiment import Experiment, Run, load_last, run_name, train
+from pyojeong.lab.experiment import Experiment
+from pyojeong.lab.run import Run, load_last
+from pyojeong.lab.training import run_name, train
 
 FoldProgress = Callable[[int, dict[str, Any]], None]
 """Called with the fold and its line of ``curves.jsonl`` after every epoch."""

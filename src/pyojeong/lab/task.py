@@ -1,47 +1,25 @@
 """What is optimised: classification with an optional vote head, and averaged weights."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import FERPLUS8
-from pyojeong.lab.losses import smoothed_cross_entropy, vote_cross_entropy
+from pyojeong.lab.losses import distillation, label_loss, vote_cross_entropy
+from pyojeong.lab.optimizing import build_optimizer, build_schedule, parameter_groups
+from pyojeong.lab.recipe import Recipe
 
 MONITOR = "valid_accuracy"
 """What picks the checkpoint: accuracy of the averaged weights on Split.VALID. There is no other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How the weights are fitted.
-
-    Attributes:
-        epochs: Passes over the training split.
-        batch_size: Samples per step.
-        lr: Peak learning rate.
-        schedule: ``"one-cycle"`` or ``"cosine"`` (with 3 % linear warm-up).
-        optimizer: ``"adamw"`` or ``"sgd"`` (Nesterov, momentum 0.9).
-        weight_decay: Not applied to biases and norms.
-        smoothing: Label smoothing.
-        vote_weight: Weight of the FER+ vote head's loss; 0 = no head.
-        ema: Decay per step of the averaged weights; 0 = the plain weights.
-        clip: Largest norm of the gradient; 0 = unlimited.
-    """
-
-    epochs: int
-    batch_size: int = 128
-    lr: float = 2e-3
-    schedule: str = "one-cycle"
-    optimizer: str = "adamw"
-    weight_decay: float = 0.05
-    smoothing: float = 0.1
-    vote_weight: float = 0.0
-    ema: float = 0.999
-    clip: float = 5.0
+class Diverged(ExperimentError):  # noqa: N818
+    """The loss is no longer a number. The last checkpoint is of the epoch before."""
 
 
 class HeadedNet(nn.Module):
@@ -61,17 +39,24 @@ class HeadedNet(nn.Module):
 
 
 class Classify(L.LightningModule):  # type: ignore[misc]
-    """Fits a net to labels and, if asked, to vote shares.
+    """Fits a net to labels and, if asked, to vote shares and to a teacher's answers.
 
     Args:
         net: From ``build_net``.
         recipe: How.
         seed: Seed of dropout.
         channels_last: Memory layout of weights and inputs.
+        class_weights: (K,) weight per class, or None.
     """
 
     def __init__(
-        self, net: nn.Module, recipe: Recipe, *, seed: int, channels_last: bool = False
+        self,
+        net: nn.Module,
+        recipe: Recipe,
+        *,
+        seed: int,
+        channels_last: bool = False,
+        class_weights: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.model = HeadedNet(net, votes=recipe.vote_weight > 0)
@@ -79,15 +64,49 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         self.seed = seed
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.model.to(memory_format=self.layout)  # type: ignore[call-overload]
-        average = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
-        self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+        self.averaged: AveragedModel | None = None
+        if recipe.ema > 0:
+            average = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
+            self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        # A list hides the teacher from the state that is saved and from the optimizer.
+        self._teacher: list[nn.Module] = []
         self._hits: list[Tensor] = []
         self._losses: list[Tensor] = []
+        if recipe.frozen_epochs and self.trunk is None:
+            raise ExperimentError(
+                "[recipe] frozen_epochs needs a net with a trunk to freeze (a backbone); this net "
+                "has none: set frozen_epochs = 0"
+            )
+
+    @property
+    def trunk(self) -> nn.Module | None:
+        """The part of the net that fine-tuning freezes first, if it has one."""
+        return getattr(self.model.net, "trunk", None)
 
     @property
     def scored(self) -> nn.Module:
         """The weights that are validated and exported."""
-        return self.averaged.module if self.recipe.ema > 0 else self.model
+        return self.model if self.averaged is None else self.averaged.module
+
+    def learn_from(self, teacher: nn.Module) -> None:
+        """Distil this net: (N, C, H, W) -> logits (N, K)."""
+        self._teacher = [teacher.eval().requires_grad_(False)]
+
+    def on_train_epoch_start(self) -> None:
+        """Freeze or unfreeze the trunk, as the epoch demands."""
+        trunk = self.trunk
+        if trunk is None:
+            return
+        trunk.train()
+        frozen = self.current_epoch < self.recipe.frozen_epochs
+        learning = _top_share(trunk, 0.0 if frozen else self.recipe.unfrozen)
+        for parameter in trunk.parameters():
+            parameter.requires_grad_(id(parameter) in learning)
+        if frozen or self.recipe.freeze_norms:
+            for module in trunk.modules():
+                if frozen or isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
+                    module.training = False
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Seed dropout from (seed, step): a repeated epoch repeats exactly.
@@ -97,19 +116,42 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         """
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) % 2**31)
 
-    def training_step(self, batch: Any, _: int) -> Tensor:
-        """Loss of one batch."""
+    def training_step(self, batch: Any, index: int) -> Tensor:
+        """Loss of one batch.
+
+        Raises:
+            Diverged: When it is not a finite number.
+        """
         x, labels, votes = batch
-        logits, vote_logits = self.model(x.contiguous(memory_format=self.layout))
-        loss = smoothed_cross_entropy(logits.float(), labels, smoothing=self.recipe.smoothing)
+        r = self.recipe
+        x = x.contiguous(memory_format=self.layout)
+        logits, vote_logits = self.model(x)
+        loss = label_loss(
+            logits.float(),
+            labels,
+            kind=r.loss,
+            smoothing=r.smoothing,
+            gamma=r.focal_gamma,
+            weights=self.class_weights,
+        )
+        if self._teacher:
+            with torch.no_grad():
+                taught = self._teacher[0](x).float()
+            soft = distillation(logits.float(), taught, temperature=r.distil_temperature)
+            loss = (1 - r.distil_weight) * loss + r.distil_weight * soft
         if vote_logits is not None:
-            loss = loss + self.recipe.vote_weight * vote_cross_entropy(vote_logits.float(), votes)
+            loss = loss + r.vote_weight * vote_cross_entropy(vote_logits.float(), votes)
+        if not torch.isfinite(loss):
+            raise Diverged(
+                f"the loss became {float(loss)} in epoch {self.current_epoch + 1}, step {index + 1}: "
+                f"lower lr ({r.lr:g}) or set clip; the checkpoints of earlier epochs are whole"
+            )
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Update the averaged weights."""
-        if self.recipe.ema > 0:
+        if self.averaged is not None:
             self.averaged.update_parameters(self.model)
 
     def validation_step(self, batch: Any, _: int) -> None:
@@ -128,33 +170,27 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         self.log("valid_loss", losses.mean())
 
     def configure_optimizers(self) -> Any:
-        """AdamW or SGD; no decay on biases, norms and other vectors."""
-        r = self.recipe
-        parameters = [p for p in self.model.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": r.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer: torch.optim.Optimizer
-        if r.optimizer == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=r.lr, momentum=0.9, nesterov=True)
-        else:
-            optimizer = torch.optim.AdamW(groups, lr=r.lr)
+        """As the recipe says; no decay on biases, norms and other vectors."""
+        optimizer = build_optimizer(
+            parameter_groups(self.model, self.trunk, self.recipe), self.recipe
+        )
         steps = int(self.trainer.estimated_stepping_batches)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self._schedule(optimizer, steps), "interval": "step"},
-        }
+        schedule = build_schedule(optimizer, self.recipe, steps=steps)
+        when: dict[str, Any] = {"scheduler": schedule, "interval": "step"}
+        if isinstance(schedule, ReduceLROnPlateau):
+            every = self.recipe.validate_every
+            when |= {"interval": "epoch", "frequency": every, "monitor": "valid_loss"}
+        return {"optimizer": optimizer, "lr_scheduler": when}
 
-    def _schedule(self, optimizer: torch.optim.Optimizer, steps: int) -> Any:
-        r = self.recipe
-        if r.schedule == "one-cycle":
-            momentum = r.optimizer != "sgd"
-            steps = max(steps, 10)  # fewer leave no room for the way up
-            return torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, r.lr, total_steps=steps, pct_start=0.2, cycle_momentum=momentum
-            )
-        warm = max(steps * 3 // 100, 1)
-        linear = torch.optim.lr_scheduler.LinearLR(optimizer, 0.05, total_iters=warm)
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps - warm, 1))
-        return torch.optim.lr_scheduler.SequentialLR(optimizer, [linear, cosine], [warm])
+
+def _top_share(trunk: nn.Module, share: float) -> set[int]:
+    """Ids of the last parameters of ``trunk`` that hold ``share`` of its weights."""
+    parameters = list(trunk.parameters())
+    left = share * sum(p.numel() for p in parameters)
+    chosen = set()
+    for parameter in reversed(parameters):
+        if left <= 0:
+            break
+        chosen.add(id(parameter))
+        left -= parameter.numel()
+    return chosen

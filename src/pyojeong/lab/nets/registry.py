@@ -5,10 +5,24 @@ from collections.abc import Callable
 from torch import nn
 
 from pyojeong.core.errors import ModelUnknown
+from pyojeong.lab.nets.alizadeh_fazel import build_alizadeh_fazel
+from pyojeong.lab.nets.backbones import BACKBONES
+from pyojeong.lab.nets.mlcnn import build_mlcnn, build_mlcnn_lite, build_mlcnn_stack
+from pyojeong.lab.nets.mobilenet_v1 import build_mobilenet_v1
 from pyojeong.lab.nets.se_resnet import build_se_resnet
+from pyojeong.lab.nets.seed_baseline import build_seed_baseline
+from pyojeong.lab.nets.yu_zhang import build_yu_zhang
 
 NETS: dict[str, Callable[..., nn.Module]] = {
     "se_resnet": build_se_resnet,
+    "seed_baseline": build_seed_baseline,
+    "alizadeh_fazel": build_alizadeh_fazel,
+    "yu_zhang": build_yu_zhang,
+    "mlcnn": build_mlcnn,
+    "mlcnn_lite": build_mlcnn_lite,
+    "mlcnn_stack": build_mlcnn_stack,
+    "mobilenet_v1_face": build_mobilenet_v1,
+    **BACKBONES,
 }
 
 

@@ -1,0 +1,173 @@
+"""``pyojeong experiments ...``: what can be run, running it, and the table of what came out."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+experiments_app = typer.Typer(
+    help="Run named experiments and compare their results.", no_args_is_help=True
+)
+
+FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of experiments.")]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="fer2013.csv (.gz, .xz), class folders or a .parquet table.")
+]
+VotesOption = Annotated[
+    Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
+]
+RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of run folders.")]
+KeepOption = Annotated[
+    Path | None, typer.Option("--keep", help="Folder that gets a copy of every result.")
+]
+JobsOption = Annotated[
+    int, typer.Option("--jobs", min=1, help="Processes; more than one get one thread each.")
+]
+ResultsOption = Annotated[
+    Path, typer.Option("--results", help="Folder of kept results, or of run folders.")
+]
+
+
+class Logger(StrEnum):
+    """Where curves can also go."""
+
+    TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
+
+
+class TableFormat(StrEnum):
+    """Forms of the table."""
+
+    MARKDOWN = "markdown"
+    CSV = "csv"
+
+
+def _stderr() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@experiments_app.command("list")
+def list_(
+    folder: FolderOption = Path("experiments"),
+    runs: RunsOption = Path("runs"),
+    names: Annotated[list[str] | None, typer.Argument(help="Names or folders; all.")] = None,
+) -> None:
+    """Name the experiments and say how far each run is."""
+    from pyojeong.cli.experiments import list_experiments
+
+    list_experiments(folder, runs, names or [])
+
+
+@experiments_app.command()
+def run(
+    names: Annotated[list[str], typer.Argument(help="Names, or a folder such as seed2021.")],
+    data: DataOption,
+    votes: VotesOption = None,
+    folder: FolderOption = Path("experiments"),
+    runs: RunsOption = Path("runs"),
+    keep: KeepOption = None,
+    jobs: JobsOption = 1,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Instead of the experiment's own seeds.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Retry what failed before.")] = False,
+    log: Annotated[Logger | None, typer.Option(help="Log curves there as well.")] = None,
+) -> None:
+    """Train and measure; finished runs are left alone, interrupted ones continued."""
+    from pyojeong.cli.experiments import run_named
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    code = run_named(
+        folder,
+        names,
+        manifest,
+        runs,
+        console,
+        seeds=seed,
+        keep=keep,
+        jobs=jobs,
+        again=again,
+        logger=None if log is None else log.value,
+    )
+    raise typer.Exit(code)
+
+
+@experiments_app.command()
+def resume(
+    data: DataOption,
+    votes: VotesOption = None,
+    runs: RunsOption = Path("runs"),
+    keep: KeepOption = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Continue every run that was begun and has no result yet."""
+    from pyojeong.cli.experiments import resume_all
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    raise typer.Exit(resume_all(manifest, runs, console, keep=keep, jobs=jobs))
+
+
+@experiments_app.command()
+def table(
+    results: ResultsOption = Path("runs"),
+    only: Annotated[list[str] | None, typer.Argument(help="Names or folders; all.")] = None,
+    format_: Annotated[TableFormat, typer.Option("--format", "-f")] = TableFormat.MARKDOWN,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File; else stdout.")] = None,
+) -> None:
+    """Print the table of results: settings, accuracy with interval, cost, the students' figure."""
+    from pyojeong.cli.experiments import show_table
+
+    show_table(results, only or [], format_.value, out)
+
+
+@experiments_app.command()
+def report(
+    results: ResultsOption = Path("runs"),
+    only: Annotated[list[str] | None, typer.Argument(help="Names or folders; all.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file.")] = Path("results.html"),
+) -> None:
+    """Write one page: sortable table, curves, confusion matrices, accuracy against latency."""
+    from pyojeong.cli.experiments import write_report
+
+    typer.echo(write_report(results, only or [], out))
+
+
+@experiments_app.command("time")
+def time_(
+    out: Annotated[Path, typer.Option("--out", "-o", help="JSON file.")],
+    results: ResultsOption = Path("runs"),
+    rounds: Annotated[int, typer.Option(min=3, help="Timed repetitions.")] = 20,
+) -> None:
+    """Time the nets of all results as ONNX on one thread, in one go, beside the bundled model."""
+    from pyojeong.cli.experiments import time_nets
+
+    time_nets(results, out, _stderr(), rounds=rounds)
+
+
+@experiments_app.command()
+def look(
+    run_: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
+    data: DataOption,
+    votes: VotesOption = None,
+    keep: KeepOption = None,
+) -> None:
+    """Score a run on the test split, once: the look is written down and cannot be repeated."""
+    from pyojeong.cli.experiments import look_at_test
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    look_at_test(run_, manifest, console, keep=keep)
+
+
+def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:
+    from pyojeong.cli.train import manifest_with_progress
+
+    return manifest_with_progress(data, votes, console)

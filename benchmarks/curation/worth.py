@@ -23,7 +23,7 @@ from pyojeong.core.labels import FERPLUS_TO_FER7
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
 from pyojeong.lab.datamodule import FaceDataset, load_faces
 from pyojeong.lab.run import Run, load_last
-from pyojeong.lab.training import train
+from pyojeong.lab.training import Watch, train
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -41,7 +41,8 @@ def fit(arm: str, seed: int, manifest: Path, runs: Path) -> None:
     text = (ROOT / "experiments" / "cleaning.toml").read_text(encoding="utf-8")
     text = re.sub(r'(?m)^name = "cleaning"$', f'name = "cleaning-{arm}-{seed}"', text)
     text = re.sub(r"(?m)^seed = .*$", f"seed = {seed}", text)
-    run = train(text, manifest, runs, progress=lambda line: print(line, flush=True))
+    watch = Watch(epoch=lambda line: print(line, flush=True))
+    run = train(text, manifest, runs, watch=watch)
     print(run.folder)
 
 

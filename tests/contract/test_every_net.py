@@ -131,8 +131,8 @@ def test_served_by_the_analyzer_as_torch_answers(name: str, tmp_path: Path) -> N
     classifier = open_unmeasured(net, pre, FER7, tmp_path, name=f"{name}-test")
     x = pictures(name, 3)
     with torch.no_grad():
-        ours = net(x).numpy()
-    assert np.abs(classifier.logits(x.numpy()) - ours).max() <= PARITY * max(1, np.abs(ours).max())
+        ours = net(x).numpy()  # folded and rounded by now, like the file
+    assert np.abs(classifier.logits(x.numpy()) - ours).max() <= PARITY
     picture = cv2.imread(str(Path(pyojeong.__file__).parent / "pictures" / "astronaut.jpg"))
     analyzer = Analyzer(model=str(tmp_path / f"{name}-test.card.json"))
     (face, *_) = analyzer.analyze(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).faces

@@ -10,7 +10,7 @@ from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import matrix_for_crop, preprocess, to_gray
 from pyojeong.lab.augment import Augment
-from pyojeong.lab.datamodule import FaceData, vote_shares
+from pyojeong.lab.datamodule import FaceData, Portion, vote_shares
 from tests.lab.tiny import manifest
 
 PRE = Preprocess(size_hw=(22, 22), color="gray", mean=(0.5,), std=(0.25,), center_fraction=22 / 24)
@@ -37,7 +37,9 @@ def test_training_without_augmentation_shows_every_sample_once(tmp_path: Path) -
 
 
 def test_limit(tmp_path: Path) -> None:
-    data = FaceData(manifest(tmp_path), PRE, Augment(), batch_size=8, seed=0, limit=20)
+    data = FaceData(
+        manifest(tmp_path), PRE, Augment(), batch_size=8, seed=0, portion=Portion(limit=20)
+    )
     assert len(data.train) == 20
     assert len(data.valid) == 42
 

@@ -32,7 +32,8 @@ def test_finds_the_planted_best_net(objective):
     responses = rng.dirichlet(np.ones(7), (4, 400))
     responses[2] = 0.02
     responses[2, np.arange(400), labels] = 0.88
-    weights = fit_weights(responses, labels, objective=objective)
+    # A margin that the best net alone does not reach: within it, the hinge asks for no more.
+    weights = fit_weights(responses, labels, objective=objective, margin=1.0)
     assert weights.dtype == np.float64
     np.testing.assert_allclose(weights, [0, 0, 1, 0], atol=1e-3)
 
@@ -65,17 +66,17 @@ def test_on_the_simplex_and_never_worse_than_equal(seed, nets, objective, ridge)
     assert ours <= theirs
 
 
-@budget(max_examples=20)
+@budget(max_examples=10)
 @given(SEEDS, st.integers(2, 5), st.sampled_from(OBJECTIVES), st.randoms(use_true_random=False))
 def test_nets_in_another_order(seed, nets, objective, random):
     responses, labels = answers(seed, nets)
     order = list(range(nets))
     random.shuffle(order)
-    # A strong ridge makes the minimum sharp; without it nearly equal nets may share weight freely.
+    # A strong ridge makes the minimum sharp; without one, nearly equal nets share weight freely.
     options = {"objective": objective, "ridge": 0.1}
     weights = fit_weights(responses, labels, **options)
     other = fit_weights(responses[order], labels, **options)
-    np.testing.assert_allclose(other, weights[order], atol=5e-3)
+    np.testing.assert_allclose(other, weights[order], atol=1e-5)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -122,7 +123,7 @@ def test_a_net_that_gives_the_label_no_chance():
 
 def test_refuses_what_cannot_be():
     responses, labels = answers(0, 2)
-    with pytest.raises(ExperimentError, match="'log-likelihood', 'hinge'.*got 'mse'"):
+    with pytest.raises(ExperimentError, match=r"'log-likelihood', 'hinge'.*got 'mse'"):
         fit_weights(responses, labels, objective="mse")
     with pytest.raises(BadArray, match=r"responses \(K, N, C\)"):
         fit_weights(responses[0], labels)

@@ -13,9 +13,9 @@ from pyojeong.core.face import Box, Face, Landmarks
 from pyojeong.datasets.samples import Split
 from pyojeong.evaluate import accuracy
 from pyojeong.lab.datamodule import FaceDataset, load_faces
+from pyojeong.lab.export import ExportOptions, export_run
 from pyojeong.lab.run import Run, load_best
 from pyojeong.lab.training import train
-from pyojeong.lab.export import ExportOptions, export_run
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.golden import golden_crops, read_golden
 from pyojeong.runtime.session import Session

@@ -9,10 +9,10 @@ import torch
 from pyojeong.core.errors import DataError
 from pyojeong.datasets.predictions import read_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, read_rows
-from pyojeong.lab.datamodule import FaceData, Fold
+from pyojeong.lab.datamodule import FaceData, Fold, Portion
 from pyojeong.lab.experiment import Experiment
-from pyojeong.lab.run import Run
 from pyojeong.lab.folds import predict_folds, train_folds
+from pyojeong.lab.run import Run
 from tests.lab.tiny import TOML, manifest
 
 SHORT = TOML.replace("epochs = 6", "epochs = 2")
@@ -51,7 +51,7 @@ def test_a_fold_trains_on_the_others_only(trained: tuple[Path, Path]) -> None:
     for index in range(3):
         part = FaceData(
             data, experiment.preprocess, experiment.augment, batch_size=8, seed=0,
-            without=Fold(index, 3),
+            portion=Portion(without=Fold(index, 3)),
         )  # fmt: skip
         sizes.append(len(part.train))
     total = sum(s.split is Split.TRAIN for _, s in read_rows(data, splits=list(Split)))

@@ -66,7 +66,7 @@ def train_with_progress(
     """Train or resume, one bar over the epochs; returns the run folder."""
     try:
         from pyojeong.lab.run import Run
-        from pyojeong.lab.training import train
+        from pyojeong.lab.training import Watch, train
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
     with Progress(*_columns(), console=console) as progress:
@@ -85,7 +85,8 @@ def train_with_progress(
             measured = ", ".join(f"{k} {v} ms a step" for k, v in timings.items())
             console.print(f"precision {environment['precision']} ({measured or 'as asked for'})")
 
-        run: Run = train(text, manifest, runs, limit=limit, started=announce, progress=show)
+        watch = Watch(started=announce, epoch=show)
+        run: Run = train(text, manifest, runs, limit=limit, watch=watch)
     done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
     console.print(f"best epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")
     return run.folder
@@ -124,8 +125,8 @@ def export_with_card(
 ) -> None:
     """Export a run and say what came out."""
     try:
-        from pyojeong.lab.run import Run
         from pyojeong.lab.export import ExportOptions, export_run
+        from pyojeong.lab.run import Run
     except ModuleNotFoundError as error:
         raise MissingExtra("exporting", "train") from error
     from pyojeong.runtime.detectors import build_detector

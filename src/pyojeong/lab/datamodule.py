@@ -132,6 +132,30 @@ def stratified(samples: Iterable[Sample], count: int) -> list[Sample]:
     return [everything[row] for row in sorted(rows)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """Which part of the training split is used; all of it by default.
+
+    Attributes:
+        without: This part is kept out.
+        limit: Only the first samples of what is left (smoke tests).
+        subset: Only so many samples (see ``stratified``).
+    """
+
+    without: Fold | None = None
+    limit: int | None = None
+    subset: int | None = None
+
+    def of(self, samples: Iterable[Sample]) -> Iterable[Sample]:
+        """The samples of this part, in their order."""
+        fold = self.without
+        if fold is not None:
+            samples = (s for s in samples if not fold.holds(s))
+        if self.limit is not None:
+            samples = (s for _, s in zip(range(self.limit), samples, strict=False))
+        return samples if self.subset is None else stratified(samples, self.subset)
+
+
 class FaceDataset(Dataset[Batch]):
     """Batches of one split; fetches a whole batch at a time (``__getitems__``).
 
@@ -184,9 +208,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         augment: Strengths of the random changes on the training split.
         batch_size: Samples per step.
         seed: Seed of order and augmentation.
-        limit: Use only the first ``limit`` training samples (smoke tests), or None.
-        without: Part of the training split that is kept out, or None.
-        subset: Use only this many training samples (see ``stratified``), or None for all.
+        portion: Which part of the training split is used.
     """
 
     def __init__(
@@ -197,9 +219,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         *,
         batch_size: int,
         seed: int,
-        limit: int | None = None,
-        without: Fold | None = None,
-        subset: int | None = None,
+        portion: Portion = Portion(),
     ) -> None:
         super().__init__()
         self.manifest = manifest
@@ -207,9 +227,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         self.augment = augment
         self.batch_size = batch_size
         self.seed = seed
-        self.limit = limit
-        self.without = without
-        self.subset = subset
+        self.portion = portion
         self.label_set = manifest_labels(manifest)
         self._train: Faces | None = None
         self._valid: Faces | None = None
@@ -222,12 +240,8 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
 
     def _load(self, split: Split) -> Faces:
         samples = read_manifest(self.manifest, splits=[split])
-        if split is Split.TRAIN and self.without is not None:
-            samples = (s for s in samples if not self.without.holds(s))
-        if split is Split.TRAIN and self.limit is not None:
-            samples = (s for _, s in zip(range(self.limit), samples, strict=False))
-        if split is Split.TRAIN and self.subset is not None:
-            samples = stratified(samples, self.subset)
+        if split is Split.TRAIN:
+            samples = iter(self.portion.of(samples))
         return load_faces(samples, self.label_set, gray=self.pre.color == "gray")
 
     @property

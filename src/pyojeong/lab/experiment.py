@@ -12,8 +12,8 @@ from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import ExperimentError, ModelError
 from pyojeong.lab.augment import Augment
 from pyojeong.lab.nets.registry import NETS, build_net
-from pyojeong.lab.pretrained import STARTS, load_start
 from pyojeong.lab.precision import PRECISIONS
+from pyojeong.lab.pretrained import STARTS, load_start
 from pyojeong.lab.recipe import Recipe
 from pyojeong.lab.task import Classify
 
@@ -35,6 +35,7 @@ class Experiment:
             None = fresh weights.
         pretrained: Key of ``STARTS``: weights from outside that training starts from; None = none.
         pretrained_path: Where the file of such weights lies, when no package brings it.
+        members: Names of finished runs in the same folder that a stacked net is made of, in order.
         subset: Train on this many samples, the same ones for every experiment, drawn in the
             classes' proportions; None = all.
         about: Words and figures for the table: family, what was reduced, the students' figures.
@@ -51,6 +52,7 @@ class Experiment:
     start: str | None = None
     pretrained: str | None = None
     pretrained_path: str | None = None
+    members: tuple[str, ...] = ()
     subset: int | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -67,6 +69,7 @@ class Experiment:
         except tomllib.TOMLDecodeError as error:
             raise ExperimentError(f"experiment is not valid TOML: {error}") from error
         _known(data, {f.name for f in fields(cls)} - {"net_options"}, "experiment")
+        data["members"] = tuple(data.get("members", ()))
         try:
             net = dict(data.pop("net"))
             built = cls(
@@ -111,21 +114,10 @@ class Experiment:
             load_start(net, self.pretrained, path=self.pretrained_path)
         return net
 
-    def build_task(
-        self,
-        *,
-        num_classes: int,
-        channels_last: bool = False,
-        class_weights: torch.Tensor | None = None,
-    ) -> Classify:
+    def build_task(self, *, num_classes: int) -> Classify:
         """A freshly initialised task; see ``build_net``."""
-        return Classify(
-            self.build_net(num_classes=num_classes),
-            self.recipe,
-            seed=self.seed,
-            channels_last=channels_last,
-            class_weights=class_weights,
-        )
+        net = self.build_net(num_classes=num_classes)
+        return Classify(net, self.recipe, seed=self.seed)
 
 
 def build_sized(name: str, size_hw: tuple[int, int], **options: Any) -> torch.nn.Module:

@@ -1,10 +1,10 @@
 """From a finished run to a model others can use: ONNX, card, golden vectors.
 
 What is exported are the averaged weights of the epoch that the recipe picks (the best one on
-Split.VALID, or the last), with batch norms folded
-into the convolutions and every weight rounded to float16, because that halves the file. The torch
-net is rounded the same way before the two are compared, so that parity speaks of the conversion
-alone; the rounding's own effect is reported beside it.
+Split.VALID, or the last), with batch norms folded into the convolutions where they follow them in a
+Sequential, and every weight rounded to float16, because that halves the file. The torch net is
+rounded the same way before the two are compared, so that parity speaks of the conversion alone; the
+rounding's own effect is reported beside it.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.evaluate import fit_threshold
 from pyojeong.lab.calibration import choose_calibration
-from pyojeong.lab.run import Run, load_picked
 from pyojeong.lab.framing import measure_framing
+from pyojeong.lab.run import Run, load_picked
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_crops, golden_path
 from pyojeong.scoring import figures, predict_split
@@ -78,10 +78,11 @@ def fold_batch_norms(module: nn.Module) -> None:
 
 
 def round_to_half(module: nn.Module) -> None:
-    """Round every weight to the nearest float16, in place; arithmetic stays float32."""
+    """Round weights and statistics to the nearest float16, in place; arithmetic stays float32."""
     with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(parameter.half().float())
+        for values in (*module.parameters(), *module.buffers()):
+            if values.is_floating_point():
+                values.copy_(values.half().float())
 
 
 def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -116,6 +117,9 @@ def to_onnx(net: nn.Module, shape: tuple[int, int, int], metadata: dict[str, str
             output_names=["logits"],
             dynamic_axes={"faces": {0: "N"}, "logits": {0: "N"}},
             opset_version=OPSET,
+            # Else the exporter folds batch norms that were not folded before, and its float32
+            # weights would be rounded after the net they are compared with; the runtime folds them.
+            training=torch.onnx.TrainingMode.PRESERVE,
             dynamo=False,
         )
     model = store_half(onnx.load_from_string(buffer.getvalue()))

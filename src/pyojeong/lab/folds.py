@@ -20,7 +20,7 @@ from pyojeong.datasets.samples import Sample, Split, manifest_id, manifest_label
 from pyojeong.lab.datamodule import FaceDataset, Fold, load_faces
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.run import Run, load_last
-from pyojeong.lab.training import run_name, train
+from pyojeong.lab.training import Watch, run_name, train
 
 FoldProgress = Callable[[int, dict[str, Any]], None]
 """Called with the fold and its line of ``curves.jsonl`` after every epoch."""
@@ -64,7 +64,7 @@ def train_folds(
             if progress is not None:
                 progress(index, line)
 
-        run = train(text, manifest, runs, limit=limit, without=fold, progress=show)
+        run = train(text, manifest, runs, limit=limit, without=fold, watch=Watch(epoch=show))
         assert run.folder == runs / run_name(name, fold)  # noqa: S101
         finished.append((fold, run))
     write_predictions(target, predict_folds(finished, manifest))

@@ -48,8 +48,8 @@ def look(run_folder: Path, manifest: Path) -> dict[str, Any]:
         if run.test_looks:
             when = run.test_looks[0].get("time", "an earlier day")
             raise ExperimentError(
-                f"{run_folder} was looked at on {when}; its figures are in {file}. One look per run: "
-                "whoever looks twice can choose by the test split"
+                f"{run_folder} was looked at on {when}; its figures are in {file}. One look per "
+                "run: whoever looks twice can choose by the test split"
             )
         temperature = result["valid"]["temperature"]
         scored = score_split(run, manifest, Split.TEST, temperature=temperature)

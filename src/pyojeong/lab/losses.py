@@ -54,9 +54,7 @@ def categorical_hinge(scores: Tensor, labels: Tensor, *, weights: Tensor | None 
     return _mean((1 + negative - positive).relu(), labels, weights)
 
 
-def focal(
-    logits: Tensor, labels: Tensor, *, gamma: float, weights: Tensor | None = None
-) -> Tensor:
+def focal(logits: Tensor, labels: Tensor, *, gamma: float, weights: Tensor | None = None) -> Tensor:
     """-(1 - p)^gamma log p of the right class (Lin et al. 2017, arXiv 1708.02002, equation 4).
 
     Args:

@@ -1,6 +1,7 @@
 """A finished run's figures: scores on Split.VALID, cost, time. Split.TEST is not read here."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -99,10 +100,9 @@ def settings(experiment: Experiment) -> dict[str, Any]:
 
 def feature_words(feature: Any) -> str:
     """A feature in a few words, for example ``"clahe(clip 5, grid 4)"``."""
-    from dataclasses import asdict
-
     values = {k: v for k, v in asdict(feature).items() if k != "name"}
-    inner = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())
+    words = [f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()]
+    inner = ", ".join(words)
     return f"{feature.name}({inner})" if inner else str(feature.name)
 
 

@@ -12,7 +12,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from pyojeong.lab.recipe import Recipe
 
 
-def parameter_groups(model: nn.Module, trunk: nn.Module | None, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: nn.Module, trunk: nn.Module | None, recipe: Recipe
+) -> list[dict[str, Any]]:
     """Parameters by learning rate (trunk, head) and by decay (matrices, vectors)."""
     below = {id(p) for p in trunk.parameters()} if trunk is not None else set()
     fixed = {id(p) for p in model.parameters() if not p.requires_grad}
@@ -28,7 +30,7 @@ def parameter_groups(model: nn.Module, trunk: nn.Module | None, recipe: Recipe) 
 
 
 def build_optimizer(groups: Iterable[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimizer of that name; Adam and RMSprop add the decay to the gradient, AdamW does not."""
+    """The optimizer of that name; all but AdamW add the decay to the gradient."""
     groups = list(groups)
     if recipe.optimizer == "sgd":
         nesterov = recipe.nesterov and recipe.momentum > 0

@@ -40,7 +40,7 @@ def time_steps(
 ) -> float:
     """Median milliseconds of a forward and backward pass (first pass not counted)."""
     layout = torch.channels_last if precision.channels_last else torch.contiguous_format
-    net = net.to(memory_format=layout).train()  # type: ignore[call-overload]
+    net = net.to(memory_format=layout).train()
     x = torch.randn(batch_size, *shape).contiguous(memory_format=layout)
     seconds = []
     for _ in range(steps + 1):

@@ -5,7 +5,6 @@ from a file that the user names. A net that starts from them says so on its card
 """
 
 import hashlib
-import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -136,7 +135,9 @@ def load_start(net: nn.Module, name: str, *, path: str | None = None) -> None:
 def _find(name: str, start: Start, path: str | None) -> Path:
     if path is not None:
         if not Path(path).is_file():
-            raise ExperimentError(f"pretrained_path: {path} is not there; it should be {start.file}")
+            raise ExperimentError(
+                f"pretrained_path: {path} is not there; it should be {start.file}"
+            )
         return Path(path)
     if start.package is None:
         raise ExperimentError(
@@ -164,5 +165,5 @@ def _read(file: Path) -> State:
 
             return dict(load_file(file))
         return dict(torch.load(file, map_location="cpu", weights_only=True))
-    except (OSError, pickle.UnpicklingError) as error:
+    except Exception as error:  # the unpickler raises whatever it stumbles over
         raise ModelCorrupt(f"{file} cannot be read: {error}") from error

@@ -88,7 +88,8 @@ class Recipe:
                 raise ExperimentError(f"[recipe] {name}: expected {low:g} to {high:g}, got {value}")
         if self.smoothing and self.loss != "cross-entropy":
             raise ExperimentError(
-                f"[recipe] smoothing belongs to the cross-entropy: set smoothing = 0 with {self.loss!r}"
+                f"[recipe] smoothing belongs to the cross-entropy: set smoothing = 0 with "
+                f"{self.loss!r}"
             )
         if self.epochs % self.validate_every:
             raise ExperimentError(

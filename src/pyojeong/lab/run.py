@@ -32,6 +32,7 @@ def read_curves(file: Path) -> list[dict[str, Any]]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,24 @@ from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.measuring import describe, measure_run
 from pyojeong.lab.results import result_path
 from pyojeong.lab.run import Run, read_curves, write_text
-from pyojeong.lab.training import Progress, train
+from pyojeong.lab.training import Progress, Watch, train
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What happens around a training.
+
+    Attributes:
+        keep: Folder that gets a copy of ``result.json`` as ``<name>.json``.
+        again: Try a run once more that failed before.
+        logger: See ``Watch``.
+    """
+
+    keep: Path | None = None
+    again: bool = False
+    logger: str | None = None
 
 
 def run_planned(
@@ -31,10 +47,8 @@ def run_planned(
     manifest: Path,
     runs: Path,
     *,
-    keep: Path | None = None,
-    again: bool = False,
+    options: RunOptions = RunOptions(),
     progress: Progress | None = None,
-    logger: str | None = None,
 ) -> dict[str, Any] | None:
     """Train, measure and note one run, or take up where it was left.
 
@@ -42,10 +56,8 @@ def run_planned(
         planned: From the catalogue.
         manifest: The data set's Parquet file.
         runs: Folder of run folders.
-        keep: Folder that gets a copy of ``result.json`` as ``<name>.json``.
-        again: Try a run once more that failed before.
+        options: What happens around the training.
         progress: Called after every epoch.
-        logger: See ``train``.
 
     Returns:
         The result, also when the training failed (``status``, ``reason``), or None when another
@@ -55,14 +67,15 @@ def run_planned(
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
-            result = _finished(folder, again=again)
+            result = _finished(folder, again=options.again)
             if result is None:
-                result = _train_and_measure(planned, manifest, runs, progress, logger)
+                watch = Watch(epoch=progress, logger=options.logger)
+                result = _train_and_measure(planned, manifest, runs, watch)
                 write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
     except Timeout:
         return None
-    if keep is not None:
-        path = result_path(keep, planned.name)
+    if options.keep is not None:
+        path = result_path(options.keep, planned.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(result, indent=1) + "\n")
     return result
@@ -77,16 +90,12 @@ def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
 
 
 def _train_and_measure(
-    planned: Planned,
-    manifest: Path,
-    runs: Path,
-    progress: Progress | None,
-    logger: str | None,
+    planned: Planned, manifest: Path, runs: Path, watch: Watch
 ) -> dict[str, Any]:
     """The result; what goes wrong with the experiment itself becomes a row of the table."""
     run = Run(runs / planned.name)
     try:
-        train(planned.text, manifest, runs, progress=progress, logger=logger)
+        train(planned.text, manifest, runs, watch=watch)
         return measure_run(run, manifest)
     except (ExperimentError, ModelError, MissingExtra) as error:
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -106,11 +115,9 @@ def run_all(
     manifest: Path,
     runs: Path,
     *,
-    keep: Path | None = None,
-    again: bool = False,
+    options: RunOptions = RunOptions(),
     say: Say = lambda _: None,
     progress: Callable[[Planned, dict[str, Any]], None] | None = None,
-    logger: str | None = None,
 ) -> list[dict[str, Any]]:
     """All runs, in order; those that another process works at are left to it."""
     results = []
@@ -120,9 +127,7 @@ def run_all(
             if progress is not None:
                 progress(plan, line)
 
-        result = run_planned(
-            plan, manifest, runs, keep=keep, again=again, progress=show, logger=logger
-        )
+        result = run_planned(plan, manifest, runs, options=options, progress=show)
         if result is None:
             say(f"{plan.name}: another process is at it")
             continue
@@ -143,7 +148,7 @@ def said(result: dict[str, Any]) -> str:
 
 
 def unfinished(runs: Path) -> list[Planned]:
-    """Run folders that were begun and have no result yet; folds are their own command's business."""
+    """Run folders that were begun and have no result yet; folds are another command's."""
     found = []
     for file in sorted(runs.rglob("experiment.toml")):
         if (file.parent / "result.json").exists() or "-folds" in str(file.relative_to(runs)):

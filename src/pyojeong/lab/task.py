@@ -63,7 +63,7 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         self.recipe = recipe
         self.seed = seed
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.model.to(memory_format=self.layout)
         self.averaged: AveragedModel | None = None
         if recipe.ema > 0:
             average = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
@@ -143,8 +143,9 @@ class Classify(L.LightningModule):  # type: ignore[misc]
             loss = loss + r.vote_weight * vote_cross_entropy(vote_logits.float(), votes)
         if not torch.isfinite(loss):
             raise Diverged(
-                f"the loss became {float(loss)} in epoch {self.current_epoch + 1}, step {index + 1}: "
-                f"lower lr ({r.lr:g}) or set clip; the checkpoints of earlier epochs are whole"
+                f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step "
+                f"{index + 1}: lower lr ({r.lr:g}) or set clip; the checkpoint of the last whole "
+                "epoch is kept"
             )
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss

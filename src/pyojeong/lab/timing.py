@@ -1,7 +1,7 @@
 """What a face costs in milliseconds: every net as ONNX on one thread, all in one go.
 
-Time on a busy machine says little, so all nets are timed in turns, round after round, together with
-the bundled model. A net's figure is its fastest round; what travels is its ratio to the bundled one.
+Time on a busy machine says little, so all nets are timed in turns, round after round, together
+with the bundled model. A net's figure is its fastest round; what travels is the ratio of the two.
 """
 
 import tempfile

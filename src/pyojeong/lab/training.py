@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from torch import nn
 
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from pyojeong.datasets.samples import manifest_id
-from pyojeong.lab.datamodule import FaceData, Fold
+from pyojeong.lab.datamodule import FaceData, Fold, Portion
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.precision import PRECISIONS, Precision, choose_precision
 from pyojeong.lab.run import Run, load_best, load_picked, read_curves, write_text
@@ -26,6 +27,21 @@ from pyojeong.lab.task import MONITOR, Classify
 
 Progress = Callable[[dict[str, Any]], None]
 """Called after every epoch with its line of ``curves.jsonl``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who is told of a training.
+
+    Attributes:
+        started: Called once with the run's environment (versions, precision, data).
+        epoch: Called after every epoch with its line of ``curves.jsonl``.
+        logger: ``"tensorboard"`` or ``"mlflow"``: curves go there as well.
+    """
+
+    started: Progress | None = None
+    epoch: Progress | None = None
+    logger: str | None = None
 
 
 class _Curves(Callback):  # type: ignore[misc]
@@ -87,9 +103,7 @@ def _settle_precision(run: Run, experiment: Experiment, text: str, manifest: Pat
     if name == "auto":
         net = experiment.build_net(num_classes=7)
         shape = (experiment.preprocess.channels, *experiment.preprocess.size_hw)
-        name, timings = choose_precision(
-            net, shape, batch_size=experiment.recipe.batch_size
-        )
+        name, timings = choose_precision(net, shape, batch_size=experiment.recipe.batch_size)
     environment = {
         "manifest": manifest.name,
         "manifest_id": manifest_id(manifest),
@@ -112,9 +126,7 @@ def train(
     *,
     limit: int | None = None,
     without: Fold | None = None,
-    started: Progress | None = None,
-    progress: Progress | None = None,
-    logger: str | None = None,
+    watch: Watch = Watch(),
 ) -> Run:
     """Train an experiment, or resume it from its last whole epoch.
 
@@ -125,9 +137,7 @@ def train(
         limit: Only the first training samples (smoke tests).
         without: Part of the training split that is kept out; the run folder is then
             ``<name>-folds/<index>-of-<count>``.
-        started: Called once with the run's environment (versions, precision, data).
-        progress: Called after every epoch.
-        logger: ``"tensorboard"`` or ``"mlflow"``: log there as well.
+        watch: Who is told of what happens.
 
     Returns:
         The finished run.
@@ -143,30 +153,22 @@ def train(
     if run.done:
         return run
     precision = _settle_precision(run, experiment, text, manifest)
-    if started is not None:
-        started(run.environment)
+    if watch.started is not None:
+        watch.started(run.environment)
     data = FaceData(
         manifest,
         experiment.preprocess,
         experiment.augment,
         batch_size=experiment.recipe.batch_size,
         seed=experiment.seed,
-        limit=limit,
-        without=without,
-        subset=experiment.subset,
+        portion=Portion(limit=limit, without=without, subset=experiment.subset),
     )
     task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
-    began = time.monotonic()
     resume = str(run.last) if run.last.exists() else None
     with _quiet_lightning():
-        trainer = _trainer(run, experiment, precision, progress)
-        trainer.logger = _logger(logger, run)
+        trainer = _trainer(run, experiment, precision, watch)
         trainer.fit(task, data, ckpt_path=resume, weights_only=False)
-    summary = {
-        **_picked_line(run, experiment),
-        "train_samples": len(data.train),
-        "seconds_this_session": round(time.monotonic() - began, 1),
-    }
+    summary = {**_picked_line(run, experiment), "train_samples": len(data.train)}
     write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
     return run
 
@@ -197,8 +199,15 @@ def _build_task(
     if experiment.recipe.class_weights == "balanced":
         counts = np.bincount(data.train.labels, minlength=classes).clip(min=1)
         weights = torch.tensor(len(data.train) / (classes * counts), dtype=torch.float32)
-    task = experiment.build_task(
-        num_classes=classes, channels_last=channels_last, class_weights=weights
+    net = experiment.build_net(num_classes=classes)
+    if experiment.members:
+        _adopt(net, experiment, runs, num_classes=classes)
+    task = Classify(
+        net,
+        experiment.recipe,
+        seed=experiment.seed,
+        channels_last=channels_last,
+        class_weights=weights,
     )
     if experiment.start is not None:
         start = load_best(Run(runs / experiment.start), num_classes=classes)
@@ -215,6 +224,18 @@ def _build_task(
     return task
 
 
+def _adopt(net: nn.Module, experiment: Experiment, runs: Path, *, num_classes: int) -> None:
+    """Hand the members' trained weights to a stacked net, which keeps them fixed."""
+    adopt = getattr(net, "adopt", None)
+    if adopt is None:
+        raise ExperimentError(f"members: {experiment.net!r} is no stacked net; mlcnn_stack is one")
+    members = [Run(runs / name) for name in experiment.members]
+    for run in members:
+        if not run.done:
+            raise ExperimentError(f"members: {run.folder} is not a finished run")
+    adopt([load_picked(run, num_classes=num_classes).scored.net for run in members])
+
+
 def _picked_line(run: Run, experiment: Experiment) -> dict[str, Any]:
     rows = [row for row in read_curves(run.folder / "curves.jsonl") if MONITOR in row]
     if experiment.recipe.pick == "last":
@@ -223,9 +244,9 @@ def _picked_line(run: Run, experiment: Experiment) -> dict[str, Any]:
 
 
 def _logger(name: str | None, run: Run) -> Any:
-    """Lightning's logger of that name, or None."""
+    """Lightning's logger of that name, or False for none."""
     if name is None:
-        return None
+        return False
     from lightning.pytorch import loggers
 
     try:
@@ -238,9 +259,7 @@ def _logger(name: str | None, run: Run) -> Any:
     raise ExperimentError(f"unknown logger {name!r}: Known: tensorboard, mlflow.")
 
 
-def _trainer(
-    run: Run, experiment: Experiment, precision: Precision, progress: Progress | None
-) -> L.Trainer:
+def _trainer(run: Run, experiment: Experiment, precision: Precision, watch: Watch) -> L.Trainer:
     folder = run.folder / "checkpoints"
     best = ModelCheckpoint(
         folder, filename="best", monitor=MONITOR, mode="max", enable_version_counter=False
@@ -253,7 +272,7 @@ def _trainer(
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    curves = _Curves(run.folder / "curves.jsonl", progress)
+    curves = _Curves(run.folder / "curves.jsonl", watch.epoch)
     return L.Trainer(
         accelerator="cpu",
         devices=1,
@@ -262,7 +281,7 @@ def _trainer(
         precision=precision.lightning,
         gradient_clip_val=experiment.recipe.clip or None,
         callbacks=[curves, best, last],
-        logger=False,
+        logger=_logger(watch.logger, run),
         default_root_dir=run.folder,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
@@ -270,5 +289,3 @@ def _trainer(
         enable_model_summary=False,
         deterministic=True,
     )
-
-

@@ -1,60 +1,50 @@
-"""One self-contained HTML page: text, tables, bars, histograms and pictures, nothing from outside.
+"""One self-contained HTML page: text, tables, charts and pictures, nothing from outside.
 
 Charts are inline SVG and pictures are inline JPEG, so that the file can be mailed, archived and
-opened without a network. Colours follow the reader's light or dark setting.
+opened without a network. Colours follow the reader's light or dark setting. The only script is a
+few lines that sort a table, and it is there only when a table can be sorted.
 """
 
 import base64
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 
 from pyojeong.image.files import whole_file
 from pyojeong.image.preprocess import Pixels
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c2024; --quiet: #60656c; --line: #e0e3e8;
-  --paper: #fff; --panel: #f7f8fa; --accent: #2563c9; --warn: #c2410c; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --quiet: #9aa0a8; --line: #32363d;
-  --paper: #16181c; --panel: #1e2126; --accent: #7cacf8; --warn: #fb923c; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 72rem; padding: 2.5rem 1.5rem 5rem; background: var(--paper);
-  color: var(--ink); font: 15px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans",
-  "Noto Sans KR", sans-serif; }
-h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .35rem; letter-spacing: -.01em; }
-h2 { font-size: 1.2rem; margin: 3rem 0 .6rem; padding-top: 1.2rem;
-  border-top: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
-p { margin: .4rem 0 .8rem; max-width: 46rem; } .quiet { color: var(--quiet); }
-code, pre { font: .88em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
-pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px;
-  padding: .7rem .9rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-nav { display: flex; flex-wrap: wrap; gap: .3rem .9rem; margin: 1rem 0 0; font-size: .92rem; }
-a { color: var(--accent); text-decoration: none; } a:hover { text-decoration: underline; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0 1rem; }
-th { text-align: left; font-weight: 600; color: var(--quiet); font-size: .86rem; }
-th, td { padding: .28rem 1.1rem .28rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; } .n { text-align: right; white-space: nowrap; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr));
-  gap: 0 2.5rem; align-items: end; } .chart p { font-size: .82rem; }
-svg { display: block; max-width: 100%; height: auto; }
-svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
-.bar { fill: var(--accent); opacity: .85; } .hot { fill: var(--warn); opacity: .9; }
-.axis { stroke: var(--line); } .mark { stroke: var(--warn); stroke-dasharray: 3 3; }
-.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr));
-  gap: .9rem .7rem; margin: .8rem 0 1.2rem; }
-figure { margin: 0; } figure .pics { display: flex; gap: 2px; }
-figure img { width: 100%; min-width: 0; aspect-ratio: 1; object-fit: contain; flex: 1;
-  background: var(--panel); border: 1px solid var(--line); border-radius: 4px; }
-figcaption { font-size: .76rem; line-height: 1.35; color: var(--quiet); margin-top: .25rem;
-  overflow-wrap: anywhere; } figcaption b { color: var(--ink); font-weight: 600; }
-"""
-
+from pyojeong.output.charts import Drawing, Form, Line, Spot, draw_lines, draw_scatter
+from pyojeong.output.page_style import SORTING, STYLE
 
 _CHARTS_END = "</div><!-- charts -->"
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table with more than its words.
+
+    Attributes:
+        words: What is read.
+        value: What the column is sorted by; a number sets the cell flush right.
+        hint: Shown on hovering.
+        link: Anchor on this page.
+        wrap: True for words that may take several lines where the table's cells take one.
+        span: Drawn beside the words: (low, value, high, least of the scale, greatest).
+    """
+
+    words: str
+    value: float | str | None = None
+    hint: str = ""
+    link: str = ""
+    wrap: bool = False
+    span: tuple[float, float, float, float, float] | None = None
 
 
 class Page:
@@ -86,14 +76,106 @@ class Page:
         """Preformatted text, for example a command."""
         self._parts.append(f"<pre>{html.escape(words)}</pre>")
 
-    def table(self, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table; numbers are set flush right."""
-        head = "".join(f"<th>{html.escape(h)}</th>" for h in header)
-        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-        self._parts.append(
-            f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
+    def table(
+        self,
+        header: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        sortable: Collection[str] = (),
+        sorted_down: str = "",
+        caption: str = "",
+    ) -> None:
+        """A table; numbers are set flush right.
+
+        Args:
+            header: Headings.
+            rows: Cells: numbers, words or ``Cell``.
+            sortable: Headings that can be clicked, or reached by keyboard, to sort the rows by;
+                the first cell of every row becomes its heading then.
+            sorted_down: The heading that the rows are already sorted by, the greatest first.
+            caption: Says what the table is, above it.
+        """
+        cells = [list(row) for row in rows]
+        numbers = {i for row in cells for i, c in enumerate(row) if _is_number(c)}
+        head = "".join(
+            _heading(h, sortable, sorted_down, number=bool(sortable) and i in numbers)
+            for i, h in enumerate(header)
         )
+        names = bool(sortable)
+        body = "".join(
+            f"<tr>{''.join(_cell(c, names and not i) for i, c in enumerate(row))}</tr>"
+            for row in cells
+        )
+        kind = ' class="sorted"' if names else ""
+        title = f"<caption><span>{html.escape(caption)}</span></caption>" if caption else ""
+        # Reachable by keyboard, so that a wide table can be moved without a mouse.
+        reach = f' tabindex="0" role="region" aria-label="{html.escape(caption or "table")}"'
+        self._parts.append(
+            f'<div class="scroll"{reach if names else ""}><table{kind}>{title}'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+
+    def lines(
+        self, lines: Sequence[Line], *, legend: str, x_words: str = "epoch", form: Form = _plain
+    ) -> None:
+        """Lines over whole-numbered steps, for example learning curves."""
+        drawing = draw_lines(lines, x_words=x_words, form=form)
+        self._svg(drawing.width, drawing.height, drawing.elements, legend)
+
+    def scatter(
+        self,
+        spots: Sequence[Spot],
+        *,
+        kinds: Sequence[str],
+        axes: tuple[str, str],
+        forms: tuple[Form, Form] = (_plain, _plain),
+        legend: str,
+    ) -> None:
+        """Points with whiskers, x by its logarithm; drawn twice, for wide and narrow screens."""
+        if not spots:
+            return
+
+        def draw(kind: str, width: int) -> str:
+            drawing = draw_scatter(
+                spots, kinds=kinds, x_words=axes[0], y_words=axes[1], forms=forms, width=width
+            )
+            return _picture(drawing, legend, kind=kind)
+
+        self._parts.append(
+            f'<div class="chart">{draw("wide", 760)}{draw("slim", 328)}'
+            f'<p class="quiet">{html.escape(legend)}</p></div>'
+        )
+
+    def matrix(
+        self, labels: Sequence[str], counts: Sequence[Sequence[int]], *, legend: str
+    ) -> None:
+        """Counts of answers per label: row = label, column = answer; coloured by share of row."""
+        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in labels)
+        rows = []
+        for i, (name, row) in enumerate(zip(labels, counts, strict=True)):
+            total = sum(row) or 1
+            cells = "".join(
+                f'<td style="--p:{n / total:.3f}"{" class=own" if i == j else ""}>'
+                f"{100 * n / total:.0f} %<small>{n:,}</small></td>"
+                for j, n in enumerate(row)
+            )
+            rows.append(f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>')
+        self._parts.append(
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(legend)}">'
+            f'<table class="matrix"><caption><span>{html.escape(legend)}</span></caption>'
+            f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        )
+
+    @contextmanager
+    def details(self, summary: str, note: str = "", *, anchor: str = "") -> Iterator[None]:
+        """What is added inside is folded away until it is opened or a link leads into it."""
+        landing = f'<div class="landing" id="{html.escape(anchor)}"></div>' if anchor else ""
+        self._parts.append(
+            f"<details><summary><b>{html.escape(summary)}</b> "
+            f'<span class="quiet">{html.escape(note)}</span></summary>{landing}'
+        )
+        yield
+        self._parts.append("</details>")
 
     def bars(self, values: Sequence[tuple[str, float, float]], *, legend: str) -> None:
         """Horizontal bars: (label, whole, part); the part is drawn over the whole."""
@@ -132,11 +214,8 @@ class Page:
         self._svg(600, 132, rows, legend)
 
     def _svg(self, width: int, height: int, rows: list[str], legend: str) -> None:
-        chart = (
-            f'<div class="chart"><svg viewBox="0 0 {width} {height}" width="{width}" role="img" '
-            f'aria-label="{html.escape(legend)}">{"".join(rows)}</svg>'
-            f'<p class="quiet">{html.escape(legend)}</p></div>'
-        )
+        picture = _picture(Drawing(width, height, rows), legend)
+        chart = f'<div class="chart">{picture}<p class="quiet">{html.escape(legend)}</p></div>'
         if self._parts and self._parts[-1].endswith(_CHARTS_END):  # side by side where they fit
             self._parts[-1] = self._parts[-1][: -len(_CHARTS_END)] + chart + _CHARTS_END
         else:
@@ -155,13 +234,15 @@ class Page:
 
     def to_html(self) -> str:
         """The whole page."""
+        body = "".join(self._parts)
+        script = f"<script>{SORTING}</script>" if '<th scope="col" aria-sort=' in body else ""
         links = "".join(f'<a href="#{a}">{html.escape(t)}</a>' for a, t in self._links)
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{html.escape(self.title)}</title><style>{_STYLE}</style></head><body>"
+            f"<title>{html.escape(self.title)}</title><style>{STYLE}</style></head><body>"
             f'<h1>{html.escape(self.title)}</h1><p class="quiet">{html.escape(self._lead)}</p>'
-            f"<nav>{links}</nav>{''.join(self._parts)}</body></html>\n"
+            f"<nav>{links}</nav>{body}{script}</body></html>\n"
         )
 
     def write(self, path: Path) -> Path:
@@ -172,12 +253,66 @@ class Page:
         return path
 
 
-def _cell(value: object) -> str:
+def _picture(drawing: Drawing, legend: str, *, kind: str = "") -> str:
+    extra = f' class="{kind}"' if kind else ""
+    return (
+        f'<svg viewBox="0 0 {drawing.width} {drawing.height}" width="{drawing.width}" '
+        f'role="img" aria-label="{html.escape(legend)}"{extra}>{"".join(drawing.elements)}</svg>'
+    )
+
+
+def _is_number(cell: object) -> bool:
+    value = cell.value if isinstance(cell, Cell) else cell
+    return isinstance(value, int | float)
+
+
+def _heading(words: str, sortable: Collection[str], sorted_down: str, *, number: bool) -> str:
+    extra = ' class="n"' if number else ""
+    if words not in sortable:
+        return f'<th scope="col"{extra}>{html.escape(words)}</th>'
+    way = "descending" if words == sorted_down else "none"
+    button = f'<button type="button">{html.escape(words)}</button>'
+    return f'<th scope="col" aria-sort="{way}"{extra}>{button}</th>'
+
+
+def _cell(value: object, heads: bool = False) -> str:
+    if isinstance(value, Cell):
+        return _rich_cell(value, heads)
     if isinstance(value, int):
-        return f'<td class="n">{value:,}</td>'
+        return f'<td class="n" data-v="{value}">{value:,}</td>'
     if isinstance(value, float):
-        return f'<td class="n">{value:.3g}</td>'
-    return f"<td>{html.escape(str(value))}</td>"
+        return f'<td class="n" data-v="{value}">{value:.3g}</td>'
+    words = html.escape(str(value))
+    return f'<th scope="row" data-v="{words}">{words}</th>' if heads else f"<td>{words}</td>"
+
+
+def _rich_cell(cell: Cell, heads: bool) -> str:
+    words = html.escape(cell.words)
+    if cell.link:
+        words = f'<a href="#{html.escape(cell.link)}">{words}</a>'
+    if cell.span is not None:
+        words += _span(*cell.span)
+    extra = f' title="{html.escape(cell.hint)}"' if cell.hint else ""
+    extra += "" if cell.value is None else f' data-v="{html.escape(str(cell.value))}"'
+    if heads:
+        return f'<th scope="row"{extra}>{words}</th>'
+    kind = "n" if _is_number(cell) else "wrap" if cell.wrap else ""
+    extra += f' class="{kind}"' if kind else ""
+    return f"<td{extra}>{words}</td>"
+
+
+def _span(low: float, value: float, high: float, least: float, greatest: float) -> str:
+    """An interval on the column's scale, with a line at zero; the words beside it say the same."""
+
+    def at(v: float) -> float:
+        return 4 + 132 * (v - least) / ((greatest - least) or 1)
+
+    return (
+        '<svg class="span" width="140" height="14" viewBox="0 0 140 14" aria-hidden="true">'
+        f'<line class="zero" x1="{at(0):.1f}" x2="{at(0):.1f}" y1="0" y2="14"/>'
+        f'<line class="k0" x1="{at(low):.1f}" x2="{at(high):.1f}" y1="7" y2="7"/>'
+        f'<circle class="d0" cx="{at(value):.1f}" cy="7" r="3.2"/></svg>'
+    )
 
 
 def _inline(image: Pixels) -> str:

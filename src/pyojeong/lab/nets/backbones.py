@@ -13,6 +13,7 @@ summed over them, which gives what the gray picture repeated three times would h
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -37,38 +38,50 @@ TIMM = {
 """Our names -> timm's."""
 
 
+@dataclass(frozen=True, slots=True)
+class TrunkFacts:
+    """What a head and a message need to know of a trunk.
+
+    Attributes:
+        name: Our name of it.
+        maps: Channels of its last maps.
+        pooled: Features after timm's own pooling (V3 widens there).
+        smallest: Smallest side of the input in pixels.
+    """
+
+    name: str
+    maps: int
+    pooled: int
+    smallest: int
+
+
 class Backbone(nn.Module):
     """A timm trunk and a head.
 
     Args:
         trunk: Gives maps (N, F, h, w) from ``forward_features`` and pools them in
             ``forward_head(..., pre_logits=True)``.
-        maps: F.
-        pooled: Features after timm's own pooling (V3 widens there).
+        facts: What is known of the trunk.
         num_classes: Number of logits.
         head: One of ``HEADS``.
         dropout: Before the classifier; with ``"dnn"`` before the dense layer as well.
         first_dropout: Before the dense layer, when it differs (``"dnn"``).
-        smallest: Smallest side of the input.
-        name: For messages.
     """
 
     def __init__(
         self,
         trunk: nn.Module,
         *,
-        maps: int,
-        pooled: int,
+        facts: TrunkFacts,
         num_classes: int,
         head: str,
         dropout: float,
         first_dropout: float | None,
-        smallest: int,
-        name: str,
     ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.name, self.smallest, self.head = name, smallest, head
+        self.facts, self.head = facts, head
+        maps, pooled = facts.maps, facts.pooled
         self.neck: nn.Module = nn.Identity()
         features = pooled
         if head == "dnn":
@@ -93,9 +106,10 @@ class Backbone(nn.Module):
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_features)
         """Pooled features, after dropout."""
-        if min(int(s) for s in x.shape[2:]) < self.smallest:
+        smallest = self.facts.smallest
+        if min(int(s) for s in x.shape[2:]) < smallest:
             raise ExperimentError(
-                f"{self.name} needs pictures of at least {self.smallest} x {self.smallest} pixels, "
+                f"{self.facts.name} needs pictures of at least {smallest} x {smallest} pixels, "
                 f"got {int(x.shape[2])} x {int(x.shape[3])}: set [preprocess] size_hw"
             )
         maps = self.trunk.forward_features(x)  # type: ignore[operator]
@@ -158,14 +172,11 @@ def build_backbone(
         pooled = trunk.forward_head(maps, pre_logits=True).shape[1]
     return Backbone(
         trunk.train(),
-        maps=int(maps.shape[1]),
-        pooled=int(pooled),
+        facts=TrunkFacts(name, int(maps.shape[1]), int(pooled), smallest),
         num_classes=num_classes,
         head=head,
         dropout=dropout,
         first_dropout=first_dropout,
-        smallest=smallest,
-        name=name,
     )
 
 

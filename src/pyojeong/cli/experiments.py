@@ -1,0 +1,302 @@
+"""``pyojeong experiments ...``: progress and tables around ``lab``; torch is imported to train."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pyojeong.core.errors import ExperimentError, MissingExtra
+
+if TYPE_CHECKING:
+    from pyojeong.lab.catalogue import Catalogue, Planned
+
+
+@contextmanager
+def _training() -> Iterator[None]:
+    """What is imported inside needs the optional part for training."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtra("training", "train") from error
+
+
+def _catalogue(folder: Path) -> "Catalogue":
+    with _training():  # writes TOML, which the base install cannot
+        from pyojeong.lab.catalogue import Catalogue
+    return Catalogue(folder)
+
+
+def list_experiments(folder: Path, runs: Path, names: Sequence[str]) -> None:
+    """Print every experiment with the state of its runs.
+
+    Raises:
+        ExperimentError: When the folder is missing or a name matches nothing.
+    """
+    catalogue = _catalogue(folder)
+    chosen = catalogue.matching(names) if names else catalogue.names
+    table = Table("experiment", "done", "runs", box=None, header_style="bold", pad_edge=False)
+    for name in chosen:
+        states = [(plan, *_state(runs / plan.name)) for plan in catalogue.plan(name)]
+        done = sum(over for _, over, _ in states)
+        words = (
+            f"s{plan.seed} {said}" if len(states) > 1 else said for plan, _, said in states if said
+        )
+        table.add_row(escape(name), f"{done} / {len(states)}", escape(", ".join(words)))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 400  # a file or a pipe has no edge
+    console.print(table)
+
+
+def _state(folder: Path) -> tuple[bool, str]:
+    """Whether a run is over, and what there is to say of it."""
+    try:
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        if result["status"] != "finished":
+            return True, str(result["status"])
+        return True, f"{100 * result['valid']['accuracy']['value']:.1f} %"
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError):
+        return True, "result.json is damaged"
+    try:
+        lines = (folder / "curves.jsonl").read_text(encoding="utf-8").split("\n")
+    except OSError:
+        return False, "begun" if (folder / "experiment.toml").exists() else ""
+    for line in reversed(lines[:-1]):  # after the last line end lies nothing, or half a line
+        try:
+            row = json.loads(line)
+            return False, f"epoch {row['epoch'] + 1} of {row['epochs']}"
+        except (ValueError, KeyError, TypeError):
+            continue
+    return False, "begun"
+
+
+def run_named(  # noqa: PLR0913 - one for every option of the command
+    folder: Path,
+    names: Sequence[str],
+    manifest: Path,
+    runs: Path,
+    console: Console,
+    *,
+    seeds: Sequence[int] | None = None,
+    keep: Path | None = None,
+    jobs: int = 1,
+    again: bool = False,
+    logger: str | None = None,
+) -> int:
+    """Train and measure experiments; returns 0, or 1 when a run failed.
+
+    Raises:
+        ExperimentError: When a name matches nothing.
+        MissingExtra: When torch is not installed.
+    """
+    catalogue = _catalogue(folder)
+    chosen = catalogue.matching(names)
+    _keep_truth(manifest, keep or runs, console)
+    if jobs > 1:
+        arguments = ["run", *chosen, "--data", str(manifest), "--folder", str(folder)]
+        arguments += ["--runs", str(runs), *_given("--keep", keep), *_given("--log", logger)]
+        for seed in seeds or ():
+            arguments += ["--seed", str(seed)]
+        return _in_processes([*arguments, *(["--again"] if again else [])], jobs)
+    planned = [plan for name in chosen for plan in catalogue.plan(name, seeds=seeds)]
+    options = {"keep": keep, "again": again, "logger": logger}
+    return _run(planned, manifest, runs, console, options)
+
+
+def resume_all(
+    manifest: Path, runs: Path, console: Console, *, keep: Path | None = None, jobs: int = 1
+) -> int:
+    """Continue every run without a result; returns 0, or 1 when one failed.
+
+    Raises:
+        ExperimentError: When the folder of runs is missing.
+        MissingExtra: When torch is not installed.
+    """
+    if not runs.is_dir():
+        raise ExperimentError(f"{runs} is not a folder of runs: nothing was begun there")
+    with _training():
+        from pyojeong.lab.runner import unfinished
+    planned = unfinished(runs)
+    if not planned:
+        console.print(f"every run in {escape(str(runs))} has its result")
+        return 0
+    if jobs > 1:
+        arguments = ["resume", "--data", str(manifest), "--runs", str(runs)]
+        return _in_processes([*arguments, *_given("--keep", keep)], jobs)
+    return _run(planned, manifest, runs, console, {"keep": keep})
+
+
+def _given(option: str, value: object) -> list[str]:
+    return [] if value is None else [option, str(value)]
+
+
+def _keep_truth(manifest: Path, folder: Path, console: Console) -> None:
+    """Keep the labels beside the results, so that runs can be compared picture by picture."""
+    from pyojeong.lab.truth import TRUTH_FILE, write_truth
+
+    if (folder / TRUTH_FILE).exists():
+        return
+    try:
+        write_truth(manifest, folder)
+    except ExperimentError as error:  # a folder of older results is no reason not to train
+        console.print(f"no {TRUTH_FILE}: {escape(str(error))}", soft_wrap=True)
+
+
+def _in_processes(arguments: list[str], jobs: int) -> int:
+    with _training():
+        from pyojeong.lab.runner import in_processes
+    changed = {"OMP_NUM_THREADS": "1", "TERM": "dumb"}  # bars of several processes would overlap
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    try:
+        return in_processes(["experiments", *arguments], jobs)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _run(
+    planned: "Sequence[Planned]",
+    manifest: Path,
+    runs: Path,
+    console: Console,
+    options: dict[str, Any],
+) -> int:
+    """One bar over the current run's epochs, one line per finished run."""
+    with _training():
+        from pyojeong.lab.runner import run_all
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    shown = console.is_terminal and not console.is_dumb_terminal
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not shown
+    ) as progress:
+        task = progress.add_task("preparing", total=None)
+        current = ""
+
+        def show(plan: "Planned", line: dict[str, Any]) -> None:
+            nonlocal current
+            if plan.name != current:
+                current = plan.name
+                progress.reset(task, total=line["epochs"])
+            at = next(i for i, p in enumerate(planned) if p.name == plan.name)
+            said = f"{escape(plan.name)} ({at + 1} of {len(planned)})"
+            progress.update(task, completed=line["epoch"] + 1, description=said)
+
+        def say(words: str) -> None:
+            console.print(escape(words), soft_wrap=True)
+            progress.reset(task, total=None, description="preparing")
+
+        def go(plans: "Sequence[Planned]") -> list[dict[str, Any]]:
+            return run_all(plans, manifest, runs, say=say, progress=show, **options)
+
+        results = go(planned)
+        # What another process had is looked at once more: that process may have been killed.
+        over = {result["name"] for result in results}
+        left = [plan for plan in planned if plan.name not in over]
+        results += go(left) if left else []
+    return int(any(result["status"] != "finished" for result in results))
+
+
+def show_table(results: Path, only: Sequence[str], format_: str, out: Path | None) -> None:
+    """Print the table of results, or write it to a file.
+
+    Raises:
+        ExperimentError: When the folder is missing, a file is damaged or a name matches nothing.
+    """
+    from pyojeong.lab.result_table import to_csv, to_markdown
+    from pyojeong.lab.results import over_seeds, sort_by
+
+    rows = sort_by(_rows(results, only), "accuracy")
+    if format_ == "csv":
+        text = to_csv(sort_by(rows, "name"))
+    else:
+        text = to_markdown(rows)
+        means = [row for row in over_seeds(rows) if row.runs > 1]
+        if means:
+            text += "\nMeans over seeds:\n\n" + to_markdown(sort_by(means, "accuracy"))
+    if out is None:
+        print(text, end="")  # noqa: T201 - this is the command's data
+        return
+    from pyojeong.image.files import whole_file
+
+    with whole_file(out, "w") as file:
+        file.write(text)
+
+
+def _rows(results: Path, only: Sequence[str]) -> list[Any]:
+    from pyojeong.lab.results import matching_results, read_costs, read_results, row_of
+
+    costs = read_costs(results) if results.is_dir() else None
+    return [row_of(result, costs) for result in matching_results(read_results(results), only)]
+
+
+def write_report(results: Path, only: Sequence[str], out: Path) -> Path:
+    """Write the page; costs and labels are taken from beside the results when they are there.
+
+    Raises:
+        ExperimentError: When there are no results, or a name matches nothing.
+    """
+    from pyojeong.lab.results import matching_results, read_costs, read_results
+    from pyojeong.lab.results_page import write_page
+    from pyojeong.lab.truth import read_truth
+
+    found = matching_results(read_results(results), only)
+    return write_page(found, out, costs=read_costs(results), truth=read_truth(results))
+
+
+def look_at_test(run: Path, manifest: Path, console: Console, *, keep: Path | None = None) -> None:
+    """Score a run on the test split, once, and print the figures.
+
+    Raises:
+        ExperimentError: When the run is unfinished, failed, or was looked at before.
+    """
+    with _training():
+        from pyojeong.lab.looking import look
+    result = look(run, manifest)
+    if keep is not None:
+        from pyojeong.image.files import whole_file
+        from pyojeong.lab.results import result_path
+
+        with whole_file(result_path(keep, result["name"]), "w") as file:
+            file.write(json.dumps(result, indent=1) + "\n")
+    for split in ("valid", "test"):
+        figures = result[split]
+        for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+            value = "{value:.4f}  [{low:.4f}, {high:.4f}]".format(**figures[name])
+            console.print(escape(f"{split:>5} {name:>18} {value}"))
+    print(result["test"]["accuracy"]["value"])  # noqa: T201 - this is the command's data
+
+
+def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> None:
+    """Time the nets of all results and write ``costs.json``.
+
+    Raises:
+        ExperimentError: When there are no results.
+    """
+    from pyojeong.image.files import whole_file
+    from pyojeong.lab.results import read_results
+
+    found = read_results(results)
+    if not any(result["status"] == "finished" for result in found):
+        raise ExperimentError(f"{results} holds no finished run: there is nothing to time")
+    with _training():
+        from pyojeong.lab import timing
+    with console.status("timing") as status:
+        costs = timing.time_nets(
+            found, rounds=rounds, say=lambda words: status.update(escape(words))
+        )
+    with whole_file(out, "w") as file:
+        file.write(json.dumps(costs, indent=1) + "\n")
+    console.print(f"timed {len(costs['nets'])} nets; wrote {escape(str(out))}", soft_wrap=True)

@@ -114,8 +114,6 @@ QUESTIONS = (
             rows(53, 52, what="augmented - not, Inception-ResNet v2, RMSprop"),
             Pair("arms/base", "arms/no-augment", "augmented - not, small SE-ResNet"),
         ),
-        "A few epochs on 5,000 pictures are too short for augmentation to pay; twenty on all of "
-        "Training are not.",
     ),
     Question(
         "Two-phase fine-tuning or everything at once?",
@@ -308,7 +306,7 @@ def main() -> None:
         "resampling those pictures. It does not cover what another seed would have given; where two "
         "seeds were trained, both count.",
         "",
-        f"**Budget of the 53 rows** ({done} run so far): about five minutes of one core each, so 5,000 "
+        f"**Budget of the 53 rows** ({done} run so far): about three minutes of one core each, so 3,000 "
         "training pictures (the same for all), fewer pixels and epochs; the last column of the table "
         "says what was reduced. They reproduce settings, not figures: nothing here says that a "
         "figure of theirs is wrong. The `arms` and `full` runs use all of Training for twenty epochs.",

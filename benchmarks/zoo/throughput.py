@@ -101,7 +101,7 @@ def main() -> None:
         "<!-- Written by benchmarks/zoo/throughput.py; do not edit. -->",
         "",
         f"One batch on {chosen.threads} threads, medians, torch {torch.__version__}. *Feed*: warp, "
-        "augmentation, feature and normalisation of a batch. *Step*: forward, backward and optimizer "
+        "augmentation, feature and normalisation of a batch. *Step*: forward, backward, optimizer "
         'in the fastest precision, which a run with `precision = "auto"` chooses by the same '
         "measurement. The four figures are fp32, fp32 channels-last, bf16, bf16 channels-last.",
         "",

@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 from filelock import FileLock
+from lightning.pytorch import loggers
 
-from pyojeong.core.errors import ExperimentError
-from pyojeong.datasets.samples import Split
+from pyojeong.core.errors import DataError, ExperimentError, OutputError
+from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.lab import training
 from pyojeong.lab.catalogue import Planned
+from pyojeong.lab.datamodule import stratified
 from pyojeong.lab.looking import look
 from pyojeong.lab.runner import RunOptions, run_all, run_planned, unfinished
 from tests.lab.tiny import TOML, manifest
@@ -169,3 +173,73 @@ def test_labels_of_the_test_split_cannot_reach_a_result(tmp_path: Path) -> None:
     assert results[0] is not None
     assert results[1] is not None
     assert results[0]["valid"] == results[1]["valid"]
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = manifest(tmp_path)
+    real = training.write_text
+
+    def write(path: Path, text: str) -> None:
+        if path.name == "curves.jsonl" and text.count("\n") == 3:
+            raise OSError(28, "No space left on device")
+        real(path, text)
+
+    monkeypatch.setattr(training, "write_text", write)
+    with pytest.raises(OutputError, match="No space left on device; the last whole epoch is kept"):
+        run_planned(planned(), data, tmp_path / "runs")
+    monkeypatch.undo()
+    assert [p.name for p in unfinished(tmp_path / "runs")] == ["tiny"]
+    result = run_planned(planned(), data, tmp_path / "runs")
+    assert result is not None
+    assert [line["epoch"] for line in result["curves"]] == list(range(6))
+
+
+def test_a_logger_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("no tensorboard")
+
+    monkeypatch.setattr(loggers, "TensorBoardLogger", missing)
+    result = run_planned(
+        planned(), manifest(tmp_path), tmp_path / "runs", options=RunOptions(logger="tensorboard")
+    )
+    assert result is not None
+    assert "pip install tensorboard" in result["reason"]
+
+
+def test_members_and_teachers_must_be_finished_runs(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    short = TOML.replace("epochs = 6", "epochs = 1")
+    stacked = run_planned(planned("stacked", 'members = ["a"]\n' + short), data, tmp_path / "runs")
+    assert stacked is not None
+    assert "no stacked net" in stacked["reason"]
+    taught = short.replace("[recipe]", '[recipe]\nteacher = "teacher"')
+    alone = run_planned(planned("alone", taught), data, tmp_path / "runs")
+    assert alone is not None
+    assert "must be a finished run" in alone["reason"]
+    assert run_planned(planned("teacher", short), data, tmp_path / "runs") is not None
+    pupil = run_planned(planned("pupil", taught), data, tmp_path / "runs")
+    assert pupil is not None
+    assert pupil["status"] == "finished"
+    assert pupil["settings"]["teacher"] == "teacher"
+    other = taught.replace("std = [0.25]", "std = [0.5]")
+    odd = run_planned(planned("odd", other), data, tmp_path / "runs")
+    assert odd is not None
+    assert "same [preprocess]" in odd["reason"]
+
+
+def test_a_subset_keeps_the_proportions(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    samples = list(read_manifest(data, splits=[Split.TRAIN]))
+    part = stratified(samples, 50)
+    counts = Counter(s.label for s in part)
+    whole = Counter(s.label for s in samples)
+    assert len(part) == 50
+    assert all(abs(counts[k] - 50 * n / len(samples)) < 1 for k, n in whole.items())
+    assert [s.source for s in part] == [s.source for s in stratified(samples, 50)]
+    assert {s.source for s in stratified(samples, 21)} <= {s.source for s in part}
+    with pytest.raises(DataError, match="126 samples"):
+        stratified(samples, 127)

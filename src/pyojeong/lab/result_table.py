@@ -98,7 +98,7 @@ COLUMNS = (
     Column(
         "augmented",
         lambda r: "yes" if r.augmented else "no",
-        lambda r: int(r.augmented),
+        lambda r: "yes" if r.augmented else "no",
         setting=True,
     ),
     Column("loss", lambda r: r.loss, lambda r: r.loss, setting=True),

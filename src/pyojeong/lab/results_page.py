@@ -176,7 +176,7 @@ def _cell(column: Column, row: Row, anchor: str) -> Cell:
         return Cell(_short(row), _short(row), link=anchor)
     if value is None and is_number(column) and column.words(row):
         value = 0.0  # the test figure is set flush right but is not sorted by
-    return Cell(column.words(row), value, wrap=len(column.words(row)) > 60)
+    return Cell(column.words(row), value, wrap=value is None and len(column.words(row)) > 60)
 
 
 def _short(row: Row) -> str:

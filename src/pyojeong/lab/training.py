@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import nn
 
-from pyojeong.core.errors import ExperimentError, MissingExtra
+from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.datasets.samples import manifest_id
 from pyojeong.lab.datamodule import FaceData, Fold, Portion
 from pyojeong.lab.experiment import Experiment
@@ -147,6 +147,7 @@ def train(
         Diverged: When the loss is no longer a number; earlier checkpoints stay.
         DataError: When the data cannot be used.
         MissingExtra: When the logger is not installed.
+        OutputError: When the run folder cannot be written.
     """
     run = Run(runs / run_name(Experiment.from_toml(text).name, without))
     experiment = _prepare(run, text, manifest)
@@ -167,7 +168,13 @@ def train(
     resume = str(run.last) if run.last.exists() else None
     with _quiet_lightning():
         trainer = _trainer(run, experiment, precision, watch)
-        trainer.fit(task, data, ckpt_path=resume, weights_only=False)
+        try:
+            trainer.fit(task, data, ckpt_path=resume, weights_only=False)
+        except OSError as error:
+            raise OutputError(
+                f"{run.folder}: {error.strerror or error}; the last whole epoch is kept: make "
+                "room, then give the same command again"
+            ) from error
     summary = {**_picked_line(run, experiment), "train_samples": len(data.train)}
     write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
     return run

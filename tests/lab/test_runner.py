@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -113,6 +114,13 @@ def test_failures_are_rows_and_can_be_tried_again(tmp_path: Path) -> None:
     assert run_planned(planned("wild", wild), data, tmp_path / "runs") == result
 
 
+def test_a_wrong_file_is_named_before_anything_runs(tmp_path: Path) -> None:
+    wrong = planned("wrong", TOML.replace("epochs = 6", "epoch = 6"))
+    with pytest.raises(ExperimentError, match=r"wrong: .*did you mean 'epochs'"):
+        run_all([planned(), wrong], manifest(tmp_path), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_killed_at_any_time_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:
     data = manifest(tmp_path)
     (tmp_path / "tiny.toml").write_text(TOML)
@@ -194,6 +202,21 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_epoch(
     result = run_planned(planned(), data, tmp_path / "runs")
     assert result is not None
     assert [line["epoch"] for line in result["curves"]] == list(range(6))
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))  # less than a checkpoint
+    try:
+        with pytest.raises(OutputError, match="the last whole epoch is kept"):
+            run_planned(planned(), data, tmp_path / "runs")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "runs" / "tiny" / "checkpoints").iterdir()) == []
+    result = run_planned(planned(), data, tmp_path / "runs")
+    assert result is not None
+    assert result["status"] == "finished"
 
 
 def test_a_logger_that_is_not_there_is_named(

@@ -176,7 +176,7 @@ def _run(
 ) -> int:
     """One bar over the current run's epochs, one line per finished run."""
     with _training():
-        from pyojeong.lab.runner import run_all
+        from pyojeong.lab.runner import RunOptions, run_all
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     shown = console.is_terminal and not console.is_dumb_terminal
     with Progress(
@@ -199,7 +199,9 @@ def _run(
             progress.reset(task, total=None, description="preparing")
 
         def go(plans: "Sequence[Planned]") -> list[dict[str, Any]]:
-            return run_all(plans, manifest, runs, say=say, progress=show, **options)
+            return run_all(
+                plans, manifest, runs, options=RunOptions(**options), say=say, progress=show
+            )
 
         results = go(planned)
         # What another process had is looked at once more: that process may have been killed.

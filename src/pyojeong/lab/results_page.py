@@ -27,12 +27,14 @@ Result = dict[str, Any]
 ARMS, BASE = "arms", "arms/base"
 _NOTE = "change or note"
 _GROUPS = {
+    "shipped": "Bundled models",
     "full": "Full trainings",
     ARMS: "One change at a time",
     "seed2021": "The students' rows of 2021",
     "others": "Others",
 }
 _ABOUT = {
+    "shipped": "What the package brings, from its card.",
     "full": "One net per family under one recipe on all training pictures.",
     ARMS: f"Each experiment changes one thing of {BASE}.",
     "seed2021": "The students' settings under a small budget: what each row reduces stands in its "

@@ -119,7 +119,16 @@ def run_all(
     say: Say = lambda _: None,
     progress: Callable[[Planned, dict[str, Any]], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """All runs, in order; those that another process works at are left to it."""
+    """All runs, in order; those that another process works at are left to it.
+
+    Raises:
+        ExperimentError: When an experiment is wrong in itself, before any is run; it is named.
+    """
+    for plan in planned:
+        try:
+            Experiment.from_toml(plan.text)
+        except ExperimentError as error:
+            raise ExperimentError(f"{plan.experiment}: {error}") from error
     results = []
     for plan in planned:
 

@@ -1,5 +1,6 @@
 """Training an experiment in its run folder, or resuming it."""
 
+import io
 import json
 import logging
 import platform
@@ -15,10 +16,12 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.datasets.samples import manifest_id
+from pyojeong.image.files import whole_file
 from pyojeong.lab.datamodule import FaceData, Fold, Portion
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.precision import PRECISIONS, Precision, choose_precision
@@ -27,6 +30,22 @@ from pyojeong.lab.task import MONITOR, Classify
 
 Progress = Callable[[dict[str, Any]], None]
 """Called after every epoch with its line of ``curves.jsonl``."""
+
+
+class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
+    """Writes a checkpoint whole or not at all; Lightning's own leaves a torso on a full disk."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any = None,  # noqa: ARG002
+    ) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(Path(path), "wb") as file:
+            file.write(buffer.getbuffer())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +190,9 @@ def train(
         try:
             trainer.fit(task, data, ckpt_path=resume, weights_only=False)
         except OSError as error:
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             raise OutputError(
-                f"{run.folder}: {error.strerror or error}; the last whole epoch is kept: make "
+                f"{run.folder}: {cause.strerror or cause}; the last whole epoch is kept: make "
                 "room, then give the same command again"
             ) from error
     summary = {**_picked_line(run, experiment), "train_samples": len(data.train)}
@@ -288,6 +308,7 @@ def _trainer(run: Run, experiment: Experiment, precision: Precision, watch: Watc
         precision=precision.lightning,
         gradient_clip_val=experiment.recipe.clip or None,
         callbacks=[curves, best, last],
+        plugins=[_WholeCheckpoints()],
         logger=_logger(watch.logger, run),
         default_root_dir=run.folder,
         reload_dataloaders_every_n_epochs=1,

@@ -145,6 +145,7 @@ QUESTIONS = (
             rows(16, 15, what="hinge on probabilities - cross-entropy, Yu-Zhang, gray"),
             Pair("arms/softmax-hinge", "arms/base", "hinge on probabilities - cross-entropy"),
             Pair("arms/hinge", "arms/base", "hinge on logits - cross-entropy"),
+            Pair("arms/hinge-slow", "arms/base", "hinge on logits, a third of the rate - cross-entropy"),
             Pair("arms/focal", "arms/base", "focal - cross-entropy"),
         ),
         "On probabilities the hinge's gradient is small where an answer is uniform; on logits it is "
@@ -272,7 +273,7 @@ def family_lines(results: Results) -> list[str]:
         if runs:
             mean = sum(r["valid"]["accuracy"]["value"] for r in runs) / len(runs)
             found.append((mean, name, runs))
-    for mean, name, runs in sorted(found, reverse=True):
+    for mean, name, runs in sorted(found, key=lambda f: f[:2], reverse=True):
         looks = [percent(r["test"]["accuracy"]) for r in runs if r.get("test")]
         reduced = runs[0]["about"].get("reduced")
         lines.append(
@@ -280,6 +281,11 @@ def family_lines(results: Results) -> list[str]:
             f"{'; '.join(percent(r['valid']['accuracy']) for r in runs)} | {'; '.join(looks)} | "
             f"{runs[0]['params'] / 1e6:.2f} M | {runs[0]['macs'] / 1e6:.0f} M |"
         )
+    for _, name, runs in found:
+        viewed = [r["valid_views"] for r in runs if r.get("valid_views")]
+        if viewed:
+            figures = "; ".join(percent(v["accuracy"]) for v in viewed)
+            lines += ["", f"With {viewed[0]['views']} perturbed views averaged, {name}: {figures}."]
     return lines
 
 

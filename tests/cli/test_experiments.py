@@ -209,7 +209,7 @@ def test_a_line_per_run_and_what_another_process_had_once_more(
             say(f"{plan.name}: over [1]")
         return [{"name": p.name, "status": status} for p in done]
 
-    stand_in(monkeypatch, "runner", run_all=run_all)
+    stand_in(monkeypatch, "runner", run_all=run_all, RunOptions=lambda **given: given)
     manifest, console = tiny.manifest(tmp_path), Console(stderr=True, width=200)
     found = command.run_named(folder, ["arms/base"], manifest, tmp_path / "runs", console)
     assert found == code

@@ -67,6 +67,8 @@ def test_a_result_holds_what_the_table_needs(finished: tuple[Path, Path, dict]) 
     hits = sum(map(sum, [[row[i] for i, row in enumerate(result["valid"]["confusion"])]]))
     assert result["valid"]["accuracy"]["value"] == pytest.approx(hits / 42, abs=1e-4)
     assert result["params"] > 0
+    assert result["torch_ms"] > 0
+    assert result["valid_views"] is None
     assert result["macs"] > 0
     assert len(result["curves"]) == 6
     assert result["test"] is None
@@ -244,10 +246,12 @@ def test_members_and_teachers_must_be_finished_runs(tmp_path: Path) -> None:
     assert alone is not None
     assert "must be a finished run" in alone["reason"]
     assert run_planned(planned("teacher", short), data, tmp_path / "runs") is not None
-    pupil = run_planned(planned("pupil", taught), data, tmp_path / "runs")
+    pupil = run_planned(planned("pupil", "views = 2\n" + taught), data, tmp_path / "runs")
     assert pupil is not None
     assert pupil["status"] == "finished"
     assert pupil["settings"]["teacher"] == "teacher"
+    assert pupil["valid_views"]["views"] == 2
+    assert len(pupil["valid_views"]["answers"]) == pupil["valid"]["n"]
     other = taught.replace("std = [0.25]", "std = [0.5]")
     odd = run_planned(planned("odd", other), data, tmp_path / "runs")
     assert odd is not None

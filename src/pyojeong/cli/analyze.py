@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pyojeong.batch import Extra, analyze_files, find_pictures
+from pyojeong.cli.bars import bars
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
 from pyojeong.core.labels import LabelSet
@@ -117,7 +118,9 @@ def _read_all(request: Request, analyzer: Analyzer, tally: _Tally, console: Cons
     )
     with ExitStack() as stack:
         sinks = _sinks(request, analyzer.classifier.card.label_set, stack)
-        progress = stack.enter_context(_progress(console, len(inputs)))
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        shown = bars(console, *columns, TimeRemainingColumn(), transient=True, few=len(inputs) < 3)
+        progress = stack.enter_context(shown)
         task = progress.add_task("reading", total=len(inputs))
         for outcome in analyze_files(analyzer, inputs, jobs=request.jobs, extra=extra):
             progress.advance(task)
@@ -170,17 +173,6 @@ def _annotator(out: Path, suffix: str | None) -> Extra:
         pictures.save(image, result)
 
     return draw
-
-
-def _progress(console: Console, total: int) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=total < 3 or not console.is_terminal,
-    )
 
 
 def _print_table(table: Table, *, console: Console) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pyojeong.cli.bars import bars
 from pyojeong.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def run_curate(request: CurateRequest, console: Console) -> None:
     }
     plan = Plan(parse_checks(words), options, request.jobs)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+    with bars(console, *columns, TimeRemainingColumn()) as progress:
         tasks: dict[str, object] = {}
 
         def tick(what: str, done: int, total: int) -> None:
@@ -163,7 +164,7 @@ def run_faces(request: FacesRequest, console: Console) -> None:
 
     detector = build_detector(request.detector, min_face=request.min_face)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+    with bars(console, *columns, TimeRemainingColumn()) as progress:
         task = progress.add_task("pictures", total=manifest_size(request.manifest))
         done = extract_faces(
             request.manifest,

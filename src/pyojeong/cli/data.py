@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -19,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from pyojeong.cli.bars import bars
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.datasets.exporting import EXPORTERS
@@ -39,7 +39,7 @@ def _counting(console: Console, what: str, total: int | None) -> Iterator[Callab
         if total is None
         else (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with bars(console, *columns, transient=True) as progress:
         task = progress.add_task("", total=total)
         yield lambda n: progress.advance(task, n)
 

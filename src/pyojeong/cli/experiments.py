@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pyojeong.cli.bars import bars
 from pyojeong.core.errors import ExperimentError, MissingExtra
 
 if TYPE_CHECKING:
@@ -178,10 +179,7 @@ def _run(
     with _training():
         from pyojeong.lab.runner import RunOptions, run_all
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    shown = console.is_terminal and not console.is_dumb_terminal
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not shown
-    ) as progress:
+    with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
         task = progress.add_task("preparing", total=None)
         current = ""
 

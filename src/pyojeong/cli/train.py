@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
+from pyojeong.cli.bars import bars
 from pyojeong.core.errors import ExperimentError, MissingExtra
 
 
@@ -55,7 +55,7 @@ def manifest_with_progress(data: Path, votes: Path | None, console: Console) -> 
         TextColumn("reading {task.completed:,} samples"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with bars(console, *columns, transient=True) as progress:
         task = progress.add_task("", total=None)
         return manifest_of(data, votes=votes, tick=lambda n: progress.advance(task, n))
 
@@ -69,7 +69,7 @@ def train_with_progress(
         from pyojeong.lab.training import Watch, train
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
-    with Progress(*_columns(), console=console) as progress:
+    with bars(console, *_columns()) as progress:
         task = progress.add_task("preparing", total=None)
 
         def show(line: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ def train_folds_with_progress(
         from pyojeong.lab.folds import train_folds
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
-    with Progress(*_columns(), console=console) as progress:
+    with bars(console, *_columns()) as progress:
         task = progress.add_task("preparing", total=None)
 
         def show(fold: int, line: dict[str, Any]) -> None:
@@ -162,7 +162,7 @@ def evaluate_split(
 
     classifier = Classifier.open(find_classifier(model), threads=threads)
     columns = (TextColumn("scored {task.completed:,} faces"),)
-    with Progress(*columns, console=console, transient=True) as progress:
+    with bars(console, *columns, transient=True) as progress:
         task = progress.add_task("", total=None)
         predictions = predict_split(
             classifier, manifest, Split(split), tick=lambda n: progress.advance(task, n)

@@ -1,5 +1,6 @@
-"""What a net costs: weights and multiply-adds."""
+"""What a net costs: weights, multiply-adds, time in torch."""
 
+import time
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,22 @@ class Cost:
 
     params: int
     macs: int
+
+
+def milliseconds(net: nn.Module, shape: tuple[int, int, int], *, rounds: int = 7) -> float:
+    """Fastest of several passes of one picture (C, H, W) in torch, as fast as the machine was then.
+
+    ``pyojeong experiments time`` gives figures that can be compared: it times all nets in turns.
+    """
+    net.eval()
+    x = torch.zeros(1, *shape)
+    best = float("inf")
+    with torch.inference_mode():
+        for _ in range(rounds):
+            started = time.perf_counter()
+            net(x)
+            best = min(best, time.perf_counter() - started)
+    return best * 1e3
 
 
 def measure_cost(net: nn.Module, shape: tuple[int, int, int]) -> Cost:

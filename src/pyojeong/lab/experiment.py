@@ -38,6 +38,8 @@ class Experiment:
         members: Names of finished runs in the same folder that a stacked net is made of, in order.
         subset: Train on this many samples, the same ones for every experiment, drawn in the
             classes' proportions; None = all.
+        views: Also score the validation split with so many perturbed views of each face, averaged
+            (Yu and Zhang); 0 = single views only.
         about: Words and figures for the table: family, what was reduced, the students' figures.
     """
 
@@ -54,6 +56,7 @@ class Experiment:
     pretrained_path: str | None = None
     members: tuple[str, ...] = ()
     subset: int | None = None
+    views: int = 0
     about: dict[str, Any] = field(default_factory=dict)
 
     @classmethod

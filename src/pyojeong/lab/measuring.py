@@ -12,11 +12,12 @@ from torch import nn
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
 from pyojeong.evaluate import fit_temperature, softmax, summary
-from pyojeong.lab.cost import measure_cost
+from pyojeong.lab.cost import measure_cost, milliseconds
 from pyojeong.lab.datamodule import FaceDataset, Faces, load_faces
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.results import RESULT_VERSION
 from pyojeong.lab.run import Run, load_picked, read_curves
+from pyojeong.lab.views import averaged_views
 
 _BATCH = 128
 
@@ -67,6 +68,20 @@ def score_split(
     }
 
 
+def score_views(run: Run, manifest: Any) -> dict[str, Any]:
+    """Figures of Split.VALID with perturbed views of each face averaged; no temperature."""
+    labels: LabelSet = manifest_labels(manifest)
+    experiment = run.experiment
+    samples = read_manifest(manifest, splits=[Split.VALID])
+    faces = load_faces(samples, labels, gray=experiment.preprocess.color == "gray")
+    net: Any = load_picked(run, num_classes=len(labels)).scored.net
+    scores = averaged_views(net, faces, experiment.preprocess, count=experiment.views)
+    figures = summary(scores, faces.labels, labels.names, threshold=0.0)
+    figures.pop("answered")
+    answers = "".join(map(str, scores.argmax(1)))
+    return {"split": Split.VALID.value, "views": experiment.views, "answers": answers, **figures}
+
+
 def settings(experiment: Experiment) -> dict[str, Any]:
     """What the table shows of an experiment."""
     pre, recipe, augment = experiment.preprocess, experiment.recipe, experiment.augment
@@ -110,10 +125,9 @@ def measure_run(run: Run, manifest: Any) -> dict[str, Any]:
     """Everything the table needs of a finished run, as JSON types."""
     experiment = run.experiment
     pre = experiment.preprocess
-    cost = measure_cost(
-        load_picked(run, num_classes=len(manifest_labels(manifest))).scored.net,  # type: ignore[arg-type]
-        (pre.channels, *pre.size_hw),
-    )
+    shape = (pre.channels, *pre.size_hw)
+    net: Any = load_picked(run, num_classes=len(manifest_labels(manifest))).scored.net
+    cost = measure_cost(net, shape)
     curves = read_curves(run.folder / "curves.jsonl")
     done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
     return {
@@ -123,9 +137,11 @@ def measure_run(run: Run, manifest: Any) -> dict[str, Any]:
         "picked_epoch": done["epoch"],
         "train_samples": done.get("train_samples"),
         "valid": score_split(run, manifest, Split.VALID),
+        "valid_views": score_views(run, manifest) if experiment.views else None,
         "test": None,
         "params": cost.params,
         "macs": cost.macs,
+        "torch_ms": round(milliseconds(net, shape), 3),
         "minutes": round(sum(row["seconds"] for row in curves) / 60, 2),
         "curves": curves,
         "environment": run.environment,

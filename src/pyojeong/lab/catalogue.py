@@ -57,6 +57,7 @@ class Catalogue:
             )
         files = (p for p in folder.rglob("*.toml") if not p.name.startswith("_"))
         files = (p for p in files if not p.name.endswith(".about.toml"))
+        files = (p for p in files if p.name != "experiment.toml")  # of a run folder
         self._files = {str(p.relative_to(folder).with_suffix("")): p for p in files}
         self._rows: dict[str, Table] = {}
         if (folder / f"{FOLDER}.csv").exists():

@@ -11,8 +11,8 @@ from pyojeong.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / n for n in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/cli.md")]
-DOCUMENTS += [ROOT / "docs" / n for n in ("curation.md", "experiments.md", "benchmarks/curation.md")]
-DOCUMENTS += [ROOT / "docs" / "seed2021.md"]
+DOCUMENTS += [ROOT / "docs" / n for n in ("curation.md", "benchmarks/curation.md")]
+DOCUMENTS += [ROOT / "docs" / n for n in ("experiments.md", "seed2021.md")]
 
 
 def commands() -> list[str]:

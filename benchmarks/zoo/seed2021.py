@@ -145,7 +145,11 @@ QUESTIONS = (
             rows(16, 15, what="hinge on probabilities - cross-entropy, Yu-Zhang, gray"),
             Pair("arms/softmax-hinge", "arms/base", "hinge on probabilities - cross-entropy"),
             Pair("arms/hinge", "arms/base", "hinge on logits - cross-entropy"),
-            Pair("arms/hinge-slow", "arms/base", "hinge on logits, a third of the rate - cross-entropy"),
+            Pair(
+                "arms/hinge-slow",
+                "arms/base",
+                "hinge on logits, a third of the rate - cross-entropy",
+            ),
             Pair("arms/focal", "arms/base", "focal - cross-entropy"),
         ),
         "On probabilities the hinge's gradient is small where an answer is uniform; on logits it is "

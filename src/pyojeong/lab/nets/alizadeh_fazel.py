@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.lab.input_size import check_input_size
 
 # (width, kernel, pooled) of the convolutions, widths of the fully connected layers
 LAYERS: dict[str, tuple[tuple[tuple[int, int, bool], ...], tuple[int, ...]]] = {
@@ -105,7 +106,7 @@ class AlizadehFazel(nn.Module):
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_features)
         """The last fully connected layer after dropout, with the HOG vector if it joins there."""
-        _check_picture(x, self.size_hw)
+        check_input_size("alizadeh_fazel", x, self.size_hw)
         if self.hog is None:
             plain: Tensor = self.hidden(self.blocks(x).flatten(1))
             return plain
@@ -148,14 +149,6 @@ def _check_options(depth: str, size_hw: tuple[int, int], in_channels: int, hog: 
         raise ExperimentError(
             f"alizadeh_fazel: expected hog_size in 1..{size_hw[0] * size_hw[1]}, because one plane "
             f"of {size_hw} carries the vector, got {hog.size}: larger cells make it shorter"
-        )
-
-
-def _check_picture(x: Tensor, size_hw: tuple[int, int]) -> None:
-    if tuple(x.shape[2:]) != size_hw:
-        raise ExperimentError(
-            f"alizadeh_fazel: expected pictures of {size_hw} (height, width), got "
-            f"{tuple(x.shape[2:])}: set [preprocess] size_hw and the net's size_hw alike"
         )
 
 

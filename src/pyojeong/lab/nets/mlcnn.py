@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.lab.input_size import check_input_size
 
 BLOCKS = ((64, 2), (128, 3), (256, 4), (256, 4), (512, 4))
 """Channels and number of 3x3 convolutions; each block ends in 2x2 max-pooling."""
@@ -77,11 +78,7 @@ class Levels(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_features)
         """Levels 2, 3, 4 and 5, in this order."""
-        if tuple(x.shape[2:]) != self.size_hw:
-            raise ExperimentError(
-                f"mlcnn: expected pictures of {self.size_hw} (height, width), got "
-                f"{tuple(x.shape[2:])}: set [preprocess] size_hw and the net's size_hw alike"
-            )
+        check_input_size("mlcnn", x, self.size_hw)
         taps: list[Tensor] = []
         for i, block in enumerate(self.blocks):
             for j, conv in enumerate(block.children()):

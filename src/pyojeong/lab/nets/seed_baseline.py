@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.lab.input_size import check_input_size
 
 WIDTHS = (32, 64, 128, 128)
 
@@ -73,7 +74,7 @@ class SeedBaseline(nn.Module):
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_features)
         """Flattened maps after dropout, through the hidden layer when there is one."""
-        _check_picture(x, self.size_hw)
+        check_input_size("seed_baseline", x, self.size_hw)
         features: Tensor = self.hidden(self.dropout(self.blocks(x).flatten(1)))
         return features
 
@@ -81,14 +82,6 @@ class SeedBaseline(nn.Module):
         """Logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
-
-
-def _check_picture(x: Tensor, size_hw: tuple[int, int]) -> None:
-    if tuple(x.shape[2:]) != size_hw:
-        raise ExperimentError(
-            f"seed_baseline: expected pictures of {size_hw} (height, width), got "
-            f"{tuple(x.shape[2:])}: set [preprocess] size_hw and the net's size_hw alike"
-        )
 
 
 def build_seed_baseline(

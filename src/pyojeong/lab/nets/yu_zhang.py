@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.lab.input_size import check_input_size
 
 POOLS = ("stochastic", "max")
 
@@ -134,7 +135,7 @@ class YuZhang(nn.Module):
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, 1024)
         """The second hidden layer, after dropout."""
-        _check_picture(x, self.size_hw)
+        check_input_size("yu_zhang", x, self.size_hw)
         features: Tensor = self.hidden(self.blocks(x).flatten(1))
         return features
 
@@ -142,14 +143,6 @@ class YuZhang(nn.Module):
         """Logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
-
-
-def _check_picture(x: Tensor, size_hw: tuple[int, int]) -> None:
-    if tuple(x.shape[2:]) != size_hw:
-        raise ExperimentError(
-            f"yu_zhang: expected pictures of {size_hw} (height, width), got "
-            f"{tuple(x.shape[2:])}: set [preprocess] size_hw and the net's size_hw alike"
-        )
 
 
 def build_yu_zhang(

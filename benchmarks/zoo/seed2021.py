@@ -293,6 +293,21 @@ def family_lines(results: Results) -> list[str]:
     return lines
 
 
+def spent_lines(results: Results) -> list[str]:
+    """What the rows took."""
+    found = [
+        r for name in results.by_experiment if "seed2021/" in name for r in results.finished(name)
+    ]
+    spent = sorted(r["core_minutes"] for r in found if r.get("core_minutes"))
+    if not spent:
+        return []
+    middle = spent[len(spent) // 2]
+    return [
+        f"The finished rows took {spent[0]:.1f} to {spent[-1]:.1f} minutes of one core, the middle one "
+        f"{middle:.1f}."
+    ]
+
+
 def main() -> None:
     """Write both pages."""
     truth = read_truth(RESULTS)
@@ -336,7 +351,7 @@ def main() -> None:
         *family_lines(results),
         "",
     ]
-    lines += ["## The 53 rows", "", *row_lines(results), ""]
+    lines += ["## The 53 rows", "", *row_lines(results), "", *spent_lines(results), ""]
     with whole_file(PAGE, "w") as file:
         file.write("\n".join(lines))
     write_report(RESULTS, [], REPORT)

@@ -143,6 +143,7 @@ def measure_run(run: Run, manifest: Any) -> dict[str, Any]:
         "macs": cost.macs,
         "torch_ms": round(milliseconds(net, shape), 3),
         "minutes": round(sum(row["seconds"] for row in curves) / 60, 2),
+        "core_minutes": round(sum(row.get("cpu_seconds", 0) for row in curves) / 60, 2),
         "curves": curves,
         "environment": run.environment,
     }

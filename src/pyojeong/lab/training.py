@@ -70,17 +70,24 @@ class _Curves(Callback):  # type: ignore[misc]
         self.file = file
         self.progress = progress
         self._started = time.monotonic()
+        self._worked = time.process_time()
 
     def on_train_epoch_start(self, *_: Any) -> None:
         self._started = time.monotonic()
+        self._worked = time.process_time()
 
     def on_train_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:
         epoch = trainer.current_epoch
         metrics = {k: round(float(v), 6) for k, v in trainer.callback_metrics.items()}
         if (epoch + 1) % trainer.check_val_every_n_epoch:  # Lightning repeats the last validation
             metrics = {k: v for k, v in metrics.items() if not k.startswith("valid_")}
-        seconds = round(time.monotonic() - self._started, 1)
-        line = {"epoch": epoch, **metrics, "epochs": trainer.max_epochs, "seconds": seconds}
+        line = {
+            "epoch": epoch,
+            **metrics,
+            "epochs": trainer.max_epochs,
+            "seconds": round(time.monotonic() - self._started, 1),
+            "cpu_seconds": round(time.process_time() - self._worked, 1),
+        }
         kept = [row for row in read_curves(self.file) if row["epoch"] < epoch]
         write_text(self.file, "".join(json.dumps(row) + "\n" for row in [*kept, line]))
         if self.progress is not None:

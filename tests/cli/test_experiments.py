@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -282,3 +283,20 @@ def test_time_without_a_finished_run_is_an_error(
     keep(tmp_path, failed("arms/base.s1", "x"))
     assert run("time", "--results", tmp_path, "--out", tmp_path / "costs.json") == 2
     assert "nothing to time" in " ".join(capsys.readouterr().err.split())
+
+
+def test_teach_writes_the_answers_of_finished_runs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tiny.manifest(tmp_path)
+    assert run("run", "arms/hog", "--data", data, "--folder", folder, "--runs", tmp_path) == 0
+    out = tmp_path / "soft" / "labels.npz"
+    teacher = tmp_path / "arms" / "hog.s1"
+    options = ["--data", data, "--folder", folder, "--out", out, "--views", 3]
+    assert run("teach", teacher, "--like", "arms/base", *options) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "3 views of every training face; weights: arms/hog.s1 1.000" in said
+    with np.load(out) as kept:
+        assert kept["log_probabilities"].shape == (3, 126, 7)
+    assert run("teach", tmp_path / "nothing", "--like", "arms/base", *options) == 2
+    assert "nothing" in capsys.readouterr().err

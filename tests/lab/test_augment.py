@@ -9,7 +9,7 @@ from pyojeong.lab.augment import Augment, Draws
 PRE = Preprocess(size_hw=(44, 44), color="gray", mean=(0.5,), std=(0.25,), center_fraction=44 / 48)
 STRONG = Augment(
     rotate_deg=30, scale=0.3, shift=0.2, flip=0.5, brightness=0.3, contrast=0.3, tone_p=0.7,
-    erase_p=0.7, blur_p=0.5,
+    erase_p=0.7, blur_p=0.5, stretch=0.15, shade_p=0.5, gamma_p=0.5, noise_p=0.5, jpeg_p=0.5,
 )  # fmt: skip
 FACE = np.add.outer(np.arange(48) * 3, np.arange(48) * 2).astype(np.uint8)
 
@@ -60,3 +60,78 @@ def test_pixels_never_change_their_input() -> None:
 
 def test_order_is_a_permutation() -> None:
     assert sorted(Draws(STRONG, 100, seed=0, epoch=3).order) == list(range(100))
+
+
+def test_a_later_change_never_moves_what_earlier_ones_gave() -> None:
+    """Old experiments must stay repeatable: the first 16 numbers of a row are spoken for."""
+    draws = Draws(STRONG, 3, seed=1, epoch=2)
+    rng = np.random.default_rng([1, 2])
+    np.testing.assert_array_equal(draws.order, rng.permutation(3))
+    np.testing.assert_array_equal(draws._u, rng.random((3, 16)))
+
+
+def test_a_view_repeats_another_epochs_changes_in_its_own_order() -> None:
+    base = matrix_for_crop(PRE, (48, 48))
+    earlier = Draws(STRONG, 20, seed=9, epoch=1)
+    later = Draws(STRONG, 20, seed=3, epoch=6, view=(9, 1))
+    np.testing.assert_array_equal(later.order, Draws(STRONG, 20, seed=3, epoch=6).order)
+    for row in range(20):
+        matrix = later.geometry(row, base, PRE.size_hw)
+        np.testing.assert_array_equal(matrix, earlier.geometry(row, base, PRE.size_hw))
+        np.testing.assert_array_equal(later.pixels(row, FACE), earlier.pixels(row, FACE))
+
+
+def test_stretch_keeps_the_area_and_its_bounds() -> None:
+    draws = Draws(Augment(stretch=0.2), 200, seed=0, epoch=0)
+    identity = np.array([[1.0, 0, 0], [0, 1.0, 0]])
+    wide = [draws.geometry(row, identity, (44, 44))[:, :2] for row in range(200)]
+    for m in wide:
+        np.testing.assert_allclose(np.linalg.det(m), 1)
+        assert 1 / 1.2 - 1e-9 <= m[0, 0] <= 1.2 + 1e-9
+    assert np.std([m[0, 0] for m in wide]) > 0.08
+
+
+def test_light_from_one_side_brightens_one_edge_as_it_darkens_the_other() -> None:
+    gray = np.full((40, 40), 128, np.uint8)
+    draws = Draws(Augment(shade_p=1.0, shade=0.2), 100, seed=0, epoch=0)
+    for row in range(100):
+        lit = draws.pixels(row, gray).astype(int)
+        assert abs(lit.mean() - 128) < 1
+        assert np.abs(lit + lit[::-1, ::-1] - 256).max() <= 1
+        assert np.abs(lit - 128).max() <= 0.2 * 255 * np.sqrt(2) + 1
+
+
+def test_exposure_is_monotone_and_keeps_black_and_white() -> None:
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+    draws = Draws(Augment(gamma_p=1.0, gamma=1.0), 50, seed=0, epoch=0)
+    darker = 0
+    for row in range(50):
+        out = draws.pixels(row, ramp)[0].astype(int)
+        assert out[0] == 0
+        assert out[-1] == 255
+        assert (np.diff(out) >= 0).all()
+        assert 255 * (127 / 255) ** 2 - 1 <= out[127] <= 255 * (127 / 255) ** 0.5 + 1
+        darker += out[127] < 127
+    assert 10 < darker < 40
+
+
+def test_noise_has_no_bias_and_at_most_its_strength() -> None:
+    gray = np.full((64, 64), 128, np.uint8)
+    draws = Draws(Augment(noise_p=1.0, noise=0.1), 100, seed=0, epoch=0)
+    spread = [draws.pixels(row, gray).std() for row in range(100)]
+    means = [draws.pixels(row, gray).mean() for row in range(100)]
+    assert max(spread) < 27
+    assert np.mean(spread) > 9
+    assert np.abs(np.array(means) - 128).max() < 2
+    np.testing.assert_array_equal(draws.pixels(7, gray), draws.pixels(7, gray))
+
+
+def test_jpeg_keeps_shape_and_comes_close() -> None:
+    draws = Draws(Augment(jpeg_p=1.0, jpeg_quality=(30, 95)), 20, seed=0, epoch=0)
+    color = np.stack([FACE, FACE[::-1], FACE.T], axis=-1)
+    for row in range(20):
+        for picture in (FACE, color):
+            out = draws.pixels(row, picture)
+            assert out.shape == picture.shape
+            assert (out != picture).any()
+            assert np.abs(out.astype(int) - picture).mean() < 12

@@ -19,7 +19,7 @@ PRE = Preprocess(size_hw=(22, 22), color="gray", mean=(0.5,), std=(0.25,), cente
 def test_validation_pixels_are_those_of_the_runtime(tmp_path: Path) -> None:
     path = manifest(tmp_path)
     data = FaceData(path, PRE, Augment(), batch_size=8, seed=0)
-    seen = np.concatenate([x.numpy() for x, _, _ in data.val_dataloader()])
+    seen = np.concatenate([batch.inputs.numpy() for batch in data.val_dataloader()])
     samples = list(read_manifest(path, splits=[Split.VALID]))
     assert len(seen) == len(samples) == 42
     for x, sample in zip(seen, samples, strict=True):
@@ -30,7 +30,7 @@ def test_validation_pixels_are_those_of_the_runtime(tmp_path: Path) -> None:
 
 def test_training_without_augmentation_shows_every_sample_once(tmp_path: Path) -> None:
     data = FaceData(manifest(tmp_path), PRE, Augment(), batch_size=1000, seed=0)
-    ((x, labels, votes),) = list(data.train_dataloader())
+    ((x, labels, votes, _),) = list(data.train_dataloader())
     assert x.shape == (126, 1, 22, 22)
     assert sorted(labels.tolist()) == sorted(data.train.labels.tolist())
     np.testing.assert_allclose(votes.sum(1), 1, atol=1e-6)

@@ -53,7 +53,7 @@ def test_runtime_answers_as_torch_does(exported: tuple[Run, Path, Path]) -> None
     task = load_best(run, num_classes=7)
     rows = [s for s in samples() if s.split is Split.VALID]
     faces = load_faces(rows, classifier.card.label_set, gray=True)
-    x, labels, _ = FaceDataset(faces, run.experiment.preprocess).__getitems__(
+    x, labels, _, _ = FaceDataset(faces, run.experiment.preprocess).__getitems__(
         list(range(len(rows)))
     )
     with torch.no_grad():

@@ -149,7 +149,7 @@ def test_training_sees_what_the_runtime_shows(feature: Feature | None) -> None:
     pre = preprocessing(feature)
     crops = [to_gray(ASTRONAUT[y : y + 90, 150 : 150 + w]) for y, w in ((40, 90), (80, 70))]
     zeros = np.zeros((2, 8), np.float32)
-    x, _, _ = FaceDataset(Faces(crops, np.zeros(2, np.int64), zeros), pre).__getitems__([0, 1])
+    x = FaceDataset(Faces(crops, np.zeros(2, np.int64), zeros), pre).__getitems__([0, 1]).inputs
     seen: list[np.ndarray] = []
 
     def note(feed: np.ndarray) -> list[np.ndarray]:
@@ -175,12 +175,12 @@ def test_training_computes_features_of_augmented_faces(
 ) -> None:
     pre = preprocessing(feature)
     data = FaceData(manifest(tmp_path), pre, Augment(), batch_size=16, seed=0)
-    x, _, _ = next(iter(data.train_dataloader()))
+    x = next(iter(data.train_dataloader())).inputs
     assert tuple(x.shape) == (16, pre.channels, SIDE, SIDE)
     faces = Faces(data.train.images[:1], data.train.labels[:1], data.train.votes[:1])
     augment = Augment(rotate_deg=20.0, flip=0.5, contrast=0.3, tone_p=1.0, erase_p=1.0)
     draws = Draws(augment, 1, seed=5, epoch=0)
-    augmented, _, _ = FaceDataset(faces, pre, draws)[0]
+    augmented = FaceDataset(faces, pre, draws)[0].inputs
     image = faces.images[0]
     matrix = draws.geometry(0, matrix_for_crop(pre, image.shape[:2]), (SIDE, SIDE))
     patch = draws.pixels(0, warp(image, matrix, (SIDE, SIDE)))

@@ -25,7 +25,7 @@ def faces() -> Faces:
 
 def test_one_unchanged_view_is_the_single_view(faces: Faces) -> None:
     net = build_net("se_resnet", stem=4, widths=[8, 8, 8, 8], depths=[1, 1, 1, 1]).eval()
-    x, _, _ = FaceDataset(faces, PRE).__getitems__(list(range(30)))
+    x = FaceDataset(faces, PRE).__getitems__(list(range(30))).inputs
     with torch.inference_mode():
         single = softmax(net(x).numpy())
     for count in (1, 3):

@@ -300,3 +300,41 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
     with whole_file(out, "w") as file:
         file.write(json.dumps(costs, indent=1) + "\n")
     console.print(f"timed {len(costs['nets'])} nets; wrote {escape(str(out))}", soft_wrap=True)
+
+
+def teach_students(
+    teachers: Sequence[Path],
+    manifest: Path,
+    out: Path,
+    console: Console,
+    *,
+    augment_of: tuple[Path, str],
+    views: int,
+    weights: list[float] | None,
+) -> None:
+    """Write soft labels of finished runs.
+
+    Raises:
+        ExperimentError: When a run is unfinished, or the student's experiment is unknown.
+    """
+    with _training():
+        from pyojeong.lab.experiment import Experiment
+        from pyojeong.lab.run import Run
+        from pyojeong.lab.soft_labels import answers_needed, teach
+    folder, like = augment_of
+    plan = _catalogue(folder).plan(like)[0]
+    augment = Experiment.from_toml(plan.text).augment
+    runs = [Run(path) for path in teachers]
+    with bars(console) as progress:
+        task = progress.add_task("teachers answer", total=answers_needed(runs, manifest, views))
+        soft = teach(
+            runs,
+            manifest,
+            augment,
+            views=views,
+            weights=weights,
+            tick=lambda count: progress.advance(task, count),
+        )
+    soft.write(out)
+    shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
+    console.print(escape(f"{out}: {soft.views} views of every training face; weights: {shares}"))

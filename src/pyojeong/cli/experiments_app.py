@@ -167,6 +167,32 @@ def look(
     look_at_test(run_, manifest, console, keep=keep)
 
 
+@experiments_app.command()
+def teach(
+    teachers: Annotated[list[Path], typer.Argument(help="Finished run folders.")],
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File of soft labels (.npz).")],
+    like: Annotated[
+        str, typer.Option(help="Name of the student's experiment: its [augment] draws the views.")
+    ],
+    votes: VotesOption = None,
+    folder: FolderOption = Path("experiments"),
+    views: Annotated[int, typer.Option(min=1, help="Views of each face.")] = 8,
+    weight: Annotated[
+        list[float] | None, typer.Option(help="One per teacher; else fitted on the valid split.")
+    ] = None,
+) -> None:
+    """Cache teachers' answers to several views of every training face, for students to learn."""
+    from pyojeong.cli.experiments import teach_students
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    augment_of = (folder, like)
+    teach_students(
+        teachers, manifest, out, console, augment_of=augment_of, views=views, weights=weight or None
+    )
+
+
 def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:
     from pyojeong.cli.train import manifest_with_progress
 

@@ -29,6 +29,16 @@ class Augment:
         erase_p: Probability of one erased rectangle.
         erase_area: Smallest and largest share of the area that is erased.
         blur_p: Probability of losing detail (shrunk to 40-90 % and back).
+        stretch: Width grows by up to plus or minus this share while height shrinks alike, as
+            turning and nodding foreshorten a face.
+        shade_p: Probability of light from one side.
+        shade: Brightness gained on one edge and lost on the opposite one, up to this share of 255.
+        gamma_p: Probability of another exposure.
+        gamma: Its exponent lies between 1 / (1 + gamma) and 1 + gamma.
+        noise_p: Probability of sensor noise.
+        noise: Its standard deviation, up to this share of 255.
+        jpeg_p: Probability of one JPEG round at the model's own size.
+        jpeg_quality: Least and most of its quality, 1 to 100.
         perturb: The random perturbation of Yu & Zhang 2015, section 3.2, instead of rotation,
             scale and shift: rotation by -10, 0 or 10 degrees, skews by -0.1, 0 or 0.1 in x and y,
             and a zoom onto a window that is up to 4 of 48 pixels smaller, anywhere inside. The
@@ -45,6 +55,15 @@ class Augment:
     erase_p: float = 0.0
     erase_area: tuple[float, float] = (0.02, 0.15)
     blur_p: float = 0.0
+    stretch: float = 0.0
+    shade_p: float = 0.0
+    shade: float = 0.3
+    gamma_p: float = 0.0
+    gamma: float = 1.0
+    noise_p: float = 0.0
+    noise: float = 0.08
+    jpeg_p: float = 0.0
+    jpeg_quality: tuple[int, int] = (20, 90)
     perturb: bool = False
 
 
@@ -56,13 +75,27 @@ class Draws:
         count: Number of samples N.
         seed: The experiment's seed.
         epoch: Zero-based epoch.
+        view: (seed, epoch) whose changes are repeated in this epoch's own order; None = its own.
     """
 
-    def __init__(self, augment: Augment, count: int, *, seed: int, epoch: int) -> None:
+    def __init__(
+        self,
+        augment: Augment,
+        count: int,
+        *,
+        seed: int,
+        epoch: int,
+        view: tuple[int, int] | None = None,
+    ) -> None:
         self.augment = augment
         rng = np.random.default_rng([seed, epoch])
         self.order: NDArray[np.int64] = rng.permutation(count)
+        if view is not None:
+            rng = np.random.default_rng(view)
+            rng.permutation(count)
         self._u: NDArray[np.float64] = rng.random((count, 16))
+        # Drawn after the others, so that what these give never changed.
+        self._v: NDArray[np.float64] = rng.random((count, 11))
 
     def geometry(self, row: int, base: Matrix, size_hw: tuple[int, int]) -> Matrix:
         """``base`` followed by this row's rotation, scale, shift and mirror about the centre."""
@@ -74,26 +107,41 @@ class Draws:
         scale = (1 + a.scale) ** (2 * u[1] - 1)
         cos, sin = scale * np.cos(angle), scale * np.sin(angle)
         mirror = -1.0 if u[4] < a.flip else 1.0
-        linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
+        wider = (1 + a.stretch) ** (2 * self._v[row, 0] - 1)
+        turn = np.array([[cos, -sin], [sin, cos]])
+        linear = turn @ np.diag([mirror * wider, 1 / wider])
         centre = np.array([w / 2, h / 2])
         moved = centre + np.array([w, h]) * a.shift * (2 * u[2:4] - 1)
         return _composed(np.column_stack([linear, moved - linear @ centre]), base)
 
     def pixels(self, row: int, patch: Pixels) -> Pixels:
-        """This row's blur, tone and erasing on a warped patch; returns a new array."""
-        a, u = self.augment, self._u[row]
+        """This row's blur, light, tone, noise, JPEG and erasing on a warped patch (a new array)."""
+        a, u, v = self.augment, self._u[row], self._v[row]
         h, w = patch.shape[:2]
         if u[12] < a.blur_p:
             share = 0.4 + 0.5 * u[13]
             small = (max(int(w * share), 4), max(int(h * share), 4))
             shrunk = cv2.resize(patch, small, interpolation=cv2.INTER_AREA)
             patch = np.asarray(cv2.resize(shrunk, (w, h)), np.uint8)
+        if v[1] < a.shade_p:
+            patch = _shade(patch, angle=2 * np.pi * v[2], gain=a.shade * v[3])
+        if v[4] < a.gamma_p:
+            exponent = (1 + a.gamma) ** (2 * v[5] - 1)
+            table = 255 * (np.arange(256) / 255) ** exponent
+            patch = np.asarray(cv2.LUT(patch, np.rint(table).astype(np.uint8)))
         if u[5] < a.tone_p:
             gain = 1 + a.contrast * (2 * u[6] - 1)
             offset = 255 * a.brightness * (2 * u[7] - 1)
             mean = float(patch.mean())
             table = (np.arange(256) - mean) * gain + mean + offset
             patch = np.asarray(cv2.LUT(patch, np.clip(np.rint(table), 0, 255).astype(np.uint8)))
+        if v[6] < a.noise_p:
+            rng = np.random.default_rng(int(v[10] * 2**53))
+            noisy = patch + rng.normal(0, 255 * a.noise * v[7], patch.shape)
+            patch = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+        if v[8] < a.jpeg_p:
+            low, high = a.jpeg_quality
+            patch = _jpeg(patch, round(low + (high - low) * v[9]))
         if u[8] < a.erase_p:
             patch = _erase(patch, u, a.erase_area)
         return patch
@@ -119,6 +167,23 @@ def _perturbation(u: NDArray[np.float64], flip: float, size_hw: tuple[int, int])
     centre = np.array([w / 2, h / 2])
     corner = smaller * u[9:11] * np.array([w, h]) / 48
     return np.column_stack([zoom * linear, zoom * (centre - linear @ centre - corner)])
+
+
+def _shade(patch: Pixels, *, angle: float, gain: float) -> Pixels:
+    """Add a ramp of plus to minus ``gain`` * 255 across the patch."""
+    h, w = patch.shape[:2]
+    x = np.linspace(-1, 1, w) * np.cos(angle)
+    y = np.linspace(-1, 1, h) * np.sin(angle)
+    ramp = 255 * gain * np.add.outer(y, x)
+    lit = patch + (ramp if patch.ndim == 2 else ramp[..., None])
+    return np.asarray(np.clip(np.rint(lit), 0, 255), np.uint8)
+
+
+def _jpeg(patch: Pixels, quality: int) -> Pixels:
+    """One round through a JPEG file; channel order does not matter to it but for chroma."""
+    _, data = cv2.imencode(".jpg", patch, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    return np.asarray(decoded, np.uint8).reshape(patch.shape)
 
 
 def _erase(patch: Pixels, u: NDArray[np.float64], area: tuple[float, float]) -> Pixels:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import lightning as L
 import numpy as np
@@ -24,7 +24,38 @@ from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manif
 from pyojeong.image.preprocess import Pixels, matrix_for_crop, to_gray, to_tensor, warp
 from pyojeong.lab.augment import Augment, Draws
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+class Batch(NamedTuple):
+    """What a step learns from.
+
+    Attributes:
+        inputs: float32 (N, C, H, W).
+        labels: int64 (N,).
+        votes: float32 (N, 8), vote shares; zero rows = none.
+        taught: float32 (N, K), logarithms of a teacher's probabilities; (N, 0) = no teacher.
+    """
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    votes: torch.Tensor
+    taught: torch.Tensor
+
+
+class Taught(Protocol):
+    """Cached answers of a teacher to fixed views; ``lab.soft_labels`` makes them."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Among them ``seed``, of the views."""
+        ...
+
+    def view_of(self, epoch: int) -> int:
+        """The view that an epoch shows."""
+        ...
+
+    def of(self, view: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Logarithms of probabilities (len(rows), K)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +194,21 @@ class FaceDataset(Dataset[Batch]):
         faces: The split.
         pre: The model's preprocessing.
         draws: The epoch's random numbers, or None for none.
+        taught: A teacher's answers (N, K) to the faces as the draws change them, in the faces'
+            order, or None.
     """
 
-    def __init__(self, faces: Faces, pre: Preprocess, draws: Draws | None = None) -> None:
+    def __init__(
+        self,
+        faces: Faces,
+        pre: Preprocess,
+        draws: Draws | None = None,
+        taught: NDArray[np.float32] | None = None,
+    ) -> None:
         self.faces = faces
         self.pre = pre
         self.draws = draws
+        self.taught = np.zeros((len(faces), 0), np.float32) if taught is None else taught
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -177,13 +217,14 @@ class FaceDataset(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """Inputs (N, C, H, W), labels (N,), vote shares (N, 8)."""
+        """The batch of these positions in the epoch's order."""
         rows = np.asarray(indices) if self.draws is None else self.draws.order[indices]
         patches = [self._patch(int(row)) for row in rows]
-        return (
+        return Batch(
             torch.from_numpy(to_tensor(self.pre, patches)),
             torch.from_numpy(self.faces.labels[rows]),
             torch.from_numpy(self.faces.votes[rows]),
+            torch.from_numpy(self.taught[rows]),
         )
 
     def _patch(self, row: int) -> Pixels:
@@ -229,6 +270,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         self.seed = seed
         self.portion = portion
         self.label_set = manifest_labels(manifest)
+        self.taught: Taught | None = None
         self._train: Faces | None = None
         self._valid: Faces | None = None
 
@@ -259,9 +301,15 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         return self._valid
 
     def epoch(self, number: int) -> FaceDataset:
-        """The training set as epoch ``number`` sees it."""
-        draws = Draws(self.augment, len(self.train), seed=self.seed, epoch=number)
-        return FaceDataset(self.train, self.pre, draws)
+        """The training set as epoch ``number`` sees it; with a teacher's answers if there are."""
+        count = len(self.train)
+        if self.taught is None:
+            draws = Draws(self.augment, count, seed=self.seed, epoch=number)
+            return FaceDataset(self.train, self.pre, draws)
+        view = self.taught.view_of(number)
+        seen = (int(self.taught.facts["seed"]), view)
+        draws = Draws(self.augment, count, seed=self.seed, epoch=number, view=seen)
+        return FaceDataset(self.train, self.pre, draws, self.taught.of(view, np.arange(count)))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the current epoch; a short last batch is dropped when there are others."""

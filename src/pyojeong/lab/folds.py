@@ -122,7 +122,7 @@ def _predict(net: nn.Module, data: FaceDataset) -> NDArray[np.float32]:
     out = []
     with torch.inference_mode():
         for start in range(0, len(data), _BATCH):
-            x, _, _ = data.__getitems__(list(range(start, min(start + _BATCH, len(data)))))
+            x = data.__getitems__(list(range(start, min(start + _BATCH, len(data))))).inputs
             straight, mirrored = net(x)[0], net(x.flip(-1))[0]
             out.append((straight.softmax(1) + mirrored.softmax(1)).numpy() / 2)
     return np.concatenate(out).astype(np.float32)

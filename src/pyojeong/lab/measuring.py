@@ -28,7 +28,7 @@ def logits_of(net: nn.Module, faces: Faces, experiment: Experiment) -> NDArray[n
     out = []
     with torch.inference_mode():
         for start in range(0, len(data), _BATCH):
-            x, _, _ = data.__getitems__(list(range(start, min(start + _BATCH, len(data)))))
+            x = data.__getitems__(list(range(start, min(start + _BATCH, len(data))))).inputs
             out.append(net(x)[0].float().numpy())
     return np.concatenate(out)
 
@@ -105,7 +105,8 @@ def settings(experiment: Experiment) -> dict[str, Any]:
         "batch_size": recipe.batch_size,
         "ema": recipe.ema,
         "votes": recipe.vote_weight > 0,
-        "teacher": recipe.teacher,
+        "teacher": recipe.teacher or recipe.soft_labels,
+        "mixup": recipe.mixup,
         "pretrained": experiment.pretrained,
         "start": experiment.start,
         "subset": experiment.subset,

@@ -36,8 +36,13 @@ class Recipe:
         vote_weight: Weight of the FER+ vote head's loss; 0 = no head.
         teacher: Name of a finished run in the same folder that is distilled; None = none. It sees
             the same pictures, so its preprocessing must be the same.
+        soft_labels: File of cached answers (``pyojeong experiments teach``) that are distilled;
+            training then repeats the views that it was made of. None = none.
         distil_weight: Share of the distillation in the loss, in [0, 1].
         distil_temperature: Temperature of the distillation.
+        mixup: Strength alpha of mixup (Zhang et al. 2018, arXiv 1710.09412): two faces and their
+            targets are blended by a share from Beta(alpha, alpha); 0 = none.
+        mixup_p: Probability that a batch is blended.
         ema: Decay per step of the averaged weights; 0 = the plain weights.
         clip: Largest norm of the gradient; 0 = unlimited.
         frozen_epochs: First epochs in which only the head learns (nets with a ``trunk``).
@@ -63,8 +68,11 @@ class Recipe:
     smoothing: float = 0.1
     vote_weight: float = 0.0
     teacher: str | None = None
+    soft_labels: str | None = None
     distil_weight: float = 0.7
     distil_temperature: float = 3.0
+    mixup: float = 0.0
+    mixup_p: float = 0.5
     ema: float = 0.999
     clip: float = 5.0
     frozen_epochs: int = 0
@@ -96,6 +104,8 @@ class Recipe:
                 f"[recipe] epochs ({self.epochs}) must be a multiple of validate_every "
                 f"({self.validate_every}), so that the last epoch is validated"
             )
+        if self.teacher is not None and self.soft_labels is not None:
+            raise ExperimentError("[recipe] teacher and soft_labels: give one of the two")
         if self.frozen_epochs > self.epochs:
             raise ExperimentError(
                 f"[recipe] frozen_epochs ({self.frozen_epochs}) exceeds epochs ({self.epochs})"
@@ -122,6 +132,8 @@ _RANGES = {
     "vote_weight": (0, 1e3),
     "distil_weight": (0, 1),
     "distil_temperature": (1e-3, 1e3),
+    "mixup": (0, 100),
+    "mixup_p": (0, 1),
     "ema": (0, 1),
     "clip": (0, _MANY),
     "frozen_epochs": (0, _MANY),

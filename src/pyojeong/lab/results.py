@@ -260,6 +260,7 @@ def _loss(chosen: dict[str, Any]) -> str:
     parts += ["class weights"] if chosen["class_weights"] != "none" else []
     parts += ["votes"] if chosen["votes"] else []
     parts += [f"teacher {chosen['teacher']}"] if chosen["teacher"] else []
+    parts += [f"mixup {chosen['mixup']:g}"] if chosen.get("mixup") else []  # older ones lack it
     return ", ".join(parts)
 
 

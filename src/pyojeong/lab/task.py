@@ -10,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import FERPLUS8
+from pyojeong.lab.datamodule import Batch
 from pyojeong.lab.losses import distillation, label_loss, vote_cross_entropy
 from pyojeong.lab.optimizing import build_optimizer, build_schedule, parameter_groups
 from pyojeong.lab.recipe import Recipe
@@ -116,31 +117,27 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         """
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) % 2**31)
 
-    def training_step(self, batch: Any, index: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         """Loss of one batch.
 
         Raises:
             Diverged: When it is not a finite number.
         """
-        x, labels, votes = batch
         r = self.recipe
-        x = x.contiguous(memory_format=self.layout)
+        x = batch.inputs.contiguous(memory_format=self.layout)
+        share, other = self._blend(len(x))
+        if share < 1:
+            x = torch.lerp(x[other], x, share)
         logits, vote_logits = self.model(x)
-        loss = label_loss(
-            logits.float(),
-            labels,
-            kind=r.loss,
-            smoothing=r.smoothing,
-            gamma=r.focal_gamma,
-            weights=self.class_weights,
-        )
         if self._teacher:
-            with torch.no_grad():
-                taught = self._teacher[0](x).float()
-            soft = distillation(logits.float(), taught, temperature=r.distil_temperature)
-            loss = (1 - r.distil_weight) * loss + r.distil_weight * soft
-        if vote_logits is not None:
-            loss = loss + r.vote_weight * vote_cross_entropy(vote_logits.float(), votes)
+            with torch.no_grad():  # it sees the blended faces and needs no blending itself
+                batch = batch._replace(taught=self._teacher[0](x).float())
+        answers = (logits.float(), None if vote_logits is None else vote_logits.float())
+        loss = self._loss(*answers, batch)
+        if share < 1:
+            taught = batch.taught if self._teacher else batch.taught[other]
+            mate = Batch(x, batch.labels[other], batch.votes[other], taught)
+            loss = share * loss + (1 - share) * self._loss(*answers, mate)
         if not torch.isfinite(loss):
             raise Diverged(
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step "
@@ -150,14 +147,41 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
+    def _blend(self, count: int) -> tuple[float, Tensor]:
+        """Share of each face in its mixup and the mate that gives the rest; share 1 = none."""
+        r = self.recipe
+        if not r.mixup or torch.rand(()).item() >= r.mixup_p:
+            return 1.0, torch.arange(0)
+        strength = torch.tensor(r.mixup)
+        share = torch.distributions.Beta(strength, strength).sample().item()
+        return max(share, 1 - share), torch.randperm(count)
+
+    def _loss(self, logits: Tensor, vote_logits: Tensor | None, batch: Batch) -> Tensor:
+        """Labels, teacher and votes together; ``batch.taught`` are logits or log-probabilities."""
+        r = self.recipe
+        loss = label_loss(
+            logits,
+            batch.labels,
+            kind=r.loss,
+            smoothing=r.smoothing,
+            gamma=r.focal_gamma,
+            weights=self.class_weights,
+        )
+        if batch.taught.shape[1]:
+            soft = distillation(logits, batch.taught, temperature=r.distil_temperature)
+            loss = (1 - r.distil_weight) * loss + r.distil_weight * soft
+        if vote_logits is not None:
+            loss = loss + r.vote_weight * vote_cross_entropy(vote_logits, batch.votes)
+        return loss
+
     def on_train_batch_end(self, *_: Any) -> None:
         """Update the averaged weights."""
         if self.averaged is not None:
             self.averaged.update_parameters(self.model)
 
-    def validation_step(self, batch: Any, _: int) -> None:
+    def validation_step(self, batch: Batch, _: int) -> None:
         """Score the averaged weights in full precision."""
-        x, labels, _votes = batch
+        x, labels = batch.inputs, batch.labels
         with torch.autocast("cpu", enabled=False):
             logits, _ = self.scored(x.contiguous(memory_format=self.layout))
         self._hits.append(logits.argmax(1) == labels)

@@ -20,12 +20,13 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
-from pyojeong.datasets.samples import manifest_id
+from pyojeong.datasets.samples import Split, manifest_id, read_manifest, split_hash
 from pyojeong.image.files import whole_file
 from pyojeong.lab.datamodule import FaceData, Fold, Portion
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.precision import PRECISIONS, Precision, choose_precision
 from pyojeong.lab.run import Run, load_best, load_picked, read_curves, write_text
+from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.lab.task import MONITOR, Classify
 
 Progress = Callable[[dict[str, Any]], None]
@@ -182,14 +183,8 @@ def train(
     precision = _settle_precision(run, experiment, text, manifest)
     if watch.started is not None:
         watch.started(run.environment)
-    data = FaceData(
-        manifest,
-        experiment.preprocess,
-        experiment.augment,
-        batch_size=experiment.recipe.batch_size,
-        seed=experiment.seed,
-        portion=Portion(limit=limit, without=without, subset=experiment.subset),
-    )
+    portion = Portion(limit=limit, without=without, subset=experiment.subset)
+    data = _build_data(experiment, manifest, portion)
     task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
     resume = str(run.last) if run.last.exists() else None
     with _quiet_lightning():
@@ -256,6 +251,31 @@ def _build_task(
         taught = load_picked(teacher, num_classes=classes).scored.net
         task.learn_from(taught)  # type: ignore[arg-type]
     return task
+
+
+def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> FaceData:
+    """The data, with a teacher's cached answers when the recipe names some."""
+    data = FaceData(
+        manifest,
+        experiment.preprocess,
+        experiment.augment,
+        batch_size=experiment.recipe.batch_size,
+        seed=experiment.seed,
+        portion=portion,
+    )
+    name = experiment.recipe.soft_labels
+    if name is None:
+        return data
+    if portion != Portion():
+        raise ExperimentError(
+            "[recipe] soft_labels belong to the whole training split: not with a subset, a limit "
+            "or folds"
+        )
+    soft = SoftLabels.read(Path(name))
+    digest = split_hash(read_manifest(data.manifest, splits=[Split.TRAIN]))
+    soft.check(experiment.augment, data.label_set, digest, name)
+    data.taught = soft
+    return data
 
 
 def _adopt(net: nn.Module, experiment: Experiment, runs: Path, *, num_classes: int) -> None:

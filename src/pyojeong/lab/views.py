@@ -46,8 +46,8 @@ def averaged_views(
         rows = []
         with torch.inference_mode():
             for start in range(0, len(data), _BATCH):
-                x, _, _ = data.__getitems__(list(range(start, min(start + _BATCH, len(data)))))
-                rows.append(net(x).float().numpy())
+                batch = data.__getitems__(list(range(start, min(start + _BATCH, len(data)))))
+                rows.append(net(batch.inputs).float().numpy())
         scores = np.empty((len(faces), rows[0].shape[1]))
         scores[draws.order] = softmax(np.concatenate(rows))  # the draws shuffle
         total = scores if total is None else total + scores

@@ -11,10 +11,12 @@ from pyojeong.lab.nets.mlcnn import build_mlcnn, build_mlcnn_lite, build_mlcnn_s
 from pyojeong.lab.nets.mobilenet_v1 import build_mobilenet_v1
 from pyojeong.lab.nets.se_resnet import build_se_resnet
 from pyojeong.lab.nets.seed_baseline import build_seed_baseline
+from pyojeong.lab.nets.vgg import build_vgg
 from pyojeong.lab.nets.yu_zhang import build_yu_zhang
 
 NETS: dict[str, Callable[..., nn.Module]] = {
     "se_resnet": build_se_resnet,
+    "vgg": build_vgg,
     "seed_baseline": build_seed_baseline,
     "alizadeh_fazel": build_alizadeh_fazel,
     "yu_zhang": build_yu_zhang,

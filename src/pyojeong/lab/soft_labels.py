@@ -1,0 +1,243 @@
+"""A teacher's answers on fixed views of the training faces, computed once and kept in a small file.
+
+A student that learns from them sees exactly the pictures its teacher saw (Beyer et al. 2022,
+arXiv 2106.05237, call that consistent), while several students, seeds and attempts pay for the
+teacher once. The views are the first ones that ``Augment`` draws from the file's own seed.
+
+Log-probabilities are kept as bytes: steps of 1/32 from 0 down to -7.97, so that a probability is
+right to 1.6 % of itself and nothing falls below 0.0003.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pyojeong.core.card import Preprocess
+from pyojeong.core.errors import ExperimentError
+from pyojeong.core.labels import LabelSet
+from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
+from pyojeong.evaluate import softmax
+from pyojeong.image.files import whole_file
+from pyojeong.lab.augment import Augment, Draws
+from pyojeong.lab.datamodule import FaceDataset, Faces, load_faces
+from pyojeong.lab.ensemble import fit_weights
+from pyojeong.lab.run import Run, load_picked
+
+_STEP = 1 / 32
+_BATCH = 256
+_FORMAT = 1
+
+Tick = Callable[[int], None]
+"""Called with the number of answers that were just given."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoftLabels:
+    """Cached answers.
+
+    Attributes:
+        log_probabilities: uint8 (V, N, K), minus the logarithm in steps of 1/32; V views of the N
+            training faces in the manifest's order.
+        facts: Who answered and to what: ``teachers`` (name -> weight), ``augment``, ``seed``,
+            ``split_sha256``, ``labels``.
+    """
+
+    log_probabilities: NDArray[np.uint8]
+    facts: dict[str, Any]
+
+    @property
+    def views(self) -> int:
+        """How many views of each face there are."""
+        return len(self.log_probabilities)
+
+    def view_of(self, epoch: int) -> int:
+        """The view that an epoch shows: they take turns."""
+        return epoch % self.views
+
+    def of(self, view: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Logarithms of probabilities (len(rows), K), as float32."""
+        steps = self.log_probabilities[view, rows].astype(np.float32)
+        return np.asarray(steps * np.float32(-_STEP), np.float32)
+
+    def write(self, path: Path) -> None:
+        """One compressed file, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        facts = np.frombuffer(json.dumps({"format": _FORMAT, **self.facts}).encode(), np.uint8)
+        with whole_file(path, "wb") as file:
+            np.savez_compressed(file, log_probabilities=self.log_probabilities, facts=facts)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Take cached answers from a file.
+
+        Raises:
+            ExperimentError: When the file is missing or is none of this kind.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+                facts = json.loads(bytes(data["facts"]))
+                values = data["log_probabilities"]
+        except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+            raise ExperimentError(
+                f"soft_labels {path}: cannot be read ({error}); make them with `pyojeong "
+                "experiments teach`"
+            ) from error
+        if facts.pop("format", None) != _FORMAT or values.dtype != np.uint8 or values.ndim != 3:
+            raise ExperimentError(f"soft_labels {path}: not a file of this version; make it anew")
+        return cls(values, facts)
+
+    def check(self, augment: Augment, labels: LabelSet, digest: str, path: str) -> None:
+        """Compare what they were made of with what an experiment will show.
+
+        Raises:
+            ExperimentError: When they were made for other faces, labels or changes.
+        """
+        given = {
+            "augment": json.loads(json.dumps(asdict(augment))),
+            "labels": labels.id,
+            "split_sha256": digest,
+        }
+        for key, value in given.items():
+            if self.facts[key] != value:
+                raise ExperimentError(
+                    f"soft_labels {path}: made with another {key} than this experiment's; the "
+                    "student must see what its teacher saw"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Teacher:
+    name: str
+    net: torch.nn.Module
+    pre: Preprocess
+    channels_last: bool
+
+    @torch.inference_mode()
+    def answers(self, data: FaceDataset, tick: Tick) -> NDArray[np.float64]:
+        """Probabilities (N, K) in the data's order."""
+        rows = []
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        for start in range(0, len(data), _BATCH):
+            batch = data.__getitems__(list(range(start, min(start + _BATCH, len(data)))))
+            rows.append(self.net(batch.inputs.contiguous(memory_format=layout)).float().numpy())
+            tick(len(batch.labels))
+        return softmax(np.concatenate(rows))
+
+
+def teach(
+    runs: list[Run],
+    manifest: Path,
+    augment: Augment,
+    *,
+    views: int = 8,
+    seed: int = 0,
+    weights: list[float] | None = None,
+    tick: Tick = lambda _: None,
+) -> SoftLabels:
+    """Let finished runs answer together to several views of every training face.
+
+    Args:
+        runs: The teachers; each looks through its own preprocessing.
+        manifest: The data set; Split.TRAIN is answered, Split.VALID fits the weights.
+        augment: The changes the views are drawn from; the student's must be the same.
+        views: How many views of each face.
+        seed: Of the views.
+        weights: One per run, not negative; None = those with the greatest likelihood on
+            Split.VALID (single run: 1).
+        tick: Told of progress; ``answers_needed`` says of how much.
+
+    Raises:
+        ExperimentError: When a run is unfinished, or weights do not fit.
+    """
+    labels = manifest_labels(manifest)
+    teachers = [_open(run, len(labels)) for run in runs]
+    digest = split_hash(read_manifest(manifest, splits=[Split.TRAIN]))
+    shares = _shares(teachers, manifest, labels, weights, tick)
+    faces = {gray: _faces(manifest, Split.TRAIN, labels, gray=gray) for gray in _tones(teachers)}
+    count = len(next(iter(faces.values())))
+    cached = np.zeros((views, count, len(labels)), np.uint8)
+    for view in range(views):
+        mixed = np.zeros((count, len(labels)))
+        for teacher, share in zip(teachers, shares, strict=True):
+            own = faces[teacher.pre.color == "gray"]
+            draws = Draws(augment, count, seed=seed, epoch=view)
+            answers = teacher.answers(FaceDataset(own, teacher.pre, draws), tick)
+            mixed[draws.order] += share * answers
+        minus_log = -np.log(np.maximum(mixed, 1e-12))
+        cached[view] = np.clip(np.rint(minus_log / _STEP), 0, 255).astype(np.uint8)
+    named = {t.name: round(float(w), 4) for t, w in zip(teachers, shares, strict=True)}
+    facts = {
+        "teachers": named,
+        "augment": json.loads(json.dumps(asdict(augment))),
+        "seed": seed,
+        "labels": labels.id,
+        "split_sha256": digest,
+    }
+    return SoftLabels(cached, facts)
+
+
+def answers_needed(runs: list[Run], manifest: Path, views: int) -> int:
+    """How many answers ``teach`` gives in all, when it has to fit the weights of several runs."""
+    train, valid = (
+        sum(1 for _ in read_manifest(manifest, splits=[split]))
+        for split in (Split.TRAIN, Split.VALID)
+    )
+    return len(runs) * (train * views + (valid if len(runs) > 1 else 0))
+
+
+def _open(run: Run, classes: int) -> _Teacher:
+    if not run.done:
+        raise ExperimentError(f"{run.folder} is not finished: train it before it teaches")
+    task = load_picked(run, num_classes=classes)
+    channels_last = run.environment["precision"].endswith("channels-last")
+    if channels_last:
+        task.scored.to(memory_format=torch.channels_last)
+    experiment = run.experiment
+    net: torch.nn.Module = task.scored.net  # type: ignore[assignment]
+    return _Teacher(
+        name=experiment.name, net=net, pre=experiment.preprocess, channels_last=channels_last
+    )
+
+
+def _tones(teachers: list[_Teacher]) -> set[bool]:
+    return {teacher.pre.color == "gray" for teacher in teachers}
+
+
+def _faces(manifest: Path, split: Split, labels: LabelSet, *, gray: bool) -> Faces:
+    return load_faces(read_manifest(manifest, splits=[split]), labels, gray=gray)
+
+
+def _shares(
+    teachers: list[_Teacher],
+    manifest: Path,
+    labels: LabelSet,
+    weights: list[float] | None,
+    tick: Tick,
+) -> NDArray[np.float64]:
+    """Weights that sum to one; fitted on Split.VALID when none are given."""
+    if weights is not None:
+        given = np.asarray(weights, np.float64)
+        if len(given) != len(teachers) or (given < 0).any() or given.sum() <= 0:
+            raise ExperimentError(
+                f"weights: expected {len(teachers)} numbers that are not negative, got {weights}"
+            )
+        return np.asarray(given / given.sum(), np.float64)
+    if len(teachers) == 1:
+        return np.ones(1)
+    responses = np.stack(list(_on_valid(teachers, manifest, labels, tick)))
+    return fit_weights(responses, _faces(manifest, Split.VALID, labels, gray=True).labels)
+
+
+def _on_valid(
+    teachers: list[_Teacher], manifest: Path, labels: LabelSet, tick: Tick
+) -> Iterator[NDArray[np.float64]]:
+    for teacher in teachers:
+        faces = _faces(manifest, Split.VALID, labels, gray=teacher.pre.color == "gray")
+        yield teacher.answers(FaceDataset(faces, teacher.pre), tick)

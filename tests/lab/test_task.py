@@ -1,0 +1,83 @@
+"""What a step optimises: blended faces get blended targets, and a cached teacher counts."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pyojeong.lab.datamodule import Batch
+from pyojeong.lab.losses import distillation, smoothed_cross_entropy
+from pyojeong.lab.recipe import Recipe
+from pyojeong.lab.task import Classify
+
+RECIPE = Recipe(epochs=1, smoothing=0.0, ema=0.0)
+
+
+class Linear(nn.Module):
+    """Logits are a linear map of the pixels."""
+
+    num_features = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.classifier = nn.Linear(4, 7)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        return x.flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.classifier(x.flatten(1))
+        return out
+
+
+def task(**recipe: Any) -> Classify:
+    made = Classify(Linear(), replace(RECIPE, **recipe), seed=0)
+    made.log = lambda *_, **__: None  # type: ignore[method-assign]
+    return made
+
+
+def batch(*, taught: bool = False) -> Batch:
+    torch.manual_seed(1)
+    answers = torch.randn(6, 7).log_softmax(1) if taught else torch.zeros(6, 0)
+    return Batch(torch.randn(6, 1, 2, 2), torch.arange(6), torch.zeros(6, 8), answers)
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_mixup_blends_faces_and_losses_alike(taught: bool) -> None:
+    one, data = task(mixup=0.4, mixup_p=1.0, distil_temperature=2.0), batch(taught=taught)
+    torch.manual_seed(5)
+    share, other = one._blend(6)
+    torch.manual_seed(5)
+    loss = one.training_step(data, 0)
+    assert 0.5 <= share < 1
+    assert sorted(other.tolist()) == list(range(6))
+    x = share * data.inputs + (1 - share) * data.inputs[other]
+    logits = one.model(x)[0]
+
+    def expected(labels: Tensor, answers: Tensor) -> Tensor:
+        hard = smoothed_cross_entropy(logits, labels, smoothing=0)
+        if not taught:
+            return hard
+        return 0.3 * hard + 0.7 * distillation(logits, answers, temperature=2.0)
+
+    want = share * expected(data.labels, data.taught)
+    want = want + (1 - share) * expected(data.labels[other], data.taught[other])
+    torch.testing.assert_close(loss, want)
+
+
+def test_without_mixup_nothing_is_drawn() -> None:
+    one, data = task(), batch()
+    torch.manual_seed(3)
+    one.training_step(data, 0)
+    after = torch.rand(())
+    torch.manual_seed(3)
+    assert after == torch.rand(())
+
+
+def test_mixup_happens_as_often_as_asked() -> None:
+    one = task(mixup=1.0, mixup_p=0.3)
+    blended = sum(one._blend(8)[0] < 1 for _ in range(2000))
+    assert 500 < blended < 700

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.lab.export import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.lab.nets.alizadeh_fazel import build_alizadeh_fazel
+from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 
 HYBRID = {"hog": True, "in_channels": 2, "size_hw": (32, 32)}
 

@@ -8,15 +8,17 @@ import onnx
 import pytest
 import torch
 
-from pyojeong.core.errors import ExperimentError
+from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Box, Face, Landmarks
-from pyojeong.datasets.samples import Split
+from pyojeong.core.labels import FER7
+from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.evaluate import accuracy
 from pyojeong.lab.datamodule import FaceDataset, load_faces
 from pyojeong.lab.export import ExportOptions, export_run
 from pyojeong.lab.run import Run, load_best
 from pyojeong.lab.training import train
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_crops, read_golden
 from pyojeong.runtime.session import Session
 from pyojeong.scoring import predict_split
@@ -44,6 +46,20 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path, Path]
     options = ExportOptions(id="tiny-x.v1", license="CC0", license_flags=("test",))
     export_run(run, data, folder / "out", options, detector=Sees())
     return run, data, folder / "out"
+
+
+@pytest.fixture(scope="module")
+def quantised(
+    exported: tuple[Run, Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """The same run as int8; its folder and the data."""
+    _, data, _ = exported
+    folder = tmp_path_factory.mktemp("int8")
+    text = TOML.replace("epochs = 6", "epochs = 2").replace('"tiny"', '"again"')
+    run = train(text, data, folder / "runs")
+    options = ExportOptions(id="tiny-x.int8", storage="int8")
+    export_run(run, data, folder / "out", options, detector=Sees())
+    return folder / "out", data
 
 
 def test_runtime_answers_as_torch_does(exported: tuple[Run, Path, Path]) -> None:
@@ -115,3 +131,57 @@ def test_unfinished_run_is_not_exported(tmp_path: Path) -> None:
     (tmp_path / "experiment.toml").write_text(TOML)
     with pytest.raises(ExperimentError, match="not finished"):
         export_run(Run(tmp_path), tmp_path, tmp_path, options, detector=Sees())
+
+
+def test_votes_are_a_second_output(exported: tuple[Run, Path, Path]) -> None:
+    run, data, out = exported
+    classifier = Classifier.open(find(out / "tiny-x.v1.card.json"))
+    assert classifier.card.votes == "ferplus8"
+    faces = load_faces(read_manifest(data, splits=[Split.VALID]), FER7, gray=True)
+    logits, votes = classifier.crop_outputs(faces.images)
+    x = FaceDataset(faces, run.experiment.preprocess).__getitems__(list(range(len(faces)))).inputs
+    with torch.no_grad():
+        expected, shares = load_best(run, num_classes=7).scored(x)
+    np.testing.assert_allclose(logits, expected.numpy(), atol=0.05)
+    np.testing.assert_allclose(votes, shares.numpy(), atol=0.05)
+    assert [len(part) for part in classifier.crop_outputs([])] == [0, 0]
+
+
+def test_int8_answers_nearly_alike_and_says_what_it_cost(
+    exported: tuple[Run, Path, Path], quantised: tuple[Path, Path]
+) -> None:
+    _, data, out = exported
+    whole = predict_split(Classifier.open(find(out / "tiny-x.v1.card.json")), data, Split.VALID)
+    entry = find(quantised[0] / "tiny-x.int8.card.json")
+    small = predict_split(Classifier.open(entry), data, Split.VALID)
+    assert np.abs(whole.logits - small.logits).mean() < 0.1
+    assert (whole.logits != small.logits).any()
+    effect = entry.card.metrics["int8_effect"]
+    assert effect["same_answers"] >= 0.9
+    assert effect["valid_accuracy_after"] >= effect["valid_accuracy_before"] - 0.005
+    nodes = [n.op_type for n in onnx.load(entry.weights).graph.node]
+    assert nodes.count("QuantizeLinear") > 10
+    np.testing.assert_allclose(
+        read_golden(entry.folder, entry.card.id),
+        Classifier.open(entry).crop_logits(golden_crops()),
+        atol=1e-5,
+    )
+
+
+def test_int8_batches_answer_as_single_faces(quantised: tuple[Path, Path]) -> None:
+    classifier = Classifier.open(find(quantised[0] / "tiny-x.int8.card.json"))
+    crops = list(golden_crops())
+    together = classifier.crop_logits(crops)
+    alone = np.concatenate([classifier.crop_logits([crop]) for crop in crops])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_int8_that_loses_accuracy_is_refused(
+    exported: tuple[Run, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data, _ = exported
+    monkeypatch.setattr("pyojeong.lab.export.INT8_LOSS", -1.0)
+    with pytest.raises(ModelMismatch, match="export with storage float16"):
+        export_run(run, data, tmp_path, ExportOptions(id="x", storage="int8"), detector=Sees())
+    with pytest.raises(ExperimentError, match="storage must be one of"):
+        ExportOptions(id="x", storage="int4")

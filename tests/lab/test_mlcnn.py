@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.lab.export import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.lab.nets.mlcnn import (
     Levels,
     build_mlcnn,
     build_mlcnn_lite,
     build_mlcnn_stack,
 )
+from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pyojeong.lab.export import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.lab.nets.mobilenet_v1 import SameConv2d, build_mobilenet_v1
+from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.lab.export import round_to_half, to_onnx
 from pyojeong.lab.nets.seed_baseline import build_seed_baseline
+from pyojeong.lab.onnx_graph import round_to_half, to_onnx
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.lab.export import round_to_half, to_onnx
 from pyojeong.lab.nets.yu_zhang import StochasticPool2d, build_yu_zhang
+from pyojeong.lab.onnx_graph import round_to_half, to_onnx
 
 
 @pytest.fixture(autouse=True)

@@ -41,6 +41,13 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+class Storage(StrEnum):
+    """How an exported model keeps its weights."""
+
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+
 class SplitName(StrEnum):
     """Splits that can be scored."""
 
@@ -247,14 +254,18 @@ def export(
     about: Annotated[
         Path | None, typer.Option(help="TOML with description, license, license_flags, limits.")
     ] = None,
+    storage: Annotated[
+        Storage, typer.Option(help="int8: smaller and faster, refused if it loses accuracy.")
+    ] = Storage.FLOAT16,
     detector: DetectorOption = "auto",
 ) -> None:
     """Turn a run into ONNX and card: calibrated on valid, scored once on test."""
-    from pyojeong.cli.train import export_with_card
+    from pyojeong.cli.train import export_with_card, read_about
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    export_with_card(run, manifest, out, id_, about=about, detector=detector, console=console)
+    words = {**read_about(about), "storage": storage.value}
+    export_with_card(run, manifest, out, id_, words=words, detector=detector, console=console)
 
 
 @app.command()

@@ -113,17 +113,23 @@ def train_folds_with_progress(
         return train_folds(text, manifest, runs, folds=folds, limit=limit, progress=show)
 
 
+def read_about(about: Path | None) -> dict[str, Any]:
+    """What a TOML file says of a model's rights and limits; nothing without a file."""
+    words = tomllib.loads(_read(about)) if about is not None else {}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in words.items()}
+
+
 def export_with_card(
     run: Path,
     manifest: Path,
     out: Path,
     model_id: str,
     *,
-    about: Path | None,
+    words: dict[str, Any],
     detector: str,
     console: Console,
 ) -> None:
-    """Export a run and say what came out."""
+    """Export a run and say what came out; ``words`` are further ``ExportOptions``."""
     try:
         from pyojeong.lab.export import ExportOptions, export_run
         from pyojeong.lab.run import Run
@@ -131,12 +137,10 @@ def export_with_card(
         raise MissingExtra("exporting", "train") from error
     from pyojeong.runtime.detectors import build_detector
 
-    words = tomllib.loads(_read(about)) if about is not None else {}
-    words = {k: tuple(v) if isinstance(v, list) else v for k, v in words.items()}
     try:
         options = ExportOptions(id=model_id, **words)
     except TypeError as error:
-        raise ExperimentError(f"{about}: {error}") from error
+        raise ExperimentError(f"--about: {error}") from error
     card = export_run(
         Run(run), manifest, out, options, detector=build_detector(detector), say=console.print
     )

@@ -123,6 +123,8 @@ class ModelCard:
         sha256: Digest of that file.
         description: One sentence for people.
         labels: Id of the label set (classifiers).
+        votes: Id of the label set of a second output, if there is one: logits of the shares that
+            several taggers' votes would have.
         preprocess: How faces are fed (classifiers).
         temperature: Logits are divided by it before the softmax.
         logit_scale: Factor per class after that (vector scaling), or None for 1.
@@ -142,6 +144,7 @@ class ModelCard:
     sha256: str
     description: str
     labels: str | None = None
+    votes: str | None = None
     preprocess: Preprocess | None = None
     temperature: float = 1.0
     logit_scale: tuple[float, ...] | None = None

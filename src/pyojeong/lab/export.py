@@ -1,17 +1,15 @@
 """From a finished run to a model others can use: ONNX, card, golden vectors.
 
 What is exported are the averaged weights of the epoch that the recipe picks (the best one on
-Split.VALID, or the last), with batch norms folded into the convolutions where they follow them in a
-Sequential, and every weight rounded to float16, because that halves the file. The torch net is
-rounded the same way before the two are compared, so that parity speaks of the conversion alone; the
-rounding's own effect is reported beside it.
+Split.VALID, or the last). The torch net is folded and rounded like the file (``lab.onnx_graph``)
+before the two are compared, so that parity speaks of the conversion alone; the rounding's own
+effect is reported beside it, and so is that of int8, if asked for. Every figure on the card is
+measured on the file itself.
 """
 
 import hashlib
-import io
 import json
 import subprocess
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -22,19 +20,21 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pyojeong._version import __version__
 from pyojeong.core.card import ModelCard, Preprocess
 from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Detector
-from pyojeong.core.labels import LabelSet
+from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.evaluate import fit_threshold
 from pyojeong.lab.calibration import choose_calibration
+from pyojeong.lab.datamodule import FaceDataset, load_faces
 from pyojeong.lab.framing import measure_framing
+from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
+from pyojeong.lab.quantising import quantise
 from pyojeong.lab.run import Run, load_picked
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_crops, golden_path
@@ -47,85 +47,14 @@ PARITY = 1e-3
 TARGET_ACCURACY = 0.85
 """The threshold for "unclear" is set so that this share of the given answers is right on VALID."""
 
-OPSET = 17
+STORAGES = ("float16", "int8")
+
+INT8_LOSS = 0.005
+"""Largest loss of accuracy on VALID for which an int8 model is written."""
+
+_CALIBRATION_FACES = 1000
 
 Say = Callable[[str], None]
-
-
-class _Logits(nn.Module):
-    """The classifier without the vote head."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.net(x)
-        return logits
-
-
-def fold_batch_norms(module: nn.Module) -> None:
-    """Fold every BatchNorm2d that directly follows a Conv2d in a Sequential into it, in place."""
-    for child in module.children():
-        fold_batch_norms(child)
-    if not isinstance(module, nn.Sequential):
-        return
-    for i in range(len(module) - 1):
-        conv, norm = module[i], module[i + 1]
-        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            module[i] = fuse_conv_bn_eval(conv, norm)
-            module[i + 1] = nn.Identity()
-
-
-def round_to_half(module: nn.Module) -> None:
-    """Round weights and statistics to the nearest float16, in place; arithmetic stays float32."""
-    with torch.no_grad():
-        for values in (*module.parameters(), *module.buffers()):
-            if values.is_floating_point():
-                values.copy_(values.half().float())
-
-
-def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store float32 initialisers as float16 with a Cast to float32, which is folded on opening."""
-    graph = model.graph
-    casts = []
-    for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT:
-            continue
-        name = tensor.name
-        values = numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def to_onnx(net: nn.Module, shape: tuple[int, int, int], metadata: dict[str, str]) -> bytes:
-    """One self-contained ONNX file: ``faces`` (N, C, H, W) in, ``logits`` (N, K) out."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # The TorchScript exporter writes one file and folds constants; its successor writes two.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Logits(net).eval(),
-            (torch.zeros(2, *shape),),
-            buffer,  # type: ignore[arg-type]
-            input_names=["faces"],
-            output_names=["logits"],
-            dynamic_axes={"faces": {0: "N"}, "logits": {0: "N"}},
-            opset_version=OPSET,
-            # Else the exporter folds batch norms that were not folded before, and its float32
-            # weights would be rounded after the net they are compared with; the runtime folds them.
-            training=torch.onnx.TrainingMode.PRESERVE,
-            dynamo=False,
-        )
-    model = store_half(onnx.load_from_string(buffer.getvalue()))
-    model.producer_name, model.producer_version = "pyojeong", __version__
-    helper.set_model_props(model, metadata)
-    return bytes(model.SerializeToString())
 
 
 def open_unmeasured(
@@ -169,6 +98,7 @@ class ExportOptions:
         license_flags: Machine-readable caveats.
         source: Where the weights come from.
         limits: Plain sentences.
+        storage: ``"float16"`` (weights only) or ``"int8"`` (weights and activations).
     """
 
     id: str
@@ -177,6 +107,11 @@ class ExportOptions:
     license_flags: tuple[str, ...] = ()
     source: str = "trained with pyojeong"
     limits: tuple[str, ...] = ()
+    storage: str = "float16"
+
+    def __post_init__(self) -> None:
+        if self.storage not in STORAGES:
+            raise ExperimentError(f"storage must be one of {STORAGES}, got {self.storage!r}")
 
 
 def export_run(
@@ -197,17 +132,11 @@ def export_run(
         ExperimentError: When the run is unfinished.
         ModelMismatch: When ONNX and torch differ by more than ``PARITY``.
     """
-    experiment = run.experiment
     if not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
-    labels = manifest_labels(manifest)
-    task = load_picked(run, num_classes=len(labels))
-    plain = task.scored.net
-    pre, framing = measure_framing(experiment.preprocess, manifest, detector)
+    pre, framing = measure_framing(run.experiment.preprocess, manifest, detector)
     say(f"framing measured on {framing['with_landmarks']} training crops")
-    folded = load_picked(run, num_classes=len(labels)).scored.net
-    fold_batch_norms(folded)  # type: ignore[arg-type]
-    round_to_half(folded)  # type: ignore[arg-type]
+    labels = manifest_labels(manifest)
     card = ModelCard(
         id=options.id,
         kind="classifier",
@@ -221,21 +150,42 @@ def export_run(
         source=options.source,
         limits=options.limits,
     )
-    shape = (pre.channels, *pre.size_hw)
-    data = to_onnx(folded, shape, {"pyojeong.id": card.id, "pyojeong.labels": labels.id})  # type: ignore[arg-type]
-    card = _store(card, data, out)
-    parity, rounding = _compare(Classifier.open(Entry(card, out)), folded, plain, shape)  # type: ignore[arg-type]
-    say(f"|onnx - torch| {parity:.1e}; effect of float16 weights {rounding:.1e} (logits)")
-    if parity > PARITY:
-        raise ModelMismatch(f"ONNX and torch logits differ by {parity:.2e}, more than {PARITY}")
+    card, effects = _convert(card, run, out, say)
+    if options.storage == "int8":
+        card, effects["int8_effect"] = _quantise(card, manifest, out, say)
     card, calibrations = _calibrate(card, manifest, out)
     card = _measure(card, run, manifest, out, framing=framing, say=say)
-    card = replace(card, metrics={**card.metrics, "onnx_parity": parity, "half_effect": rounding})
+    card = replace(card, metrics={**card.metrics, **effects})
     card = replace(card, training={**card.training, "calibration_on_valid": calibrations})
     # The final card also goes into the ONNX metadata, so that the two cannot be told apart.
     card = _embed(card, out)
     _write_golden(Classifier.open(Entry(card, out)), out)
     return card
+
+
+def _convert(card: ModelCard, run: Run, out: Path, say: Say) -> tuple[ModelCard, dict[str, Any]]:
+    """Write the ONNX file; how far it is from torch, and what the rounding changed.
+
+    Raises:
+        ModelMismatch: When ONNX and torch differ by more than ``PARITY``.
+    """
+    assert card.preprocess is not None  # noqa: S101 - it is a classifier's
+    classes = len(card.label_set)
+    plain = load_picked(run, num_classes=classes).scored.net
+    headed = load_picked(run, num_classes=classes).scored
+    folded, vote_head = headed.net, headed.vote_head
+    fold_batch_norms(folded)  # type: ignore[arg-type]
+    round_to_half(headed)
+    card = replace(card, votes=None if vote_head is None else FERPLUS8.id)
+    shape = (card.preprocess.channels, *card.preprocess.size_hw)
+    facts = {"pyojeong.id": card.id, "pyojeong.labels": card.label_set.id}
+    data = to_onnx(folded, shape, facts, vote_head=vote_head)  # type: ignore[arg-type]
+    card = _store(card, data, out)
+    parity, rounding = _compare(Classifier.open(Entry(card, out)), folded, plain, shape)  # type: ignore[arg-type]
+    say(f"|onnx - torch| {parity:.1e}; effect of float16 weights {rounding:.1e} (logits)")
+    if parity > PARITY:
+        raise ModelMismatch(f"ONNX and torch logits differ by {parity:.2e}, more than {PARITY}")
+    return card, {"onnx_parity": parity, "half_effect": rounding}
 
 
 def _store(card: ModelCard, data: bytes, out: Path) -> ModelCard:
@@ -277,6 +227,44 @@ def _compare(
     theirs = classifier.logits(x)
     parity = float(np.abs(theirs - ours.numpy()).max())
     return round(parity, 7), round(float((ours - original).abs().max()), 7)
+
+
+def _quantise(
+    card: ModelCard, manifest: Path, out: Path, say: Say
+) -> tuple[ModelCard, dict[str, Any]]:
+    """Replace the file by its int8 form; figures of VALID before and after.
+
+    Raises:
+        ModelMismatch: When more than ``INT8_LOSS`` of the accuracy is lost.
+    """
+    assert card.preprocess is not None  # noqa: S101 - it is a classifier's
+    gray = card.preprocess.color == "gray"
+    samples = list(read_manifest(manifest, splits=[Split.TRAIN]))
+    chosen = samples[:: max(len(samples) // (_CALIBRATION_FACES + _CALIBRATION_FACES // 2), 1)]
+    faces = FaceDataset(load_faces(chosen, card.label_set, gray=gray), card.preprocess)
+    inputs = faces.__getitems__(list(range(len(faces)))).inputs.numpy()
+    cut = len(inputs) * 2 // 3
+    before = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
+    data, facts = quantise((out / card.file).read_bytes(), inputs[:cut], inputs[cut:])
+    card = _store(card, data, out)
+    after = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
+    hits = [float((p.logits.argmax(1) == p.labels).mean()) for p in (before, after)]
+    facts |= {
+        "valid_accuracy_before": round(hits[0], 5),
+        "valid_accuracy_after": round(hits[1], 5),
+        "same_answers": round(float((before.logits.argmax(1) == after.logits.argmax(1)).mean()), 5),
+        "calibration_faces": cut,
+    }
+    say(
+        f"int8 ({facts['method']}): accuracy on valid {hits[0]:.4f} -> {hits[1]:.4f}, "
+        f"{facts['same_answers']:.1%} of the answers unchanged"
+    )
+    if hits[1] < hits[0] - INT8_LOSS:
+        raise ModelMismatch(
+            f"int8 loses {100 * (hits[0] - hits[1]):.1f} points on valid, more than "
+            f"{100 * INT8_LOSS:g}: export with storage float16"
+        )
+    return card, facts
 
 
 def _calibrate(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pyojeong.core.card import ModelCard, Preprocess
 from pyojeong.core.errors import ModelMismatch
 from pyojeong.core.face import Expression, Face, Image
+from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.image.files import check_image
 from pyojeong.image.preprocess import (
     Pixels,
@@ -63,31 +64,58 @@ class Classifier:
 
     def crop_logits(self, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Logits (N, K) of faces that are already cut out; uint8, gray or RGB, any sizes."""
-        rows: list[NDArray[np.float32]] = []
+        return self.crop_outputs(crops)[0]
+
+    def crop_outputs(self, crops: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """Logits (N, K), and with a vote head its logits (N, V), of faces that are cut out."""
+        parts = [self._empty()]
         patches: list[Pixels] = []
         for crop in crops:
             pixels = crop if _is_gray(crop) else check_image(crop, what="crop")
             matrix = matrix_for_crop(self._pre, pixels.shape[:2])
             patches.append(warp(pixels, matrix, self._pre.size_hw))
             if len(patches) == _CHUNK:
-                rows.append(self.logits(to_tensor(self._pre, patches)))
+                parts.append(self.outputs(to_tensor(self._pre, patches)))
                 patches = []
         if patches:
-            rows.append(self.logits(to_tensor(self._pre, patches)))
-        return np.concatenate([np.zeros((0, len(self._labels)), np.float32), *rows])
+            parts.append(self.outputs(to_tensor(self._pre, patches)))
+        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (N, K) of inputs (N, C, H, W), before the temperature."""
-        out = np.zeros((len(inputs), len(self._labels)), np.float32)
+        return self.outputs(inputs)[0]
+
+    def outputs(self, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Logits (N, K), and with a vote head its logits (N, V), of inputs (N, C, H, W)."""
+        parts = [self._empty()]
         for i in range(0, len(inputs), _CHUNK):
-            rows = self._session.run(inputs[i : i + _CHUNK])[0]
-            if rows.shape != out[i : i + _CHUNK].shape or not np.isfinite(rows).all():
-                raise ModelMismatch(
-                    f"model {self.card.id!r}: expected finite logits of shape "
-                    f"{out[i : i + _CHUNK].shape}, got {rows.shape}"
-                )
-            out[i : i + _CHUNK] = rows
-        return out
+            chunk = inputs[i : i + _CHUNK]
+            rows = self._session.run(chunk)[: len(parts[0])]
+            for got, wanted in zip(rows, parts[0], strict=True):
+                shape = (len(chunk), wanted.shape[1])
+                if got.shape != shape or not np.isfinite(got).all():
+                    raise ModelMismatch(
+                        f"model {self.card.id!r}: expected finite logits of shape {shape}, "
+                        f"got {got.shape}"
+                    )
+            parts.append(rows)
+        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+
+    def _empty(self) -> list[NDArray[np.float32]]:
+        """The outputs for no face."""
+        sets = [self._labels] if self.card.votes is None else [self._labels, self.vote_set]
+        return [np.zeros((0, len(names)), np.float32) for names in sets]
+
+    @property
+    def vote_set(self) -> LabelSet:
+        """The labels of the vote head.
+
+        Raises:
+            ModelMismatch: When the model has none.
+        """
+        if self.card.votes is None:
+            raise ModelMismatch(f"model {self.card.id!r} has no vote head")
+        return label_set(self.card.votes)
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated scores (N, K), rows sum to 1."""

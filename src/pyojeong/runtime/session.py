@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import BadArray, ModelCorrupt, ModelMismatch
+from pyojeong.core.labels import label_set
 from pyojeong.zoo import Entry, verify
 
 Array = NDArray[Any]
@@ -272,10 +273,12 @@ def _check_inputs(card: ModelCard, ports: tuple[Port, ...], wanted: Sequence[Sha
 def _check_outputs(card: ModelCard, ports: tuple[Port, ...]) -> None:
     if card.kind != "classifier" or card.labels is None:
         return
-    wanted = (None, len(card.label_set))
-    if not ports or not _fits(wanted, ports[0].shape):
-        raise ModelMismatch(
-            f"model {card.id!r}: label set {card.labels!r} needs a first output of shape "
-            f"{_show(wanted)}, the file has "
-            f"{', '.join(f'{p.name} {_show(p.shape)}' for p in ports) or 'none'}"
-        )
+    sets = [card.labels] if card.votes is None else [card.labels, card.votes]
+    for place, name in enumerate(sets):
+        wanted = (None, len(label_set(name)))
+        if len(ports) <= place or not _fits(wanted, ports[place].shape):
+            raise ModelMismatch(
+                f"model {card.id!r}: label set {name!r} needs a {('first', 'second')[place]} "
+                f"output of shape {_show(wanted)}, the file has "
+                f"{', '.join(f'{p.name} {_show(p.shape)}' for p in ports) or 'none'}"
+            )

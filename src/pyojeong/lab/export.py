@@ -132,9 +132,10 @@ def export_run(
         ExperimentError: When the run is unfinished.
         ModelMismatch: When ONNX and torch differ by more than ``PARITY``.
     """
+    experiment = run.experiment
     if not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
-    pre, framing = measure_framing(run.experiment.preprocess, manifest, detector)
+    pre, framing = measure_framing(experiment.preprocess, manifest, detector)
     say(f"framing measured on {framing['with_landmarks']} training crops")
     labels = manifest_labels(manifest)
     card = ModelCard(
@@ -169,7 +170,7 @@ def _convert(card: ModelCard, run: Run, out: Path, say: Say) -> tuple[ModelCard,
     Raises:
         ModelMismatch: When ONNX and torch differ by more than ``PARITY``.
     """
-    assert card.preprocess is not None  # noqa: S101 - it is a classifier's
+    pre = run.experiment.preprocess
     classes = len(card.label_set)
     plain = load_picked(run, num_classes=classes).scored.net
     headed = load_picked(run, num_classes=classes).scored
@@ -177,7 +178,7 @@ def _convert(card: ModelCard, run: Run, out: Path, say: Say) -> tuple[ModelCard,
     fold_batch_norms(folded)  # type: ignore[arg-type]
     round_to_half(headed)
     card = replace(card, votes=None if vote_head is None else FERPLUS8.id)
-    shape = (card.preprocess.channels, *card.preprocess.size_hw)
+    shape = (pre.channels, *pre.size_hw)
     facts = {"pyojeong.id": card.id, "pyojeong.labels": card.label_set.id}
     data = to_onnx(folded, shape, facts, vote_head=vote_head)  # type: ignore[arg-type]
     card = _store(card, data, out)

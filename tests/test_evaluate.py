@@ -12,11 +12,14 @@ from pyojeong.evaluate import (
     balanced_accuracy,
     bootstrap,
     confusion,
+    divergence,
     ece,
     fit_temperature,
     fit_threshold,
     macro_f1,
     nll,
+    reliability,
+    risk_coverage,
     softmax,
     summary,
 )
@@ -98,3 +101,38 @@ def test_softmax_rows_sum_to_one_even_for_huge_logits() -> None:
     out = softmax(np.array([[1e4, 0, -1e4], [3, 3, 3]]))
     np.testing.assert_allclose(out.sum(1), 1)
     np.testing.assert_allclose(out[1], 1 / 3)
+
+
+def test_interval_of_ece_holds_the_truth_of_a_calibrated_model() -> None:
+    rng = np.random.default_rng(3)
+    confidence = rng.uniform(0.5, 1, 3000)
+    p = np.stack([confidence, 1 - confidence], 1)
+    y = (rng.random(3000) > confidence).astype(int)
+    found = bootstrap(ece, p, y, rounds=200)
+    assert 0 <= found.low <= found.value  # percentiles of resampled sets would all lie above it
+    assert found.high < 0.03
+
+
+def test_reliability_sums_up_to_ece() -> None:
+    rng = np.random.default_rng(4)
+    p = softmax(rng.normal(0, 1.5, (800, 7)))
+    y = rng.integers(0, 7, 800)
+    bins = reliability(p, y)
+    gap = sum(b["n"] * abs(b["confidence"] - b["accuracy"]) for b in bins) / 800
+    assert gap == pytest.approx(ece(p, y), abs=1e-5)
+    assert sum(b["n"] for b in bins) == 800
+
+
+def test_risk_coverage_by_hand() -> None:
+    # surest first: 0.8 right, 0.7 right, 0.6 right, 0.5 wrong
+    found = risk_coverage(P, Y)
+    assert found["area"] == pytest.approx(0.25 / 4, abs=1e-5)
+    assert found["points"][14] == [0.75, 0.0]
+    assert found["points"][-1] == [1.0, 0.25]
+
+
+def test_divergence_is_zero_only_from_itself() -> None:
+    assert divergence(P, P) == pytest.approx(0)
+    sure = np.array([[1.0, 0, 0]])
+    assert divergence(P[:1], sure) == pytest.approx(-np.log(0.8))
+    assert divergence(P[:1][:, ::-1], P[:1]) > 0.5

@@ -108,15 +108,23 @@ class Interval:
 def bootstrap(
     metric: Metric, probabilities: Floats, labels: Ints, *, rounds: int = 1000, seed: int = 0
 ) -> Interval:
-    """A metric with its 95 % interval from resampling the samples (Efron 1979, percentiles)."""
+    """A metric with its 95 % interval from resampling the samples (Efron 1979, percentiles).
+
+    ECE is larger on every resampled set than on the set itself, because each bin's noise counts as
+    error; its interval is the basic one, which reflects the percentiles at the value (Davison and
+    Hinkley 1997, eq. 5.6), and does not go below 0.
+    """
     rng = np.random.default_rng(seed)
     n = len(labels)
     values = []
     for _ in range(rounds):
         rows = rng.integers(0, n, n)
         values.append(metric(probabilities[rows], labels[rows]))
+    value = metric(probabilities, labels)
     low, high = np.nanpercentile(values, [2.5, 97.5])
-    return Interval(metric(probabilities, labels), float(low), float(high))
+    if metric is ece:
+        low, high = max(2 * value - high, 0.0), max(2 * value - low, 0.0)
+    return Interval(value, float(low), float(high))
 
 
 def softmax(logits: Floats, temperature: float = 1.0) -> NDArray[np.float64]:
@@ -177,6 +185,50 @@ def answered(probabilities: Floats, labels: Ints, *, threshold: float) -> tuple[
     if not keep.any():
         return 0.0, float("nan")
     return float(keep.mean()), accuracy(probabilities[keep], labels[keep])
+
+
+def reliability(probabilities: Floats, labels: Ints, *, bins: int = 15) -> list[dict[str, Any]]:
+    """What ``ece`` sums up, bin by bin, for a reliability plot; empty bins are left out.
+
+    Returns:
+        ``n``, mean ``confidence`` and ``accuracy`` of each bin, confidence rising.
+    """
+    _check(probabilities, labels)
+    confidence = probabilities.max(1)
+    hit = probabilities.argmax(1) == labels
+    at = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    out = []
+    for b in range(bins):
+        here = at == b
+        if here.any():
+            row = {"confidence": confidence[here].mean(), "accuracy": hit[here].mean()}
+            out.append({"n": int(here.sum()), **{k: round(float(v), 5) for k, v in row.items()}})
+    return out
+
+
+def risk_coverage(probabilities: Floats, labels: Ints) -> dict[str, Any]:
+    """Error among the surest answers, by the share that is answered (Geifman and El-Yaniv 2017).
+
+    Returns:
+        ``points``: share answered (0.05 to 1) -> error rate; ``area``: mean error over all shares.
+    """
+    _check(probabilities, labels)
+    order = np.argsort(-probabilities.max(1), kind="stable")
+    wrong = (probabilities.argmax(1) != labels)[order]
+    risk = np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
+    shares = np.arange(1, 21) / 20
+    at = np.maximum(np.ceil(shares * len(wrong)).astype(int), 1) - 1
+    points = [
+        [round(float(s), 2), round(float(risk[i]), 5)] for s, i in zip(shares, at, strict=True)
+    ]
+    return {"area": round(float(risk.mean()), 5), "points": points}
+
+
+def divergence(probabilities: Floats, targets: Floats) -> float:
+    """Mean Kullback-Leibler divergence of scores from target distributions (N, K), in nats."""
+    p = np.asarray(targets, np.float64)
+    q = np.maximum(np.asarray(probabilities, np.float64), 1e-12)
+    return float(np.where(p > 0, p * np.log(np.maximum(p, 1e-12) / q), 0).sum(1).mean())
 
 
 def summary(

@@ -37,6 +37,9 @@ class Predictions:
             train, valid, test), so that the answer may be remembered instead of read.
         split: Which split.
         digest: ``split_hash`` of it.
+        views: Views of each face that were averaged.
+        vote_logits: float32 (N, V) of the vote head; None = the model has none.
+        votes: int64 (N, 10), FER+'s counts; a row of -1 where a picture has none.
     """
 
     logits: NDArray[np.float32]
@@ -44,12 +47,15 @@ class Predictions:
     seen_before: NDArray[np.bool_]
     split: Split
     digest: str
+    views: int
+    vote_logits: NDArray[np.float32] | None
+    votes: NDArray[np.int64]
 
 
 def predict_split(
     classifier: Classifier, manifest: Path, split: Split, *, tick: Ticker | None = None
 ) -> Predictions:
-    """Run a classifier over a split of cut-out faces, single view.
+    """Run a classifier over a split of cut-out faces, with as many views as it was opened with.
 
     Raises:
         DataError: When the split is empty or its labels are not the model's.
@@ -64,15 +70,19 @@ def predict_split(
     rows = []
     for part in _parts(samples):
         crops = [to_gray(p) if classifier.pre.color == "gray" else p for p in map(pixels_of, part)]
-        rows.append(classifier.crop_logits(crops))
+        rows.append(classifier.crop_outputs(crops))
         if tick is not None:
             tick(len(part))
+    logits, *rest = (np.concatenate(part) for part in zip(*rows, strict=True))
     return Predictions(
-        logits=np.concatenate(rows),
+        logits=logits,
         labels=_positions(samples, labels),
         seen_before=_seen_before(samples, manifest, split),
         split=split,
         digest=split_hash(samples),
+        views=classifier.views,
+        vote_logits=rest[0] if rest else None,
+        votes=np.array([s.votes or (-1,) * 10 for s in samples], np.int64),
     )
 
 
@@ -112,4 +122,9 @@ def figures(
             scores[fresh], predictions.labels[fresh], names, threshold=threshold, rounds=rounds
         )
         out["deduplicated"] = {k: clean[k] for k in ("n", "accuracy", "macro_f1", "ece")}
-    return {"split": predictions.split.value, "split_sha256": predictions.digest, "views": 1, **out}
+    return {
+        "split": predictions.split.value,
+        "split_sha256": predictions.digest,
+        "views": predictions.views,
+        **out,
+    }

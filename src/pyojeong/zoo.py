@@ -158,11 +158,12 @@ def verify(entry: Entry) -> None:
         )
 
 
-def allowed(card: ModelCard, forbid_flags: Iterable[str]) -> bool:
-    """Whether a card carries none of the forbidden licence flags.
+def flags_outside(card: ModelCard, allow: Iterable[str]) -> tuple[str, ...]:
+    """The card's licence flags that are not among the allowed ones.
 
     Args:
         card: The model's card.
-        forbid_flags: Flags, or patterns such as ``"data:*"``.
+        allow: Flags, or patterns such as ``"data:*"``.
     """
-    return not any(fnmatchcase(f, p) for p in forbid_flags for f in card.license_flags)
+    patterns = list(allow)
+    return tuple(f for f in card.license_flags if not any(fnmatchcase(f, p) for p in patterns))

@@ -8,28 +8,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.errors import BadArray, ModelUnknown
+from pyojeong.core.errors import BadArray, ModelError, ModelUnknown
 from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
 from pyojeong.image.files import load_image
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.detectors import build_detector
-from pyojeong.zoo import Entry, cards, find
+from pyojeong.zoo import Entry, cards, find, flags_outside
 
 DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v1"
 """What ``model="default"`` stands for."""
 
 
-def find_classifier(name: str) -> Entry:
+def find_classifier(name: str, *, allow: str | Iterable[str] | None = None) -> Entry:
     """The zoo entry of a classifier; ``"default"`` names the bundled one.
+
+    Args:
+        name: Id, path of a card or ONNX file, or ``"default"``.
+        allow: Licence flags, or patterns such as ``"data:*"``, that its card may carry; a string
+            names several between commas. None = any.
 
     Raises:
         ModelUnknown: With the nearest names.
+        ModelError: When the card carries another flag.
     """
     if name != "default":
-        return find(name, kind="classifier")
-    entry = cards().get(DEFAULT_MODEL)
-    if entry is None:
+        entry = find(name, kind="classifier")
+    elif DEFAULT_MODEL in cards():
+        entry = cards()[DEFAULT_MODEL]
+    else:
         raise ModelUnknown(DEFAULT_MODEL, cards())
+    if allow is None:
+        return entry
+    if isinstance(allow, str):
+        allow = [part.strip() for part in allow.split(",")]
+    allow = [flag for flag in allow if flag]
+    outside = flags_outside(entry.card, allow)
+    if outside:
+        fitting = [
+            i
+            for i, e in cards().items()
+            if e.card.kind == "classifier" and not flags_outside(e.card, allow)
+        ]
+        raise ModelError(
+            f"model {entry.card.id!r} carries the licence flags {', '.join(outside)}, which are "
+            f"not among the allowed ones ({', '.join(allow) or 'none'}). Models that may be used: "
+            f"{', '.join(fitting) or 'none'}"
+        )
     return entry
 
 
@@ -46,9 +70,14 @@ class Analyzer:
         min_face: Smallest face to find, as the box's shorter side in pixels; None = the
             detector's own default.
         threads: Threads inside each network; None = the number of CPUs, at most 4.
+        views: How many views of each face are read and averaged: 1, 2 (with its mirror image) or
+            10 (both also moved to four corners). More are more accurate and so many times slower.
+        allow: Licence flags, or patterns such as ``"data:*"``, that the classifier's card may
+            carry; a string names several between commas, ``""`` allows none. None = any.
 
     Raises:
         ModelUnknown: When model or detector do not exist; the message suggests near names.
+        ModelError: When the model's card carries a licence flag that is not allowed.
         ModelCorrupt: When a weight file is damaged or was swapped.
 
     Example:
@@ -65,9 +94,12 @@ class Analyzer:
         detector: str | Detector = "auto",
         min_face: int | None = None,
         threads: int | None = None,
+        views: int = 1,
+        allow: str | Iterable[str] | None = None,
     ) -> None:
         threads = _threads(threads)
-        self.classifier = Classifier.open(find_classifier(model), threads=threads)
+        entry = find_classifier(model, allow=allow)
+        self.classifier = Classifier.open(entry, threads=threads, views=views)
         if isinstance(detector, str):
             detector = build_detector(detector, min_face=min_face, threads=threads)
         self.detector = detector
@@ -107,7 +139,7 @@ class Analyzer:
             frames: (uint8 (H, W, 3) RGB, source, index, time in seconds) of each.
         """
         found = [(image, self.detector.detect(image)) for image, *_ in frames]
-        logits = self.classifier.logits(self.classifier.tensors(found))
+        logits = self.classifier.face_logits(found)
         expressions = iter(self.classifier.expressions(logits))
         results = []
         for (image, source, index, time_s), (_, faces) in zip(frames, found, strict=True):

@@ -11,6 +11,7 @@ from pyojeong.core.face import Expression, Face, Image
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.image.files import check_image
 from pyojeong.image.preprocess import (
+    Matrix,
     Pixels,
     matrix_for_crop,
     matrix_for_face,
@@ -18,6 +19,7 @@ from pyojeong.image.preprocess import (
     to_tensor,
     warp,
 )
+from pyojeong.image.views import seen_through, view_matrices
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import Entry
 
@@ -31,9 +33,11 @@ class Classifier:
     Args:
         card: The model's card.
         session: Its network: (N, C, H, W) float32 -> (N, K) logits.
+        views: 1, or how many views of each face are read and their logits averaged; see
+            ``image.views``.
     """
 
-    def __init__(self, card: ModelCard, session: SessionLike) -> None:
+    def __init__(self, card: ModelCard, session: SessionLike, *, views: int = 1) -> None:
         if card.kind != "classifier" or card.preprocess is None:
             raise ModelMismatch(
                 f"model {card.id!r} is no expression classifier: it is a {card.kind}"
@@ -42,44 +46,76 @@ class Classifier:
         self._pre = card.preprocess
         self._labels = card.label_set
         self._session = session
+        self._views = view_matrices(card.preprocess.size_hw, views)
 
     @classmethod
-    def open(cls, entry: Entry, *, threads: int = 1) -> "Classifier":
+    def open(cls, entry: Entry, *, threads: int = 1, views: int = 1) -> "Classifier":
         """A classifier from a zoo entry; raises as ``Session`` does."""
-        return cls(entry.card, Session(entry, threads=threads))
+        return cls(entry.card, Session(entry, threads=threads), views=views)
 
     @property
     def pre(self) -> Preprocess:
         """The card's preprocessing."""
         return self._pre
 
+    @property
+    def views(self) -> int:
+        """How many views of each face are read."""
+        return len(self._views)
+
     def tensors(self, images: Iterable[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
-        """Inputs (N, C, H, W) of all faces of several pictures, in order."""
+        """Inputs (N, C, H, W) of all faces of several pictures, in order; the first view."""
+        return self._tensors(images, self._views[0])
+
+    def _tensors(
+        self, images: Iterable[tuple[Image, Sequence[Face]]], view: Matrix
+    ) -> NDArray[np.float32]:
         parts = [
-            preprocess(self._pre, image, [matrix_for_face(self._pre, face) for face in faces])
+            preprocess(
+                self._pre,
+                image,
+                [seen_through(view, matrix_for_face(self._pre, face)) for face in faces],
+            )
             for image, faces in images
         ]
         size = (0, self._pre.channels, *self._pre.size_hw)
         return np.concatenate([np.zeros(size, np.float32), *parts])
+
+    def face_logits(self, images: Sequence[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
+        """Logits (N, K) of all faces of several pictures, in order, averaged over the views."""
+        rows = [self.logits(self._tensors(images, view)) for view in self._views]
+        return np.asarray(np.mean(rows, axis=0), np.float32)
 
     def crop_logits(self, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Logits (N, K) of faces that are already cut out; uint8, gray or RGB, any sizes."""
         return self.crop_outputs(crops)[0]
 
     def crop_outputs(self, crops: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Logits (N, K), and with a vote head its logits (N, V), of faces that are cut out."""
+        """Logits (N, K), and with a vote head its logits (N, V), of faces that are cut out.
+
+        Averaged over the views.
+        """
         parts = [self._empty()]
-        patches: list[Pixels] = []
+        faces: list[Pixels] = []
         for crop in crops:
-            pixels = crop if _is_gray(crop) else check_image(crop, what="crop")
-            matrix = matrix_for_crop(self._pre, pixels.shape[:2])
-            patches.append(warp(pixels, matrix, self._pre.size_hw))
-            if len(patches) == _CHUNK:
-                parts.append(self.outputs(to_tensor(self._pre, patches)))
-                patches = []
-        if patches:
-            parts.append(self.outputs(to_tensor(self._pre, patches)))
+            faces.append(crop if _is_gray(crop) else check_image(crop, what="crop"))
+            if len(faces) == _CHUNK:
+                parts.append(self._read_crops(faces))
+                faces = []
+        if faces:
+            parts.append(self._read_crops(faces))
         return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+
+    def _read_crops(self, faces: Sequence[Pixels]) -> list[NDArray[np.float32]]:
+        matrices = [matrix_for_crop(self._pre, face.shape[:2]) for face in faces]
+        rows = []
+        for view in self._views:
+            patches = [
+                warp(face, seen_through(view, matrix), self._pre.size_hw)
+                for face, matrix in zip(faces, matrices, strict=True)
+            ]
+            rows.append(self.outputs(to_tensor(self._pre, patches)))
+        return [np.asarray(np.mean(part, axis=0), np.float32) for part in zip(*rows, strict=True)]
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (N, K) of inputs (N, C, H, W), before the temperature."""

@@ -1,0 +1,214 @@
+"""A model on the splits of cut-out faces: figures, calibration, taggers' votes, disturbances.
+
+The test split of a data set is read only for a model whose card already carries a figure for
+exactly these pictures, that is, for a published one: whoever still chooses between models sees
+nothing of it here.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.accuracy.disturbances import DISTURBANCES
+from pyojeong.core.labels import FER7, FERPLUS8, FERPLUS_TO_FER7
+from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.layout_ferplus import majority
+from pyojeong.datasets.samples import Split, read_manifest, split_hash
+from pyojeong.evaluate import (
+    accuracy,
+    bootstrap,
+    confusion,
+    divergence,
+    reliability,
+    risk_coverage,
+    softmax,
+)
+from pyojeong.image.preprocess import Pixels, to_gray
+from pyojeong.image.views import COUNTS
+from pyojeong.runtime.classifier import Classifier
+from pyojeong.scoring import Predictions, figures, predict_split
+
+Say = Callable[[str], None]
+Open = Callable[[int], Classifier]
+"""Number of views -> the model, opened to read so many."""
+
+_VOTED = len(FERPLUS8)
+
+
+def may_be_shown(classifier: Classifier, manifest: Path, split: Split) -> bool:
+    """Whether figures of a split may be computed: not of the test split of unpublished models."""
+    if split is not Split.TEST:
+        return True
+    known = classifier.card.metrics.get(split.value, {}).get("split_sha256")
+    return known is not None and known == split_hash(read_manifest(manifest, splits=[split]))
+
+
+def split_figures(
+    open_with: Open, manifest: Path, split: Split, copies: frozenset[int], *, say: Say
+) -> dict[str, Any]:
+    """Everything that is said of one split.
+
+    Args:
+        open_with: The model.
+        manifest: The data.
+        split: Which split.
+        copies: Positions within the split of pictures that another split nearly repeats.
+        say: Progress.
+
+    Returns:
+        The figures of ``scoring.figures`` with ``calibration``, ``votes`` and ``without_copies``,
+        and ``more_views``: the same with 2 and 10 views, apart.
+    """
+    out: dict[str, Any] = {}
+    for views in COUNTS:
+        say(f"{split.value}, {views} view{'s' if views > 1 else ''}")
+        classifier = open_with(views)
+        predictions = predict_split(classifier, manifest, split)
+        found = figures(classifier, predictions)
+        if views > 1:
+            found["votes"] = vote_figures(classifier, predictions)
+            out["more_views"][str(views)] = found
+            continue
+        out = {**found, "more_views": {}}
+        scores = classifier.probabilities(predictions.logits)
+        out["calibration"] = {
+            "reliability": reliability(scores, predictions.labels),
+            "risk_coverage": risk_coverage(scores, predictions.labels),
+        }
+        out["votes"] = vote_figures(classifier, predictions)
+        out["without_copies"] = _without(scores, predictions, copies)
+    return out
+
+
+def _without(
+    scores: NDArray[np.float32], predictions: Predictions, copies: frozenset[int]
+) -> dict[str, Any]:
+    """Accuracy on pictures that no other split repeats, exactly or nearly, and on the others."""
+    copied = np.zeros(len(scores), bool)
+    copied[sorted(copies)] = True
+    out: dict[str, Any] = {}
+    for name, here in (("alone", ~copied), ("copied", copied)):
+        if here.any():
+            value = bootstrap(accuracy, scores[here], predictions.labels[here])
+            out[name] = {"n": int(here.sum()), "accuracy": value.to_dict()}
+    return out
+
+
+def vote_figures(classifier: Classifier, predictions: Predictions) -> dict[str, Any] | None:
+    """The model beside FER+'s ten taggers; None when the data has no votes.
+
+    Returns:
+        ``majority``: accuracy on pictures with a majority as FER+'s authors count it, for one of
+        the classes; ``plurality``: on all with a single most frequent class; both by the vote head
+        (8 classes) and by the main head (7). ``divergence``: mean KL from the votes' shares, nats.
+        ``taggers``: per FER2013 label the share of taggers who gave it, beside the model's.
+    """
+    votes = predictions.votes[:, :_VOTED]
+    named = votes.sum(1) > 0
+    if not named.any():
+        return None
+    heads = {"seven": _seven(classifier.probabilities(predictions.logits))}
+    if predictions.vote_logits is not None:
+        heads["eight"] = softmax(predictions.vote_logits)
+    rules = {"majority": _majorities(predictions.votes), "plurality": _pluralities(votes)}
+    out: dict[str, Any] = {"n": int(named.sum())}
+    for rule, target in rules.items():
+        out[rule] = {}
+        for head, scores in heads.items():
+            here = target >= 0
+            if head == "seven":
+                here &= target != FERPLUS8.index("contempt")
+            value = bootstrap(accuracy, scores[here], target[here]).to_dict()
+            out[rule][head] = {"n": int(here.sum()), "accuracy": value}
+    shares = votes[named] / votes[named].sum(1, keepdims=True)
+    out["divergence"] = {
+        head: round(divergence(scores[named], shares), 5) for head, scores in heads.items()
+    }
+    out["taggers"] = _taggers(heads["seven"], predictions, named)
+    return out
+
+
+def _seven(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Scores (N, 7) in FER+'s eight columns; contempt gets nothing."""
+    out = np.zeros((len(scores), _VOTED))
+    for column, position in enumerate(FERPLUS_TO_FER7):
+        if position is not None:
+            out[:, column] = scores[:, position]
+    return out
+
+
+def _majorities(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Class of FERPLUS8 by the authors' rule, -1 = none of the eight."""
+    names = {name: i for i, name in enumerate(FERPLUS8.names)}
+    return np.array(
+        [names.get(majority(tuple(row)), -1) if row[0] >= 0 else -1 for row in votes.tolist()]
+    )
+
+
+def _pluralities(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The most frequent class; -1 where two are equally frequent or there are no votes."""
+    best = votes.argmax(1)
+    single = (votes == votes.max(1, keepdims=True)).sum(1) == 1
+    return np.where(single & (votes.max(1) > 0), best, -1)
+
+
+def _taggers(
+    scores: NDArray[np.float64], predictions: Predictions, named: NDArray[np.bool_]
+) -> dict[str, dict[str, float]]:
+    """How often one tagger, and how often the model, gives FER2013's label."""
+    columns = [FERPLUS_TO_FER7.index(i) for i in range(len(FER7))]
+    votes = predictions.votes[named][:, columns]
+    labels, hits = predictions.labels[named], scores[named][:, columns].argmax(1)
+    some = votes.sum(1) > 0
+    votes, labels, hits = votes[some], labels[some], hits[some]
+    share = votes[np.arange(len(votes)), labels] / votes.sum(1)
+    out = {}
+    for i, name in enumerate(FER7.names):
+        here = labels == i
+        if here.any():
+            row = {"tagger": share[here].mean(), "model": (hits[here] == i).mean()}
+            out[name] = {k: round(float(v), 4) for k, v in row.items()}
+    return out
+
+
+def disturbed_figures(
+    classifier: Classifier, manifest: Path, split: Split, *, say: Say, rounds: int = 500
+) -> dict[str, Any]:
+    """Accuracy on disturbed faces of a split, and the change against the undisturbed, in pairs."""
+    gray = classifier.pre.color == "gray"
+    samples = list(read_manifest(manifest, splits=[split]))
+    crops = [to_gray(p) if gray else p for p in map(pixels_of, samples)]
+    labels = np.array([classifier.card.label_set.index(s.label) for s in samples])
+    plain = classifier.probabilities(classifier.crop_logits(crops))
+    out: dict[str, Any] = {"split": split.value, "n": len(samples), "slices": {}}
+    for name, levels in DISTURBANCES.items():
+        rows = out["slices"][name] = {}
+        for level, disturb in levels.items():
+            say(f"{name}: {level}")
+            made: Iterable[Pixels] = (disturb(crop, i) for i, crop in enumerate(crops))
+            scores = classifier.probabilities(classifier.crop_logits(made))
+            rows[level] = {
+                "accuracy": bootstrap(accuracy, scores, labels, rounds=rounds).to_dict(),
+                "change": _change(scores, plain, labels, rounds),
+                "answers": np.bincount(scores.argmax(1), minlength=scores.shape[1]).tolist(),
+            }
+    out["plain_answers"] = confusion(plain, labels).sum(0).tolist()
+    return out
+
+
+def _change(
+    scores: NDArray[np.float32],
+    plain: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    rounds: int,
+) -> dict[str, float]:
+    width = scores.shape[1]
+    return bootstrap(
+        lambda p, y: accuracy(p[:, :width], y) - accuracy(p[:, width:], y),
+        np.hstack([scores, plain]),
+        labels,
+        rounds=rounds,
+    ).to_dict()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pyojeong import Analyzer
-from pyojeong.core.errors import BadArray, ImageUnreadable, ModelUnknown
+from pyojeong.core.errors import BadArray, ImageUnreadable, ModelError, ModelUnknown
 from pyojeong.core.face import Box, Face
 from pyojeong.image.files import read_image
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES, golden_crops, read_golden
@@ -163,6 +163,49 @@ def test_own_detector(analyzer: Analyzer) -> None:
     result = Analyzer(detector=Whole(), threads=1).analyze(ASTRONAUT[0:260, 120:340])
     assert result.model_ids[0] == "whole"
     assert len(result.faces) == 1
+
+
+def test_mirrored_pictures_are_read_alike_with_two_views() -> None:
+    both = Analyzer(threads=1, views=2).classifier
+    face = ASTRONAUT[20:200, 150:330]
+    logits = both.crop_logits([face, face[:, ::-1]])
+    np.testing.assert_allclose(logits[0], logits[1], atol=2e-3)
+    single = Analyzer(threads=1).classifier.crop_logits([face, face[:, ::-1]])
+    np.testing.assert_allclose(logits[0], single.mean(0), atol=2e-3)
+
+
+def test_views_of_found_faces_are_averaged() -> None:
+    one, two = Analyzer(threads=1), Analyzer(threads=1, views=2)
+    images = [ASTRONAUT, group()]
+    found = [(image, one.detector.detect(image)) for image in images]
+    flipped = []
+    for image, faces in found:
+        mirrored = np.ascontiguousarray(image[:, ::-1])
+        flipped.append((mirrored, [_mirrored(f, image.shape[1]) for f in faces]))
+    expected = (one.classifier.face_logits(found) + one.classifier.face_logits(flipped)) / 2
+    np.testing.assert_allclose(two.classifier.face_logits(found), expected, atol=0.05)
+    assert two.classifier.views == 2
+    assert two.classifier.face_logits([]).shape == (0, 7)
+
+
+def _mirrored(face: Face, width: int) -> Face:
+    box, points = face.box, face.landmarks
+    assert points is not None
+    swapped = points.points[[1, 0, 2, 4, 3]] * (-1, 1) + (width, 0)
+    return Face(
+        Box(width - box.x2, box.y1, width - box.x1, box.y2),
+        face.score,
+        landmarks=type(points)(swapped.astype(np.float32)),
+    )
+
+
+def test_licence_flags_decide_which_models_open() -> None:
+    flags = Analyzer(threads=1).classifier.card.license_flags
+    assert flags
+    Analyzer(threads=1, allow=", ".join(flags))
+    Analyzer(threads=1, allow=["*"])
+    with pytest.raises(ModelError, match=f"{flags[0]}.*may be used: none"):
+        Analyzer(threads=1, allow="")
 
 
 def test_golden_answers() -> None:

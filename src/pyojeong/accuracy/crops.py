@@ -47,8 +47,14 @@ def may_be_shown(classifier: Classifier, manifest: Path, split: Split) -> bool:
 
 
 def split_figures(
-    open_with: Open, manifest: Path, split: Split, copies: frozenset[int], *, say: Say
-) -> dict[str, Any]:
+    open_with: Open,
+    manifest: Path,
+    split: Split,
+    copies: frozenset[int],
+    *,
+    say: Say,
+    rounds: int = 1000,
+) -> dict[str, Any] | None:
     """Everything that is said of one split.
 
     Args:
@@ -57,19 +63,25 @@ def split_figures(
         split: Which split.
         copies: Positions within the split of pictures that another split nearly repeats.
         say: Progress.
+        rounds: Bootstrap rounds.
 
     Returns:
         The figures of ``scoring.figures`` with ``calibration``, ``votes`` and ``without_copies``,
-        and ``more_views``: the same with 2 and 10 views, apart.
+        and ``more_views``: the same with 2 and 10 views, apart. None when the split is empty or
+        may not be shown.
     """
+    if next(read_manifest(manifest, splits=[split], pictures=False), None) is None:
+        return None
+    if not may_be_shown(open_with(1), manifest, split):
+        return None
     out: dict[str, Any] = {}
     for views in COUNTS:
         say(f"{split.value}, {views} view{'s' if views > 1 else ''}")
         classifier = open_with(views)
         predictions = predict_split(classifier, manifest, split)
-        found = figures(classifier, predictions)
+        found = figures(classifier, predictions, rounds=rounds)
         if views > 1:
-            found["votes"] = vote_figures(classifier, predictions)
+            found["votes"] = vote_figures(classifier, predictions, rounds=rounds)
             out["more_views"][str(views)] = found
             continue
         out = {**found, "more_views": {}}
@@ -78,13 +90,13 @@ def split_figures(
             "reliability": reliability(scores, predictions.labels),
             "risk_coverage": risk_coverage(scores, predictions.labels),
         }
-        out["votes"] = vote_figures(classifier, predictions)
-        out["without_copies"] = _without(scores, predictions, copies)
+        out["votes"] = vote_figures(classifier, predictions, rounds=rounds)
+        out["without_copies"] = _without(scores, predictions, copies, rounds)
     return out
 
 
 def _without(
-    scores: NDArray[np.float32], predictions: Predictions, copies: frozenset[int]
+    scores: NDArray[np.float32], predictions: Predictions, copies: frozenset[int], rounds: int
 ) -> dict[str, Any]:
     """Accuracy on pictures that no other split repeats, exactly or nearly, and on the others."""
     copied = np.zeros(len(scores), bool)
@@ -92,12 +104,14 @@ def _without(
     out: dict[str, Any] = {}
     for name, here in (("alone", ~copied), ("copied", copied)):
         if here.any():
-            value = bootstrap(accuracy, scores[here], predictions.labels[here])
+            value = bootstrap(accuracy, scores[here], predictions.labels[here], rounds=rounds)
             out[name] = {"n": int(here.sum()), "accuracy": value.to_dict()}
     return out
 
 
-def vote_figures(classifier: Classifier, predictions: Predictions) -> dict[str, Any] | None:
+def vote_figures(
+    classifier: Classifier, predictions: Predictions, *, rounds: int = 1000
+) -> dict[str, Any] | None:
     """The model beside FER+'s ten taggers; None when the data has no votes.
 
     Returns:
@@ -121,7 +135,7 @@ def vote_figures(classifier: Classifier, predictions: Predictions) -> dict[str, 
             here = target >= 0
             if head == "seven":
                 here &= target != FERPLUS8.index("contempt")
-            value = bootstrap(accuracy, scores[here], target[here]).to_dict()
+            value = bootstrap(accuracy, scores[here], target[here], rounds=rounds).to_dict()
             out[rule][head] = {"n": int(here.sum()), "accuracy": value}
     shares = votes[named] / votes[named].sum(1, keepdims=True)
     out["divergence"] = {
@@ -175,7 +189,7 @@ def _taggers(
 
 
 def disturbed_figures(
-    classifier: Classifier, manifest: Path, split: Split, *, say: Say, rounds: int = 500
+    classifier: Classifier, manifest: Path, split: Split, *, say: Say, rounds: int = 1000
 ) -> dict[str, Any]:
     """Accuracy on disturbed faces of a split, and the change against the undisturbed, in pairs."""
     gray = classifier.pre.color == "gray"

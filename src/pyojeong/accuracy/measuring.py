@@ -3,21 +3,24 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pyojeong._version import __version__
-from pyojeong.accuracy.crops import disturbed_figures, may_be_shown, split_figures
+from pyojeong.accuracy.crops import disturbed_figures, split_figures
 from pyojeong.accuracy.invariance import invariance
 from pyojeong.accuracy.leaks import copies_across_splits
 from pyojeong.accuracy.photographs import photograph_figures, read_all, read_photographs
+from pyojeong.core.errors import DataError
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.image.files import whole_file
 from pyojeong.image.preprocess import Pixels, to_gray
 from pyojeong.runtime.analyzer import Analyzer, find_classifier
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.zoo import Entry
 
 VERSION = 1
 _FACES = 512
@@ -32,6 +35,8 @@ def measure(
     photographs: Path | None = None,
     threads: int = 1,
     say: Say = lambda _: None,
+    keep: Path | None = None,
+    rounds: int = 1000,
 ) -> dict[str, Any]:
     """Measure a model on cut-out faces and, where a folder is given, on photographs.
 
@@ -41,15 +46,55 @@ def measure(
         photographs: See ``photographs.read_photographs``.
         threads: Threads inside the network.
         say: Called with what is being measured.
+        keep: Folder in which finished parts are kept until all is done, so that an interrupted
+            measurement goes on where it was; None = nothing is kept.
+        rounds: Bootstrap rounds of every interval.
 
     Returns:
         JSON types; the test split only for published models (``crops.may_be_shown``).
     """
     entry = find_classifier(model)
-    labels = entry.card.label_set
+    parts = _Parts(
+        keep, entry.card.id, [entry.card.sha256, rounds, *map(_stamp, (manifest, photographs))]
+    )
+
+    def open_with(views: int) -> Classifier:
+        return Classifier.open(entry, threads=threads, views=views)
+
+    classifier = open_with(1)
     say("looking for copies across splits")
-    copies, counts = copies_across_splits(manifest)
+    rows, counts = parts("copies", lambda: _copies(manifest))
+    copies = {Split(name): frozenset(found) for name, found in rows.items()}
     out: dict[str, Any] = {
+        **_head(entry),
+        "copies": counts,
+        "splits": {
+            split.value: parts(
+                split.value,
+                partial(split_figures, open_with, manifest, split, known, say=say, rounds=rounds),
+            )
+            for split, known in copies.items()
+            if split is not Split.TRAIN
+        },
+        "disturbed": parts(
+            "disturbed",
+            partial(disturbed_figures, classifier, manifest, Split.VALID, say=say, rounds=rounds),
+        ),
+        "invariance": parts(
+            "invariance", lambda: invariance(entry, _first_faces(classifier, manifest))
+        ),
+    }
+    if photographs is not None:
+        say("photographs")
+        out["photographs"] = parts(
+            "photographs", partial(_read_pictures, model, photographs, threads, rounds)
+        )
+    parts.forget()
+    return out
+
+
+def _head(entry: Entry) -> dict[str, Any]:
+    return {
         "version": VERSION,
         "model": entry.card.id,
         "sha256": entry.card.sha256,
@@ -57,29 +102,55 @@ def measure(
         "threshold": entry.card.threshold,
         "pyojeong": __version__,
         "date": datetime.now(UTC).date().isoformat(),
-        "copies": counts,
     }
 
-    def open_with(views: int) -> Classifier:
-        return Classifier.open(entry, threads=threads, views=views)
 
-    classifier = open_with(1)
-    out["splits"] = {
-        split.value: split_figures(open_with, manifest, split, copies[split], say=say)
-        if may_be_shown(classifier, manifest, split)
-        else None
-        for split in (Split.VALID, Split.TEST)
-        if next(read_manifest(manifest, splits=[split], pictures=False), None) is not None
-    }
-    out["disturbed"] = disturbed_figures(classifier, manifest, Split.VALID, say=say)
-    say("batches, order, threads")
-    out["invariance"] = invariance(entry, _first_faces(classifier, manifest))
-    if photographs is not None:
-        say("photographs")
-        samples = read_photographs(photographs, labels)
-        read = read_all(Analyzer(model, threads=threads), samples)
-        out["photographs"] = {"name": photographs.name, **photograph_figures(read, labels)}
-    return out
+class _Parts:
+    """Finished parts of a measurement, kept in a file while the rest is not done."""
+
+    def __init__(self, folder: Path | None, name: str, of: list[Any]) -> None:
+        self._file = None if folder is None else folder / f".{name}.part"
+        self._kept: dict[str, Any] = {"of": of}
+        if self._file is not None and self._file.is_file():
+            try:
+                kept = json.loads(self._file.read_text(encoding="utf-8"))
+            except ValueError:
+                kept = {}
+            if kept.get("of") == of:
+                self._kept = kept
+
+    def __call__(self, key: str, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+            if self._file is not None:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                with whole_file(self._file, "w") as stream:
+                    stream.write(json.dumps(self._kept))
+        return self._kept[key]
+
+    def forget(self) -> None:
+        """Everything is done."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+
+def _stamp(path: Path | None) -> list[Any] | None:
+    """Tells whether a file or folder is still the one it was."""
+    if path is None:
+        return None
+    return [str(path.resolve()), path.stat().st_size, path.stat().st_mtime]
+
+
+def _copies(manifest: Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
+    rows, counts = copies_across_splits(manifest)
+    return {split.value: sorted(found) for split, found in rows.items()}, counts
+
+
+def _read_pictures(model: str, folder: Path, threads: int, rounds: int) -> dict[str, Any]:
+    analyzer = Analyzer(model, threads=threads)
+    labels = analyzer.classifier.card.label_set
+    read = read_all(analyzer, read_photographs(folder, labels))
+    return {"name": folder.name, **photograph_figures(read, labels, rounds=rounds)}
 
 
 def _first_faces(classifier: Classifier, manifest: Path) -> list[Pixels]:
@@ -95,3 +166,27 @@ def write_measured(result: dict[str, Any], folder: Path) -> Path:
     with whole_file(file, "w") as stream:
         stream.write(json.dumps(result, indent=1) + "\n")
     return file
+
+
+def read_measured(folder: Path) -> list[dict[str, Any]]:
+    """All result files of a folder, by name.
+
+    Raises:
+        DataError: When there are none, or one was made by another version.
+    """
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise DataError(
+            f"{folder} has no result files; make one with `pyojeong bench accuracy --out {folder}`"
+        )
+    out = []
+    for file in files:
+        try:
+            result = json.loads(file.read_text(encoding="utf-8"))
+            version = result["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{file} is no result file of `pyojeong bench accuracy`") from error
+        if version != VERSION:
+            raise DataError(f"{file} is of version {version}, not {VERSION}: measure it again")
+        out.append(result)
+    return out

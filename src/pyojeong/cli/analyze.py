@@ -37,6 +37,8 @@ class Request:
     min_face: int | None = None
     jobs: int = 1
     threads: int | None = None
+    views: int = 1
+    allow: str | None = None
 
 
 class _Faces:
@@ -81,7 +83,12 @@ def run(request: Request, console: Console) -> int:
     _check_folder(request.out)
     threads = request.threads or (1 if request.jobs > 1 else None)
     analyzer = Analyzer(
-        request.model, detector=request.detector, min_face=request.min_face, threads=threads
+        request.model,
+        detector=request.detector,
+        min_face=request.min_face,
+        threads=threads,
+        views=request.views,
+        allow=request.allow,
     )
     shown = Console(highlight=False)
     faces = _Faces(analyzer.classifier.card.label_set, wide=shown.width >= _WIDE)

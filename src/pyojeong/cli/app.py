@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from pyojeong._version import __version__
+from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.core.errors import PyojeongError
@@ -27,7 +28,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-bench_app = typer.Typer(help="Measure this installation.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 app.add_typer(experiments_app, name="experiments")
@@ -105,6 +105,13 @@ def analyze(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Pictures at once.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads inside each network.")] = None,
+    views: Annotated[
+        int, typer.Option(help="Views of each face to average: 1, 2 or 10; slower, steadier.")
+    ] = 1,
+    allow: Annotated[
+        str | None,
+        typer.Option(help="Licence flags that the model may carry, comma between; data:* too."),
+    ] = None,
 ) -> None:
     """Read the expressions in photographs.
 
@@ -126,6 +133,8 @@ def analyze(
         min_face=min_face,
         jobs=jobs,
         threads=threads,
+        views=views,
+        allow=allow,
     )
     raise typer.Exit(run(request, _stderr()))
 
@@ -283,26 +292,6 @@ def evaluate(
     console = _stderr()
     manifest = _manifest(data, votes, console)
     evaluate_split(model, manifest, split.value, out=out, threads=threads, console=console)
-
-
-@bench_app.command("speed")
-def bench_speed(
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Markdown file to write.")] = None,
-    rounds: Annotated[int, typer.Option(min=3, help="Timed repetitions.")] = 30,
-) -> None:
-    """Time analyze, classify, import and --help on this machine."""
-    from pyojeong.speed import measure, to_markdown
-
-    console = _stderr()
-    with console.status("measuring"):
-        figures = measure(rounds=rounds)
-    text = to_markdown(figures)
-    if out is not None:
-        from pyojeong.image.files import whole_file
-
-        with whole_file(out, "w") as file:
-            file.write(text)
-    typer.echo(text)
 
 
 def _fail(error: PyojeongError, code: int) -> NoReturn:

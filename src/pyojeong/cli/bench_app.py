@@ -1,0 +1,105 @@
+"""``pyojeong bench ...``: thin commands, as in ``app.py``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+bench_app = typer.Typer(help="Measure this installation and its models.", no_args_is_help=True)
+
+
+def _stderr() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@bench_app.command("speed")
+def bench_speed(
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Markdown file to write.")] = None,
+    rounds: Annotated[int, typer.Option(min=3, help="Timed repetitions.")] = 30,
+) -> None:
+    """Time analyze, classify, import and --help on this machine."""
+    from pyojeong.speed import measure, to_markdown
+
+    with _stderr().status("measuring"):
+        figures = measure(rounds=rounds)
+    text = to_markdown(figures)
+    if out is not None:
+        _write(out, text)
+    typer.echo(text)
+
+
+@bench_app.command("accuracy")
+def bench_accuracy(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="Cut-out faces: fer2013.csv, class folders or a .parquet."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of result files.")],
+    votes: Annotated[
+        Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Model id, card or ONNX file.")
+    ] = "default",
+    photographs: Annotated[
+        Path | None,
+        typer.Option(help="Labelled photographs: legend.csv with images/, or class folders."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Measure a model: accuracy, calibration, views, disturbances, photographs, invariance.
+
+    Takes minutes; the same command goes on after an interruption. The test split is shown only
+    for a published model, one whose card already carries it.
+    """
+    from rich.markup import escape
+
+    from pyojeong.accuracy.measuring import measure, write_measured
+    from pyojeong.cli.train import manifest_with_progress
+
+    console = _stderr()
+    manifest = manifest_with_progress(data, votes, console)
+    with console.status("measuring") as status:
+        result = measure(
+            model,
+            manifest,
+            photographs=photographs,
+            threads=threads,
+            say=lambda words: status.update(f"measuring: {escape(words)}"),
+            keep=out,
+        )
+    typer.echo(write_measured(result, out))
+
+
+@bench_app.command("page")
+def bench_page(
+    results: Annotated[Path, typer.Argument(help="Folder of result files of `bench accuracy`.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Page to write: .md for text, .html with plots.")
+    ],
+) -> None:
+    """Put result files of several models side by side, on one page."""
+    from pyojeong.accuracy.measuring import read_measured
+    from pyojeong.accuracy.page import to_page
+    from pyojeong.accuracy.tables import to_markdown
+
+    measured = read_measured(results)
+    if out.suffix == ".html":
+        to_page(measured).write(out)
+    elif out.suffix == ".md":
+        _write(out, to_markdown(measured))
+    else:
+        raise typer.BadParameter("the page must end in .md or .html", param_hint="--out")
+    typer.echo(out)
+
+
+def _write(out: Path, text: str) -> None:
+    from pyojeong.image.files import whole_file
+
+    with whole_file(out, "w") as file:
+        file.write(text)

@@ -5,7 +5,7 @@ exactly these pictures, that is, for a published one: whoever still chooses betw
 nothing of it here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def split_figures(
     open_with: Open,
     manifest: Path,
     split: Split,
-    copies: frozenset[int],
+    copies: Sequence[int],
     *,
     say: Say,
     rounds: int = 1000,
@@ -96,11 +96,11 @@ def split_figures(
 
 
 def _without(
-    scores: NDArray[np.float32], predictions: Predictions, copies: frozenset[int], rounds: int
+    scores: NDArray[np.float32], predictions: Predictions, copies: Sequence[int], rounds: int
 ) -> dict[str, Any]:
     """Accuracy on pictures that no other split repeats, exactly or nearly, and on the others."""
     copied = np.zeros(len(scores), bool)
-    copied[sorted(copies)] = True
+    copied[list(copies)] = True
     out: dict[str, Any] = {}
     for name, here in (("alone", ~copied), ("copied", copied)):
         if here.any():

@@ -17,7 +17,7 @@ from pyojeong.core.errors import DataError
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.image.files import whole_file
-from pyojeong.image.preprocess import Pixels, to_gray
+from pyojeong.image.preprocess import to_gray
 from pyojeong.runtime.analyzer import Analyzer, find_classifier
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.zoo import Entry
@@ -57,40 +57,35 @@ def measure(
     parts = _Parts(
         keep, entry.card.id, [entry.card.sha256, rounds, *map(_stamp, (manifest, photographs))]
     )
-
-    def open_with(views: int) -> Classifier:
-        return Classifier.open(entry, threads=threads, views=views)
-
+    open_with = partial(_open, entry, threads)
     classifier = open_with(1)
     say("looking for copies across splits")
-    rows, counts = parts("copies", lambda: _copies(manifest))
-    copies = {Split(name): frozenset(found) for name, found in rows.items()}
+    copies, counts = parts("copies", partial(_copies, manifest))
+    more: dict[str, Any] = {"say": say, "rounds": rounds}
+    splits = {
+        s.value: parts(
+            s.value, partial(split_figures, open_with, manifest, s, copies[s.value], **more)
+        )
+        for s in (Split.VALID, Split.TEST)
+    }
+    disturbed = partial(disturbed_figures, classifier, manifest, Split.VALID, **more)
     out: dict[str, Any] = {
         **_head(entry),
         "copies": counts,
-        "splits": {
-            split.value: parts(
-                split.value,
-                partial(split_figures, open_with, manifest, split, known, say=say, rounds=rounds),
-            )
-            for split, known in copies.items()
-            if split is not Split.TRAIN
-        },
-        "disturbed": parts(
-            "disturbed",
-            partial(disturbed_figures, classifier, manifest, Split.VALID, say=say, rounds=rounds),
-        ),
-        "invariance": parts(
-            "invariance", lambda: invariance(entry, _first_faces(classifier, manifest))
-        ),
+        "splits": splits,
+        "disturbed": parts("disturbed", disturbed),
+        "invariance": parts("invariance", partial(_invariance, entry, classifier, manifest)),
     }
     if photographs is not None:
         say("photographs")
-        out["photographs"] = parts(
-            "photographs", partial(_read_pictures, model, photographs, threads, rounds)
-        )
+        read = partial(_read_pictures, model, photographs, threads, rounds)
+        out["photographs"] = parts("photographs", read)
     parts.forget()
     return out
+
+
+def _open(entry: Entry, threads: int, views: int) -> Classifier:
+    return Classifier.open(entry, threads=threads, views=views)
 
 
 def _head(entry: Entry) -> dict[str, Any]:
@@ -153,10 +148,10 @@ def _read_pictures(model: str, folder: Path, threads: int, rounds: int) -> dict[
     return {"name": folder.name, **photograph_figures(read, labels, rounds=rounds)}
 
 
-def _first_faces(classifier: Classifier, manifest: Path) -> list[Pixels]:
+def _invariance(entry: Entry, classifier: Classifier, manifest: Path) -> dict[str, Any]:
     gray = classifier.pre.color == "gray"
     samples = islice(read_manifest(manifest, splits=[Split.VALID]), _FACES)
-    return [to_gray(pixels_of(s)) if gray else pixels_of(s) for s in samples]
+    return invariance(entry, [to_gray(p) if gray else p for p in map(pixels_of, samples)])
 
 
 def write_measured(result: dict[str, Any], folder: Path) -> Path:

@@ -19,7 +19,7 @@ from pyojeong.image.preprocess import to_gray
 from pyojeong.runtime.analyzer import DEFAULT_MODEL, Analyzer
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.detectors import DETECTORS
-from pyojeong.runtime.golden import GOLDEN_ANSWER, GOLDEN_PICTURE, golden_crops, read_golden
+from pyojeong.runtime.golden import GOLDEN_ANSWER, GOLDEN_PICTURE, golden_logits, read_golden
 from pyojeong.runtime.session import Session
 from pyojeong.zoo import cards, find, verify
 
@@ -84,7 +84,7 @@ def _labels() -> tuple[bool, str]:
 def _golden_vectors() -> tuple[bool, str]:
     entry = find(DEFAULT_MODEL, kind="classifier")
     stored = read_golden(entry.folder, entry.card.id)
-    ours = Classifier.open(entry).crop_logits(golden_crops())
+    ours = golden_logits(Classifier.open(entry))
     worst = float(np.abs(stored - ours).max())
     return worst <= LOGIT_TOLERANCE, f"logits within {worst:.1e} of the stored ones"
 

@@ -19,7 +19,7 @@ from pyojeong.lab.run import Run, load_best
 from pyojeong.lab.training import train
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.classifier import Classifier
-from pyojeong.runtime.golden import golden_crops, read_golden
+from pyojeong.runtime.golden import golden_crops, golden_logits, read_golden
 from pyojeong.runtime.session import Session
 from pyojeong.scoring import predict_split
 from pyojeong.zoo import find
@@ -120,7 +120,7 @@ def test_one_file_with_half_weights_and_its_card(exported: tuple[Run, Path, Path
 def test_golden_answers_are_stored(exported: tuple[Run, Path, Path]) -> None:
     out = exported[2]
     analyzer = Analyzer(str(out / "tiny-x.v1.card.json"), detector=Sees(), threads=1)
-    logits = analyzer.classifier.crop_logits(golden_crops())
+    logits = golden_logits(analyzer.classifier)
     np.testing.assert_allclose(logits, read_golden(out, "tiny-x.v1"), atol=1e-5)
 
 
@@ -163,7 +163,7 @@ def test_int8_answers_nearly_alike_and_says_what_it_cost(
     assert nodes.count("QuantizeLinear") > 10
     np.testing.assert_allclose(
         read_golden(entry.folder, entry.card.id),
-        Classifier.open(entry).crop_logits(golden_crops()),
+        golden_logits(Classifier.open(entry)),
         atol=1e-5,
     )
 

@@ -12,7 +12,7 @@ from pyojeong import Analyzer
 from pyojeong.core.errors import BadArray, ImageUnreadable, ModelError, ModelUnknown
 from pyojeong.core.face import Box, Face
 from pyojeong.image.files import read_image
-from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES, golden_crops, read_golden
+from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES, golden_logits, read_golden
 from pyojeong.zoo import find
 
 ASTRONAUT = read_image(GOLDEN_PICTURE)
@@ -210,5 +210,5 @@ def test_licence_flags_decide_which_models_open() -> None:
 
 def test_golden_answers() -> None:
     entry = find(Analyzer(threads=1).classifier.card.id)
-    logits = Analyzer(threads=1).classifier.crop_logits(golden_crops())
+    logits = golden_logits(Analyzer(threads=1).classifier)
     np.testing.assert_allclose(logits, read_golden(entry.folder, entry.card.id), atol=0.02)

@@ -37,7 +37,7 @@ from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.lab.quantising import quantise
 from pyojeong.lab.run import Run, load_picked
 from pyojeong.runtime.classifier import Classifier
-from pyojeong.runtime.golden import golden_crops, golden_path
+from pyojeong.runtime.golden import golden_logits, golden_path
 from pyojeong.scoring import figures, predict_split
 from pyojeong.zoo import Entry
 
@@ -352,7 +352,7 @@ def _commit() -> str:
 
 
 def _write_golden(classifier: Classifier, out: Path) -> None:
-    logits: NDArray[np.float32] = classifier.crop_logits(golden_crops())
+    logits: NDArray[np.float32] = golden_logits(classifier)
     path = golden_path(out, classifier.card.id)
     temporary = path.with_name(f".{path.stem}.part.npz")
     np.savez_compressed(temporary, logits=logits)

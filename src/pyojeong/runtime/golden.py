@@ -4,12 +4,15 @@ A model that answers them as it did when it was exported is read with the right 
 preprocessing and a runtime that computes correctly.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import ModelCorrupt
+from pyojeong.core.face import Box, Face, Image, Landmarks
 from pyojeong.image.preprocess import Pixels
 
 PICTURES = Path(__file__).parents[1] / "pictures"
@@ -33,13 +36,55 @@ def golden_crops() -> list[Pixels]:
     return crops
 
 
+def golden_faces() -> tuple[Image, list[Face]]:
+    """A made-up coloured picture and five faces in it: upright, turned, small, cut off, bare.
+
+    The last one has no landmarks. Their answers change when faces are framed another way.
+    """
+    y, x = np.mgrid[0:240, 0:320].astype(np.int64)
+    waves = [
+        (x * a + y * b + (x * y) // c) % 256 for a, b, c in ((1, 3, 90), (3, 1, 70), (2, 2, 50))
+    ]
+    image = np.stack(waves, -1).astype(np.uint8)
+    unit = np.array([(-1, 0), (1, 0), (0, 1.1), (-0.8, 2.1), (0.8, 2.1)])
+    faces = []
+    for cx, cy, half, degrees in (
+        (90, 80, 20, 0),
+        (210, 90, 24, 25),
+        (60, 190, 7, -10),
+        (300, 150, 30, 5),
+    ):
+        cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        points = unit * half @ np.array([(cos, sin), (-sin, cos)]) + (cx, cy)
+        box = Box(cx - 2 * half, cy - 1.6 * half, cx + 2 * half, cy + 3.2 * half)
+        faces.append(Face(box, 1.0, landmarks=Landmarks(points.astype(np.float32))))
+    faces.append(Face(Box(140, 130, 200, 210), 1.0))
+    return image, faces
+
+
+class Reader(Protocol):
+    """What is asked: a ``Classifier``."""
+
+    def crop_logits(self, crops: Iterable[Pixels]) -> NDArray[np.float32]:
+        """Logits of cut-out faces."""
+
+    def face_logits(self, images: Sequence[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
+        """Logits of faces within pictures."""
+
+
+def golden_logits(reader: Reader) -> NDArray[np.float32]:
+    """Logits (13, K) of ``golden_crops`` and then of ``golden_faces``."""
+    parts = [reader.crop_logits(golden_crops()), reader.face_logits([golden_faces()])]
+    return np.concatenate(parts)
+
+
 def golden_path(folder: Path, model_id: str) -> Path:
     """Where a model's stored answers lie."""
     return folder / f"{model_id}.golden.npz"
 
 
 def read_golden(folder: Path, model_id: str) -> NDArray[np.float32]:
-    """Stored logits (8, K) of ``golden_crops``.
+    """Stored logits (13, K), as ``golden_logits`` gave them.
 
     Raises:
         ModelCorrupt: When they are missing or cannot be read.

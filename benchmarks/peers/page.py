@@ -1,0 +1,210 @@
+"""The page and its figures, out of the answers of all entrants."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.answers import read_parquet
+from benchmarks.peers.entrants import PUBLISHED, Entrant
+from benchmarks.peers.environments import read_built, weights_mb
+from benchmarks.peers.pictures import read_set
+from benchmarks.peers.scores import difference, figures
+from benchmarks.peers.timing import read_timing
+
+SETS = {
+    "wild": "Photographs: press and film faces, one tagger a picture; nobody's training pictures "
+    "that we know of.",
+    "folder": "Photographs of your own folder.",
+    "fer2013-public": "FER2013's PublicTest, already cut out: our model was chosen on these "
+    "pictures, and fer's net too (see below).",
+    "fer2013-private": "FER2013's PrivateTest, already cut out: asked about once our model was "
+    "published.",
+}
+
+
+def summed_up(entrants: Sequence[Entrant], work: Path) -> dict[str, Any]:
+    """Figures of every entrant that answered, by set; the first is the reference."""
+    answers = {e.name: read_parquet(work / "answers" / f"{e.name}.parquet") for e in entrants}
+    sets: dict[str, Any] = {}
+    for name in SETS:
+        pictures = read_set(work, name)
+        if pictures is None:
+            continue
+        ids = [p.id for p in pictures.pictures]
+        truths = json.dumps([[p.id, p.truth] for p in pictures.pictures]).encode()
+        found: dict[str, Any] = {
+            "n": len(ids),
+            "kind": pictures.kind,
+            "sha256": hashlib.sha256(truths).hexdigest(),
+            "entrants": {},
+        }
+        reference = [r for r in answers[entrants[0].name] if r["set"] == name]
+        for entrant in entrants:
+            rows = [r for r in answers[entrant.name] if r["set"] == name]
+            check_complete(entrant.name, name, ids, rows)
+            if not rows:
+                continue
+            row = {"version": rows[0]["version"], **figures(rows)}
+            if reference and entrant is not entrants[0]:
+                row["ours_minus_this"] = difference(reference, rows)
+            found["entrants"][entrant.name] = row
+        sets[name] = found
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "reference": entrants[0].name,
+        "sets": sets,
+        "entrants": {e.name: described(e, work) for e in entrants},
+        "timing": read_timing(work),
+        "published": [[p.name, p.figure, p.caveat, p.why_not] for p in PUBLISHED],
+    }
+
+
+def check_complete(
+    entrant: str, name: str, ids: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Refuse to compare an entrant that answered other pictures, or only some of them.
+
+    Raises:
+        SystemExit: With the cure.
+    """
+    if rows and [r["picture"] for r in rows] != list(ids):
+        raise SystemExit(
+            f"{entrant} answered {len(rows)} pictures of {name}, which are not the {len(ids)} of "
+            "its list: run `ask` again before `table`"
+        )
+
+
+def described(entrant: Entrant, work: Path) -> dict[str, Any]:
+    """How an entrant was run, and what it takes on disk."""
+    there = read_built(work, entrant.environment)
+    return {
+        "ran": entrant.ran,
+        "no_crops": entrant.no_crops,
+        "runtime": there.runtime if there else "",
+        "installed_mb": there.mb if there else None,
+        "not_built": there.reason if there else "its environment was not built",
+        "weights_mb": weights_mb(entrant, work),
+    }
+
+
+def to_markdown(result: Mapping[str, Any]) -> str:
+    """The page."""
+    parts = [
+        "# Beside other tools\n",
+        "<!-- Written by `python -m benchmarks.peers table`; do not edit. -->\n",
+        f"Measured {result['date']}. Every tool was installed from its registry with pinned "
+        "versions ([pins](../../benchmarks/peers/pins)), got the same picture files, and answered "
+        "with its own detector and net unless the row says otherwise. A picture in which a tool "
+        "finds no face counts as wrong; of several faces the largest is meant. Brackets are 95 % "
+        "bootstrap intervals; differences are computed picture by picture.\n",
+    ]
+    for name, found in result["sets"].items():
+        parts += [f"## {name} (n = {found['n']:,})\n", f"{SETS[name]}\n", set_table(result, name)]
+        parts += ["", recall_table(found), ""]
+    if result["timing"]:
+        parts += ["## Speed\n", speed_table(result), ""]
+    parts += ["## What they take\n", size_table(result), "", "## How each was run\n"]
+    parts += [f"- **{n}**: {e['ran']}" for n, e in result["entrants"].items()]
+    parts += ["", "## Not run\n", _table(("tool", "published", "what to know", "why not"))]
+    parts += [f"| {' | '.join(row)} |" for row in result["published"]]
+    not_built = {n: e["not_built"] for n, e in result["entrants"].items() if e["not_built"]}
+    parts += [f"| {n} | | | could not be installed here: {why} |" for n, why in not_built.items()]
+    parts.append(
+        "\nfer, PAZ and human build on the same net, mini-Xception. Its training script keeps the "
+        "checkpoint that is best on the pictures it reports, and so do most published figures of "
+        "FER2013: they are too high by what choosing on the test pictures is worth."
+    )
+    return "\n".join(parts) + "\n"
+
+
+def set_table(result: Mapping[str, Any], name: str) -> str:
+    """Figures of all entrants on one set; the best balanced accuracy first."""
+    found = result["sets"][name]["entrants"]
+    order = sorted(found, key=lambda n: -found[n]["balanced_accuracy"]["value"])
+    lines = [
+        _table(
+            (
+                "tool",
+                "no face, %",
+                "accuracy, %",
+                "balanced, %",
+                "macro-F1",
+                "ECE",
+                "ours minus this, balanced, points",
+            )
+        )
+    ]
+    for n in order:
+        row = found[n]
+        apart = row.get("ours_minus_this")
+        cells = (
+            f"**{n}**" if n == result["reference"] else n,
+            f"{100 * row['no_face']['value']:.1f}",
+            _percent(row["accuracy"]),
+            _percent(row["balanced_accuracy"]),
+            f"{row['macro_f1']['value']:.3f}",
+            f"{row['ece_of_found']['value']:.3f}" if "ece_of_found" in row else "",
+            _points(apart["balanced_accuracy"]) if apart else "",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def recall_table(found: Mapping[str, Any]) -> str:
+    """Share of each label that was answered right."""
+    entrants = found["entrants"]
+    names = list(next(iter(entrants.values()))["recall"]) if entrants else []
+    lines = [_table(("recall, %", *names))]
+    for n, row in entrants.items():
+        cells = ["" if row["recall"][k] is None else f"{100 * row['recall'][k]:.0f}" for k in names]
+        lines.append(f"| {' | '.join([n, *cells])} |")
+    return "\n".join(lines)
+
+
+def speed_table(result: Mapping[str, Any]) -> str:
+    """Milliseconds a photograph, and how many times ours it takes."""
+    timing = result["timing"]
+    ours = timing["entrants"].get(result["reference"])
+    lines = [
+        f"{timing['pictures']} of the wild photographs, one thread each, {timing['rounds']} rounds "
+        "in turns; decoding is not counted. Load of the machine when each round began: "
+        f"{', '.join(f'{v:g}' for v in timing['load'])}.\n",
+        _table(("tool", "ms a photograph", "rounds", "times ours", "peak memory, MB")),
+    ]
+    for n, row in sorted(timing["entrants"].items(), key=lambda item: item[1]["ms"]):
+        ratio = f"{row['ms'] / ours['ms']:.1f}" if ours else ""
+        rounds = f"{min(row['rounds']):.1f} to {max(row['rounds']):.1f}"
+        lines.append(f"| {n} | {row['ms']:.1f} | {rounds} | {ratio} | {row['peak_mb']:,} |")
+    return "\n".join(lines)
+
+
+def size_table(result: Mapping[str, Any]) -> str:
+    """What each installs, and the weight files that the configuration reads."""
+    lines = [_table(("tool", "version", "runtime", "installed, MB", "weights, MB"))]
+    versions = {
+        n: row["version"]
+        for found in result["sets"].values()
+        for n, row in found["entrants"].items()
+    }
+    for n, e in result["entrants"].items():
+        if e["installed_mb"] is None:
+            continue
+        weights = "" if e["weights_mb"] is None else f"{e['weights_mb']:.2f}"
+        cells = (n, versions.get(n, ""), e["runtime"], f"{e['installed_mb']:.0f}", weights)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _table(header: Sequence[str]) -> str:
+    return f"| {' | '.join(header)} |\n|---|{'--:|' * (len(header) - 1)}"
+
+
+def _percent(figure: Mapping[str, float]) -> str:
+    return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))
+
+
+def _points(figure: Mapping[str, float]) -> str:
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))

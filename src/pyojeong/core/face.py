@@ -5,13 +5,15 @@ pixel, so a W x H frame spans 0..W and 0..H and the centre of its first pixel is
 Right and left are always the subject's own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import BadArray
+from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.labels import LabelSet, label_set
 
 SCHEMA_VERSION = 1
@@ -134,6 +136,24 @@ class Expression:
         """Label -> score."""
         return dict(zip(self.label_set.names, map(float, self.scores), strict=True))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; ``from_dict`` is its inverse."""
+        return {
+            "label": self.label,
+            "top": self.top[0],
+            "unclear": self.unclear,
+            "scores": self.as_dict(),
+            "label_set": self.label_set.id,
+            "threshold": float(self.threshold),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Build from ``to_dict``'s output."""
+        names = label_set(data["label_set"])
+        scores = np.array([data["scores"][n] for n in names.names], np.float32)
+        return cls(scores, names, data["threshold"])
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
@@ -145,6 +165,12 @@ class Face:
         landmarks: Five points, when the detector gives them.
         expression: Calibrated scores, when a classifier ran.
         track_id: Stable number of a person in a clip; None in photographs.
+        pose: Where the head points, when it was measured.
+        eyes: What the eyes do, when it was measured; its parts may be None.
+        smoothed: The expression over the time around this frame, beside the frame's own.
+        change: Scores minus those of this person's own neutral face, in the order of the label
+            set; the numbers sum to 0.
+        light: Mean luma of the face's region in [0, 1], when it was measured.
     """
 
     box: Box
@@ -152,6 +178,11 @@ class Face:
     landmarks: Landmarks | None = None
     expression: Expression | None = None
     track_id: int | None = None
+    pose: HeadPose | None = None
+    eyes: EyeSignals | None = None
+    smoothed: Expression | None = None
+    change: tuple[float, ...] | None = None
+    light: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; ``from_dict`` is its inverse."""
@@ -162,35 +193,38 @@ class Face:
         if self.landmarks is not None:
             out["landmarks"] = self.landmarks.points.astype(float).tolist()
         if self.expression is not None:
-            e = self.expression
-            out["expression"] = {
-                "label": e.label,
-                "top": e.top[0],
-                "unclear": e.unclear,
-                "scores": e.as_dict(),
-                "label_set": e.label_set.id,
-                "threshold": float(e.threshold),
-            }
+            out["expression"] = self.expression.to_dict()
         if self.track_id is not None:
             out["track_id"] = int(self.track_id)
+        if self.pose is not None:
+            out["pose"] = self.pose.to_dict()
+        if self.eyes is not None:
+            out["eyes"] = self.eyes.to_dict()
+        if self.smoothed is not None:
+            out["smoothed"] = self.smoothed.to_dict()
+        if self.change is not None:
+            out["change"] = [float(v) for v in self.change]
+        if self.light is not None:
+            out["light"] = float(self.light)
         return out
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Build a face from ``to_dict``'s output."""
-        landmarks = data.get("landmarks")
-        e = data.get("expression")
-        expression = None
-        if e is not None:
-            names = label_set(e["label_set"])
-            scores = np.array([e["scores"][n] for n in names.names], np.float32)
-            expression = Expression(scores, names, e["threshold"])
+        landmarks, change = data.get("landmarks"), data.get("change")
+        expression, smoothed = data.get("expression"), data.get("smoothed")
+        pose, eyes = data.get("pose"), data.get("eyes")
         return cls(
             box=Box(*data["box"]),
             score=data["score"],
             landmarks=None if landmarks is None else Landmarks(np.array(landmarks, np.float32)),
-            expression=expression,
+            expression=None if expression is None else Expression.from_dict(expression),
             track_id=data.get("track_id"),
+            pose=None if pose is None else HeadPose.from_dict(pose),
+            eyes=None if eyes is None else EyeSignals.from_dict(eyes),
+            smoothed=None if smoothed is None else Expression.from_dict(smoothed),
+            change=None if change is None else tuple(map(float, change)),
+            light=data.get("light"),
         )
 
 
@@ -249,6 +283,14 @@ class Detector(Protocol):
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
         """Faces of ``image`` (uint8 (H, W, 3) RGB), largest first, without expressions."""
+
+
+@runtime_checkable
+class Follower(Detector, Protocol):
+    """A detector that can also look for known faces only, which takes a fraction of the time."""
+
+    def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
+        """Where ``faces`` of a neighbouring frame are now, in order; None = lost."""
 
 
 class Sink(Protocol):

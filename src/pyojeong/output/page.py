@@ -177,6 +177,16 @@ class Page:
         yield
         self._parts.append("</details>")
 
+    def drawing(self, drawing: Drawing, *, legend: str, wide: bool = False) -> None:
+        """A finished drawing; ``wide`` ones never stand side by side."""
+        if wide:
+            picture = _picture(drawing, legend)
+            self._parts.append(
+                f'<div class="chart">{picture}<p class="quiet">{html.escape(legend)}</p></div>'
+            )
+        else:
+            self._svg(drawing.width, drawing.height, drawing.elements, legend)
+
     def bars(self, values: Sequence[tuple[str, float, float]], *, legend: str) -> None:
         """Horizontal bars: (label, whole, part); the part is drawn over the whole."""
         most = max((whole for _, whole, _ in values), default=0) or 1

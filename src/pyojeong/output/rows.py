@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pyojeong.core.errors import DataError, LabelUnknown, PyojeongError
+from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.face import SCHEMA_VERSION, Box, Expression, Face, FrameResult, Landmarks
 from pyojeong.core.labels import LabelSet, label_set
 
@@ -14,13 +15,20 @@ Row = list[Any]
 
 _POINTS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 _LANDMARKS = tuple(f"{point}_{axis}" for point in _POINTS for axis in "xy")
+_HEAD = ("head_yaw_rad", "head_pitch_rad", "head_roll_rad")
+_OPENNESS = ("right_openness", "left_openness")
+_GAZE = ("gaze_yaw_rad", "gaze_pitch_rad")
+_IRIS = ("right_iris_x", "right_iris_y", "left_iris_x", "left_iris_y")
+_IRIS_DIAMETER = ("right_iris_diameter", "left_iris_diameter")
 
 
-def columns(labels: LabelSet) -> dict[str, str]:
+def columns(labels: LabelSet, *, timeline: bool = False) -> dict[str, str]:
     """Names of the columns in order -> text, int, float, float32 or bool.
 
     Args:
         labels: One column ``score_<label>`` for each of these.
+        timeline: Also what only clips, or eyes, have: smoothed scores, change against the
+            person's own neutral face, head pose, eyes.
     """
     frame = {"source": "text", "index": "int", "time_s": "float", "width": "int", "height": "int"}
     face = {"face": "int", "track_id": "int"}
@@ -28,8 +36,20 @@ def columns(labels: LabelSet) -> dict[str, str]:
     face |= dict.fromkeys(_LANDMARKS, "float32")
     face |= {"label": "text", "unclear": "bool", "top": "text", "top_score": "float32"}
     face |= dict.fromkeys((f"score_{name}" for name in labels.names), "float32")
+    more = timeline_columns(labels) if timeline else {}
     last = {"threshold": "float", "label_set": "text", "model_ids": "text", "schema": "int"}
-    return frame | face | last
+    return frame | face | more | last
+
+
+def timeline_columns(labels: LabelSet) -> dict[str, str]:
+    """The columns that a table has only on request; see ``columns``."""
+    more = {"smooth_label": "text", "smooth_unclear": "bool"}
+    more |= dict.fromkeys((f"smooth_{name}" for name in labels.names), "float32")
+    more |= dict.fromkeys((f"change_{name}" for name in labels.names), "float")
+    more |= {"light": "float", "head_valid": "bool"} | dict.fromkeys(_HEAD, "float")
+    more |= {"eyes_valid": "bool"} | dict.fromkeys(_OPENNESS, "float")
+    more |= {"gaze_valid": "bool"} | dict.fromkeys(_GAZE, "float")
+    return more | dict.fromkeys(_IRIS, "float32") | dict.fromkeys(_IRIS_DIAMETER, "float")
 
 
 def kinds_of(header: Sequence[str]) -> dict[str, str]:
@@ -39,19 +59,22 @@ def kinds_of(header: Sequence[str]) -> dict[str, str]:
         DataError: When columns are missing.
     """
     names = tuple(name[len("score_") :] for name in header if name.startswith("score_"))
-    kinds = columns(LabelSet("", names)) if names else {"score_<label>": ""}
+    labels = LabelSet("", names)
+    timeline = bool(names) and all(name in header for name in timeline_columns(labels))
+    kinds = columns(labels, timeline=timeline) if names else {"score_<label>": ""}
     missing = [name for name in kinds if name not in header]
     if missing:
         raise DataError(f"it is not a table of results: no column {', '.join(missing)}")
     return kinds
 
 
-def rows(result: FrameResult, labels: LabelSet) -> Iterator[Row]:
+def rows(result: FrameResult, labels: LabelSet, *, timeline: bool = False) -> Iterator[Row]:
     """One row per face; one row with empty face columns when there is none.
 
     Args:
         result: The frame.
         labels: The table's label set.
+        timeline: See ``columns``.
 
     Raises:
         LabelUnknown: When a face's scores belong to another label set.
@@ -64,13 +87,42 @@ def rows(result: FrameResult, labels: LabelSet) -> Iterator[Row]:
     head: Row = [source, result.index, result.time_s, *result.size_wh]
     tail: Row = [";".join(result.model_ids), SCHEMA_VERSION]
     if not result.faces:
-        yield [*head, *[None] * (len(columns(labels)) - len(head) - len(tail)), *tail]
+        empty = len(columns(labels, timeline=timeline)) - len(head) - len(tail)
+        yield [*head, *[None] * empty, *tail]
     for number, face in enumerate(result.faces):
         points: Row = [None] * len(_LANDMARKS)
         if face.landmarks is not None:
             points = face.landmarks.points.ravel().tolist()
         seen = [number, face.track_id, *face.box.xyxy, face.score]
-        yield [*head, *seen, *points, *_scores(face.expression, labels), *tail]
+        answer = _scores(face.expression, labels)
+        more = _timeline(face, labels) if timeline else []
+        yield [*head, *seen, *points, *answer[:-2], *more, *answer[-2:], *tail]
+
+
+def _timeline(face: Face, labels: LabelSet) -> Row:
+    smooth: Row = [None] * (len(labels) + 2)
+    if face.smoothed is not None:
+        smooth = [face.smoothed.label, face.smoothed.unclear, *face.smoothed.scores.tolist()]
+    change: Row = [None] * len(labels) if face.change is None else list(face.change)
+    pose, eyes = face.pose, face.eyes
+    head: Row = [None] * len(_HEAD)
+    if pose is not None:
+        head = [pose.yaw_rad, pose.pitch_rad, pose.roll_rad]
+    tried = pose is not None or eyes is not None
+    openness: Row = [None, None]
+    gaze: Row = [None, None]
+    iris: Row = [None] * 4
+    diameter: Row = [None, None]
+    valid: Row = [pose is not None if tried else None, None, None]
+    if eyes is not None:
+        valid[1:] = [eyes.openness is not None, eyes.gaze_rad is not None]
+        openness = list(eyes.openness or openness)
+        gaze = list(eyes.gaze_rad or gaze)
+        iris = iris if eyes.iris is None else eyes.iris.ravel().tolist()
+        diameter = list(eyes.iris_diameter or diameter)
+    answer = [*smooth, *change, face.light]
+    looks = [valid[0], *head, valid[1], *openness, valid[2], *gaze]
+    return [*answer, *looks, *iris, *diameter]
 
 
 def _scores(expression: Expression | None, labels: LabelSet) -> Row:
@@ -125,7 +177,7 @@ def _frame(row: dict[str, Any], faces: list[Face]) -> FrameResult:
 
 
 def _face(row: dict[str, Any]) -> Face:
-    landmarks = expression = None
+    landmarks = expression = smoothed = None
     if row[_LANDMARKS[0]] is not None:
         points = np.array([row[name] for name in _LANDMARKS], np.float32)
         landmarks = Landmarks(points.reshape(5, 2))
@@ -133,13 +185,40 @@ def _face(row: dict[str, Any]) -> Face:
         labels = label_set(row["label_set"])
         scores = np.array([row[f"score_{name}"] for name in labels.names], np.float32)
         expression = Expression(scores, labels, row["threshold"])
+        if row.get("smooth_label") is not None:
+            scores = np.array([row[f"smooth_{name}"] for name in labels.names], np.float32)
+            smoothed = Expression(scores, labels, row["threshold"])
     return Face(
         box=Box(row["box_x1"], row["box_y1"], row["box_x2"], row["box_y2"]),
         score=row["score"],
         landmarks=landmarks,
         expression=expression,
         track_id=row["track_id"],
+        pose=HeadPose(*(row[name] for name in _HEAD)) if row.get("head_valid") else None,
+        eyes=_eyes(row),
+        smoothed=smoothed,
+        change=_change(row),
+        light=row.get("light"),
     )
+
+
+def _eyes(row: dict[str, Any]) -> EyeSignals | None:
+    if row.get("eyes_valid") is None:
+        return None
+
+    def pair(names: Sequence[str]) -> tuple[float, float] | None:
+        first, second = (row[name] for name in names)
+        return None if first is None else (first, second)
+
+    iris = None
+    if row[_IRIS[0]] is not None:
+        iris = np.array([row[name] for name in _IRIS], np.float32).reshape(2, 2)
+    return EyeSignals(pair(_OPENNESS), pair(_GAZE), iris, pair(_IRIS_DIAMETER))
+
+
+def _change(row: dict[str, Any]) -> tuple[float, ...] | None:
+    values = [value for name, value in row.items() if name.startswith("change_")]
+    return None if not values or values[0] is None else tuple(values)
 
 
 def _quoted(text: str) -> str:

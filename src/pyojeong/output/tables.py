@@ -12,10 +12,8 @@ lines only; CSV and Parquet show its odd bytes as ``\udc..``.
 """
 
 import csv
-import errno
 import json
 import os
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,86 +24,11 @@ from typing import Any, ClassVar, Self, TextIO
 from pyojeong.core.errors import DataError, LabelUnknown, MissingExtra, OutputError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult, Sink
 from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.output.part import Part, Stream, explained
 from pyojeong.output.rows import FORMATS, PARSERS, Row, columns, frames, kinds_of, rows
 
 ROWS_PER_GROUP = 4096
 """Parquet rows are collected in memory up to this number and then written together."""
-
-_CURES = {
-    errno.ENOSPC: "Free some space or choose a place on another disk.",
-    errno.EDQUOT: "Your quota is used up: free some space or choose another place.",
-    errno.EPIPE: "The program that was reading has ended.",
-}
-
-
-@contextmanager
-def _explained(target: object) -> Iterator[None]:
-    """Turn the file system's errors into ``OutputError`` with a cure."""
-    try:
-        yield
-    except OutputError:
-        raise
-    except OSError as error:
-        cure = _CURES.get(error.errno or 0, "Choose a place that can be written to.")
-        raise OutputError(f"cannot write {target}: {error.strerror or error}. {cure}") from error
-
-
-class _Part:
-    """An unfinished file beside its target; frames are appended whole or not at all."""
-
-    encoding = "utf-8"
-
-    def __init__(self, target: Path) -> None:
-        # A link is followed, so that its target is replaced and not the link.
-        self.target = Path(os.path.realpath(target))
-        with _explained(target):
-            self.target.parent.mkdir(parents=True, exist_ok=True)
-            if self.target.exists() and not self.target.is_file():
-                raise OutputError(f"cannot write {target}: it exists and is not an ordinary file")
-            self.path = self.target.with_name(f"{self.target.name}.{secrets.token_hex(4)}.part")
-            self._file = self.path.open("xb", buffering=0)
-        self._whole = 0  # bytes up to the end of the last whole frame
-
-    def append(self, text: str) -> None:
-        data = memoryview(text.encode("utf-8"))
-        end = self._whole + len(data)
-        try:
-            with _explained(self.target):
-                while data:
-                    data = data[self._file.write(data) :]
-            self._whole = end
-        except BaseException:
-            self._file.truncate(self._whole)
-            self._file.seek(self._whole)
-            raise
-
-    def finish(self) -> None:
-        self._file.close()
-        with _explained(self.target):
-            self.path.replace(self.target)
-
-    def discard(self) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
-
-
-class _Stream:
-    """An open text stream such as standard output; it is flushed but never closed."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.encoding = getattr(stream, "encoding", None) or "utf-8"
-
-    def append(self, text: str) -> None:
-        with _explained(getattr(self._stream, "name", "<stream>")):
-            self._stream.write(text)
-            self._stream.flush()
-
-    def finish(self) -> None:
-        """Nothing is left to do: every frame was flushed."""
-
-    def discard(self) -> None:
-        """What went down a stream cannot be called back."""
 
 
 class _Table(ABC):
@@ -132,13 +55,20 @@ class _TextSink(_Table):
 
     suffix: ClassVar[str]
 
-    def __init__(self, target: str | os.PathLike[str] | TextIO, *, labels: LabelSet = FER7) -> None:
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | TextIO,
+        *,
+        labels: LabelSet = FER7,
+        timeline: bool = False,
+    ) -> None:
         self.labels = labels
+        self.timeline = timeline
         self._closed = False
         if isinstance(target, str | os.PathLike):
-            self._out: _Part | _Stream = _Part(Path(target))
+            self._out: Part | Stream = Part(Path(target))
         else:
-            self._out = _Stream(target)
+            self._out = Stream(target)
         try:
             if head := self._head():
                 self._out.append(head)
@@ -181,6 +111,7 @@ class JsonSink(_TextSink):
     Args:
         target: A path (``.jsonl``), or an open text stream, which is not closed.
         labels: Ignored: every line names its own label set.
+        timeline: Ignored: a line says all that is known.
     """
 
     suffix = ".jsonl"
@@ -201,18 +132,20 @@ class CsvSink(_TextSink):
     Args:
         target: A path, or an open text stream, which is not closed.
         labels: Decides the ``score_`` columns.
+        timeline: With the columns of clips and eyes; see ``output.rows.columns``.
     """
 
     suffix = ".csv"
 
     def _head(self) -> str:
-        return ",".join(columns(self.labels)) + "\n"
+        return ",".join(columns(self.labels, timeline=self.timeline)) + "\n"
 
     def _text(self, result: FrameResult) -> str:
-        formats = [FORMATS[kind] for kind in columns(self.labels).values()]
+        kinds = columns(self.labels, timeline=self.timeline)
+        formats = [FORMATS[kind] for kind in kinds.values()]
         text = "".join(
             ",".join("" if v is None else f(v) for f, v in zip(formats, row, strict=True)) + "\n"
-            for row in rows(result, self.labels)
+            for row in rows(result, self.labels, timeline=self.timeline)
         )
         encoding = self._out.encoding
         return text.encode(encoding, "backslashreplace").decode(encoding)
@@ -227,6 +160,7 @@ class ParquetSink(_Table):
     Args:
         target: A path.
         labels: Decides the ``score_`` columns.
+        timeline: With the columns of clips and eyes; see ``output.rows.columns``.
 
     Raises:
         MissingExtra: When pyarrow is not installed.
@@ -235,22 +169,30 @@ class ParquetSink(_Table):
 
     suffix = ".parquet"
 
-    def __init__(self, target: str | os.PathLike[str], *, labels: LabelSet = FER7) -> None:
+    def __init__(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        labels: LabelSet = FER7,
+        timeline: bool = False,
+    ) -> None:
         if not isinstance(target, str | os.PathLike):
             raise OutputError("a Parquet table cannot go down a stream: name a file or folder")
         arrow, parquet = _pyarrow()
         self.labels = labels
+        self.timeline = timeline
+        kinds = columns(labels, timeline=timeline)
         types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64()}
         types |= {"float32": arrow.float32(), "bool": arrow.bool_()}
-        self._schema = arrow.schema([(n, types[kind]) for n, kind in columns(labels).items()])
+        self._schema = arrow.schema([(n, types[kind]) for n, kind in kinds.items()])
         self._table = arrow.Table.from_arrays
         self._array = arrow.array
         self._rows: list[Row] = []
         self._closed = False
-        self._part = _Part(Path(target))
+        self._part = Part(Path(target))
         # Arrow gets a name, not a Python file: Ctrl-C cannot strike in the middle of its writing.
         try:
-            with _explained(target):
+            with explained(target):
                 self._writer = parquet.ParquetWriter(str(self._part.path), self._schema)
         except BaseException:
             self._part.discard()
@@ -265,7 +207,7 @@ class ParquetSink(_Table):
         """
         if self._closed:
             raise OutputError("cannot write: the table is already closed")
-        self._rows.extend(list(rows(result, self.labels)))
+        self._rows.extend(list(rows(result, self.labels, timeline=self.timeline)))
         if len(self._rows) >= ROWS_PER_GROUP:
             try:
                 self._flush()
@@ -283,7 +225,7 @@ class ParquetSink(_Table):
             return
         try:
             self._flush()
-            with _explained(self._part.target):
+            with explained(self._part.target):
                 self._writer.close()
         except OSError:
             self._give_up()
@@ -296,7 +238,7 @@ class ParquetSink(_Table):
         if collected:
             by_column = zip(*collected, strict=True)
             arrays = [self._array(c, f.type) for c, f in zip(by_column, self._schema, strict=True)]
-            with _explained(self._part.target):
+            with explained(self._part.target):
                 self._writer.write_table(self._table(arrays, schema=self._schema))
 
     def _give_up(self) -> None:

@@ -13,6 +13,7 @@ from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
 from pyojeong.image.files import load_image
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.detectors import build_detector
+from pyojeong.runtime.eyes import Eyes
 from pyojeong.zoo import Entry, cards, find, flags_outside
 
 DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v1"
@@ -74,6 +75,7 @@ class Analyzer:
             10 (both also moved to four corners). More are more accurate and so many times slower.
         allow: Licence flags, or patterns such as ``"data:*"``, that the classifier's card may
             carry; a string names several between commas, ``""`` allows none. None = any.
+        eyes: Also measure where heads point and what eyes do; about half as much again to do.
 
     Raises:
         ModelUnknown: When model or detector do not exist; the message suggests near names.
@@ -96,6 +98,7 @@ class Analyzer:
         threads: int | None = None,
         views: int = 1,
         allow: str | Iterable[str] | None = None,
+        eyes: bool = False,
     ) -> None:
         threads = _threads(threads)
         entry = find_classifier(model, allow=allow)
@@ -103,11 +106,13 @@ class Analyzer:
         if isinstance(detector, str):
             detector = build_detector(detector, min_face=min_face, threads=threads)
         self.detector = detector
+        self.eyes = Eyes(threads=threads) if eyes else None
 
     @property
     def model_ids(self) -> tuple[str, ...]:
-        """Ids of detector and classifier."""
-        return (self.detector.id, self.classifier.card.id)
+        """Ids of detector and classifier, then of the networks that measure eyes."""
+        more = () if self.eyes is None else self.eyes.model_ids
+        return (self.detector.id, self.classifier.card.id, *more)
 
     def analyze(self, image: Any) -> FrameResult:
         """Read one picture.
@@ -143,10 +148,27 @@ class Analyzer:
         expressions = iter(self.classifier.expressions(logits))
         results = []
         for (image, source, index, time_s), (_, faces) in zip(frames, found, strict=True):
-            done = tuple(replace(face, expression=next(expressions)) for face in faces)
+            done = tuple(self._finished(image, face, next(expressions)) for face in faces)
             size = (image.shape[1], image.shape[0])
             results.append(FrameResult(source, index, time_s, size, done, self.model_ids))
         return results
+
+    def read_faces(self, image: Image, faces: Sequence[Face]) -> tuple[Face, ...]:
+        """Read faces that were already found, in order.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+            faces: Their places in it.
+        """
+        expressions = self.classifier.expressions(self.classifier.face_logits([(image, faces)]))
+        pairs = zip(faces, expressions, strict=True)
+        return tuple(self._finished(image, face, expression) for face, expression in pairs)
+
+    def _finished(self, image: Image, face: Face, expression: Expression) -> Face:
+        if self.eyes is None:
+            return replace(face, expression=expression)
+        pose, eyes = self.eyes.measure(image, face)
+        return replace(face, expression=expression, pose=pose, eyes=eyes)
 
     def detect(self, image: Any) -> tuple[Face, ...]:
         """Only find the faces of a picture, largest first."""

@@ -8,10 +8,12 @@ when O-net does not know it (lying or very wide faces), with CenterFace's box, s
 ``docs/benchmarks/detectors.md`` has the figures for each of these choices.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pyojeong.core.face import Face, Image
-from pyojeong.image.boxes import square
+from pyojeong.image.boxes import iou, square
 from pyojeong.image.files import check_image
 from pyojeong.runtime.candidates import Candidates
 from pyojeong.runtime.centerface import CenterFace
@@ -24,6 +26,8 @@ GLANCE_FACE = 27
 MAX_PROPOSALS = 64
 SURE = 0.7
 _OVERLAP = 0.4
+_FAR, _HINT = 0.12, 0.3
+"""``follow``: a face moved by more of its width, and seen at least so well, is looked at again."""
 
 
 class CenterFaceOnet:
@@ -82,3 +86,36 @@ class CenterFaceOnet:
             np.concatenate([refined.points[known], proposed.points[sure]]),
         )
         return found.suppress(_OVERLAP).at_least(self._min_face).faces()
+
+    def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
+        """The same faces a moment later: O-net looks where they were, nothing else is searched.
+
+        Args:
+            image: uint8 (H, W, 3) RGB, a frame near the one that ``faces`` were found in.
+            faces: Of the earlier (or later) frame.
+
+        Returns:
+            For every face the one that is there now, or None when O-net sees none or two became
+            one. Whoever gets a None should ``detect``.
+        """
+        if not faces:
+            return ()
+        image = check_image(image)
+        boxes = np.array([face.box.xyxy for face in faces], np.float64)
+        found = self._onet.refine(image, square(boxes))
+        moved = np.abs(found.boxes - boxes).max(1) / np.maximum(boxes[:, 2] - boxes[:, 0], 1.0)
+        far = np.flatnonzero((moved > _FAR) & (found.scores >= _HINT))
+        if len(far):  # the face lies off the centre of what O-net saw: look again
+            again = self._onet.refine(image, square(found.boxes[far]))
+            found.boxes[far], found.scores[far] = again.boxes, again.scores
+            found.points[far] = again.points
+        kept = found.scores >= self._score_threshold
+        for i in np.flatnonzero(kept):
+            better = found.scores > found.scores[i]
+            better[:i] |= found.scores[:i] == found.scores[i]
+            rivals = np.flatnonzero(kept & better)
+            if len(rivals) and iou(found.boxes[i : i + 1], found.boxes[rivals]).max() > _OVERLAP:
+                kept[i] = False
+        return tuple(
+            found.take(np.array([i])).faces()[0] if kept[i] else None for i in range(len(faces))
+        )

@@ -1,0 +1,187 @@
+"""``pyojeong video``: clips, options, progress and the table that people see."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pyojeong.cli.bars import bars
+from pyojeong.core.errors import InputError
+from pyojeong.output.river import clock
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.segments import Selection
+from pyojeong.stream.source import Clip, find_clips
+from pyojeong.video.job import Outcome, VideoOptions, read_clip
+
+NOTICE = (
+    "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it errs. "
+    "Tell the people in your clips, and ask them. docs/responsible-use.md says more."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The options of ``pyojeong video``; see its help."""
+
+    clips: list[str]
+    out: Path
+    formats: list[str] = field(default_factory=lambda: ["parquet"])
+    annotate: bool = False
+    report: bool = True
+    pictures: bool = True
+    aggregate: bool = False
+    eyes: bool = True
+    stride: int = 1
+    fps: float | None = None
+    start: str | None = None
+    end: str | None = None
+    detect_every: int = 5
+    smooth: float | None = None
+    baseline: str | None = None
+    hold: float = 0.5
+    detector: str = "auto"
+    model: str = "default"
+    min_face: int | None = None
+    workers: int = 2
+    allow: str | None = None
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of ``12.5``, ``1:02`` or ``1:02:03.5``.
+
+    Raises:
+        InputError: When it is none of these.
+    """
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", text.strip()):
+        raise InputError(f"time {text!r}: expected seconds, 1:02 or 1:02:03.5")
+    total = 0.0
+    for part in text.strip().split(":"):
+        total = 60 * total + float(part)
+    return total
+
+
+def run(request: Request, console: Console) -> int:
+    """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
+    clips = find_clips(request.clips)
+    analyzer = Analyzer(
+        request.model,
+        detector=request.detector,
+        min_face=request.min_face,
+        threads=1,
+        allow=request.allow,
+        eyes=request.eyes,
+    )
+    options = _options(request, analyzer)
+    _greet(request.out, console)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("clip", "frames", "people", "results", ""):
+        table.add_column(name, justify="right" if name in {"frames", "people"} else "left")
+    failed = 0
+    code = 0
+    try:
+        for clip, folder in zip(clips, folders(clips, request.out), strict=True):
+            outcome = _one(clip, folder, analyzer, options, console)
+            failed += outcome is None
+            if outcome is not None:
+                note = outcome.complaint or ("there already" if outcome.again else "")
+                where = str(outcome.folder)
+                cells = (clip.name, f"{outcome.frames:,}", str(outcome.people), where, note)
+                table.add_row(*map(escape, cells))
+                failed += bool(outcome.complaint)
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted[/]: the same command goes on from here")
+        code = 130
+    if table.row_count:
+        Console(highlight=False).print(table)
+    return code or (1 if failed else 0)
+
+
+def folders(clips: list[Path], out: Path) -> list[Path]:
+    """A folder of its own for every clip: its name without the ending, or with it if need be."""
+    stems = [clip.stem for clip in clips]
+    names: list[str] = []
+    for clip in clips:
+        name = clip.stem if stems.count(clip.stem) == 1 else clip.name
+        while name in names:
+            name += "-2"
+        names.append(name)
+    return [out / name for name in names]
+
+
+def _options(request: Request, analyzer: Analyzer) -> VideoOptions:
+    start = 0.0 if request.start is None else seconds_of(request.start)
+    selection = Selection(
+        stride=request.stride,
+        fps=request.fps,
+        start_s=start,
+        end_s=None if request.end is None else seconds_of(request.end),
+        detect_every=request.detect_every,
+    )
+    span, picture = _baseline(request.baseline, analyzer)
+    return VideoOptions(
+        selection=selection,
+        formats=() if request.aggregate else tuple(dict.fromkeys(request.formats)),
+        smooth_s=request.smooth,
+        baseline_s=span,
+        baseline=picture,
+        annotate=request.annotate,
+        report=request.report,
+        pictures=request.pictures and not request.aggregate,
+        aggregate=request.aggregate,
+        hold_s=request.hold,
+        workers=request.workers,
+    )
+
+
+def _baseline(
+    text: str | None, analyzer: Analyzer
+) -> tuple[tuple[float, float] | None, tuple[float, ...] | None]:
+    """A time (``0:00-0:10``), or the scores of a picture."""
+    if text is None:
+        return None, None
+    if not Path(text).exists() and "-" in text:
+        first, _, last = text.partition("-")
+        span = (seconds_of(first), seconds_of(last))
+        if span[1] <= span[0]:
+            raise InputError(f"baseline {text!r}: its end must lie behind its start")
+        return span, None
+    faces = analyzer.analyze(text).faces
+    if not faces or faces[0].expression is None:
+        raise InputError(f"baseline {text}: no face in this picture")
+    return None, tuple(map(float, faces[0].expression.scores))
+
+
+def _greet(out: Path, console: Console) -> None:
+    """The notice, once per folder of results."""
+    if not out.exists():
+        console.print(f"[dim]{NOTICE}[/]", soft_wrap=True)
+
+
+def _one(
+    clip: Path, folder: Path, analyzer: Analyzer, options: VideoOptions, console: Console
+) -> Outcome | None:
+    """One clip with its bar; None when it cannot be read."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"))
+    with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
+        task = progress.add_task(escape(clip.name), total=_length(clip), at="")
+
+        def tell(time_s: float, frames: int) -> None:
+            progress.update(task, completed=time_s, at=f"{clock(time_s)}, {frames:,} frames")
+
+        try:
+            return read_clip(clip, folder, analyzer, options, progress=tell)
+        except InputError as error:
+            console.print(f"[red]failed[/] {escape(str(error))}", soft_wrap=True)
+            return None
+
+
+def _length(clip: Path) -> float | None:
+    try:
+        with Clip(clip) as opened:
+            return opened.facts.duration_s
+    except InputError:
+        return None

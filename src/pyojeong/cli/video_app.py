@@ -1,0 +1,88 @@
+"""The command ``pyojeong video``, declared."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TABLES = ("parquet", "csv", "json")
+
+
+def video(
+    clips: Annotated[list[str], typer.Argument(help="Clips, or folders that hold some.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one folder in it per clip.")],
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", "-f", help="parquet (default), csv, json; several times."),
+    ] = None,
+    annotate: Annotated[bool, typer.Option(help="Also write annotated.mp4, with sound.")] = False,
+    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    pictures: Annotated[bool, typer.Option(help="Show key frames in the report.")] = True,
+    aggregate: Annotated[
+        bool, typer.Option(help="Keep shares, events and counts only: no frames, no pictures.")
+    ] = False,
+    eyes: Annotated[bool, typer.Option(help="Measure head pose, eyes, gaze and blinks.")] = True,
+    stride: Annotated[int, typer.Option(min=1, help="Read every so many frames.")] = 1,
+    fps: Annotated[
+        float | None, typer.Option(help="Read at most so many frames a second instead.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="From here: seconds, or 1:02.5.")] = None,
+    end: Annotated[str | None, typer.Option(help="Up to here, exclusive.")] = None,
+    detect_every: Annotated[
+        int, typer.Option(min=1, help="Search for faces every so many frames, else follow them.")
+    ] = 5,
+    smooth: Annotated[
+        float | None, typer.Option(help="Also smoothed scores: standard deviation in seconds.")
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="Own neutral face: a time such as 0:00-0:10, or a picture."),
+    ] = None,
+    hold: Annotated[float, typer.Option(min=0, help="Shortest event, in seconds.")] = 0.5,
+    detector: Annotated[
+        str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
+    ] = "auto",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Model id, card or ONNX file.")
+    ] = "default",
+    min_face: Annotated[
+        int | None, typer.Option(min=8, help="Smallest face, shorter side in pixels.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Threads that read.")] = 2,
+    allow: Annotated[
+        str | None,
+        typer.Option(help="Licence flags that the model may carry, comma between; data:* too."),
+    ] = None,
+) -> None:
+    """Read clips: a table, a report page and events for each; the same command resumes."""
+    from rich.console import Console
+
+    from pyojeong.cli.video import Request, run
+
+    wrong = [name for name in formats or () if name not in TABLES]
+    if wrong:
+        raise typer.BadParameter(f"--format {wrong[0]}: known are {', '.join(TABLES)}")
+    request = Request(
+        clips=clips,
+        out=out,
+        formats=formats or ["parquet"],
+        annotate=annotate,
+        report=report,
+        pictures=pictures,
+        aggregate=aggregate,
+        eyes=eyes,
+        stride=stride,
+        fps=fps,
+        start=start,
+        end=end,
+        detect_every=detect_every,
+        smooth=smooth,
+        baseline=baseline,
+        hold=hold,
+        detector=detector,
+        model=model,
+        min_face=min_face,
+        workers=workers,
+        allow=allow,
+    )
+    raise typer.Exit(run(request, Console(stderr=True, highlight=False)))

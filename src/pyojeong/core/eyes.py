@@ -1,0 +1,110 @@
+"""Where a head points, and what its eyes do: frozen data, angles in radians.
+
+Right and left are the subject's own. Signs, written once:
+
+- yaw is positive when the subject turns to their left (the nose, or the iris, moves right in the
+  picture);
+- pitch is positive when they look down;
+- roll is positive when the head tilts clockwise in the picture.
+
+In a mirrored picture yaw, gaze yaw and roll change their sign, and right and left change places.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.errors import BadArray
+
+Pair = tuple[float, float]
+"""Right, left; or yaw, pitch."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPose:
+    """Where a head points, against the camera.
+
+    Attributes:
+        yaw_rad: Turn.
+        pitch_rad: Nod.
+        roll_rad: Tilt.
+    """
+
+    yaw_rad: float
+    pitch_rad: float
+    roll_rad: float
+
+    def __post_init__(self) -> None:
+        if not np.isfinite([self.yaw_rad, self.pitch_rad, self.roll_rad]).all():
+            raise BadArray("HeadPose", expected="finite angles", got=str(self))
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain JSON types; ``from_dict`` is its inverse."""
+        return {"yaw_rad": self.yaw_rad, "pitch_rad": self.pitch_rad, "roll_rad": self.roll_rad}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Build from ``to_dict``'s output."""
+        return cls(**{k: float(data[k]) for k in ("yaw_rad", "pitch_rad", "roll_rad")})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EyeSignals:
+    """What the eyes of one face do. Pairs are (right, left); None = could not be told.
+
+    Attributes:
+        openness: How far the lids are apart, in [0, 1]: 0 closed, 1 wide open.
+        gaze_rad: (yaw, pitch) of the gaze relative to the head; None when an eye is closed, turned
+            away or too small.
+        iris: float32 (2, 2): centres of the right and the left iris, in frame pixels.
+        iris_diameter: Of the irises, in frame pixels; their real diameter is about 11.7 mm.
+    """
+
+    openness: Pair | None = None
+    gaze_rad: Pair | None = None
+    iris: NDArray[np.float32] | None = None
+    iris_diameter: Pair | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("openness", "gaze_rad", "iris_diameter"):
+            value = getattr(self, name)
+            if value is not None and not np.isfinite(value).all():
+                raise BadArray(f"EyeSignals.{name}", expected="finite numbers", got=str(value))
+        if self.openness is not None and not all(0 <= v <= 1 for v in self.openness):
+            raise BadArray("EyeSignals.openness", expected="0 to 1", got=str(self.openness))
+        if self.iris is not None:
+            iris = np.asarray(self.iris, np.float32).copy()
+            if iris.shape != (2, 2) or not np.isfinite(iris).all():
+                raise BadArray("EyeSignals.iris", expected="finite (2, 2)", got=str(iris.shape))
+            iris.setflags(write=False)
+            object.__setattr__(self, "iris", iris)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EyeSignals) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(str(self.to_dict()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; what could not be told is left out."""
+        out: dict[str, Any] = {}
+        for name in ("openness", "gaze_rad", "iris_diameter"):
+            value = getattr(self, name)
+            if value is not None:
+                out[name] = [float(v) for v in value]
+        if self.iris is not None:
+            out["iris"] = self.iris.astype(float).tolist()
+        return out
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Build from ``to_dict``'s output."""
+        pairs = {
+            name: (float(data[name][0]), float(data[name][1]))
+            for name in ("openness", "gaze_rad", "iris_diameter")
+            if name in data
+        }
+        iris = np.array(data["iris"], np.float32) if "iris" in data else None
+        return cls(**pairs, iris=iris)

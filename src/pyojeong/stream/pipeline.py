@@ -1,0 +1,229 @@
+"""A clip in, a result for every selected frame out: decoding and reading overlap.
+
+One thread decodes; ``workers`` threads search key frames, follow faces and read them, a segment at
+a time; results come in the clip's order, with track numbers. At most a few segments are in memory,
+however long the clip is.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.face import Face, Follower, FrameResult, Image
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.segments import Segment, Selection, segments
+from pyojeong.stream.source import Frame
+from pyojeong.stream.track import Tracker, light_of, looks_of
+
+Looks = NDArray[np.float32]
+
+_NEAR = 0.8
+"""A face belongs to one of a neighbouring frame within so many face sizes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A frame that was read; ``parents`` are positions among the key frame's faces, or None."""
+
+    index: int
+    time_s: float
+    size_wh: tuple[int, int]
+    faces: tuple[Face, ...]
+    parents: tuple[int | None, ...]
+    looks: tuple[Looks, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A segment that was read."""
+
+    segment_index: int
+    time_s: float
+    cut: bool
+    found: tuple[Face, ...]
+    looks: tuple[Looks, ...]
+    frames: tuple[_Seen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The results of one segment.
+
+    Attributes:
+        results: One per selected frame, in order.
+        key: Number of the segment's key frame.
+        tracker: State of the tracker after it: a run that goes on behind this segment starts from
+            it.
+    """
+
+    results: tuple[FrameResult, ...]
+    key: int
+    tracker: dict[str, Any]
+
+
+def read_segment(analyzer: Analyzer, segment: Segment) -> _Read:
+    """Search the key frame and read the selected frames; depends on nothing else."""
+    found = analyzer.detector.detect(segment.key)
+    looks = tuple(looks_of(segment.key, face.box) for face in found)
+    frames = []
+    for index, time_s, pixels in segment.frames:
+        faces, parents = found, list[int | None](range(len(found)))
+        if index != segment.index:
+            faces, parents = _followed(analyzer, pixels, found)
+        size = (pixels.shape[1], pixels.shape[0])
+        shown = tuple(looks_of(pixels, face.box) for face in faces)
+        done = tuple(
+            replace(face, light=light_of(look))
+            for face, look in zip(analyzer.read_faces(pixels, faces), shown, strict=True)
+        )
+        frames.append(_Seen(index, time_s, size, done, tuple(parents), shown))
+    return _Read(segment.index, segment.time_s, segment.cut, found, looks, tuple(frames))
+
+
+def _followed(
+    analyzer: Analyzer, pixels: Image, found: tuple[Face, ...]
+) -> tuple[tuple[Face, ...], list[int | None]]:
+    """Faces of a frame, largest first, and which of the key frame's each of them is."""
+    detector = analyzer.detector
+    if found and isinstance(detector, Follower):
+        there = detector.follow(pixels, found)
+        if all(face is not None for face in there):
+            pairs = [(face, i) for i, face in enumerate(there) if face is not None]
+            pairs.sort(key=lambda pair: -pair[0].box.width * pair[0].box.height)
+            return tuple(f for f, _ in pairs), [i for _, i in pairs]
+    faces = detector.detect(pixels)
+    return faces, list(nearest(faces, found))
+
+
+def nearest(faces: Sequence[Face], known: Sequence[Face]) -> tuple[int | None, ...]:
+    """For every face the position of the known face that it most likely is, or None.
+
+    Every known face is given away once; closest pairs come first.
+    """
+    ranked = sorted(
+        (distance, i, j)
+        for i, face in enumerate(faces)
+        for j, other in enumerate(known)
+        if (distance := _distance(face, other)) <= _NEAR
+    )
+    places: dict[int, int] = {}
+    for _, i, j in ranked:
+        if i not in places and j not in places.values():
+            places[i] = j
+    return tuple(places.get(i) for i in range(len(faces)))
+
+
+def _distance(a: Face, b: Face) -> float:
+    """Of the centres, in face sizes; infinite for faces of another size."""
+    size = ((a.box.width + a.box.height) + (b.box.width + b.box.height)) / 4
+    ratio = max(a.box.width, 1e-3) / max(b.box.width, 1e-3)
+    if not 0.5 < ratio < 2:
+        return float("inf")
+    x = (a.box.x1 + a.box.x2 - b.box.x1 - b.box.x2) / 2
+    y = (a.box.y1 + a.box.y2 - b.box.y1 - b.box.y2) / 2
+    return float(np.hypot(x, y)) / max(size, 1e-3)
+
+
+def read_frames(
+    frames: Iterable[Frame],
+    analyzer: Analyzer,
+    source: str,
+    *,
+    selection: Selection | None = None,
+    workers: int = 2,
+    tracker: Tracker | None = None,
+    after: int | None = None,
+) -> Iterator[Chunk]:
+    """Read the selected frames of a clip.
+
+    Args:
+        frames: All frames of the clip, from the first.
+        analyzer: Shared by all workers.
+        source: Name of the clip in the results.
+        selection: Which frames are read; None = all.
+        workers: Threads that read; decoding has one more.
+        tracker: Goes on from its state; None = a fresh one.
+        after: Key frame of the last segment that was already read; results begin behind it.
+
+    Yields:
+        One chunk per segment, in order.
+    """
+    tracker = tracker or Tracker()
+    waiting: tuple[_Read, list[int], dict[str, Any]] | None = None
+    first = 0 if after is None else after + 1
+    for read in _in_order(
+        analyzer, segments(frames, selection or Selection(), first=first), workers
+    ):
+        if waiting is not None:
+            before = tracker.to_dict()
+        ids = tracker.update(read.found, read.looks, read.time_s, cut=read.cut)
+        if waiting is not None:
+            following = None if read.cut else (read.found, ids)
+            yield _chunk(waiting, following, source, analyzer.model_ids, before)
+        waiting = (read, ids, tracker.to_dict())
+    if waiting is not None:
+        yield _chunk(waiting, None, source, analyzer.model_ids, tracker.to_dict())
+
+
+def _in_order(analyzer: Analyzer, parts: Iterator[Segment], workers: int) -> Iterator[_Read]:
+    """Segments read by several threads; the decoder runs ahead by at most two per thread."""
+    if workers < 1:
+        raise ValueError(f"workers: expected at least 1, got {workers}")
+    waiting: deque[Future[_Read]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="pyojeong-read")
+    try:
+        for segment in parts:
+            waiting.append(pool.submit(read_segment, analyzer, segment))
+            if len(waiting) > workers + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _chunk(
+    waiting: tuple[_Read, list[int], dict[str, Any]],
+    following: tuple[Sequence[Face], list[int]] | None,
+    source: str,
+    model_ids: tuple[str, ...],
+    before: dict[str, Any],
+) -> Chunk:
+    """A segment's results, once it is known who is there at the next key frame."""
+    read, ids, state = waiting
+    tracker = Tracker.from_dict(state)
+    results = []
+    for seen in read.frames:
+        numbers = [None if parent is None else ids[parent] for parent in seen.parents]
+        for place, number in enumerate(numbers):
+            if number is None:
+                numbers[place] = _who(seen, place, numbers, tracker, following)
+        faces = tuple(
+            replace(face, track_id=number) for face, number in zip(seen.faces, numbers, strict=True)
+        )
+        results.append(FrameResult(source, seen.index, seen.time_s, seen.size_wh, faces, model_ids))
+    return Chunk(tuple(results), read.segment_index, before)
+
+
+def _who(
+    seen: _Seen,
+    place: int,
+    taken: Sequence[int | None],
+    tracker: Tracker,
+    following: tuple[Sequence[Face], list[int]] | None,
+) -> int | None:
+    """The number of a face that the key frame does not know: a lost track, or the next newcomer."""
+    number = tracker.known(seen.faces[place], seen.looks[place], seen.time_s)
+    if number is not None and number not in taken:
+        return number
+    if following is not None:
+        faces, ids = following
+        (match,) = nearest([seen.faces[place]], faces)
+        if match is not None and ids[match] not in taken:
+            return ids[match]
+    return None

@@ -1,0 +1,125 @@
+"""A clip in segments: each begins with a key frame, on which faces are searched for anew.
+
+Which frames are key frames depends on the clip alone (every ``detect_every``-th frame, and the
+first of every scene), and a frame's answer depends on itself and its key frame alone. That is why
+stride, batches and threads cannot change what is said of a frame.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.errors import BadArray
+from pyojeong.core.face import Image
+from pyojeong.stream.cuts import is_cut
+from pyojeong.stream.source import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which frames of a clip are read.
+
+    Attributes:
+        stride: Every so many frames, counted from the clip's first.
+        fps: At most so many frames per second of the clip: the first frame of every 1/fps
+            seconds. None = no limit. Not together with a stride.
+        start_s: Frames before this time are left out.
+        end_s: Frames from this time on are left out; None = none.
+        detect_every: Faces are searched for anew every so many frames; between them they are
+            followed.
+    """
+
+    stride: int = 1
+    fps: float | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    detect_every: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("stride", "detect_every"):
+            if getattr(self, name) < 1:
+                raise BadArray(name, expected="at least 1", got=str(getattr(self, name)))
+        if self.fps is not None and self.fps <= 0:
+            raise BadArray("fps", expected="more than 0", got=str(self.fps))
+        if self.fps is not None and self.stride != 1:
+            raise BadArray("fps", expected="no stride beside it", got=f"stride {self.stride}")
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise BadArray(
+                "end", expected=f"later than the start ({self.start_s:g} s)", got=f"{self.end_s:g}"
+            )
+
+
+@dataclass(slots=True)
+class Segment:
+    """A key frame and the frames up to the next one that are to be read.
+
+    Attributes:
+        index: The key frame's number in the clip.
+        time_s: Its time.
+        key: Its pixels.
+        cut: Whether a scene begins with it.
+        frames: (index, time in seconds, pixels) of what is to be read, in order; the key frame is
+            among them when it was selected.
+    """
+
+    index: int
+    time_s: float
+    key: Image
+    cut: bool
+    frames: list[tuple[int, float, Image]] = field(default_factory=list)
+
+
+def segments(frames: Iterable[Frame], selection: Selection, *, first: int = 0) -> Iterator[Segment]:
+    """The segments of a clip, in order.
+
+    Args:
+        frames: Every frame of the clip, from the first.
+        selection: Which of them are read.
+        first: Segments whose key frame comes before this number are passed over, unread; a
+            resumed run gives the key frame that it goes on from.
+    """
+    before: NDArray[np.float32] | None = None
+    chosen = _Chosen(selection)
+    current: Segment | None = None
+    key = 0
+    for frame in frames:
+        if selection.end_s is not None and frame.time_s >= selection.end_s:
+            break
+        thumb = frame.thumbnail()
+        cut = before is not None and is_cut(before, thumb)
+        before = thumb
+        wanted = chosen(frame)
+        if frame.index == 0 or cut or frame.index - key >= selection.detect_every:
+            if current is not None:
+                yield current
+            key, current = frame.index, None
+            if key >= first and frame.time_s >= selection.start_s:
+                current = Segment(key, frame.time_s, frame.pixels(), cut)
+        if wanted and key >= first:
+            if current is None:  # the start lies within this segment: it begins here
+                current = Segment(frame.index, frame.time_s, frame.pixels(), cut=False)
+            pixels = current.key if frame.index == current.index else frame.pixels()
+            current.frames.append((frame.index, frame.time_s, pixels))
+    if current is not None:
+        yield current
+
+
+class _Chosen:
+    """Whether a frame is to be read; asked in order."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._slot = -1
+
+    def __call__(self, frame: Frame) -> bool:
+        s = self._selection
+        if frame.time_s < s.start_s:
+            return False
+        if s.fps is None:
+            return frame.index % s.stride == 0
+        slot = int(np.floor(frame.time_s * s.fps + 1e-6))
+        fresh = slot > self._slot
+        self._slot = max(slot, self._slot)
+        return fresh

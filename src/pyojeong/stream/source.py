@@ -1,0 +1,359 @@
+"""Frames of a clip, each with its own time stamp, upright, in square pixels.
+
+Index and time are the container's: every decoded frame is counted, and ``time_s`` is its
+presentation time, with variable frame rates, B-frames, edit lists and late starts as they are; it
+never runs backwards. A clip that breaks off gives what can be decoded and says so in
+``Clip.complaint``.
+"""
+
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.errors import InputError, MissingExtra, VideoUnreadable
+from pyojeong.core.face import Image
+from pyojeong.image.files import MAX_PIXELS
+
+SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".mts", ".m2ts"}
+    | {".ts", ".wmv", ".flv", ".ogv", ".3gp", ".mxf"}
+)
+"""File endings that a folder search takes for clips."""
+
+THUMB_HW = (18, 32)
+"""Size of the gray thumbnails that scene cuts are found with."""
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ModuleNotFoundError as error:
+        raise MissingExtra("reading clips", "video") from error
+    av.logging.set_level(None)  # its messages are told by exceptions too
+    return av
+
+
+class Frame:
+    """One decoded frame; its pixels are converted when they are asked for.
+
+    Attributes:
+        index: Its number in the clip, from 0.
+        time_s: Its presentation time in seconds, by the container's clock.
+    """
+
+    __slots__ = ("_clip", "_raw", "index", "time_s")
+
+    def __init__(self, clip: "Clip", raw: Any, index: int, time_s: float) -> None:
+        self._clip = clip
+        self._raw = raw
+        self.index = index
+        self.time_s = time_s
+
+    def thumbnail(self) -> NDArray[np.float32]:
+        """Luma (18, 32) in 0..255, as stored (not turned)."""
+        height, width = THUMB_HW
+        small = self._clip.thumbs.reformat(
+            self._raw, width=width, height=height, format="gray8", interpolation="AREA"
+        )
+        return np.asarray(small.to_ndarray(), np.float32)
+
+    def pixels(self) -> Image:
+        """uint8 (H, W, 3) RGB, turned upright, in square pixels.
+
+        Raises:
+            VideoUnreadable: When the frame is too large.
+        """
+        raw, height = self._raw, self._raw.height
+        width = max(round(raw.width * self._clip.pixel_shape), 1)
+        if width * height > MAX_PIXELS:
+            raise VideoUnreadable(
+                f"{self._clip.name}: frames of {width} x {height} pixels are too large"
+            )
+        picture = self._clip.colors.reformat(raw, width=width, height=height, format="rgb24")
+        return np.ascontiguousarray(_upright(picture.to_ndarray(), raw))
+
+
+def _upright(picture: Image, raw: Any) -> Image:
+    """A picture turned and mirrored as the frame's display matrix says."""
+    matrix = raw.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return picture
+    # A point (x, y) of the stored picture belongs at (a x + c y, b x + d y).
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        picture, a, d = picture.transpose(1, 0, 2), c, b
+    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFacts:
+    """What a container says of its picture stream before anything is decoded.
+
+    Attributes:
+        codec: Name of the codec.
+        frames: Number of frames; None = not stated.
+        duration_s: Length in seconds; None = not stated.
+        rate: Mean frames per second; None = not stated.
+        audio: Whether there is sound.
+        high_range: Whether brightness is coded for HDR screens (PQ or HLG); it is read as it is.
+    """
+
+    codec: str
+    frames: int | None
+    duration_s: float | None
+    rate: float | None
+    audio: bool
+    high_range: bool
+
+
+class Clip:
+    """A clip on disk, read once from its beginning; a context manager.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        name: The file's name, as it was given.
+        facts: What the container says of the picture stream.
+        pixel_shape: Width of a stored pixel over its height; 1 when it is not stated.
+        complaint: After the last frame: where the clip breaks off, or that it is damaged; "" when
+            all is well.
+
+    Raises:
+        VideoUnreadable: When it is missing, no clip, has no picture stream, or an unknown codec.
+        MissingExtra: When PyAV is not installed.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        av = _av()
+        self.name = str(path)
+        self.complaint = ""
+        self._next = 0
+        self._torn = self._damaged = False
+        self._reached_s = 0.0
+        empty = False
+        try:
+            empty = Path(path).is_file() and not Path(path).stat().st_size
+            # The prefix keeps "12:30.mp4" from being taken for an address.
+            self._container = av.open(f"file:{self.name}", metadata_errors="ignore")
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+            raise VideoUnreadable(f"{self.name}: {error.strerror}") from error
+        except (av.FFmpegError, OSError, ValueError) as error:
+            why = "is empty" if empty else f"is no clip that can be read ({_reason(error)})"
+            raise VideoUnreadable(f"{self.name}: {why}") from error
+        try:
+            self._stream = self._picture_stream()
+            self.facts = self._stated()
+            ratio = self._stream.sample_aspect_ratio
+        except BaseException:
+            self._container.close()
+            raise
+        self.pixel_shape = float(ratio) if ratio and Fraction(1, 4) <= ratio <= 4 else 1.0
+        self._stream.thread_type = "AUTO"
+        self._clock = _Clock(self.facts.rate)
+        self._frames = self._decoded()
+        self.colors = av.video.reformatter.VideoReformatter()
+        self.thumbs = av.video.reformatter.VideoReformatter()
+
+    def _picture_stream(self) -> Any:
+        kind = self._container.format.name
+        if kind.endswith("_pipe") or kind == "image2":
+            raise VideoUnreadable(
+                f"{self.name}: is a picture ({kind.removesuffix('_pipe')}), not a clip; read it "
+                "with `pyojeong analyze`"
+            )
+        streams = [
+            s
+            for s in self._container.streams.video
+            if not s.disposition & s.disposition.attached_pic
+        ]
+        if not streams:
+            sound = " (it holds sound only)" if self._container.streams.audio else ""
+            raise VideoUnreadable(f"{self.name}: has no pictures{sound}")
+        stream = streams[0]
+        if getattr(stream, "codec_context", None) is None:
+            raise VideoUnreadable(
+                f"{self.name}: its codec is not known here; convert it, for example to H.264"
+            )
+        return stream
+
+    def _stated(self) -> ClipFacts:
+        stream, container = self._stream, self._container
+        seconds = None
+        if stream.duration is not None and stream.time_base is not None:
+            seconds = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            seconds = container.duration / 1e6
+            if container.format.name.startswith("matroska"):  # there it is counted from 0
+                seconds -= (container.start_time or 0) / 1e6
+        transfer = int(getattr(stream.codec_context, "color_trc", 0) or 0)
+        return ClipFacts(
+            codec=stream.codec_context.name,
+            frames=stream.frames or None,
+            duration_s=seconds,
+            rate=float(stream.average_rate) if stream.average_rate else None,
+            audio=bool(container.streams.audio),
+            high_range=transfer in {16, 18},  # SMPTE 2084 (PQ), ARIB B67 (HLG)
+        )
+
+    @property
+    def decoded(self) -> int:
+        """Number of frames that were decoded so far."""
+        return self._next
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames that are left, in order of presentation.
+
+        Raises:
+            VideoUnreadable: When not a single frame can be decoded.
+        """
+        return self._frames
+
+    def _decoded(self) -> Generator[Frame]:
+        av = _av()
+        reason = ""
+        try:
+            for packet in self._packets():
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError:
+                    self._damaged = True
+                    continue
+                for raw in frames:
+                    yield Frame(self, raw, self._next, self._clock(raw))
+                    self._next += 1
+        except (av.FFmpegError, OSError) as error:
+            reason = _reason(error)
+        reason = reason or self._shortage()
+        if self._next == 0:
+            why = reason or ("it is damaged" if self._damaged else "there is none")
+            raise VideoUnreadable(f"{self.name}: not one frame can be decoded ({why})")
+        if reason:
+            self.complaint = f"breaks off after frame {self._next - 1} ({reason})"
+        elif self._damaged:
+            self.complaint = "is damaged: frames are missing"
+
+    def _packets(self) -> Iterator[Any]:
+        """Coded pictures; the last one is left out when the file's end tore it.
+
+        A torn one would cost the frames before it, how many depends on the number of threads.
+        """
+        held = None
+        for packet in self._container.demux(self._stream, *self._container.streams.audio):
+            stamp = packet.dts if packet.pts is None else packet.pts
+            if packet.size and stamp is not None and packet.time_base is not None:
+                end = float((stamp + (packet.duration or 0)) * packet.time_base)
+                self._reached_s = max(self._reached_s, end)
+            if packet.stream is not self._stream or not (packet.size or packet.dts is None):
+                continue
+            if held is not None and packet.size:
+                yield held
+            elif held is not None:
+                self._torn = True
+            held = packet if packet.is_corrupt else None
+            if held is None:
+                yield packet
+
+    def _shortage(self) -> str:
+        """Why the frames end before the container says, or ""."""
+        if self._torn:
+            return "the file ends within a frame"
+        promised = self._promised_s()
+        if promised - self._reached_s > max(0.5, 2 / (self.facts.rate or 25)):
+            return f"at {self._reached_s:.1f} s; its header says {promised:.1f} s"
+        return ""
+
+    def _promised_s(self) -> float:
+        """The time at which sound and pictures end by the header; 0 when it does not say."""
+        if self._container.format.name == "avi":  # its length was measured, its frames are stated
+            return (self.facts.frames or 0) / (self.facts.rate or 25)
+        ends = [
+            float(((s.start_time or 0) + s.duration) * s.time_base)
+            for s in (self._stream, *self._container.streams.audio)
+            if s.duration is not None and s.time_base is not None
+        ]
+        return max(ends, default=(self._container.duration or 0) / 1e6)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; there are no frames after that."""
+        self._frames.close()
+        with suppress(Exception):
+            self._container.close()
+
+
+class _Clock:
+    """Times of frames, asked for in order.
+
+    Of the two stamps of a frame the one that ran backwards less often so far is believed, like
+    FFmpeg's ``best_effort_timestamp``. Where both do, at joints of transport streams, time goes on.
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        self._step = 1 / rate if rate else 0.04
+        self._last: dict[str, int] = {}
+        self._faults = {"pts": 0, "dts": 0}
+        self._shift_s = 0.0
+        self._last_s: float | None = None
+
+    def __call__(self, raw: Any) -> float:
+        stamp = self._stamp(raw.pts, raw.dts)
+        following = 0.0 if self._last_s is None else self._last_s + self._step
+        if stamp is None or raw.time_base is None:
+            seconds = following
+        else:
+            seconds = float(stamp * raw.time_base) + self._shift_s
+            if self._last_s is not None and seconds < self._last_s - 1:
+                self._shift_s += following - seconds
+                seconds = following
+        self._last_s = max(seconds, seconds if self._last_s is None else self._last_s)
+        return self._last_s
+
+    def _stamp(self, pts: int | None, dts: int | None) -> int | None:
+        for name, new, other in (("dts", dts, pts), ("pts", pts, dts)):
+            if new is not None:
+                self._faults[name] += name in self._last and new <= self._last[name]
+                self._last[name] = new
+            elif other is not None:
+                self._last[name] = other
+        believed = dts is None or self._faults["pts"] <= self._faults["dts"]
+        return pts if believed and pts is not None else dts
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def find_clips(paths: list[str]) -> list[Path]:
+    """Files that were named, and clips in folders that were named (searched deeply), sorted.
+
+    Raises:
+        InputError: When a folder holds no clip.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if not inside:
+            raise InputError(f"{path}: no clip in this folder")
+        found += inside
+    return list(dict.fromkeys(found))

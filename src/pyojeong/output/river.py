@@ -18,6 +18,7 @@ from pyojeong.output.painter import Color
 WIDTH = 1080
 LEFT, RIGHT = 64.0, 8.0
 UNCLEAR = "#8f959d"
+_HOLE_S = 0.3
 
 
 def css(color: Color) -> str:
@@ -92,20 +93,20 @@ def draw_river(
         bands: (label, start, end, hint) of every stretch of one answer.
     """
     top, out = 24.0, _key(names)
-    for low, high in _pieces(scores[:, 0]):
-        below = np.zeros(high - low)
-        xs = [span.x(t) for t in times[low:high]]
-        xs = [span.x(times[low] - bin_s / 2), *xs, span.x(times[high - 1] + bin_s / 2)]
+    for piece in _pieces(np.isfinite(scores[:, 0]), times, bin_s):
+        below = np.zeros(len(piece))
+        at = times[piece]
+        xs = [span.x(t) for t in (at[0] - bin_s / 2, *at, at[-1] + bin_s / 2)]
         for k, name in enumerate(names):
-            above = below + scores[low:high, k]
+            above = below + scores[piece, k]
             path = _band(xs, _ended(below), _ended(above), top, height)
             title = f"<title>{html.escape(name)}</title>"
             out.append(f'<path d="{path}" fill="{color_of(name)}">{title}</path>')
             below = above
     y = top + height
     for share, words in ((0.0, "100 %"), (0.5, "50 %"), (1.0, "0 %")):
-        at = top + share * height + 4
-        out.append(f'<text x="{LEFT - 8}" y="{at:.1f}" text-anchor="end">{words}</text>')
+        edge = top + share * height + 4
+        out.append(f'<text x="{LEFT - 8}" y="{edge:.1f}" text-anchor="end">{words}</text>')
     y += 6
     for label, start, end, hint in bands:
         x1, x2 = span.x(start), span.x(end)
@@ -131,17 +132,13 @@ def _ended(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([values[:1], values, values[-1:]])
 
 
-def _pieces(known: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Stretches of bins without a hole, as (first, past the last)."""
-    there = np.flatnonzero(np.isfinite(known))
-    if not len(there):
-        return []
-    pieces, start = [], 0
-    for i in range(1, len(there) + 1):
-        if i == len(there) or there[i] - there[i - 1] > 1:
-            pieces.append((int(there[start]), int(there[i - 1]) + 1))
-            start = i
-    return pieces
+def _pieces(
+    known: NDArray[np.bool_], times: NDArray[np.float64], bin_s: float
+) -> list[NDArray[np.intp]]:
+    """Numbers of the bins of every stretch without a hole; less than 0.3 seconds is none."""
+    there = np.flatnonzero(known)
+    breaks = np.flatnonzero(np.diff(times[there]) > max(1.5 * bin_s, _HOLE_S)) + 1
+    return [piece for piece in np.split(there, breaks) if len(piece)]
 
 
 def _band(
@@ -175,7 +172,9 @@ class Trace:
     marks: Sequence[float] = ()
 
 
-def draw_traces(span: Span, times: NDArray[np.float64], traces: Sequence[Trace]) -> Drawing:
+def draw_traces(
+    span: Span, times: NDArray[np.float64], traces: Sequence[Trace], *, bin_s: float
+) -> Drawing:
     """Lines over time, one below the other, each on its own scale."""
     out: list[str] = []
     y = 4.0
@@ -201,10 +200,8 @@ def draw_traces(span: Span, times: NDArray[np.float64], traces: Sequence[Trace])
                 f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at(0):.1f}" '
                 f'y2="{at(0):.1f}"/>'
             )
-        for low, high in _pieces(trace.values):
-            points = [
-                f"{span.x(times[i]):.1f} {at(float(trace.values[i])):.1f}" for i in range(low, high)
-            ]
+        for piece in _pieces(np.isfinite(trace.values), times, bin_s):
+            points = [f"{span.x(times[i]):.1f} {at(float(trace.values[i])):.1f}" for i in piece]
             out.append(f'<path class="k0" d="M{"L".join(points)}"/>')
         for mark in trace.marks:
             x = span.x(mark)

@@ -185,7 +185,7 @@ def _face(row: dict[str, Any]) -> Face:
         labels = label_set(row["label_set"])
         scores = np.array([row[f"score_{name}"] for name in labels.names], np.float32)
         expression = Expression(scores, labels, row["threshold"])
-        if row.get("smooth_label") is not None:
+        if row.get("smooth_label"):
             scores = np.array([row[f"smooth_{name}"] for name in labels.names], np.float32)
             smoothed = Expression(scores, labels, row["threshold"])
     return Face(

@@ -13,6 +13,8 @@ from pyojeong.output.painter import Color, write
 _DARK: Color = (17, 19, 23)
 _EMPTY: Color = (38, 41, 47)
 _TEXT: Color = (245, 246, 248)
+_HOLE_S = 0.3
+"""Nothing is drawn further from a measurement than this."""
 _PLAYED = 0.45
 """What is still to come is darker by this share."""
 
@@ -69,15 +71,18 @@ class Strip:
         start, end = self._span
         if not len(row.times):
             return
-        step = row.times[1] - row.times[0] if len(row.times) > 1 else 1.0
         at = start + (np.arange(wide) + 0.5) / wide * (end - start)
-        places = np.floor((at - row.times[0]) / step + 0.5).astype(int)
-        inside = (places >= 0) & (places < len(row.times))
+        there = np.flatnonzero(np.isfinite(row.scores[:, 0]))
+        after = np.searchsorted(row.times[there], at).clip(max=len(there) - 1)
+        before = np.maximum(after - 1, 0)
+        near = np.where(
+            np.abs(row.times[there[after]] - at) < np.abs(row.times[there[before]] - at),
+            there[after],
+            there[before],
+        )
         heights = (np.arange(tall) + 0.5) / tall
-        for x in np.flatnonzero(inside):
-            scores = row.scores[places[x]]
-            if not np.isfinite(scores).all():
-                continue
+        for x in np.flatnonzero(np.abs(row.times[near] - at) <= max(_HOLE_S, (end - start) / wide)):
+            scores = row.scores[near[x]]
             which = np.searchsorted(np.cumsum(scores), heights).clip(max=len(names) - 1)
             colors = np.array([COLORS.get(names[k], _EMPTY) for k in which], np.uint8)
             band[::-1, x] = colors

@@ -25,7 +25,8 @@ class Selection:
         stride: Every so many frames, counted from the clip's first.
         fps: At most so many frames per second of the clip: the first frame of every 1/fps
             seconds. None = no limit. Not together with a stride.
-        start_s: Frames before this time are left out.
+        start_s: Frames before this time are left out; 0 = none, also where a clip's clock begins
+            below 0.
         end_s: Frames from this time on are left out; None = none.
         detect_every: Faces are searched for anew every so many frames; between them they are
             followed.
@@ -41,14 +42,20 @@ class Selection:
         for name in ("stride", "detect_every"):
             if getattr(self, name) < 1:
                 raise BadArray(name, expected="at least 1", got=str(getattr(self, name)))
-        if self.fps is not None and self.fps <= 0:
+        if self.fps is not None and not 0 < self.fps < float("inf"):
             raise BadArray("fps", expected="more than 0", got=str(self.fps))
         if self.fps is not None and self.stride != 1:
             raise BadArray("fps", expected="no stride beside it", got=f"stride {self.stride}")
-        if self.end_s is not None and self.end_s <= self.start_s:
+        if not 0 <= self.start_s < float("inf"):
+            raise BadArray("start", expected="a time from 0 on", got=f"{self.start_s:g}")
+        if self.end_s is not None and not self.end_s > self.start_s:
             raise BadArray(
                 "end", expected=f"later than the start ({self.start_s:g} s)", got=f"{self.end_s:g}"
             )
+
+    def early(self, time_s: float) -> bool:
+        """Whether a time comes before the start."""
+        return self.start_s > 0 and time_s < self.start_s
 
 
 @dataclass(slots=True)
@@ -95,11 +102,11 @@ def segments(frames: Iterable[Frame], selection: Selection, *, first: int = 0) -
             if current is not None:
                 yield current
             key, current = frame.index, None
-            if key >= first and frame.time_s >= selection.start_s:
-                current = Segment(key, frame.time_s, frame.pixels(), cut)
-        if wanted and key >= first:
-            if current is None:  # the start lies within this segment: it begins here
-                current = Segment(frame.index, frame.time_s, frame.pixels(), cut=False)
+        if key < first or selection.early(frame.time_s):
+            continue
+        if current is None:  # at the key frame, or where the start lies within the segment
+            current = Segment(frame.index, frame.time_s, frame.pixels(), cut)
+        if wanted:
             pixels = current.key if frame.index == current.index else frame.pixels()
             current.frames.append((frame.index, frame.time_s, pixels))
     if current is not None:
@@ -111,15 +118,16 @@ class _Chosen:
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
-        self._slot = -1
+        self._slot: int | None = None
 
     def __call__(self, frame: Frame) -> bool:
         s = self._selection
-        if frame.time_s < s.start_s:
+        if s.early(frame.time_s):
             return False
         if s.fps is None:
             return frame.index % s.stride == 0
         slot = int(np.floor(frame.time_s * s.fps + 1e-6))
-        fresh = slot > self._slot
-        self._slot = max(slot, self._slot)
-        return fresh
+        if self._slot is not None and slot <= self._slot:
+            return False
+        self._slot = slot
+        return True

@@ -1,6 +1,6 @@
 """Who is who from frame to frame: faces that move smoothly keep their number.
 
-Every track predicts where its face will be (constant velocity, fading while it is out of sight).
+Every track predicts where its face will be: straight on, or slowing down while out of sight.
 Pairs of track and face are ranked by distance, change of size and change of looks, and joined from
 the best on; a track that finds no face waits, and ends after ``max_lost_s``. A scene cut ends all.
 
@@ -20,7 +20,7 @@ from pyojeong.image.preprocess import warp
 
 _LOOKS_SIDE = 4
 _FADE_S = 0.4
-"""While a face is out of sight its speed falls to 1/e in this time."""
+"""The speed of a face that comes to rest out of sight falls to 1/e in this time."""
 
 
 def looks_of(image: Image, box: Box) -> NDArray[np.float32]:
@@ -48,12 +48,17 @@ class _Track:
     seen_s: float
     looks: NDArray[np.float32]
 
-    def predicted(self, time_s: float) -> NDArray[np.float64]:
-        """Centre and size at a time, while nothing was seen since ``seen_s``."""
+    def distances(self, centre: NDArray[np.float64], time_s: float) -> tuple[float, float]:
+        """Of a face's centre from where the track may be, in pixels.
+
+        The first is from the nearer of two guesses: it went straight on, or came to rest. The
+        second counts the place where it was last seen too.
+        """
         away = max(time_s - self.seen_s, 0.0)
-        out = self.box.copy()
-        out[:2] += self.velocity * _FADE_S * (1 - np.exp(-away / _FADE_S))
-        return out
+        gone = np.array([away, _FADE_S * (1 - np.exp(-away / _FADE_S)), 0.0])
+        places = self.box[:2] + gone[:, None] * self.velocity
+        straight, faded, still = np.hypot(*(places - centre).T).tolist()
+        return min(straight, faded), min(straight, faded, still)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,8 @@ class TrackerOptions:
 
     Attributes:
         max_lost_s: A track without a face ends after so many seconds.
-        reach: Greatest distance between prediction and face, in face sizes.
+        reach: Greatest distance of a face from a track's prediction or last place, in face sizes;
+            more for a track that is out of sight.
         looks_weight: Weight of the difference in looks (0..1) against distance in face sizes.
     """
 
@@ -101,9 +107,7 @@ class Tracker:
         """
         if cut:
             self._tracks = []
-        self._tracks = [
-            t for t in self._tracks if time_s - t.seen_s <= self.options.max_lost_s + 1e-9
-        ]
+        self._tracks = [t for t in self._tracks if not self._lost(t, time_s)]
         ids: list[int | None] = [None] * len(faces)
         for track, place in self._joined(faces, looks, time_s):
             ids[place] = track.id
@@ -124,12 +128,16 @@ class Tracker:
         pairs = self._joined([face], [looks], time_s)
         return pairs[0][0].id if pairs else None
 
+    def _lost(self, track: _Track, time_s: float) -> bool:
+        return time_s - track.seen_s > self.options.max_lost_s + 1e-9
+
     def _joined(
         self, faces: Sequence[Face], looks: Sequence[NDArray[np.float32]], time_s: float
     ) -> list[tuple[_Track, int]]:
         ranked = sorted(
             (cost, track.id, place, track)
             for track in self._tracks
+            if not self._lost(track, time_s)
             for place, face in enumerate(faces)
             if (cost := self._cost(track, _shape(face), looks[place], time_s)) is not None
         )
@@ -150,16 +158,15 @@ class Tracker:
         looks: NDArray[np.float32],
         time_s: float,
     ) -> float | None:
-        expected = track.predicted(time_s)
-        size = (expected[2] + shape[2]) / 2
-        distance = float(np.hypot(*(expected[:2] - shape[:2]))) / size
-        growth = abs(float(np.log(shape[2] / expected[2])))
+        size = float(track.box[2] + shape[2]) / 2
+        distance, least = track.distances(shape[:2], time_s)
+        growth = abs(float(np.log(shape[2] / track.box[2])))
         # The longer a face was out of sight, the further it may have gone.
         reach = self.options.reach * (1 + 0.5 * min(time_s - track.seen_s, 1.0))
-        if distance > reach or growth > 0.7:
+        if least > reach * size or growth > 0.7:
             return None
         different = float(np.abs(track.looks - looks).mean())
-        return float(distance + 0.5 * growth + self.options.looks_weight * different)
+        return float(distance / size + 0.5 * growth + self.options.looks_weight * different)
 
     @staticmethod
     def _move(

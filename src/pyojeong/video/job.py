@@ -120,14 +120,10 @@ def read_clip(
         done = _read_done(folder, about)
         if done is not None:
             return replace(done, again=True)
-        (folder / DONE).unlink(missing_ok=True)
-        ledger = Ledger(folder / LEDGER, about["reading"])
-        try:
+        with Ledger(folder / LEDGER, about["reading"]) as ledger:
+            (folder / DONE).unlink(missing_ok=True)
             ending = _read(clip, analyzer, options, ledger, progress)
             outcome = _write(path, folder, analyzer, options, (ledger, ending, facts))
-        except BaseException:
-            ledger.close()
-            raise
     with whole_file(folder / DONE, "w") as file:
         told = {"frames": outcome.frames, "people": outcome.people, "complaint": ending.complaint}
         file.write(json.dumps({"about": about, "outcome": told}, indent=1) + "\n")

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import FrameResult
@@ -132,6 +132,12 @@ class Ledger:
         with self.path.open("rb") as file:
             file.readline()
             yield from file
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -143,7 +143,7 @@ def _eyes(page: Page, summary: Summary, person: Person, span: Span) -> None:
     ]
     told = 100 * person.gaze_frames / person.frames
     page.drawing(
-        draw_traces(span, times, traces),
+        draw_traces(span, times, traces, bin_s=person.eyes.bin_s),
         legend=(
             f"Person {person.track_id}: {_count(len(blinks), 'blink', 'blinks')} ({rate}), eyes "
             f"closed for {sum(c.length_s for c in closures):.1f} s in all; gaze, relative to the "

@@ -1,10 +1,13 @@
-"""Frame results of made-up people."""
+"""Frame results of made-up people, and a clip of a real one."""
 
+import av
 import numpy as np
 
-from pyojeong.core.eyes import EyeSignals, HeadPose
+from pyojeong.core.eyes import EyeSignals
 from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7
+from pyojeong.image.files import read_image
+from pyojeong.runtime.golden import PICTURES
 
 
 def expression(label, score=0.7, threshold=0.5):
@@ -33,4 +36,19 @@ def frames(length, made, rate=25.0):
     ]
 
 
-__all__ = ["HeadPose", "expression", "face", "frames"]
+def make_clip(path, frames=30, rate=25, **options):
+    """The bundled astronaut, wandering about in snow (so that every frame weighs something)."""
+    rng = np.random.default_rng(0)
+    face = read_image(PICTURES / "astronaut.jpg")[:300, 100:400]
+    with av.open(str(path), "w", options=options) as out:
+        stream = out.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 400, 320, "yuv420p"
+        for i in range(frames):
+            canvas = np.repeat(rng.integers(60, 120, (320, 400, 1), np.uint8), 3, 2)
+            x = 2 * i % 100
+            canvas[10:310, x : x + 300] = face
+            for packet in stream.encode(av.VideoFrame.from_ndarray(canvas, format="rgb24")):
+                out.mux(packet)
+        for packet in stream.encode(None):
+            out.mux(packet)
+    return path

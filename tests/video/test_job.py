@@ -9,34 +9,14 @@ import time
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 from pyojeong import Analyzer
 from pyojeong.core.errors import InputError, OutputError, VideoUnreadable
-from pyojeong.image.files import read_image
 from pyojeong.output.tables import read_csv, read_json, read_parquet
-from pyojeong.runtime.golden import PICTURES
 from pyojeong.stream.segments import Selection
 from pyojeong.video.job import DONE, LEDGER, VideoOptions, read_clip
-
-
-def make_clip(path, frames=30, rate=25, **options):
-    """The bundled astronaut, wandering about in snow (so that every frame weighs something)."""
-    rng = np.random.default_rng(0)
-    face = read_image(PICTURES / "astronaut.jpg")[:300, 100:400]
-    with av.open(str(path), "w", options=options) as out:
-        stream = out.add_stream("libx264", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = 400, 320, "yuv420p"
-        for i in range(frames):
-            canvas = np.repeat(rng.integers(60, 120, (320, 400, 1), np.uint8), 3, 2)
-            x = 2 * i % 100
-            canvas[10:310, x : x + 300] = face
-            for packet in stream.encode(av.VideoFrame.from_ndarray(canvas, format="rgb24")):
-                out.mux(packet)
-        for packet in stream.encode(None):
-            out.mux(packet)
-    return path
+from tests.video.made import make_clip
 
 
 @pytest.fixture(scope="module")

@@ -86,3 +86,14 @@ def video(
         allow=allow,
     )
     raise typer.Exit(run(request, Console(stderr=True, highlight=False)))
+
+
+def forget(
+    folder: Annotated[Path, typer.Argument(help="A clip's folder of results.")],
+    track: Annotated[list[int], typer.Option("--track", "-t", help="Number of a person.")],
+) -> None:
+    """Take people out of a clip's results: rows, numbers, events and pictures."""
+    from pyojeong.video.forgetting import forget as forget_people
+
+    for name in forget_people(folder, track):
+        typer.echo(f"{folder / name}: rewritten or deleted")

@@ -68,6 +68,10 @@ class VideoOptions:
     workers: int = 2
 
     def __post_init__(self) -> None:
+        if self.smooth_s is not None and not self.smooth_s > 0:
+            raise InputError(
+                f"smoothing: expected a positive number of seconds, got {self.smooth_s}"
+            )
         if self.aggregate and (self.annotate or self.formats):
             raise InputError(
                 "aggregate keeps no frames: not together with tables or an annotated clip"
@@ -117,16 +121,22 @@ def read_clip(
     with Clip(path) as clip:
         facts = clip.facts
         about = _about(path, analyzer, options)
-        done = _read_done(folder, about)
-        if done is not None:
-            return replace(done, again=True)
+        before = _read_done(folder, about)
+        if before is not None:
+            return replace(before, again=True)
         with Ledger(folder / LEDGER, about["reading"]) as ledger:
             (folder / DONE).unlink(missing_ok=True)
             ending = _read(clip, analyzer, options, ledger, progress)
             outcome = _write(path, folder, analyzer, options, (ledger, ending, facts))
     with whole_file(folder / DONE, "w") as file:
-        told = {"frames": outcome.frames, "people": outcome.people, "complaint": ending.complaint}
-        file.write(json.dumps({"about": about, "outcome": told}, indent=1) + "\n")
+        told = {
+            "frames": outcome.frames,
+            "people": outcome.people,
+            "decoded": ending.frames,
+            "complaint": ending.complaint,
+        }
+        done = {"about": about, "outcome": told, "path": str(path), "facts": asdict(facts)}
+        file.write(json.dumps(done, indent=1) + "\n")
     ledger.remove()
     return outcome
 
@@ -148,7 +158,7 @@ def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, A
 def _read_done(folder: Path, about: dict[str, Any]) -> Outcome | None:
     try:
         data = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        if data["about"] != about:
+        if {k: v for k, v in data["about"].items() if k != "forgotten"} != about:
             return None
         told = data["outcome"]
         return Outcome(folder, told["frames"], told["people"], told["complaint"])

@@ -1,0 +1,118 @@
+"""Taking people out of results that were already written: by the number of their track."""
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.errors import DataError
+from pyojeong.core.face import FrameResult
+from pyojeong.image.files import whole_file
+from pyojeong.output.tables import READERS, SINKS
+from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.stream.segments import Selection
+from pyojeong.stream.source import ClipFacts
+from pyojeong.video.job import DONE, ENDINGS, VideoOptions
+from pyojeong.video.ledger import Ending
+from pyojeong.video.showing import show
+from pyojeong.video.summary import Summary
+
+_SHOWN = ("report.html", "annotated.mp4", "annotated.incomplete.mp4", "events.vtt", "events.eaf")
+
+
+def forget(folder: Path, tracks: Collection[int]) -> list[str]:
+    """Remove people from a clip's results.
+
+    Their faces leave the tables (the frames stay), the summary and the events; the report is made
+    anew without pictures; the annotated clip, which shows them, is deleted. Results that keep no
+    rows lose the people's numbers, their events and the report.
+
+    Args:
+        folder: Of one clip's results.
+        tracks: Numbers of the people.
+
+    Returns:
+        Names of the files that were rewritten or deleted.
+
+    Raises:
+        DataError: When the folder holds no finished results, or nobody of that number.
+    """
+    try:
+        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        told = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        known = {int(person["track_id"]) for person in told["people"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{folder}: holds no finished results of a clip; finish it first with the command it "
+            "was begun with"
+        ) from error
+    missing = sorted(set(tracks) - known)
+    if missing:
+        people = ", ".join(map(str, sorted(known))) or "nobody"
+        raise DataError(f"{folder}: no person {missing[0]} here; there are: {people}")
+    tables = [name for name, ending in ENDINGS.items() if (folder / f"results.{ending}").exists()]
+    before = {name for name in _SHOWN if (folder / name).exists()}
+    if tables:
+        _rewrite(folder, tables, tracks, done)
+    else:
+        _cut_out(folder, told, tracks)
+    done["outcome"]["people"] -= len(set(tracks))
+    done["about"]["forgotten"] = sorted({*done["about"].get("forgotten", []), *map(int, tracks)})
+    with whole_file(folder / DONE, "w") as file:
+        file.write(json.dumps(done, indent=1) + "\n")
+    return sorted({*before, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)})
+
+
+def _without(results: Iterator[FrameResult], tracks: Collection[int]) -> Iterator[FrameResult]:
+    for result in results:
+        yield replace(result, faces=tuple(f for f in result.faces if f.track_id not in tracks))
+
+
+def _rewrite(
+    folder: Path, tables: list[str], tracks: Collection[int], done: dict[str, Any]
+) -> None:
+    """Tables without these faces, and from the first of them everything else."""
+    reading, writing = done["about"]["reading"], done["about"]["writing"]
+    card = find_classifier(reading["models"][1]).card
+    labels = card.label_set
+    for name in tables:
+        path = folder / f"results.{ENDINGS[name]}"
+        with ExitStack() as stack:
+            sink = stack.enter_context(SINKS[name](path, labels=labels, timeline=True))
+            for result in _without(READERS[name](path), tracks):
+                sink.write(result)
+    first = folder / f"results.{ENDINGS[tables[0]]}"
+    summary = Summary(labels, hold_s=writing["hold_s"])
+    for result in READERS[tables[0]](first):
+        summary.add(result)
+    summary.finish()
+    with whole_file(folder / "summary.json", "w") as file:
+        file.write(json.dumps(summary.to_dict(), indent=1) + "\n")
+    had_report = (folder / "report.html").exists()
+    for name in _SHOWN:
+        (folder / name).unlink(missing_ok=True)
+    options = VideoOptions(
+        selection=Selection(**reading["selection"]),
+        formats=tuple(tables),
+        smooth_s=writing["smooth_s"],
+        baseline_s=None if writing["baseline_s"] is None else tuple(writing["baseline_s"]),
+        report=had_report,
+        pictures=False,
+        hold_s=writing["hold_s"],
+    )
+    ending = Ending(done["outcome"]["decoded"], done["outcome"]["complaint"])
+    facts = ClipFacts(**done["facts"])
+    clip = Path(done["path"])
+    show(clip, folder, card, options, (summary, lambda: READERS[tables[0]](first), ending, facts))
+
+
+def _cut_out(folder: Path, told: dict[str, Any], tracks: Collection[int]) -> None:
+    """Results without rows: numbers and events go, and what was drawn from them."""
+    for part in ("people", "events"):
+        told[part] = [row for row in told[part] if row["track_id"] not in tracks]
+    with whole_file(folder / "summary.json", "w") as file:
+        file.write(json.dumps(told, indent=1) + "\n")
+    for name in _SHOWN:
+        (folder / name).unlink(missing_ok=True)

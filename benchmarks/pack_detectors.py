@@ -5,8 +5,9 @@ Run as ``python benchmarks/pack_detectors.py ../shared/weights``.
 For every network: batch and picture size are freed where the network allows it, weights leave the
 graph's inputs, batch norms behind transposed convolutions are folded, and weights are stored as
 float16 with a Cast to float32 that onnxruntime folds away when it opens the file. Arithmetic stays
-float32. PReLU, which onnxruntime computes value by value, becomes products and maxima that it runs as
-depthwise convolutions: the landmark networks take a third of the time. The script prints the largest difference of outputs, old against new.
+float32. PReLU, which onnxruntime computes value by value, becomes products and maxima that it runs
+as depthwise convolutions: the landmark networks take a third of the time. The script prints the
+largest difference of outputs, old against new.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """What several test files share: the Hypothesis profile and random frame results."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.face import Box, Expression, Face, FrameResult, Landmarks
 from pyojeong.core.labels import FER7
 
@@ -59,7 +61,39 @@ def faces(draw, labels=FER7):
     )
 
 
-def _frame_results(labels=FER7):
+ANGLE = st.floats(-3, 3)
+
+
+@st.composite
+def timeline_faces(draw, labels=FER7):
+    """Faces with all that clips and eyes add."""
+    face = draw(faces(labels))
+    pair = st.tuples(ANGLE, ANGLE)
+    iris = st.lists(WIDTH_32, min_size=4, max_size=4).map(
+        lambda v: np.array(v, np.float32).reshape(2, 2)
+    )
+    eyes = st.builds(
+        EyeSignals,
+        openness=st.none() | st.tuples(st.floats(0, 1), st.floats(0, 1)),
+        gaze_rad=st.none() | pair,
+        iris=st.none() | iris,
+        iris_diameter=st.none() | pair,
+    )
+    smoothed = None
+    if face.expression is not None and draw(st.booleans()):
+        smoothed = replace(draw(expressions(labels)), threshold=face.expression.threshold)
+    k = len(labels)
+    return replace(
+        face,
+        pose=draw(st.none() | st.builds(HeadPose, ANGLE, ANGLE, ANGLE)),
+        eyes=draw(st.none() | eyes),
+        smoothed=smoothed,
+        change=draw(st.none() | st.lists(ANGLE, min_size=k, max_size=k).map(tuple)),
+        light=draw(st.none() | st.floats(0, 1)),
+    )
+
+
+def _frame_results(labels=FER7, *, timeline=False):
     model_id = st.text("abcz019-.", min_size=1, max_size=12)
     return st.builds(
         FrameResult,
@@ -67,14 +101,14 @@ def _frame_results(labels=FER7):
         index=st.integers(0, 2**40),
         time_s=st.floats(0, 1e7),
         size_wh=st.tuples(st.integers(1, 20_000), st.integers(1, 20_000)),
-        faces=st.lists(faces(labels), max_size=3).map(tuple),
+        faces=st.lists((timeline_faces if timeline else faces)(labels), max_size=3).map(tuple),
         model_ids=st.lists(model_id, max_size=3).map(tuple),
     )
 
 
 @pytest.fixture(scope="session")
 def frame_results():
-    """A function: label set -> strategy of frame results."""
+    """A function: label set (, timeline=True) -> strategy of frame results."""
     return _frame_results
 
 

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyojeong.core.errors import DataError, OutputError
+from pyojeong.core.eyes import HeadPose
 from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7, FERPLUS8
 from pyojeong.output.tables import READERS, SINKS
@@ -30,10 +32,10 @@ def read(kind, path):
     return list(READERS[kind](path))
 
 
-def written(kind, results, labels=FER7):
+def written(kind, results, labels=FER7, **options):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out"
-        with SINKS[kind](path, labels=labels) as sink:
+        with SINKS[kind](path, labels=labels, **options) as sink:
             for result in results:
                 sink.write(result)
         return read(kind, path)
@@ -55,6 +57,23 @@ def test_read_gives_back_what_was_written(kind, frame_results, data):
         for x, y in zip(a.faces, b.faces, strict=True):
             if y.expression is not None:
                 assert x.expression.scores.tobytes() == y.expression.scores.tobytes()
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_timeline_comes_back_as_it_was_written(kind, frame_results, data):
+    labels = data.draw(st.sampled_from([FER7, FERPLUS8]))
+    results = data.draw(st.lists(frame_results(labels, timeline=True), max_size=3))
+    again = written(kind, results, labels, timeline=True)
+    assert again == results
+
+
+def test_a_table_without_timeline_columns_leaves_them_out(kind):
+    face = replace(frame(0).faces[0], pose=HeadPose(0.1, 0.2, 0.3), light=0.5)
+    result = replace(frame(0), faces=(face,))
+    (again,) = written(kind, [result])
+    assert again.faces[0].expression == face.expression
+    assert (again == result) == (kind == "json")
 
 
 def test_equal_frames_stay_separate(kind):

@@ -16,7 +16,7 @@ from pyojeong._version import __version__
 from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
-from pyojeong.cli.video_app import forget, video
+from pyojeong.cli.video_app import forget, video, webcam
 from pyojeong.core.errors import PyojeongError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(video)
+app.command()(webcam)
 app.command()(forget)
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")

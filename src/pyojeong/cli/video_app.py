@@ -97,3 +97,56 @@ def forget(
 
     for name in forget_people(folder, track):
         typer.echo(f"{folder / name}: rewritten or deleted")
+
+
+def webcam(
+    source: Annotated[
+        str, typer.Option("--source", "-s", help="Number or path of a camera, or a clip.")
+    ] = "0",
+    record: Annotated[
+        Path | None, typer.Option(help="Folder; the page then has a button that records results.")
+    ] = None,
+    eyes: Annotated[bool, typer.Option(help="Measure head pose, eyes and gaze.")] = True,
+    boxes: Annotated[bool, typer.Option(help="Draw boxes and scores into the picture.")] = True,
+    smooth: Annotated[
+        float, typer.Option(min=0.01, help="Time constant of the smoothing, in seconds.")
+    ] = 0.25,
+    loop: Annotated[bool, typer.Option(help="Begin a clip anew when it is over.")] = False,
+    size: Annotated[str, typer.Option(help="Asked of the camera.")] = "640x480",
+    rate: Annotated[int, typer.Option(min=1, help="Frames a second, asked of the camera.")] = 30,
+    detector: Annotated[
+        str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
+    ] = "auto",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Model id, card or ONNX file.")
+    ] = "default",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    host: Annotated[
+        str, typer.Option(help="Address to serve on; others than this machine see the picture.")
+    ] = "127.0.0.1",
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+) -> None:
+    """Read a camera live on a local page; nothing is stored unless you ask."""
+    from rich.console import Console
+
+    from pyojeong.cli.webcam import Request, run
+
+    width, _, height = size.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise typer.BadParameter(f"--size {size}: expected for example 640x480")
+    request = Request(
+        source=source,
+        record=record,
+        eyes=eyes,
+        boxes=boxes,
+        smooth=smooth,
+        loop=loop,
+        size_wh=(int(width), int(height)),
+        rate=rate,
+        detector=detector,
+        model=model,
+        port=port,
+        host=host,
+        open_page=open_page,
+    )
+    raise typer.Exit(run(request, Console(stderr=True, highlight=False)))

@@ -42,7 +42,7 @@ class HeadPose:
 
     def to_dict(self) -> dict[str, float]:
         """Plain JSON types; ``from_dict`` is its inverse."""
-        return {"yaw_rad": self.yaw_rad, "pitch_rad": self.pitch_rad, "roll_rad": self.roll_rad}
+        return {k: float(getattr(self, k)) for k in ("yaw_rad", "pitch_rad", "roll_rad")}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -70,8 +70,8 @@ class EyeSignals:
     def __post_init__(self) -> None:
         for name in ("openness", "gaze_rad", "iris_diameter"):
             value = getattr(self, name)
-            if value is not None and not np.isfinite(value).all():
-                raise BadArray(f"EyeSignals.{name}", expected="finite numbers", got=str(value))
+            if value is not None and (len(value) != 2 or not np.isfinite(value).all()):
+                raise BadArray(f"EyeSignals.{name}", expected="two finite numbers", got=str(value))
         if self.openness is not None and not all(0 <= v <= 1 for v in self.openness):
             raise BadArray("EyeSignals.openness", expected="0 to 1", got=str(self.openness))
         if self.iris is not None:

@@ -3,12 +3,13 @@
 FaceMesh gives the head's pose and the corners of the eyes; Google's iris network (Ablavatski et al.
 2020, "Real-time Pupil Tracking from Monocular Video for Digital Puppetry", arXiv:2006.11341) then
 sees each eye in a crop of 64 pixels and returns the contour of its lids and its iris. The network
-was made for one eye; the other is mirrored.
+was made for the subject's right eye; the left one is mirrored.
 
-Openness is the mean gap between the lids over the eye's width, between the measured gaps of closed
-and of open eyes. Gaze is where the iris lies between the corners, taken as a turn of an eyeball
-whose size follows from the iris (irises are 11.7 mm wide in nearly everybody, eyeballs 24). Both
-constants and the errors that remain come from rendered heads: ``docs/benchmarks/eyes.md``.
+Openness is the mean gap between the lids over the eye's width, between the gaps of closed and of
+open eyes. Gaze comes from where the iris lies against the corners of the eye: a ball of a certain
+size and place, in iris diameters (irises are 11.7 mm wide in nearly everybody), is turned until its
+iris lies there, given how the head is turned. All constants were measured on rendered heads; what
+errors remain on other heads stands in ``docs/benchmarks/eyes.md``.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pyojeong.core.eyes import EyeSignals, HeadPose, Pair
 from pyojeong.core.face import Face, Image
 from pyojeong.image.preprocess import Matrix, apply, invert, warp
 from pyojeong.runtime.facemesh import LEFT_EYE, RIGHT_EYE, FaceMesh, Mesh
+from pyojeong.runtime.head_pose import pose_of, rotation_of
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 
@@ -35,16 +37,19 @@ MIN_EYE = 8.0
 MAX_YAW_RAD = 0.87
 """Heads turned further show one eye only."""
 
-_OUTER, _INNER = 8, 0
+_OUTER, _INNER = 0, 8
 _LOWER, _UPPER = (3, 4, 5), (11, 12, 13)
 """Points of the contour: the corners, and the middle of each lid."""
 
-CLOSED_GAP, OPEN_GAP = 0.07, 0.33
+CLOSED_GAP, OPEN_GAP = 0.05, 0.34
 """Gap between the lids over the eye's width, of closed and of open eyes."""
 GAZE_OPENNESS = 0.25
 """Eyes that are less open show too little of the iris."""
-EYEBALL = 24.0 / 11.7 / 2
-"""Radius of an eyeball in iris diameters."""
+EYEBALL = 0.625
+"""Distance of the iris from the eyeball's centre, in iris diameters."""
+EYEBALL_CENTRE = (0.017, -0.124, 0.582)
+"""The eyeball's centre against the middle of the corners, in iris diameters: towards the nose,
+down, and back into the head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class _Eye:
     openness: float
     iris: NDArray[np.float64]  # (2,) frame pixels
     diameter: float  # frame pixels
-    offset: NDArray[np.float64]  # (2,) iris from the middle of the corners, in iris diameters
+    middle: NDArray[np.float64]  # (2,) of the corners, frame pixels
 
 
 class Eyes:
@@ -87,19 +92,20 @@ class Eyes:
             image: uint8 (H, W, 3) RGB.
             face: From a detector.
         """
-        mesh = self._mesh.fit(image, face.box)
+        mesh = self._mesh.fit(image, face.box, roll_rad=roll_of(face))
         if mesh.presence < PRESENCE:
             return None, EyeSignals()
-        pose = HeadPose(*mesh.turn_rad)
+        rotation = rotation_of(mesh.points)
+        pose = pose_of(rotation)
         if abs(pose.yaw_rad) > MAX_YAW_RAD:
             return pose, EyeSignals()
-        return pose, self._signals(image, mesh)
+        return pose, self._signals(image, mesh, rotation)
 
-    def _signals(self, image: Image, mesh: Mesh) -> EyeSignals:
+    def _signals(self, image: Image, mesh: Mesh, rotation: NDArray[np.float64]) -> EyeSignals:
         corners = [mesh.points[list(pair), :2].astype(np.float64) for pair in (RIGHT_EYE, LEFT_EYE)]
         if min(float(np.hypot(*(b - a))) for a, b in corners) < MIN_EYE:
             return EyeSignals()
-        matrices = [_crop_matrix(c, mirrored=i == 0) for i, c in enumerate(corners)]
+        matrices = [_crop_matrix(c, mirrored=i == 1) for i, c in enumerate(corners)]
         crops = np.stack([warp(image, m, (SIDE, SIDE)) for m in matrices])
         contours, irises = self._iris.run(crops.astype(np.float32) / np.float32(255))
         right, left = (
@@ -109,18 +115,26 @@ class Eyes:
         openness = (right.openness, left.openness)
         return EyeSignals(
             openness=openness,
-            gaze_rad=_gaze(right, left) if min(openness) >= GAZE_OPENNESS else None,
+            gaze_rad=_gaze(right, left, rotation) if min(openness) >= GAZE_OPENNESS else None,
             iris=np.stack([right.iris, left.iris]).astype(np.float32),
             iris_diameter=(right.diameter, left.diameter),
         )
 
 
+def roll_of(face: Face) -> float:
+    """How far a head is tilted clockwise, from the eyes that the detector saw; 0 without them."""
+    if face.landmarks is None:
+        return 0.0
+    across = face.landmarks.points[1] - face.landmarks.points[0]
+    return float(np.arctan2(across[1], across[0]))
+
+
 def _crop_matrix(corners: NDArray[np.float64], *, mirrored: bool) -> Matrix:
-    """Frame -> crop: the outer corner right of the inner one and level, whichever eye it is."""
+    """Frame -> crop: the outer corner left of the inner one and level, whichever eye it is."""
     outer, inner = corners
-    across = outer - inner
-    scale = SIDE / (CROP_SCALE * float(np.hypot(*across)))
-    if mirrored:  # the subject's right eye has its outer corner on the left of the picture
+    across = inner - outer
+    scale = SIDE / (CROP_SCALE * max(float(np.hypot(*across)), 1e-3))
+    if mirrored:  # the subject's left eye has its outer corner on the right of the picture
         across = np.array([-across[0], across[1]])
     angle = -np.arctan2(across[1], across[0])
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
@@ -134,24 +148,29 @@ def _crop_matrix(corners: NDArray[np.float64], *, mirrored: bool) -> Matrix:
 def _eye(contour: NDArray[np.floating], iris: NDArray[np.floating], matrix: Matrix) -> _Eye:
     """One eye from the network's points in crop pixels."""
     outer, inner = contour[_OUTER].astype(np.float64), contour[_INNER].astype(np.float64)
-    across = outer - inner
+    across = inner - outer
     width = max(float(np.hypot(*across)), 1e-3)
     along = across / width
     down = np.array([-along[1], along[0]])
     gap = float(np.mean((contour[list(_LOWER)] - contour[list(_UPPER)]) @ down)) / width
     openness = float(np.clip((gap - CLOSED_GAP) / (OPEN_GAP - CLOSED_GAP), 0, 1))
     across_iris = np.hypot(*(iris[1] - iris[3])) + np.hypot(*(iris[2] - iris[4]))
-    diameter = max(float(across_iris) / 2, 1e-3)
-    away = iris[0] - (outer + inner) / 2
-    offset = np.array([away @ along, away @ down]) / diameter
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    centre = apply(invert(matrix), iris[:1].astype(np.float64))[0]
-    return _Eye(openness, centre, diameter / scale, offset)
+    points = np.stack([iris[0].astype(np.float64), (outer + inner) / 2])
+    centre, middle = apply(invert(matrix), points)
+    return _Eye(openness, centre, max(float(across_iris) / 2, 1e-3) / scale, middle)
 
 
-def _gaze(right: _Eye, left: _Eye) -> Pair:
-    """(yaw, pitch) relative to the head, the mean of both eyes."""
-    # In its crop an eye's outer side is on the right, so the right eye's x is mirrored.
-    x = (left.offset[0] - right.offset[0]) / 2 / EYEBALL
-    y = (left.offset[1] + right.offset[1]) / 2 / EYEBALL
-    return float(np.arcsin(np.clip(x, -1, 1))), float(np.arcsin(np.clip(y, -1, 1)))
+def _gaze(right: _Eye, left: _Eye, rotation: NDArray[np.float64]) -> Pair:
+    """(yaw, pitch) relative to the head: the mean direction of both eyes."""
+    size = (right.diameter + left.diameter) / 2
+    inwards, down, back = EYEBALL_CENTRE
+    total = np.zeros(3)
+    for eye, side in ((right, 1.0), (left, -1.0)):
+        ball = rotation @ np.array([side * inwards, down, back])
+        across = ((eye.iris - eye.middle) / size - ball[:2]) / EYEBALL
+        across *= min(1.0, 0.99 / max(float(np.hypot(*across)), 1e-9))
+        towards = -np.sqrt(1 - float(across @ across))
+        total += rotation.T @ np.array([across[0], across[1], towards])
+    x, y, z = total / np.linalg.norm(total)
+    return float(np.arctan2(x, -z)), float(np.arcsin(np.clip(y, -1, 1)))

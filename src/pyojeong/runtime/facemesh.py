@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.face import Box, Image
-from pyojeong.image.preprocess import warp
+from pyojeong.image.preprocess import apply, invert, warp
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 
@@ -78,20 +78,24 @@ class FaceMesh:
         """The model's id."""
         return self._session.id
 
-    def fit(self, image: Image, box: Box) -> Mesh:
+    def fit(self, image: Image, box: Box, *, roll_rad: float = 0.0) -> Mesh:
         """The mesh of the face in ``box``.
 
         Args:
             image: uint8 (H, W, 3) RGB.
             box: The face, in pixels; may leave the picture.
+            roll_rad: How far the head is tilted clockwise, if that is known: the network, which
+                expects upright faces, sees it turned back.
         """
         side = BOX_SCALE * max(box.x2 - box.x1, box.y2 - box.y1)
-        corner = np.array([(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2]) - side / 2
-        scale = SIDE / side
-        matrix = np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]])
+        scale = SIDE / max(side, 1e-3)
+        cos, sin = scale * np.cos(roll_rad), scale * np.sin(roll_rad)
+        turn = np.array([[cos, sin], [-sin, cos]])
+        centre = np.array([(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2])
+        matrix = np.column_stack([turn, SIDE / 2 - turn @ centre])
         crop = warp(image, matrix, (SIDE, SIDE))
         raw, logit = self._session.run(crop[None].astype(np.float32) / np.float32(255))
-        points = raw.reshape(468, 3) / scale
-        points[:, :2] += corner
+        seen = raw.reshape(468, 3).astype(np.float64)
+        points = np.column_stack([apply(invert(matrix), seen[:, :2]), seen[:, 2] / scale])
         presence = 1 / (1 + np.exp(-float(np.clip(logit.item(), -50, 50))))
         return Mesh(points.astype(np.float32), presence)

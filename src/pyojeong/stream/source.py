@@ -117,7 +117,9 @@ class Clip:
     """A clip on disk, read once from its beginning; a context manager.
 
     Args:
-        path: The file.
+        path: The file, or with ``device`` the name of a camera.
+        device: Kind of camera (libavdevice's name of it, such as ``"v4l2"``); None = a file.
+        options: For the camera: ``video_size``, ``framerate``.
 
     Attributes:
         name: The file's name, as it was given.
@@ -131,7 +133,13 @@ class Clip:
         MissingExtra: When PyAV is not installed.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        device: str | None = None,
+        options: dict[str, str] | None = None,
+    ) -> None:
         av = _av()
         self.name = str(path)
         self.complaint = ""
@@ -142,7 +150,10 @@ class Clip:
         try:
             empty = Path(path).is_file() and not Path(path).stat().st_size
             # The prefix keeps "12:30.mp4" from being taken for an address.
-            self._container = av.open(f"file:{self.name}", metadata_errors="ignore")
+            opened = f"file:{self.name}" if device is None else self.name
+            self._container = av.open(
+                opened, format=device, options=options or {}, metadata_errors="ignore"
+            )
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise VideoUnreadable(f"{self.name}: {error.strerror}") from error
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -156,7 +167,7 @@ class Clip:
             self._container.close()
             raise
         self.pixel_shape = float(ratio) if ratio and Fraction(1, 4) <= ratio <= 4 else 1.0
-        self._stream.thread_type = "AUTO"
+        self._stream.thread_type = "AUTO" if device is None else "SLICE"  # which does not lag
         self._clock = _Clock(self.facts.rate)
         self._frames = self._decoded()
         self.colors = av.video.reformatter.VideoReformatter()

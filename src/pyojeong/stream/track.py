@@ -74,7 +74,7 @@ class TrackerOptions:
 
     max_lost_s: float = 1.0
     reach: float = 0.9
-    looks_weight: float = 2.0
+    looks_weight: float = 3.0
 
 
 @dataclass(slots=True)

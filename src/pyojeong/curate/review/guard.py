@@ -51,10 +51,19 @@ class Guard:
         app: What is guarded.
         token: The secret.
         host: What the server is bound to; decides which ``Host`` headers are right.
+        command: Named to whoever comes without the token.
     """
 
-    def __init__(self, app: App, *, token: str, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        token: str,
+        host: str = "127.0.0.1",
+        command: str = "pyojeong data review",
+    ) -> None:
         self._app = app
+        self._command = command
         self._token = token.encode()
         self._names = names_of(host)
         # Behind a wildcard every address of this machine is right; an address, unlike a name,
@@ -76,7 +85,7 @@ class Guard:
         if not self._is_own(host):
             await refuse(send, 400, f"not a name of this server: {host[:80]!r}")
         elif not fresh and not self._knows_token(headers):
-            words = "open the address that `pyojeong data review` printed: it carries the token"
+            words = f"open the address that `{self._command}` printed: it carries the token"
             await refuse(send, 403, words)
         elif "origin" in headers and urlsplit(headers["origin"]).netloc != host:
             await refuse(send, 403, "requests from other pages are refused")

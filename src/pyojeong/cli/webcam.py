@@ -1,0 +1,90 @@
+"""``pyojeong webcam``: a local page with the live picture."""
+
+import secrets
+import sys
+import threading
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from pyojeong.cli.review import address, bind, has_screen, serve
+from pyojeong.cli.video import NOTICE
+from pyojeong.core.errors import MissingExtra
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.live import Camera
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The options of ``pyojeong webcam``; see its help."""
+
+    source: str = "0"
+    record: Path | None = None
+    eyes: bool = True
+    boxes: bool = True
+    smooth: float = 0.25
+    loop: bool = False
+    size_wh: tuple[int, int] = (640, 480)
+    rate: int = 30
+    detector: str = "auto"
+    model: str = "default"
+    port: int = 0
+    host: str = "127.0.0.1"
+    open_page: bool = True
+
+
+def run(request: Request, console: Console) -> int:
+    """Serve the page until Ctrl-C; prints its address to stdout.
+
+    Raises:
+        MissingExtra: When FastAPI, uvicorn or PyAV is not installed.
+        VideoUnreadable: When there is no such camera, or it is taken.
+        OutputError: When the port is taken.
+    """
+    try:
+        import uvicorn
+
+        from pyojeong.serve.live_app import create_live_app
+        from pyojeong.serve.studio import Studio
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the live page", "serve") from error
+    camera = Camera(request.source, size_wh=request.size_wh, rate=request.rate, loop=request.loop)
+    analyzer = Analyzer(request.model, detector=request.detector, threads=1, eyes=request.eyes)
+    token = secrets.token_urlsafe(24)
+    bound = bind(request.host, request.port)
+    url = f"http://{address(request.host, bound.getsockname()[1])}/?token={token}"
+    console.print(f"[dim]{NOTICE}[/]", soft_wrap=True)
+    kept = "nothing is stored"
+    if request.record is not None:
+        kept = f"results are stored in {request.record} while the page says REC"
+    console.print(f"{escape(kept)}; Ctrl-C ends", soft_wrap=True)
+    typer.echo(url)
+    sys.stdout.flush()
+    with Studio(
+        camera, analyzer, record=request.record, tau_s=request.smooth, boxes=request.boxes
+    ) as studio:
+        app = create_live_app(studio, token=token, host=request.host)
+        if request.open_page and has_screen():
+            threading.Timer(0.5, webbrowser.open, [url]).start()
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        serve(uvicorn.Server(config), bound)
+        pace, complaint = studio.pace, studio.complaint
+    console.print(
+        f"{pace.fps:.0f} frames/s, {pace.latency_ms:.0f} ms from picture to answer, "
+        f"{pace.passed_over:,} frames passed over"
+    )
+    if complaint:
+        console.print(f"[yellow]{escape(complaint)}[/]", soft_wrap=True)
+    return 1 if complaint else 0

@@ -1,0 +1,91 @@
+"""The live page's server.
+
+======  ==================  =====================================================
+GET     ``/?token=...``     the page; sets the cookie that the rest demands
+GET     ``/web/NAME``       its style sheet and script
+GET     ``/picture``        motion JPEG of the annotated picture
+GET     ``/events``         server-sent events: answers, speed, recording, end
+POST    ``/api/record``     ``{"on": true}``: begin or end a recording
+======  ==================  =====================================================
+"""
+
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict
+
+from pyojeong.core.errors import OutputError
+from pyojeong.curate.review.guard import Guard
+from pyojeong.output.media import COLORS
+from pyojeong.output.river import css
+from pyojeong.serve.studio import Studio
+
+_MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_UNSAVED = {"cache-control": "no-store"}
+
+
+class Record(BaseModel):
+    """Whether results are to be written."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    on: bool
+
+
+def create_live_app(studio: Studio, *, token: str, host: str = "127.0.0.1") -> Guard:
+    """The page's server as an ASGI application.
+
+    Args:
+        studio: Reads the camera.
+        token: The secret that each request must carry.
+        host: What the server is bound to.
+    """
+    app = FastAPI(title="pyojeong live", docs_url=None, redoc_url=None, openapi_url=None)
+    web = {
+        f.name: (f.read_bytes(), _MEDIA[f.name.rpartition(".")[2]])
+        for f in (files("pyojeong.serve") / "web").iterdir()
+        if f.name.rpartition(".")[2] in _MEDIA
+    }
+
+    @app.get("/")
+    async def page() -> Response:
+        """The page."""
+        return Response(web["live.html"][0], media_type="text/html", headers=_UNSAVED)
+
+    @app.get("/web/{name}")
+    async def part(name: str) -> Response:
+        """A part of the page."""
+        if name not in web:
+            return JSONResponse({"error": f"no such file: {name[:40]}"}, 404)
+        content, media = web[name]
+        return Response(content, media_type=media, headers=_UNSAVED)
+
+    @app.get("/picture")
+    def picture() -> Response:
+        """The moving picture."""
+        kind = "multipart/x-mixed-replace; boundary=frame"
+        return StreamingResponse(studio.pictures(), media_type=kind, headers=_UNSAVED)
+
+    @app.get("/events")
+    def events() -> Response:
+        """Answers as they come."""
+        return StreamingResponse(studio.events(), media_type="text/event-stream", headers=_UNSAVED)
+
+    @app.get("/api/about")
+    def about() -> dict[str, Any]:
+        """Labels, colours and the state of things."""
+        colors = {name: css(color) for name, color in COLORS.items()}
+        return {"colors": colors, **studio.state()}
+
+    @app.post("/api/record")
+    def record(wish: Record) -> Response:
+        """Begin or end a recording."""
+        try:
+            file = studio.start_recording() if wish.on else studio.stop_recording()
+        except OutputError as error:
+            return JSONResponse({"error": str(error)}, 409)
+        return JSONResponse({**studio.state(), "file": None if file is None else file.name})
+
+    return Guard(app, token=token, host=host, command="pyojeong webcam")

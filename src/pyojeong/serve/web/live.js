@@ -1,0 +1,91 @@
+"use strict";
+const state = document.getElementById("state");
+const people = document.getElementById("people");
+const record = document.getElementById("record");
+let colors = {};
+
+fetch("/api/about").then((answer) => answer.json()).then((about) => {
+  colors = about.colors;
+  show_state(about);
+});
+
+function element(name, words, kind) {
+  const made = document.createElement(name);
+  if (words !== undefined) made.textContent = words;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function bar(share, color) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  const rect = document.createElementNS(space, "rect");
+  rect.setAttribute("width", `${100 * share}%`);
+  rect.setAttribute("height", "8");
+  rect.setAttribute("fill", color);
+  svg.append(rect);
+  const track = element("div", undefined, "track");
+  track.append(svg);
+  return track;
+}
+
+function degrees(radians) {
+  return `${Math.round(radians * 180 / Math.PI)}\u00b0`;
+}
+
+function person(face) {
+  const shown = face.smoothed || face.expression;
+  const box = element("article", undefined, "person");
+  const title = element("h2", shown ? shown.label : "face");
+  title.append(element("small", `person ${face.track_id}`));
+  box.append(title);
+  for (const [name, score] of Object.entries(shown ? shown.scores : {})) {
+    const row = element("div", undefined, "row");
+    const color = shown.unclear ? "#8f959d" : colors[name] || "#8f959d";
+    row.append(element("span", name), bar(score, color),
+      element("span", `${Math.round(100 * score)} %`));
+    box.append(row);
+  }
+  const parts = [];
+  if (face.pose) parts.push(`head ${degrees(face.pose.yaw_rad)} / ${degrees(face.pose.pitch_rad)}`);
+  if (face.eyes && face.eyes.openness)
+    parts.push(`eyes open ${face.eyes.openness.map((v) => Math.round(100 * v)).join(" / ")} %`);
+  if (face.eyes && face.eyes.gaze_rad)
+    parts.push(`gaze ${face.eyes.gaze_rad.map(degrees).join(" / ")}`);
+  if (parts.length) box.append(element("p", parts.join(", "), "eyes"));
+  return box;
+}
+
+function show_state(told) {
+  const words = told.over ? `over${told.complaint ? `: ${told.complaint}` : ""}`
+    : `${told.fps.toFixed(0)} frames/s, ${told.latency_ms.toFixed(0)} ms from picture to answer`;
+  state.textContent = words;
+  state.className = told.over ? "over" : "";
+  record.hidden = !told.can_record;
+  record.className = told.recording ? "on" : "";
+  record.setAttribute("aria-pressed", told.recording);
+  record.textContent = told.recording ? "stop" : "Record results";
+  document.body.className = told.recording ? "recording" : "";
+}
+
+const events = new EventSource("/events");
+events.onmessage = (message) => {
+  const told = JSON.parse(message.data);
+  people.replaceChildren(...told.faces.map(person));
+  show_state(told);
+};
+events.addEventListener("over", (message) => {
+  show_state({ ...JSON.parse(message.data), over: true });
+  people.replaceChildren();
+  events.close();
+});
+events.onerror = () => { if (state.className !== "over") state.textContent = "connection lost"; };
+
+record.addEventListener("click", async () => {
+  const answer = await fetch("/api/record", {
+    method: "POST", headers: { "content-type": "application/json" },
+    body: JSON.stringify({ on: record.className !== "on" }),
+  });
+  const told = await answer.json();
+  if (told.error) state.textContent = told.error; else show_state(told);
+});

@@ -1,0 +1,610 @@
+"""Frames of a clip: every one of them, at its time, in its true colours, the right way up."""
+
+import errno
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from pyojeong.core.errors import InputError, VideoUnreadable
+from pyojeong.stream.source import THUMB_HW, Clip, find_clips
+from tests.stream.made import (
+    COLORS,
+    ffmpeg,
+    middles,
+    patches,
+    pattern,
+    probed,
+    scene,
+    turned_by_ffmpeg,
+    with_matrix,
+    write_clip,
+)
+
+VP = ("-deadline", "realtime", "-cpu-used", "8")
+
+
+def times_of(path):
+    with Clip(path) as clip:
+        frames = [(frame.index, frame.time_s) for frame in clip]
+        assert clip.complaint == ""
+    assert [index for index, _ in frames] == list(range(len(frames)))
+    return [time for _, time in frames]
+
+
+def first_pixels(path):
+    with Clip(path) as clip:
+        return next(iter(clip)).pixels()
+
+
+# --- number and time ---
+
+KINDS = {
+    "b-frames.mp4": ("-bf", "3", "-g", "20"),
+    "no-b-frames.mp4": ("-bf", "0"),
+    "hevc.mov": ("-c:v", "libx265", "-x265-params", "log-level=none", "-tag:v", "hvc1"),
+    "vp9.webm": ("-c:v", "libvpx-vp9", *VP),
+    "vp8.webm": ("-c:v", "libvpx", *VP),
+    "h264.mkv": (),
+    "ffv1.mkv": ("-c:v", "ffv1"),
+    "moving.gif": (),
+    "mpeg4.avi": ("-c:v", "mpeg4"),
+    "stream.ts": (),
+    "windows.wmv": ("-c:v", "wmv2"),
+    "flash.flv": ("-c:v", "flv1"),
+    "gap.mp4": ("-vf", "select='lt(n,9)+gt(n,30)'", "-vsync", "vfr"),
+    "gap.mkv": ("-vf", "select='not(mod(n,3))+gt(n,30)'", "-vsync", "vfr"),
+    "gap.gif": ("-vf", "select='not(mod(n,7))'", "-vsync", "vfr"),
+    "late.mp4": ("-output_ts_offset", "7.3"),
+    "late.mkv": ("-output_ts_offset", "7.3"),
+    "late.ts": ("-output_ts_offset", "4000"),
+    "pieces.mp4": ("-movflags", "frag_keyframe+empty_moov", "-g", "10"),
+    "ntsc.mp4": ("-r", "30000/1001"),
+    "slow.mp4": ("-r", "0.5"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_number_and_times_are_those_of_ffprobe(tmp_path, name):
+    path = pattern(tmp_path / name, *KINDS[name])
+    expected = probed(path)
+    assert len(expected) >= 1
+    assert times_of(path) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "name", ["crying_to_laughing.mp4", "no_face.mp4", "noface_face.mov", "single_face.mp4"]
+)
+def test_real_clips_have_the_times_of_ffprobe(shared, name):
+    path = shared / "data/clips" / name
+    assert times_of(path) == pytest.approx(probed(path), abs=1e-3)
+
+
+def test_an_edit_list_hides_frames(tmp_path):
+    whole = pattern(tmp_path / "whole.mp4", "-g", "50")
+    path = tmp_path / "edited.mp4"
+    ffmpeg("-ss", "0.5", "-i", whole, "-c", "copy", path)
+    with Clip(path) as clip:
+        times = [frame.time_s for frame in clip]
+        assert clip.facts.frames > len(times)  # the header counts the hidden ones too
+        assert clip.complaint == ""
+    assert times == pytest.approx(probed(path), abs=1e-3)
+    assert len(times) < len(times_of(whole))
+
+
+def test_times_set_by_hand(tmp_path):
+    path, stamps = tmp_path / "odd.mkv", [0, 7, 8, 400, 401, 1500, 9000]
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 24, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for stamp in stamps:
+            frame = av.VideoFrame.from_ndarray(patches(24, 32), format="rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 1000)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    assert probed(path) == pytest.approx([s / 1000 for s in stamps], abs=2e-3)
+    assert times_of(path) == pytest.approx(probed(path), abs=1e-3)
+
+
+def test_frames_without_stamps_follow_at_the_mean_distance(tmp_path):
+    path = pattern(tmp_path / "bare.h264")
+    assert set(probed(path)) == {None}
+    assert times_of(path) == pytest.approx(np.arange(50) / 25)
+
+
+def test_wrong_stamps_of_b_frames_in_avi_are_put_in_order(tmp_path):
+    path = tmp_path / "a.avi"
+    ffmpeg("-i", pattern(tmp_path / "a.mp4", "-bf", "2"), "-c", "copy", path)
+    with av.open(str(path)) as container:
+        raw = [frame.pts for frame in container.decode(video=0) if frame.pts is not None]
+    assert raw != sorted(raw)
+    times = times_of(path)
+    assert len(times) == len(probed(path))
+    assert (np.diff(times) >= 0).all()
+    assert len(set(times)) >= 48  # the last one or two have no stamp
+    assert np.abs(times - np.arange(50) / 25).max() <= 0.081  # AVI does not say it better
+
+
+def test_time_goes_on_where_transport_streams_are_joined(tmp_path):
+    part = pattern(tmp_path / "part.ts").read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(part + part)
+    times = times_of(path)
+    assert len(times) == len(probed(path)) == 100
+    assert np.diff(times) == pytest.approx(np.full(99, 0.04), abs=1e-3)
+
+
+def test_a_recording_that_begins_between_key_frames(tmp_path):
+    whole = pattern(tmp_path / "whole.ts", "-g", "25").read_bytes()
+    path = tmp_path / "tail.ts"
+    path.write_bytes(whole[188 * 12 :])
+    with Clip(path) as clip:
+        times = [frame.time_s for frame in clip]
+    assert times == pytest.approx(probed(path), abs=1e-3)
+    assert 20 < len(times) < 50
+
+
+# --- facts ---
+
+
+def test_facts(tmp_path):
+    path = pattern(tmp_path / "a.mp4")
+    with Clip(path) as clip:
+        facts = clip.facts
+    assert (facts.codec, facts.frames, facts.audio, facts.high_range) == ("h264", 50, False, False)
+    assert facts.duration_s == pytest.approx(2, abs=0.01)
+    assert facts.rate == pytest.approx(25)
+
+
+def test_facts_of_late_clips_with_sound(tmp_path):
+    sine = ("-f", "lavfi", "-i", "sine=d=2")
+    for name in ("late.mkv", "late.mp4"):
+        path = pattern(tmp_path / name, "-output_ts_offset", "7.3", before=sine)
+        with Clip(path) as clip:
+            assert clip.facts.audio
+            assert clip.facts.duration_s == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_hdr_is_told(tmp_path, transfer):
+    options = ("-c:v", "libx265", "-x265-params", f"log-level=none:transfer={transfer}")
+    with Clip(pattern(tmp_path / "hdr.mp4", *options, "-pix_fmt", "yuv420p10le")) as clip:
+        assert clip.facts.high_range
+        assert len(list(clip)) == 50
+
+
+# --- colours ---
+
+LOSSY = {
+    "h264.mp4": ("-c:v", "libx264", "-crf", "8", "-pix_fmt", "yuv420p"),
+    "full.mp4": (
+        *("-vf", "scale=out_range=full", "-c:v", "libx264", "-crf", "8"),
+        *("-pix_fmt", "yuvj420p", "-color_range", "pc"),
+    ),
+    "bt709.mp4": (
+        *("-vf", "scale=out_color_matrix=bt709", "-c:v", "libx264", "-crf", "8"),
+        *("-pix_fmt", "yuv420p", "-colorspace", "bt709"),
+    ),
+    "bt709-full.mp4": (
+        *("-vf", "scale=out_color_matrix=bt709:out_range=full", "-c:v", "libx264", "-crf", "8"),
+        *("-pix_fmt", "yuv444p", "-colorspace", "bt709", "-color_range", "pc"),
+    ),
+    "ten.mp4": ("-c:v", "libx264", "-crf", "8", "-pix_fmt", "yuv420p10le"),
+    "ten.mov": (
+        *("-c:v", "libx265", "-x265-params", "log-level=none:crf=8"),
+        *("-pix_fmt", "yuv420p10le"),
+    ),
+    "vp9.webm": ("-c:v", "libvpx-vp9", *VP, "-crf", "4", "-b:v", "0", "-pix_fmt", "yuv420p"),
+    "photos.avi": ("-c:v", "mjpeg", "-q:v", "2", "-pix_fmt", "yuvj420p"),
+}
+EXACT = {
+    "rgb.mp4": ("-c:v", "libx264rgb", "-qp", "0"),
+    "gbrp.mkv": ("-c:v", "ffv1", "-pix_fmt", "gbrp"),
+    "bgr0.mkv": ("-c:v", "ffv1", "-pix_fmt", "bgr0"),
+    "raw.avi": ("-c:v", "rawvideo", "-pix_fmt", "bgr24"),
+    "yuv444.mkv": ("-c:v", "ffv1", "-pix_fmt", "yuv444p"),
+    "yuv420.mkv": ("-c:v", "ffv1", "-pix_fmt", "yuv420p"),
+    "ten.mkv": ("-c:v", "ffv1", "-pix_fmt", "yuv444p10le"),
+    "palette.gif": ("-vf", "split[a][b];[a]palettegen=64[p];[b][p]paletteuse=dither=none"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSY | EXACT)
+def test_true_colours(tmp_path, name):
+    path = write_clip(tmp_path / name, [patches()] * 2, *(LOSSY | EXACT)[name])
+    picture = first_pixels(path)
+    assert (picture.shape, picture.dtype) == ((240, 320, 3), np.uint8)
+    assert picture.flags.c_contiguous
+    assert np.abs(middles(picture) - COLORS).max() <= (6 if name in LOSSY else 2)
+
+
+def test_rgb_is_bit_exact(tmp_path):
+    path = write_clip(tmp_path / "a.mkv", [scene(1)], "-c:v", "ffv1", "-pix_fmt", "gbrp")
+    assert np.array_equal(first_pixels(path), scene(1))
+
+
+def test_gray(tmp_path):
+    gray = np.repeat(scene(2)[..., :1], 3, axis=2)
+    path = write_clip(tmp_path / "gray.mkv", [gray], "-c:v", "ffv1", "-pix_fmt", "gray")
+    picture = first_pixels(path)
+    assert (np.ptp(picture, axis=2) == 0).all()
+    assert np.abs(picture.astype(int) - gray).max() <= 2
+
+
+@pytest.mark.parametrize(("width", "height"), [(321, 241), (97, 64), (16, 33), (1, 1)])
+def test_odd_sizes(tmp_path, width, height):
+    given = scene(3, height, width)
+    path = write_clip(tmp_path / "odd.mkv", [given] * 2, "-c:v", "ffv1", "-pix_fmt", "bgr0")
+    assert np.array_equal(first_pixels(path), given)
+    path = write_clip(tmp_path / "odd.mp4", [given], "-c:v", "libx264", "-pix_fmt", "yuv444p")
+    with Clip(path) as clip:
+        (frame,) = clip
+        assert frame.pixels().shape == (height, width, 3)
+        assert frame.thumbnail().shape == THUMB_HW
+
+
+@pytest.mark.parametrize(
+    ("aspect", "width"), [("1/1", 320), ("2/1", 640), ("4/3", 427), ("8/9", 284), ("100/1", 320)]
+)
+def test_pixels_that_are_not_square(tmp_path, aspect, width):
+    options = ("-vf", f"setsar={aspect}:max=1000", "-c:v", "ffv1", "-pix_fmt", "bgr0")
+    picture = first_pixels(write_clip(tmp_path / "a.mkv", [patches()], *options))
+    assert picture.shape == (240, width, 3)
+    assert np.abs(middles(picture) - COLORS).max() <= 2
+
+
+def test_thumbnails_are_brightness(tmp_path):
+    half = np.zeros((120, 160, 3), np.uint8)
+    half[:, 80:] = 200
+    half[60:] //= 2
+    path = write_clip(tmp_path / "a.mkv", [half], "-c:v", "ffv1", "-pix_fmt", "yuv420p")
+    with Clip(path) as clip:
+        thumb = next(iter(clip)).thumbnail()
+    assert (thumb.shape, thumb.dtype) == (THUMB_HW, np.float32)
+    corners = [thumb[2, 4], thumb[2, -4], thumb[-2, 4], thumb[-2, -4]]
+    assert corners == pytest.approx([0, 200, 0, 100], abs=20)  # 16..235 or 0..255
+
+
+# --- the right way up ---
+
+# Every display matrix of turns and mirrors, and where NumPy takes the stored picture.
+MATRICES = {
+    "as it is": ((1, 0, 0, 1), lambda p: p),
+    "quarter right": ((0, 1, -1, 0), lambda p: np.rot90(p, -1)),
+    "half": ((-1, 0, 0, -1), lambda p: np.rot90(p, 2)),
+    "quarter left": ((0, -1, 1, 0), lambda p: np.rot90(p, 1)),
+    "mirrored": ((-1, 0, 0, 1), lambda p: p[:, ::-1]),
+    "upside down": ((1, 0, 0, -1), lambda p: p[::-1]),
+    "transposed": ((0, 1, 1, 0), lambda p: p.transpose(1, 0, 2)),
+    "transversed": ((0, -1, -1, 0), lambda p: np.rot90(p, 2).transpose(1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_turned_clips_stand_upright(tmp_path, name):
+    matrix, turn = MATRICES[name]
+    options = ("-c:v", "libx264", "-crf", "8", "-pix_fmt", "yuv420p")
+    path = with_matrix(write_clip(tmp_path / "a.mp4", [patches()] * 2, *options), *matrix)
+    picture, expected = first_pixels(path), turn(patches())
+    assert picture.shape == expected.shape
+    assert picture.flags.c_contiguous
+    rows, cols = turn(COLORS).shape[:2]
+    assert np.abs(middles(picture, rows, cols) - turn(COLORS)).max() <= 6
+    by_ffmpeg = turned_by_ffmpeg(path, *expected.shape[:2])
+    assert np.abs(picture.astype(int) - by_ffmpeg).mean() < 1.5
+
+
+@pytest.mark.parametrize("rotate", [90, 180, 270])
+def test_rotate_of_phones_is_what_ffmpeg_makes_of_it(tmp_path, rotate):
+    options = ("-c:v", "libx264", "-crf", "8", "-pix_fmt", "yuv420p")
+    plain = write_clip(tmp_path / "a.mp4", [patches()] * 2, *options)
+    path = tmp_path / "turned.mp4"
+    ffmpeg("-i", plain, "-c", "copy", "-metadata:s:v", f"rotate={rotate}", path)
+    picture = first_pixels(path)
+    assert picture.shape[:2] == ((240, 320) if rotate == 180 else (320, 240))
+    by_ffmpeg = turned_by_ffmpeg(path, *picture.shape[:2])
+    assert np.abs(picture.astype(int) - by_ffmpeg).mean() < 1.5
+
+
+def test_turned_and_not_square(tmp_path):
+    options = ("-vf", "setsar=2/1", "-c:v", "libx264", "-crf", "8", "-pix_fmt", "yuv420p")
+    path = with_matrix(write_clip(tmp_path / "a.mp4", [patches()], *options), 0, 1, -1, 0)
+    picture = first_pixels(path)
+    assert picture.shape == (640, 240, 3)
+    assert np.abs(middles(picture, 4, 3) - np.rot90(COLORS, -1)).max() <= 6
+
+
+# --- sizes that change ---
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".h264"])
+def test_every_frame_has_its_own_size(tmp_path, suffix):
+    parts = []
+    for place, (height, width) in enumerate([(240, 320), (96, 160), (480, 240)]):
+        options = ("-c:v", "libx264", "-crf", "8", "-pix_fmt", "yuv420p")
+        path = tmp_path / f"{place}{suffix}"
+        parts.append(write_clip(path, [patches(height, width)] * 5, *options).read_bytes())
+    joined = tmp_path / f"joined{suffix}"
+    joined.write_bytes(b"".join(parts))
+    with Clip(joined) as clip:
+        pictures = [(frame.pixels(), frame.thumbnail()) for frame in clip]
+    sizes = [picture.shape[:2] for picture, _ in pictures]
+    assert sizes == [(240, 320)] * 5 + [(96, 160)] * 5 + [(480, 240)] * 5
+    for picture, thumb in pictures:
+        assert np.abs(middles(picture) - COLORS).max() <= 6
+        assert thumb.shape == THUMB_HW
+
+
+# --- what is no clip ---
+
+
+def sound(path):
+    ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", path)
+
+
+def headless(path):
+    """An MP4 whose table of contents, written last, was lost."""
+    whole = pattern(path).read_bytes()
+    path.write_bytes(whole[: whole.index(b"moov") // 2])
+
+
+def without_frames(path):
+    """An MP4 whose pictures were overwritten with zeros."""
+    pattern(path)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start : data.index(b"moov") - 4] = bytes(data.index(b"moov") - 4 - start)
+    path.write_bytes(data)
+
+
+BAD = {
+    "missing.mp4": (lambda path: None, "No such file"),
+    "folder.mp4": (Path.mkdir, "directory|is no clip"),
+    "empty.mp4": (Path.touch, "is empty"),
+    "text.mp4": (lambda path: path.write_text("just text\n" * 99), "is no clip"),
+    "noise.mp4": (
+        lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)),
+        "is no clip",
+    ),
+    "png.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "PNG"), "is a picture .png"),
+    "jpeg.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "JPEG"), "is a picture .jpeg"),
+    "webp.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "WEBP"), "is a picture .webp"),
+    "photo.jpg": (lambda path: Image.new("RGB", (9, 9)).save(path), "is a picture"),
+    "sound.wav": (sound, "has no pictures .it holds sound only"),
+    "sound.m4a": (sound, "has no pictures .it holds sound only"),
+    "words.srt": (
+        lambda path: path.write_text("1\n00:00:00,000 --> 00:00:01,000\nhi\n"),
+        "has no pictures$",
+    ),
+    "headless.mp4": (headless, "is no clip"),
+    "zeros.mp4": (without_frames, "not one frame can be decoded .it is damaged"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_useless_files_say_why_and_which(tmp_path, name):
+    make, says = BAD[name]
+    make(tmp_path / name)
+
+    def read():
+        with Clip(tmp_path / name) as clip:
+            list(clip)
+
+    with pytest.raises(VideoUnreadable, match=says) as info:
+        read()
+    assert str(info.value).startswith(f"{tmp_path / name}: ")
+    assert str(info.value).count(str(tmp_path)) == 1
+    assert "\n" not in str(info.value)
+
+
+def test_forbidden_files(tmp_path, monkeypatch):
+    def forbidden(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(av, "open", forbidden)  # the tests may run as root
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    with pytest.raises(VideoUnreadable, match=r"a\.mp4: Permission denied"):
+        Clip(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("name", ["a\0b.mp4", "a" * 5000])
+def test_impossible_names(name):
+    with pytest.raises(VideoUnreadable):
+        Clip(name)
+
+
+def test_covers_of_songs_are_no_pictures(tmp_path):
+    cover = tmp_path / "cover.png"
+    Image.new("RGB", (64, 64), "red").save(cover)
+    path = tmp_path / "song.m4a"
+    inputs = ("-f", "lavfi", "-i", "sine=d=0.2", "-i", cover, "-map", "0", "-map", "1")
+    ffmpeg(*inputs, "-c:v", "copy", "-disposition:v:0", "attached_pic", path)
+    with pytest.raises(VideoUnreadable, match="sound only"):
+        Clip(path)
+
+
+@pytest.mark.parametrize("name", ["12:30.mp4", "표정 %03d.mp4", "-x.mp4", "a?b#c.mp4"])
+def test_odd_names(tmp_path, monkeypatch, name):
+    plain = pattern(tmp_path / "plain.mp4")
+    plain.rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(times_of(name)) == 50
+
+
+def test_addresses_are_not_fetched():
+    with pytest.raises(VideoUnreadable, match="No such file"):
+        Clip("http://127.0.0.1:9/a.mp4")
+
+
+def test_too_large_frames_are_refused(tmp_path, monkeypatch):
+    path = pattern(tmp_path / "a.mp4", "-vf", "setsar=2/1")
+    monkeypatch.setattr("pyojeong.stream.source.MAX_PIXELS", 2 * 160 * 120 - 1)
+    with pytest.raises(VideoUnreadable, match="320 x 120 pixels are too large"):
+        first_pixels(path)
+    monkeypatch.setattr("pyojeong.stream.source.MAX_PIXELS", 2 * 160 * 120)
+    assert first_pixels(path).shape == (120, 320, 3)
+
+
+# --- what breaks off ---
+
+CUT = {
+    "first.mp4": ("-movflags", "+faststart"),
+    "pieces.mp4": ("-movflags", "frag_keyframe+empty_moov", "-g", "10"),
+    "a.mkv": (),
+    "a.webm": ("-c:v", "libvpx-vp9", *VP),
+    "a.avi": ("-c:v", "mpeg4"),
+    "a.flv": ("-c:v", "flv1"),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("share", [0.6, 0.75])
+def test_a_clip_that_breaks_off_gives_what_there_is_and_says_so(tmp_path, name, share):
+    path = pattern(tmp_path / name, *CUT[name])
+    whole = times_of(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with Clip(path) as clip:
+        times = [frame.time_s for frame in clip]
+        assert clip.complaint.startswith(f"breaks off after frame {len(times) - 1} (")
+    assert 5 < len(times) < len(whole)
+    assert len(times) >= len(probed(path)) - 1  # ffprobe shows half of a torn frame
+    assert times == pytest.approx(whole[: len(times)], abs=1e-3)
+
+
+def test_a_clip_that_breaks_off_behind_a_whole_frame(tmp_path):
+    path = pattern(tmp_path / "a.mp4", "-movflags", "+faststart", "-bf", "0")
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+    path.write_bytes(path.read_bytes()[: packets[20].pos])
+    with Clip(path) as clip:
+        assert len(list(clip)) == 20
+        assert clip.complaint == "breaks off after frame 19 (at 0.8 s; its header says 2.0 s)"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_do_not_change_where_it_breaks_off(tmp_path, threads):
+    path = pattern(tmp_path / "a.mp4", "-movflags", "+faststart")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 7 // 10])
+    with Clip(path) as clip:
+        clip._stream.codec_context.thread_count = threads
+        number = len(list(clip))
+    assert number == len(probed(path))
+
+
+def test_damage_in_the_middle_costs_only_what_is_damaged(tmp_path):
+    pictures = [scene(seed, 48, 64) for seed in range(20)]
+    path = write_clip(tmp_path / "a.mkv", pictures, "-c:v", "libvpx-vp9", *VP, "-g", "1")
+    with av.open(str(path)) as container:
+        torn = [p for p in container.demux(video=0) if p.size][7]
+        at, length = path.read_bytes().index(bytes(torn)), torn.size
+    data = bytearray(path.read_bytes())
+    data[at : at + length] = b"\xff" * length
+    path.write_bytes(data)
+    with Clip(path) as clip:
+        times = [frame.time_s for frame in clip]
+        assert clip.complaint == "is damaged: frames are missing"
+    assert times == pytest.approx([i / 25 for i in range(20) if i != 7], abs=1e-3)
+
+
+def test_longer_sound_is_no_complaint(tmp_path):
+    for name in ("a.mkv", "a.mp4", "a.webm"):
+        video = ("-c:v", "libvpx", *VP) if name == "a.webm" else ()
+        extra = ("-f", "lavfi", "-i", "sine=d=6")
+        path = pattern(tmp_path / name, *video, before=extra)
+        assert len(times_of(path)) == 50  # no complaint
+
+
+def test_stopping_early_is_no_complaint(tmp_path):
+    with Clip(pattern(tmp_path / "a.mp4")) as clip:
+        for frame in clip:
+            if frame.index == 10:
+                break
+        assert clip.complaint == ""
+
+
+# --- the object ---
+
+
+def test_a_clip_is_read_once(tmp_path):
+    with Clip(pattern(tmp_path / "a.mp4")) as clip:
+        first = []
+        for frame in clip:
+            first.append(frame.index)
+            if frame.index == 10:
+                break
+        rest = [frame.index for frame in clip]
+        assert first + rest == list(range(50))
+        assert list(clip) == []
+        assert clip.complaint == ""
+
+
+def test_after_closing(tmp_path):
+    path = pattern(tmp_path / "a.mp4")
+    with Clip(path) as clip:
+        frame = next(iter(clip))
+        before = frame.pixels()
+    clip.close()
+    assert np.array_equal(frame.pixels(), before)
+    assert frame.thumbnail().shape == THUMB_HW
+    assert clip.facts.frames == 50
+    assert list(clip) == []
+
+
+def test_files_are_let_go(tmp_path):
+    path = pattern(tmp_path / "a.mp4", seconds=1)
+    bad = tmp_path / "a.wav"
+    sound(bad)
+
+    def used():
+        for _ in range(100):
+            with Clip(path) as clip:
+                next(iter(clip))
+            with pytest.raises(VideoUnreadable):
+                Clip(bad)
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert used() <= before
+
+
+def test_errors_close_the_file_too(tmp_path):
+    path = pattern(tmp_path / "a.mp4", seconds=1)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    def stopped():
+        with Clip(path) as clip:
+            next(iter(clip))
+            raise KeyError
+
+    for _ in range(20):
+        with pytest.raises(KeyError):
+            stopped()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+# --- finding ---
+
+
+def test_clips_in_folders_are_found_in_order_and_once(tmp_path):
+    for name in ("b/z.MP4", "b/a.mov", "b/deep/er/c.webm", "b/notes.txt", "b/p.jpg", "x.bin"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "b/folder.mp4").mkdir()
+    folder, single = str(tmp_path / "b"), str(tmp_path / "x.bin")
+    inside = [tmp_path / "b" / name for name in ("a.mov", "deep/er/c.webm", "z.MP4")]
+    assert find_clips([folder]) == inside
+    assert find_clips([single, folder, f"{folder}/z.MP4", single]) == [Path(single), *inside]
+    assert find_clips([f"{folder}/none.mp4"]) == [tmp_path / "b/none.mp4"]  # said on opening
+
+
+def test_folders_without_clips(tmp_path):
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(InputError, match="no clip in this folder"):
+        find_clips([str(tmp_path)])

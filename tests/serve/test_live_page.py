@@ -1,0 +1,167 @@
+"""The live page: guarded, shows what is there, stores nothing unless asked, says its end."""
+
+import json
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import sync_playwright
+
+from pyojeong import Analyzer
+from pyojeong.cli.review import bind
+from pyojeong.core.errors import OutputError
+from pyojeong.output.tables import read_csv
+from pyojeong.serve.live_app import create_live_app
+from pyojeong.serve.studio import Studio
+from pyojeong.stream.live import Camera
+from tests.video.made import make_clip
+
+TOKEN = "a-secret"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return make_clip(tmp_path_factory.mktemp("live") / "walk.mp4", frames=50)
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer(threads=1, eyes=True)
+
+
+class Served:
+    """A studio behind a real server on a free port."""
+
+    def __init__(self, clip, analyzer, *, record=None, loop=True):
+        self.studio = Studio(Camera(str(clip), loop=loop), analyzer, record=record)
+        app = create_live_app(self.studio, token=TOKEN)
+        self.bound: socket.socket = bind("127.0.0.1", 0)
+        config = uvicorn.Config(
+            app, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=1
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(
+            target=self.server.run, kwargs={"sockets": [self.bound]}, daemon=True
+        )
+        self.url = f"http://127.0.0.1:{self.bound.getsockname()[1]}"
+        self.headers = {"x-pyojeong-token": TOKEN}
+
+    def __enter__(self):
+        self.studio.__enter__()
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_):
+        self.studio.__exit__()
+        self.server.should_exit = True
+        self.thread.join(10)
+        self.bound.close()
+
+
+def test_nothing_is_given_without_the_token(clip, analyzer):
+    with Served(clip, analyzer) as served:
+        for path in ("/", "/picture", "/events", "/api/about", "/web/live.js"):
+            answer = httpx.get(served.url + path)
+            assert answer.status_code == 403
+            assert "pyojeong webcam" in answer.text
+        foreign = {**served.headers, "host": "evil.example"}
+        assert httpx.get(served.url + "/api/about", headers=foreign).status_code == 400
+        other = {**served.headers, "origin": "http://evil.example"}
+        answer = httpx.post(served.url + "/api/record", json={"on": True}, headers=other)
+        assert answer.status_code == 403
+
+
+def test_events_and_pictures_come(clip, analyzer):
+    with Served(clip, analyzer) as served:
+        told = []
+        with httpx.stream("GET", served.url + "/events", headers=served.headers) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data:"):
+                    told.append(json.loads(line[5:]))
+                if len(told) == 10:
+                    break
+        assert all(t["faces"][0]["expression"]["top"] == "happy" for t in told)
+        assert all(t["faces"][0]["track_id"] == 1 for t in told)
+        assert told[-1]["latency_ms"] > 0
+        assert not told[-1]["recording"]
+        with httpx.stream("GET", served.url + "/picture", headers=served.headers) as answer:
+            part = next(answer.iter_bytes(50_000))
+        assert part.startswith(b"--frame\r\nContent-Type: image/jpeg")
+        assert b"\xff\xd8" in part
+
+
+def test_nothing_is_stored_unless_a_folder_was_given(clip, analyzer, tmp_path):
+    with Served(clip, analyzer) as served:
+        wish = {"json": {"on": True}, "headers": served.headers}
+        answer = httpx.post(served.url + "/api/record", **wish)
+        assert answer.status_code == 409
+        assert "--record" in answer.json()["error"]
+        with pytest.raises(OutputError, match="--record"):
+            served.studio.start_recording()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_holds_the_frames_of_its_time(clip, analyzer, tmp_path):
+    with Served(clip, analyzer, record=tmp_path) as served:
+        time.sleep(0.5)
+        assert list(tmp_path.iterdir()) == []
+        wish = {"json": {"on": True}, "headers": served.headers}
+        assert httpx.post(served.url + "/api/record", **wish).json()["recording"]
+        time.sleep(0.7)
+        wish["json"] = {"on": False}
+        told = httpx.post(served.url + "/api/record", **wish).json()
+        assert not told["recording"]
+        rows = list(read_csv(tmp_path / told["file"]))
+        time.sleep(0.3)
+        assert list(read_csv(tmp_path / told["file"])) == rows
+    assert len(rows) >= 5
+    assert all(f.smoothed is not None and f.track_id == 1 for r in rows for f in r.faces)
+    assert [r.index for r in rows] == sorted({r.index for r in rows})
+
+
+def test_what_was_being_recorded_is_whole_when_the_page_ends(clip, analyzer, tmp_path):
+    with Served(clip, analyzer, record=tmp_path) as served:
+        served.studio.start_recording()
+        time.sleep(0.4)
+    (file,) = tmp_path.iterdir()
+    assert file.suffix == ".csv"
+    assert list(read_csv(file))
+
+
+def test_the_end_of_the_camera_is_said(clip, analyzer):
+    with Served(clip, analyzer, loop=False) as served:
+        with httpx.stream("GET", served.url + "/events", headers=served.headers, timeout=20) as a:
+            lines = [line for line in a.iter_lines() if line]
+        assert lines[-2] == "event: over"
+        assert json.loads(lines[-1][5:])["over"]
+
+
+def test_the_page_in_a_browser(clip, analyzer, tmp_path):
+    with Served(clip, analyzer, record=tmp_path) as served, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1100, "height": 700})
+        said = []
+        page.on("console", lambda m: said.append(m.text))
+        page.on("pageerror", lambda e: said.append(str(e)))
+        page.goto(f"{served.url}/?token={TOKEN}", wait_until="domcontentloaded")
+        page.wait_for_selector(".person")
+        assert "happy" in page.inner_text(".person h2")
+        assert "ms from picture to answer" in page.inner_text("#state")
+        assert page.evaluate("document.getElementById('picture').naturalWidth") == 400
+        page.click("#record")
+        page.wait_for_selector("body.recording")
+        assert "REC" in page.evaluate(
+            "getComputedStyle(document.getElementById('record'), '::before').content"
+        )
+        page.click("#record")
+        page.wait_for_selector("body:not(.recording)")
+        assert said == []
+        browser.close()
+    assert len(list(tmp_path.iterdir())) == 1

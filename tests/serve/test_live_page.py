@@ -1,6 +1,7 @@
 """The live page: guarded, shows what is there, stores nothing unless asked, says its end."""
 
 import json
+import shutil
 import socket
 import threading
 import time
@@ -144,7 +145,7 @@ def test_the_end_of_the_camera_is_said(clip, analyzer):
 def test_the_page_in_a_browser(clip, analyzer, tmp_path):
     with Served(clip, analyzer, record=tmp_path) as served, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 1100, "height": 700})
         said = []

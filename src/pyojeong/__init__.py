@@ -18,7 +18,10 @@ _HOMES = {
     "LabelSet": "pyojeong.core.labels",
     "FER7": "pyojeong.core.labels",
     "PyojeongError": "pyojeong.core.errors",
+    "EyeSignals": "pyojeong.core.eyes",
+    "HeadPose": "pyojeong.core.eyes",
     "annotate": "pyojeong.output.media",
+    "read_video": "pyojeong.stream.pipeline",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - names of a dict, all strings

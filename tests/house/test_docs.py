@@ -8,6 +8,7 @@ from typer.main import get_command
 
 import pyojeong
 from pyojeong.cli.app import app
+from tests.video.made import make_clip
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / n for n in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/cli.md")]
@@ -48,6 +49,7 @@ def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert blocks
     picture = Path(pyojeong.__file__).parent / "pictures" / "astronaut.jpg"
     (tmp_path / "photo.jpg").write_bytes(picture.read_bytes())
+    make_clip(tmp_path / "clip.mp4", frames=8)
     monkeypatch.chdir(tmp_path)
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})

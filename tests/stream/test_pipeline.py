@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pyojeong.core.errors import BadArray, VideoUnreadable
 from pyojeong.core.face import Box, Expression, Face
 from pyojeong.core.labels import FER7
 from pyojeong.stream.pipeline import nearest, read_frames
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
 from pyojeong.stream.track import Tracker
+from tests.video.made import make_clip
 
 
 class FakeFrame:
@@ -183,6 +185,19 @@ def test_nearest_gives_every_known_face_away_once():
     assert nearest((at(2), at(21), at(1)), known) == (None, 1, 0)
     assert nearest((at(0, 40.0),), known) == (None,)
     assert nearest((), known) == ()
+
+
+def test_read_video_is_the_whole_thing_in_one_call(tmp_path):
+    from pyojeong import read_video
+
+    clip = make_clip(tmp_path / "walk.mp4", frames=12)
+    results = list(read_video(clip, stride=3))
+    assert [r.index for r in results] == [0, 3, 6, 9]
+    assert all(f.track_id == 1 and f.expression.top[0] == "happy" for r in results for f in r.faces)
+    with pytest.raises(VideoUnreadable, match="No such file"):
+        next(read_video(tmp_path / "none.mp4"))
+    with pytest.raises(BadArray, match="stride"):
+        next(read_video(clip, stride=0))
 
 
 @pytest.mark.data

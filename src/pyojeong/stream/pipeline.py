@@ -5,10 +5,12 @@ a time; results come in the clip's order, with track numbers. At most a few segm
 however long the clip is.
 """
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from pyojeong.core.face import Face, Follower, FrameResult, Image
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.segments import Segment, Selection, segments
-from pyojeong.stream.source import Frame
+from pyojeong.stream.source import Clip, Frame
 from pyojeong.stream.track import Tracker, light_of, looks_of
 
 Looks = NDArray[np.float32]
@@ -227,3 +229,47 @@ def _who(
         if match is not None and ids[match] not in taken:
             return ids[match]
     return None
+
+
+def read_video(
+    path: str | os.PathLike[str],
+    *,
+    analyzer: Analyzer | None = None,
+    stride: int = 1,
+    fps: float | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    workers: int = 2,
+) -> Iterator[FrameResult]:
+    """Read a clip frame by frame, with people numbered; memory does not grow with its length.
+
+    Args:
+        path: The clip.
+        analyzer: Reads the frames; None = ``Analyzer(threads=1)``. With ``eyes=True`` heads, eyes
+            and gaze are measured too.
+        stride: Every so many frames.
+        fps: At most so many frames per second of the clip, instead of a stride.
+        start_s: Frames before this time are left out.
+        end_s: Frames from this time on are left out; None = none.
+        workers: Threads that read beside the one that decodes.
+
+    Yields:
+        One result per selected frame, in order; a frame without a face has ``faces=()``.
+
+    Raises:
+        VideoUnreadable: When it is missing, no clip, or not one frame can be decoded.
+        MissingExtra: When PyAV is not installed.
+        BadArray: When an option cannot be.
+
+    Example:
+        >>> from pyojeong import read_video
+        >>> for frame in read_video("clip.mp4", fps=5):           # doctest: +SKIP
+        ...     print(frame.time_s, [f.expression.label for f in frame.faces])
+    """
+    selection = Selection(stride=stride, fps=fps, start_s=start_s, end_s=end_s)
+    reader = analyzer or Analyzer(threads=1)
+    with Clip(Path(path)) as clip:
+        for chunk in read_frames(
+            clip, reader, os.fspath(path), selection=selection, workers=workers
+        ):
+            yield from chunk.results

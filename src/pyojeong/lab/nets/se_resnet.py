@@ -3,10 +3,10 @@
 Papers: residual blocks, He et al., CVPR 2016 (arXiv 1512.03385); channel attention, Hu et al.,
 CVPR 2018 (arXiv 1709.01507).
 
-Deviations: the stem is one full-resolution 3x3 convolution followed by a strided one instead of
-7x7 + max-pool, because a 44-pixel face has no detail to spare; down-sampling skips average before
-their 1x1 projection (the "D" variant of He et al. 2019, arXiv 1812.01187); one squeeze layer per
-block, reduction 8.
+Deviations: the stem is one full-resolution 3x3 convolution followed by another, strided or not,
+instead of 7x7 + max-pool, because a 44-pixel face has no detail to spare; down-sampling skips
+average before their 1x1 projection (the "D" variant of He et al. 2019, arXiv 1812.01187); one
+squeeze layer per block, reduction 8.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,9 @@ class SEResNet(nn.Module):
         num_classes: Number of logits.
         in_channels: 1 gray, 3 RGB.
         stem: Channels of the full-resolution convolution.
-        widths: Channels of the stages; the first stage already has half the input's side.
+        widths: Channels of the stages.
+        stem_stride: 2 = the first stage has half the input's side; 1 = all of it, which costs
+            about twice as much and sees finer.
         depths: Residual blocks per stage.
         dropout: Before the classifier.
     """
@@ -78,10 +80,11 @@ class SEResNet(nn.Module):
         widths: Sequence[int],
         depths: Sequence[int],
         dropout: float,
+        stem_stride: int,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            _conv(in_channels, stem), nn.ReLU(), _conv(stem, widths[0], 2), nn.ReLU()
+            _conv(in_channels, stem), nn.ReLU(), _conv(stem, widths[0], stem_stride), nn.ReLU()
         )
         blocks: list[nn.Module] = []
         channels = widths[0]
@@ -121,6 +124,7 @@ def build_se_resnet(
     widths: Sequence[int] = (48, 96, 192, 256),
     depths: Sequence[int] = (1, 1, 2, 1),
     dropout: float = 0.3,
+    stem_stride: int = 2,
 ) -> SEResNet:
     """The default: 2.4 M parameters, 92 M multiply-adds at 44 x 44."""
     return SEResNet(
@@ -130,4 +134,5 @@ def build_se_resnet(
         widths=tuple(widths),
         depths=tuple(depths),
         dropout=dropout,
+        stem_stride=stem_stride,
     )

@@ -1,21 +1,19 @@
 """``pyojeong data review``: a page on this machine where a person decides on the findings."""
 
 import getpass
-import os
 import re
 import secrets
-import socket
 import sys
 import threading
 import webbrowser
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pyojeong.core.errors import DataError, MissingExtra, OutputError
+from pyojeong.cli.serving import address, bind, has_screen, serve
+from pyojeong.core.errors import DataError, MissingExtra
 from pyojeong.curate.decisions import RULE
 from pyojeong.curate.findings import Store
 
@@ -47,8 +45,6 @@ def review(
         OutputError: When the port is taken.
     """
     try:
-        import uvicorn
-
         from pyojeong.curate.review.app import create_app
     except ModuleNotFoundError as error:
         raise MissingExtra("the review page", "serve") from error
@@ -68,16 +64,7 @@ def review(
     if open_page and has_screen():
         threading.Timer(0.5, webbrowser.open, [url]).start()
     before = len(desk.ledger.read())
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=2,
-    )
-    serve(uvicorn.Server(config), bound)
+    serve(app, bound)
     lines = len(desk.ledger.read()) - before
     console.print(f"{lines:,} lines added to {escape(str(desk.ledger.file))}", soft_wrap=True)
 
@@ -96,43 +83,6 @@ def announce(url: str, host: str, ledger: Path, console: Console) -> None:
     sys.stdout.flush()
 
 
-def serve(server: Any, bound: socket.socket) -> None:
-    """Run uvicorn; Ctrl-C is how it ends."""
-    try:
-        server.run(sockets=[bound])
-    except KeyboardInterrupt:
-        pass
-    finally:
-        bound.close()
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to host and port.
-
-    Raises:
-        OutputError: When that cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's delay of 40 ms off only where the protocol is named
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if os.name == "posix":
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except (OSError, OverflowError) as error:
-        bound.close()
-        reason = getattr(error, "strerror", None) or error
-        words = f"cannot serve on {host} port {port}: {reason}; --port 0 finds a free one"
-        raise OutputError(words) from None
-    return bound
-
-
-def address(host: str, port: int) -> str:
-    """What stands between ``http://`` and the path."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
-    return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
-
-
 def own_name() -> str:
     """The user's name as a reviewer's, ``"reviewer"`` where there is none."""
     try:
@@ -141,10 +91,3 @@ def own_name() -> str:
         return "reviewer"
     name = re.sub(r"[^\w.-]", "-", name).lstrip("-._")[:40]
     return "reviewer" if name in {"", RULE} else name
-
-
-def has_screen() -> bool:
-    """False on a machine without a display, where a text browser would take the terminal."""
-    if sys.platform in {"win32", "darwin"}:
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pyojeong.cli.review import address, bind, has_screen, serve
+from pyojeong.cli.serving import address, bind, has_screen, serve
 from pyojeong.cli.video import NOTICE
 from pyojeong.core.errors import MissingExtra
 from pyojeong.runtime.analyzer import Analyzer
@@ -46,8 +46,6 @@ def run(request: Request, console: Console) -> int:
         OutputError: When the port is taken.
     """
     try:
-        import uvicorn
-
         from pyojeong.serve.live_app import create_live_app
         from pyojeong.serve.studio import Studio
     except ModuleNotFoundError as error:
@@ -70,16 +68,7 @@ def run(request: Request, console: Console) -> int:
         app = create_live_app(studio, token=token, host=request.host)
         if request.open_page and has_screen():
             threading.Timer(0.5, webbrowser.open, [url]).start()
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        serve(uvicorn.Server(config), bound)
+        serve(app, bound)
         pace, complaint = studio.pace, studio.complaint
     console.print(
         f"{pace.fps:.0f} frames/s, {pace.latency_ms:.0f} ms from picture to answer, "

@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from PIL import Image, ImageDraw
 
-from pyojeong.cli.review import bind
+from pyojeong.cli.serving import bind
 from pyojeong.core.labels import FER7
 from pyojeong.curate.findings import Finding, Store
 from pyojeong.curate.review.app import create_app

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from rich.console import Console
 
-from pyojeong.cli.review import address, bind, own_name, review
+from pyojeong.cli.review import own_name, review
+from pyojeong.cli.serving import address, bind
 from pyojeong.core.errors import DataError, MissingExtra, OutputError
 from pyojeong.curate.findings import Store
 

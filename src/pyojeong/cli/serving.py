@@ -1,0 +1,70 @@
+"""Local pages: a socket, an address, a quiet server, and whether there is a screen for them."""
+
+import os
+import socket
+import sys
+from typing import Any
+
+from pyojeong.core.errors import MissingExtra, OutputError
+
+
+def serve(app: Any, bound: socket.socket) -> None:
+    """Serve an ASGI application until Ctrl-C, without a word of its own.
+
+    Raises:
+        MissingExtra: When uvicorn is not installed.
+    """
+    try:
+        import uvicorn
+    except ModuleNotFoundError as error:
+        bound.close()
+        raise MissingExtra("a local page", "serve") from error
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[bound])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        bound.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to host and port.
+
+    Raises:
+        OutputError: When that cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's delay of 40 ms off only where the protocol is named
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if os.name == "posix":
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = getattr(error, "strerror", None) or error
+        words = f"cannot serve on {host} port {port}: {reason}; --port 0 finds a free one"
+        raise OutputError(words) from None
+    return bound
+
+
+def address(host: str, port: int) -> str:
+    """What stands between ``http://`` and the path."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+    return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
+
+
+def has_screen() -> bool:
+    """False on a machine without a display, where a text browser would take the terminal."""
+    if sys.platform in {"win32", "darwin"}:
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

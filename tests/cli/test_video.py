@@ -43,6 +43,18 @@ def test_a_folder_of_clips_becomes_a_folder_of_results(
     assert "cannot tell what people feel" not in shown.err  # said once
 
 
+def test_several_clips_become_one_table_too(clip: Path, tmp_path: Path) -> None:
+    other = make_clip(tmp_path / "other.mp4", frames=7)
+    out = tmp_path / "out"
+    assert run("video", clip, other, "--out", out, "-f", "csv", "--no-report") == 0
+    rows = list(read_csv(out / "results.csv"))
+    assert [r.source for r in rows] == ["walk.mp4"] * 12 + ["other.mp4"] * 7
+    assert rows[:12] == list(read_csv(out / "walk" / "results.csv"))
+    lines = (out / "people.csv").read_text().splitlines()
+    assert lines[0].startswith("clip,track_id,first_s,last_s,frames,seconds,blinks")
+    assert [line.split(",")[:2] for line in lines[1:]] == [["walk", "1"], ["other", "1"]]
+
+
 def test_one_broken_clip_does_not_stop_the_others(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

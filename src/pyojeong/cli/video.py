@@ -16,6 +16,7 @@ from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip, find_clips
 from pyojeong.video.job import Outcome, VideoOptions, read_clip
+from pyojeong.video.joining import join
 
 NOTICE = (
     "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it errs. "
@@ -80,18 +81,21 @@ def run(request: Request, console: Console) -> int:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("clip", "frames", "people", "results", ""):
         table.add_column(name, justify="right" if name in {"frames", "people"} else "left")
-    failed = 0
-    code = 0
+    failed = code = 0
+    done: list[Path] = []
     try:
         for clip, folder in zip(clips, folders(clips, request.out), strict=True):
             outcome = _one(clip, folder, analyzer, options, console)
             failed += outcome is None
             if outcome is not None:
+                done.append(outcome.folder)
                 note = outcome.complaint or ("there already" if outcome.again else "")
                 where = str(outcome.folder)
                 cells = (clip.name, f"{outcome.frames:,}", str(outcome.people), where, note)
                 table.add_row(*map(escape, cells))
                 failed += bool(outcome.complaint)
+        if len(done) > 1:
+            join(done, request.out, options.formats, analyzer.classifier.card.label_set)
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]: the same command goes on from here")
         code = 130

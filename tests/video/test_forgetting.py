@@ -6,9 +6,11 @@ import pytest
 
 from pyojeong import Analyzer
 from pyojeong.core.errors import DataError
+from pyojeong.core.labels import FER7
 from pyojeong.output.tables import read_csv
 from pyojeong.video.forgetting import forget
 from pyojeong.video.job import VideoOptions, read_clip
+from pyojeong.video.joining import join
 from tests.video.made import make_clip
 
 OPTIONS = VideoOptions(formats=("csv", "json"), annotate=True)
@@ -39,6 +41,16 @@ def test_rows_pictures_and_numbers_of_a_person_go_and_frames_stay(analyzer, tmp_
     # Reading the clip again with the same command does not bring them back.
     assert read_clip(clip, out, analyzer, OPTIONS).again
     assert not any(r.faces for r in read_csv(out / "results.csv"))
+
+
+def test_tables_of_several_clips_go_too(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4", frames=6)
+    folders = [tmp_path / "out" / name for name in ("a", "b")]
+    for folder in folders:
+        read_clip(clip, folder, analyzer, VideoOptions(formats=("csv",), report=False))
+    join(folders, tmp_path / "out", ["csv"], FER7)
+    assert forget(folders[0], [1])[-2:] == ["../people.csv", "../results.csv"]
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "b"}
 
 
 def test_results_without_rows_lose_the_numbers(analyzer, tmp_path):

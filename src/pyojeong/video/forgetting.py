@@ -15,6 +15,7 @@ from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.job import DONE, ENDINGS, VideoOptions
+from pyojeong.video.joining import PEOPLE
 from pyojeong.video.ledger import Ending
 from pyojeong.video.showing import show
 from pyojeong.video.summary import Summary
@@ -27,7 +28,8 @@ def forget(folder: Path, tracks: Collection[int]) -> list[str]:
 
     Their faces leave the tables (the frames stay), the summary and the events; the report is made
     anew without pictures; the annotated clip, which shows them, is deleted. Results that keep no
-    rows lose the people's numbers, their events and the report.
+    rows lose the people's numbers, their events and the report. Tables that join several clips are
+    deleted; the command that made them makes them anew.
 
     Args:
         folder: Of one clip's results.
@@ -58,11 +60,24 @@ def forget(folder: Path, tracks: Collection[int]) -> list[str]:
         _rewrite(folder, tables, tracks, done)
     else:
         _cut_out(folder, told, tracks)
+    joined = _drop_joined(folder.parent)
     done["outcome"]["people"] -= len(set(tracks))
     done["about"]["forgotten"] = sorted({*done["about"].get("forgotten", []), *map(int, tracks)})
     with whole_file(folder / DONE, "w") as file:
         file.write(json.dumps(done, indent=1) + "\n")
-    return sorted({*before, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)})
+    changed = {*before, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)}
+    return [*sorted(changed), *joined]
+
+
+def _drop_joined(out: Path) -> list[str]:
+    """Delete tables of several clips, which may hold the people too."""
+    names = []
+    if (out / PEOPLE).exists():
+        for path in (out / PEOPLE, *(out / f"results.{ending}" for ending in ENDINGS.values())):
+            if path.exists():
+                path.unlink()
+                names.append(f"../{path.name}")
+    return names
 
 
 def _without(results: Iterator[FrameResult], tracks: Collection[int]) -> Iterator[FrameResult]:

@@ -60,6 +60,20 @@ def test_narrow_eyes_still_blink():
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("behind", [[], [None] * 20 + [0.9] * 5])
+def test_eyes_that_stay_closed_to_the_end_or_to_a_hole_are_closed_eyes(behind):
+    found, counter = closures([0.9] * 30 + [0.1] * 30 + behind)
+    last = counter.finish()
+    (closure,) = [*found, *([last] if last is not None else [])]
+    assert not closure.blink
+    assert (closure.start_s, closure.end_s) == pytest.approx((1.0, 59 / 30))
+
+
+def test_a_closure_of_a_moment_at_the_end_is_no_blink():
+    _, counter = closures([0.9] * 30 + [0.1] * 3)
+    assert counter.finish() is None
+
+
 def test_a_hole_in_the_measurement_is_no_blink():
     values = [0.9] * 30 + [0.1] * 2 + [None] * 20 + [0.9] * 30
     found, counter = closures(values)

@@ -19,7 +19,7 @@ CLOSING, OPENING = 0.5, 0.7
 LONGEST_S = 0.5
 """Longer closures are no blinks."""
 _GAP_S = 0.25
-"""A hole in the measurement of more than this ends a closure without counting it."""
+"""A hole in the measurement of more than this ends a closure; it is no blink then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,8 @@ class BlinkCounter:
         if openness is None:
             return None
         gap = 0.0 if self._last_s is None else time_s - self._last_s
-        if gap > _GAP_S:
-            self._since_s = None
-        else:
-            self.measured_s += gap
+        broken = self.finish() if gap > _GAP_S else None
+        self.measured_s += gap if gap <= _GAP_S else 0.0
         self._last_s = time_s
         wide, usual = max(openness), self._level()
         if self._since_s is None:
@@ -73,13 +71,21 @@ class BlinkCounter:
                 self._since_s = time_s
             else:
                 self._remember(time_s, wide)
-            return None
+            return broken
         if wide <= OPENING * usual:
             return None
         closure = Closure(self.track_id, self._since_s, time_s)
         self._since_s = None
         self._remember(time_s, wide)
         return closure
+
+    def finish(self) -> Closure | None:
+        """End of the track, or a hole: eyes that were closed for longer than a blink count."""
+        since, last = self._since_s, self._last_s
+        self._since_s = None
+        if since is None or last is None or last - since <= LONGEST_S:
+            return None
+        return Closure(self.track_id, since, last)
 
     def _remember(self, time_s: float, wide: float) -> None:
         self._usual.append((time_s, wide))

@@ -244,6 +244,8 @@ class Summary:
         """End what is still going on; call once, after the last frame."""
         for track in list(self._runs):
             self._end_run(track, self.people[track].last_s)
+        still = (person.blinks.finish() for person in self.people.values())
+        self.closures += [closure for closure in still if closure is not None]
         self.events.sort(key=lambda e: (e.start_s, e.track_id))
         self.closures.sort(key=lambda c: (c.start_s, c.track_id))
         return self

@@ -8,6 +8,9 @@ import pytest
 from pyojeong.core.errors import BadArray, VideoUnreadable
 from pyojeong.core.face import Box, Expression, Face
 from pyojeong.core.labels import FER7
+from pyojeong.image.files import read_image
+from pyojeong.output.clip_file import ClipFile
+from pyojeong.runtime.golden import PICTURES
 from pyojeong.stream.pipeline import nearest, read_frames
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
@@ -238,3 +241,36 @@ def test_following_loses_no_face_of_real_clips(shared):
             return [len(r.faces) for c in chunks for r in c.results]
 
     assert counts(5) == counts(1)
+
+
+def crossing_clip(path, frames=100):
+    """Two people walk past one another; the one in front hides the other for a while."""
+    picture = read_image(PICTURES / "astronaut.jpg")[20:280, 130:330]
+    one = np.ascontiguousarray(picture[::2, ::2])
+    other = np.ascontiguousarray(one[:, ::-1, [2, 0, 1]] // 2 + 60)
+    height, width = one.shape[:2]
+    with ClipFile(path, (640, 240), rate=25) as file:
+        for i in range(frames):
+            canvas = np.full((240, 640, 3), (150, 155, 160), np.uint8)
+            share = i / (frames - 1)
+            back, front = round(30 + 500 * share), round(530 - 500 * share)
+            canvas[60 : 60 + height, back : back + width] = one
+            canvas[70 : 70 + height, front : front + width] = other
+            file.write(canvas, i / 25)
+    return path
+
+
+def test_people_who_pass_one_another_keep_their_numbers(tmp_path):
+    from pyojeong import read_video
+
+    results = list(read_video(crossing_clip(tmp_path / "cross.mp4")))
+
+    def number_near(result, x):
+        faces = sorted(result.faces, key=lambda f: abs((f.box.x1 + f.box.x2) / 2 - x))
+        return faces[0].track_id
+
+    assert {f.track_id for r in results for f in r.faces} == {1, 2}
+    first, last = results[0], results[-1]
+    assert len(first.faces) == len(last.faces) == 2
+    assert number_near(first, 80) == number_near(last, 580)  # walked to the right
+    assert number_near(first, 580) == number_near(last, 80)  # and to the left

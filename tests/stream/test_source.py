@@ -381,7 +381,7 @@ BAD = {
         lambda path: path.write_text("1\n00:00:00,000 --> 00:00:01,000\nhi\n"),
         "has no pictures$",
     ),
-    "headless.mp4": (headless, "is no clip"),
+    "headless.mp4": (headless, "its index is missing: it was cut off"),
     "zeros.mp4": (without_frames, "not one frame can be decoded .it is damaged"),
 }
 

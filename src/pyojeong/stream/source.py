@@ -158,6 +158,8 @@ class Clip:
             raise VideoUnreadable(f"{self.name}: {error.strerror}") from error
         except (av.FFmpegError, OSError, ValueError) as error:
             why = "is empty" if empty else f"is no clip that can be read ({_reason(error)})"
+            if device is None and _lacks_index(Path(path)):
+                why = "its index is missing: it was cut off, or is still being written"
             raise VideoUnreadable(f"{self.name}: {why}") from error
         try:
             self._stream = self._picture_stream()
@@ -350,6 +352,28 @@ class _Clock:
 
 def _reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error)
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether a file is an MP4 or MOV without its ``moov`` box."""
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, 2)
+            place, first = 0, True
+            while place + 8 <= end:
+                file.seek(place)
+                head = file.read(16)
+                size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+                if first and kind not in {b"ftyp", b"wide", b"mdat"}:
+                    return False
+                if kind == b"moov":
+                    return False
+                if size == 1:
+                    size = int.from_bytes(head[8:16], "big")
+                first, place = False, place + max(size, 8) if size else end
+            return not first
+    except OSError:
+        return False
 
 
 def find_clips(paths: list[str]) -> list[Path]:

@@ -338,3 +338,10 @@ def teach_students(
     soft.write(out)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
     console.print(escape(f"{out}: {soft.views} views of every training face; weights: {shares}"))
+
+
+def pack_run(run: Path, out: Path) -> Path:
+    """Copy a finished run with its weights alone; see ``lab.run.pack``."""
+    with _training():
+        from pyojeong.lab.run import Run, pack
+    return pack(Run(run), out)

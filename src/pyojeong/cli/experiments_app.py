@@ -193,6 +193,17 @@ def teach(
     )
 
 
+@experiments_app.command()
+def pack(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of packed runs.")],
+) -> None:
+    """Copy a finished run with its result's weights alone: small enough to keep or send."""
+    from pyojeong.cli.experiments import pack_run
+
+    typer.echo(pack_run(run, out))
+
+
 def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:
     from pyojeong.cli.train import manifest_with_progress
 

@@ -4,18 +4,29 @@
 ``curves.jsonl`` (one line per epoch), ``checkpoints/last.ckpt`` and ``best.ckpt``, ``done.json``
 once the last epoch is over, ``result.json`` once it is measured or has failed for good. A folder
 without ``done.json`` is unfinished; the same command resumes it from the last whole epoch.
+
+A packed run holds ``weights.safetensors`` instead of checkpoints: it can teach, start other runs
+and be exported, but not be resumed.
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.task import Classify
+
+WEIGHTS = "weights.safetensors"
+_WORDS = (
+    "experiment.toml", "environment.json", "curves.jsonl", "done.json", "result.json",
+    "test_looks.jsonl",
+)  # fmt: skip
 
 
 def read_curves(file: Path) -> list[dict[str, Any]]:
@@ -123,10 +134,52 @@ def load_last(run: Run, *, num_classes: int) -> Classify:
     return _load(run, run.last, num_classes)
 
 
+def pack(run: Run, out: Path) -> Path:
+    """Copy a finished run to a folder of its name in ``out``, with its result's weights alone.
+
+    Weights are kept as float16 (norms and their statistics as float32), a twelfth of a checkpoint.
+
+    Raises:
+        ExperimentError: When the run is not finished.
+    """
+    if not run.done:
+        raise ExperimentError(f"{run.folder} is not finished: only finished runs can be packed")
+    folder = out / run.experiment.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _WORDS:
+        if (run.folder / name).exists():
+            shutil.copyfile(run.folder / name, folder / name)
+    classes = int(_weights_of(run.picked)["net.classifier.weight"].shape[0])
+    task = load_picked(run, num_classes=classes)
+    small = {
+        name: value.half() if value.is_floating_point() and value.dim() > 1 else value
+        for name, value in task.scored.state_dict().items()
+    }
+    part = folder / f".{WEIGHTS}.part"
+    save_file({k: v.contiguous() for k, v in small.items()}, part)
+    part.replace(folder / WEIGHTS)
+    return folder
+
+
+def _weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """The net's weights in a checkpoint, as ``HeadedNet`` names them."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    return {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+
+
 def _load(run: Run, checkpoint: Path, num_classes: int) -> Classify:
-    if not checkpoint.exists():
+    packed = run.folder / WEIGHTS
+    if not checkpoint.exists() and not packed.exists():
         raise ExperimentError(f"{run.folder} has no checkpoint yet: train it first")
     task = run.experiment.build_task(num_classes=num_classes)
+    if not checkpoint.exists():
+        weights = {
+            k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(packed).items()
+        }
+        task.model.load_state_dict(weights)
+        task.scored.load_state_dict(weights)
+        task.eval()
+        return task
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     task.load_state_dict(state["state_dict"])
     task.eval()

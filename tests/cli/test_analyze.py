@@ -50,6 +50,15 @@ def test_json_on_stdout_is_nothing_but_json(
     assert "missing.jpg: no such file" in err
 
 
+def test_eyes_on_request(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("analyze", photo, "--out", out, "-f", "csv", "-f", "json", "--eyes") == 0
+    (row,) = read_csv(out / "results.csv")
+    assert row.faces[0].pose is not None
+    assert row.faces[0].eyes is not None
+    assert list(read_json(out / "results.jsonl")) == [row]
+
+
 def test_all_outputs(photo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     formats = ["--format", "json", "--format", "csv", "--format", "parquet"]

@@ -39,6 +39,7 @@ class Request:
     threads: int | None = None
     views: int = 1
     allow: str | None = None
+    eyes: bool = False
 
 
 class _Faces:
@@ -89,6 +90,7 @@ def run(request: Request, console: Console) -> int:
         threads=threads,
         views=request.views,
         allow=request.allow,
+        eyes=request.eyes,
     )
     shown = Console(highlight=False)
     faces = _Faces(analyzer.classifier.card.label_set, wide=shown.width >= _WIDE)
@@ -161,12 +163,13 @@ def _check_folder(out: Path | None) -> None:
 
 
 def _sinks(request: Request, labels: LabelSet, stack: ExitStack) -> list[Sink]:
+    options = {"labels": labels, "timeline": request.eyes}
     if request.out is None:
         targets = [(name, sys.stdout) for name in request.formats]
-        return [stack.enter_context(SINKS[name](stream, labels=labels)) for name, stream in targets]
+        return [stack.enter_context(SINKS[name](stream, **options)) for name, stream in targets]
     names = request.formats or ["json"]
     return [
-        stack.enter_context(SINKS[n](request.out / f"results.{_ENDINGS[n]}", labels=labels))
+        stack.enter_context(SINKS[n](request.out / f"results.{_ENDINGS[n]}", **options))
         for n in names
     ]
 

@@ -116,6 +116,7 @@ def analyze(
         str | None,
         typer.Option(help="Licence flags that the model may carry, comma between; data:* too."),
     ] = None,
+    eyes: Annotated[bool, typer.Option(help="Also head pose, eyes and gaze, in the data.")] = False,
 ) -> None:
     """Read the expressions in photographs.
 
@@ -139,6 +140,7 @@ def analyze(
         threads=threads,
         views=views,
         allow=allow,
+        eyes=eyes,
     )
     raise typer.Exit(run(request, _stderr()))
 

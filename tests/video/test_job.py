@@ -12,7 +12,7 @@ import av
 import pytest
 
 from pyojeong import Analyzer
-from pyojeong.core.errors import InputError, OutputError, VideoUnreadable
+from pyojeong.core.errors import InputError, MissingExtra, OutputError, VideoUnreadable
 from pyojeong.output.tables import read_csv, read_json, read_parquet
 from pyojeong.stream.segments import Selection
 from pyojeong.video.job import DONE, LEDGER, VideoOptions, read_clip
@@ -151,6 +151,13 @@ def test_what_is_no_clip_leaves_nothing(analyzer, tmp_path):
     bad.write_text("not a clip")
     with pytest.raises(VideoUnreadable, match=r"bad\.mp4"):
         read_clip(bad, tmp_path / "out", analyzer, VideoOptions())
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_missing_is_said_before_an_hour_is_read(clip, analyzer, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match="Parquet"):
+        read_clip(clip, tmp_path / "out", analyzer, VideoOptions())
     assert not (tmp_path / "out").exists()
 
 

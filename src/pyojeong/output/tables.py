@@ -15,7 +15,7 @@ import csv
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -318,6 +318,16 @@ def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
     with _readable(path), Path(path).open("rb") as file, parquet.ParquetFile(file) as table:
         kinds_of(table.schema_arrow.names)
         yield from frames(row for batch in table.iter_batches() for row in batch.to_pylist())
+
+
+def require(kinds: Iterable[str]) -> None:
+    """Load what these kinds of table need, before long work is done for them.
+
+    Raises:
+        MissingExtra: When pyarrow is wanted and not installed.
+    """
+    if "parquet" in kinds:
+        _pyarrow()
 
 
 SINKS: dict[str, Callable[..., AbstractContextManager[Sink]]] = {

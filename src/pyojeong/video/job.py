@@ -18,7 +18,7 @@ from pyojeong._version import __version__
 from pyojeong.core.errors import InputError
 from pyojeong.core.face import FrameResult, Sink
 from pyojeong.image.files import whole_file
-from pyojeong.output.tables import SINKS
+from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.pipeline import read_frames
 from pyojeong.stream.segments import Selection
@@ -117,7 +117,9 @@ def read_clip(
     Raises:
         VideoUnreadable: When the clip cannot be read at all.
         OutputError: When something cannot be written; reading goes on from there the next time.
+        MissingExtra: When a table needs what is not installed.
     """
+    require(options.formats)
     with Clip(path) as clip:
         facts = clip.facts
         about = _about(path, analyzer, options)

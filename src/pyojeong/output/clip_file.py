@@ -15,6 +15,7 @@ import numpy as np
 
 from pyojeong.core.errors import MissingExtra, OutputError
 from pyojeong.core.face import Image
+from pyojeong.output.part import explained
 
 _TICKS = 90_000
 _COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "opus")
@@ -56,7 +57,7 @@ class ClipFile:
         self._start_s = start_s
         self._last = -1
         self._size = (size_wh[0] + size_wh[0] % 2, size_wh[1] + size_wh[1] % 2)
-        with self._explained():
+        with explained(self.path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._out = av.open(str(self._growing), "w", format="mp4", options=_GROWING)
         shown = Fraction(min(max(rate, 1.0), 240.0)).limit_denominator(1001)
@@ -83,7 +84,7 @@ class ClipFile:
         ticks = max(round((time_s - self._start_s) * _TICKS), self._last + 1)
         self._last = ticks
         frame.pts, frame.time_base = ticks, Fraction(1, _TICKS)
-        with self._explained():
+        with explained(self.path):
             for packet in self._stream.encode(frame):
                 self._out.mux(packet)
             if self._sound is not None:
@@ -105,7 +106,7 @@ class ClipFile:
 
     def close(self) -> None:
         """Finish the file and give it its name."""
-        with self._explained():
+        with explained(self.path):
             for packet in self._stream.encode(None):
                 self._out.mux(packet)
             if self._sound is not None:
@@ -148,34 +149,6 @@ class ClipFile:
             self._growing.replace(self.path.with_suffix(".incomplete.mp4"))
         else:
             self._growing.unlink(missing_ok=True)
-
-    def _explained(self) -> "_Explained":
-        return _Explained(self.path)
-
-
-class _Explained:
-    """Turns the file system's errors into ``OutputError`` with a cure."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        if not isinstance(error, OSError) or isinstance(error, OutputError):
-            return
-        full = error.errno == errno.ENOSPC
-        cure = "free some space" if full else "choose another --out folder"
-        raise OutputError(
-            f"cannot write {self._path}: {error.strerror or error}; {cure}, then give the same "
-            "command again"
-        ) from error
 
 
 class _Sound:

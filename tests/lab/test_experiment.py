@@ -1,5 +1,6 @@
 """Training: resumable after a kill at any moment, chosen on VALID alone, reproducible."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pyojeong.core.errors import ExperimentError
 from pyojeong.datasets.samples import Split
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.run import Run, load_best, read_curves
-from pyojeong.lab.training import train
+from pyojeong.lab.training import Watch, train
 from tests.lab.tiny import TOML, manifest
 
 SCRIPT = """
@@ -141,6 +142,7 @@ def test_another_experiment_of_the_same_name_is_refused(finished: Run) -> None:
         ("lr = 3e-3", "lr = 0", "expected 1e-12 to 1000"),
         ("lr = 3e-3", "nesterov = 1", "expected true or false"),
         ("epochs = 6", "epochs = 6.5", "expected a whole number"),
+        ("lr = 3e-3", "grow_from_px = 24", "square faces of more than 24"),
     ],
 )
 def test_wrong_experiments_are_refused_with_the_reason(old: str, new: str, message: str) -> None:
@@ -166,3 +168,30 @@ def test_a_start_hands_its_averaged_weights_over(tmp_path: Path, finished: Run) 
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6, msg=name)
     with pytest.raises(ExperimentError, match="no checkpoint"):
         train(text.replace('start = "tiny"', 'start = "none"'), data, tmp_path)
+
+
+def test_a_net_of_one_size_does_not_grow() -> None:
+    text = TOML.replace("lr = 3e-3", "grow_from_px = 16")
+    assert Experiment.from_toml(text).recipe.shown_px(0, 24) == 16
+    begin, end = text.index("[net]"), text.index("[preprocess]")
+    with pytest.raises(ExperimentError, match="seed_baseline is made for one input size"):
+        Experiment.from_toml(text[:begin] + '[net]\nname = "seed_baseline"\n' + text[end:])
+
+
+def test_a_growing_training_resumes_to_the_same_result(tmp_path: Path) -> None:
+    text = TOML.replace("lr = 3e-3", "grow_from_px = 8")
+    data = manifest(tmp_path)
+    whole = train(text, data, tmp_path / "whole")
+
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def stop(line: dict[str, object]) -> None:
+        if line["epoch"] == 2:
+            raise Stop
+
+    with contextlib.suppress(Stop):
+        train(text, data, tmp_path / "cut", watch=Watch(epoch=stop))
+    cut = train(text, data, tmp_path / "cut")
+    theirs, ours = weights(whole), weights(cut)
+    assert all(torch.equal(theirs[name], ours[name]) for name in theirs)

@@ -81,3 +81,20 @@ def test_mixup_happens_as_often_as_asked() -> None:
     one = task(mixup=1.0, mixup_p=0.3)
     blended = sum(one._blend(8)[0] < 1 for _ in range(2000))
     assert 500 < blended < 700
+
+
+def test_faces_grow_in_equal_steps() -> None:
+    recipe = replace(RECIPE, epochs=10, grow_from_px=32, grow_share=0.6)
+    assert [recipe.shown_px(e, 48) for e in range(10)] == [32] * 3 + [40] * 3 + [48] * 4
+    assert {replace(recipe, grow_share=0.0).shown_px(e, 48) for e in range(10)} == {48}
+    assert {RECIPE.shown_px(e, 48) for e in range(10)} == {48}
+
+
+def test_a_shrunk_face_is_the_same_face() -> None:
+    """Smaller, neither shifted nor brighter."""
+    one = task(grow_from_px=16, epochs=2, grow_share=1.0)
+    ramp = torch.linspace(-1, 1, 32).repeat(32, 1)[None, None]
+    small = one._shown(ramp)
+    assert small.shape == (1, 1, 16, 16)
+    wanted = ramp[0, 0, 0].reshape(16, 2).mean(1)
+    torch.testing.assert_close(small[0, 0, 5, 1:-1], wanted[1:-1], atol=1e-3, rtol=0)

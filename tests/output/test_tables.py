@@ -7,6 +7,8 @@ import errno
 import io
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +242,23 @@ def test_parquet_without_its_library(tmp_path, monkeypatch):
     with pytest.raises(MissingExtra, match=r"pyojeong\[tables\]"):
         list(read_parquet(tmp_path / "t"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_table_needs_is_loaded_before_the_first_row(tmp_path):
+    """pyarrow loads pandas, where there is one, with its first array: 40 MB in the middle of an hour."""
+    code = f"""
+import sys
+from pyojeong.output.tables import ParquetSink, require
+from pyojeong.core.face import FrameResult
+require(["parquet"])
+with ParquetSink({str(tmp_path / "t.parquet")!r}) as sink:
+    before = set(sys.modules)
+    for i in range(5000):
+        sink.write(FrameResult("a", i, i / 25, (8, 6)))
+print(sorted(name for name in set(sys.modules) - before if "." not in name))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "pandas" not in done.stdout
 
 
 def test_newer_schema_is_refused(tmp_path):

@@ -79,3 +79,20 @@ def test_a_hole_in_the_measurement_is_no_blink():
     found, counter = closures(values)
     assert found == []
     assert counter.measured_s == pytest.approx((30 + 2 + 30 - 2) / 30, abs=0.04)
+
+
+def test_letting_go_of_what_is_too_old_changes_no_answer():
+    rng = np.random.default_rng(1)
+    values = with_blinks([40, 700, 800, 1200], 5, total=1500)
+    values = list(np.array(values) + rng.normal(0, 0.02, len(values)))
+    expected, _ = closures(values)
+    counter = BlinkCounter(1)
+    found = []
+    for i, value in enumerate(values):
+        counter.forget(i / 30)
+        closure = counter.add(i / 30, (value, value))
+        found += [] if closure is None else [closure]
+    assert found == expected
+    assert len(found) == 4
+    counter.forget(1e6)
+    assert not counter._usual

@@ -8,7 +8,7 @@ import pytest
 
 from pyojeong.core.eyes import HeadPose
 from pyojeong.core.labels import FER7
-from pyojeong.video.summary import BINS, Summary, Timeline
+from pyojeong.video.summary import BINS, CHARTED, Summary, Timeline
 from tests.video.made import expression, face, frames
 
 
@@ -120,3 +120,42 @@ def test_memory_does_not_grow_with_the_clip():
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 100_000
+
+
+def test_people_who_are_seen_for_seconds_cost_little():
+    """An hour with a cut every 19 seconds: 190 people."""
+    import tracemalloc
+
+    summary = Summary(FER7)
+    seen = frames(1, lambda _: [face("happy", openness=0.9)])[0]
+    tracemalloc.start()
+    for person in range(190):
+        (shown,) = seen.faces
+        shown = replace(shown, track_id=person)
+        for i in range(0, 475, 5):
+            summary.add(replace(seen, time_s=person * 19 + i / 25, faces=(shown,)))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 3_000_000
+
+
+def test_those_who_were_seen_longest_keep_whole_timelines():
+    rng = np.random.default_rng(4)
+    summary = Summary(FER7)
+    (shown,) = frames(1, lambda _: [face("happy")])[0].faces
+    time_s = 0.0
+    counts = rng.permutation(np.arange(10, 10 + 3 * CHARTED))
+    for person, count in enumerate(counts):
+        for _ in range(int(count)):
+            time_s += 0.5
+            result = frames(1, lambda _: [])[0]
+            faces = (replace(shown, track_id=person),)
+            summary.add(replace(result, time_s=time_s, faces=faces))
+        time_s += 12.0
+    summary.finish()
+    ranked = sorted(summary.people.values(), key=lambda p: (-p.seconds, p.track_id))
+    for person in ranked[:CHARTED]:
+        times, means = person.scores.means()
+        assert np.isfinite(means[:, 0]).sum() == person.frames
+        assert times[0] == pytest.approx(person.first_s, abs=0.1)
+    assert sum(len(p.scores.means()[0]) == 0 for p in ranked) > CHARTED

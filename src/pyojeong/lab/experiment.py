@@ -94,6 +94,7 @@ class Experiment:
             _choice("precision", built.precision, PRECISIONS)
         if built.pretrained is not None:
             _choice("pretrained", built.pretrained, STARTS)
+        _check_growth(built)
         return built
 
     def build_net(self, *, num_classes: int) -> torch.nn.Module:
@@ -128,6 +129,21 @@ def build_sized(name: str, size_hw: tuple[int, int], **options: Any) -> torch.nn
     if "size_hw" in inspect.signature(NETS[name]).parameters:
         options.setdefault("size_hw", size_hw)
     return build_net(name, **options)
+
+
+def _check_growth(experiment: Experiment) -> None:
+    smallest, (height, width) = experiment.recipe.grow_from_px, experiment.preprocess.size_hw
+    if not smallest:
+        return
+    if "size_hw" in inspect.signature(NETS[experiment.net]).parameters:
+        raise ExperimentError(
+            f"[recipe] grow_from_px: {experiment.net} is made for one input size: set it to 0"
+        )
+    if height != width or smallest >= width:
+        raise ExperimentError(
+            f"[recipe] grow_from_px: expected square faces of more than {smallest} pixels, got "
+            f"[preprocess] size_hw = [{height}, {width}]"
+        )
 
 
 def _preprocess(data: dict[str, Any]) -> Preprocess:

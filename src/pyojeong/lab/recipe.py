@@ -43,6 +43,10 @@ class Recipe:
         mixup: Strength alpha of mixup (Zhang et al. 2018, arXiv 1710.09412): two faces and their
             targets are blended by a share from Beta(alpha, alpha); 0 = none.
         mixup_p: Probability that a batch is blended.
+        grow_from_px: Training begins with faces shrunk to so many pixels and ends with whole ones,
+            which saves time (progressive resizing; Tan & Le 2021, arXiv 2104.00298, section 4.2);
+            0 = whole from the start. Faces are square then, and larger than this.
+        grow_share: Share of the epochs in which they grow, in equal steps of 8 pixels.
         ema: Decay per step of the averaged weights; 0 = the plain weights.
         clip: Largest norm of the gradient; 0 = unlimited.
         frozen_epochs: First epochs in which only the head learns (nets with a ``trunk``).
@@ -73,6 +77,8 @@ class Recipe:
     distil_temperature: float = 3.0
     mixup: float = 0.0
     mixup_p: float = 0.5
+    grow_from_px: int = 0
+    grow_share: float = 0.6
     ema: float = 0.999
     clip: float = 5.0
     frozen_epochs: int = 0
@@ -112,6 +118,15 @@ class Recipe:
             )
 
 
+    def shown_px(self, epoch: int, full_px: int) -> int:
+        """Pixels of a side at which an epoch, counted from 0, shows faces of ``full_px``."""
+        sizes = list(range(self.grow_from_px, full_px, _GROWTH_PX)) if self.grow_from_px else []
+        past = epoch / (self.grow_share * self.epochs) if self.grow_share else 1.0
+        stage = int(past * len(sizes))
+        return sizes[stage] if stage < len(sizes) else full_px
+
+
+_GROWTH_PX = 8
 _CHOICES = {
     "schedule": SCHEDULES,
     "optimizer": OPTIMIZERS,
@@ -134,6 +149,8 @@ _RANGES = {
     "distil_temperature": (1e-3, 1e3),
     "mixup": (0, 100),
     "mixup_p": (0, 1),
+    "grow_from_px": (0, 1024),
+    "grow_share": (0, 1),
     "ema": (0, 1),
     "clip": (0, _MANY),
     "frozen_epochs": (0, _MANY),

@@ -124,7 +124,7 @@ class Classify(L.LightningModule):  # type: ignore[misc]
             Diverged: When it is not a finite number.
         """
         r = self.recipe
-        x = batch.inputs.contiguous(memory_format=self.layout)
+        x = self._shown(batch.inputs).contiguous(memory_format=self.layout)
         share, other = self._blend(len(x))
         if share < 1:
             x = torch.lerp(x[other], x, share)
@@ -146,6 +146,13 @@ class Classify(L.LightningModule):  # type: ignore[misc]
             )
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
+
+    def _shown(self, x: Tensor) -> Tensor:
+        """Faces at the size of this epoch."""
+        size = self.recipe.shown_px(self.current_epoch, x.shape[-1])
+        if size == x.shape[-1]:
+            return x
+        return nn.functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
 
     def _blend(self, count: int) -> tuple[float, Tensor]:
         """Share of each face in its mixup and the mate that gives the rest; share 1 = none."""

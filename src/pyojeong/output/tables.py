@@ -27,7 +27,7 @@ from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.output.part import Part, Stream, explained
 from pyojeong.output.rows import FORMATS, PARSERS, Row, columns, frames, kinds_of, rows
 
-ROWS_PER_GROUP = 4096
+ROWS_PER_GROUP = 1024
 """Parquet rows are collected in memory up to this number and then written together."""
 
 
@@ -327,7 +327,8 @@ def require(kinds: Iterable[str]) -> None:
         MissingExtra: When pyarrow is wanted and not installed.
     """
     if "parquet" in kinds:
-        _pyarrow()
+        arrow, _ = _pyarrow()
+        arrow.array([0.0])  # its first array loads pandas where that is installed: 40 MB
 
 
 SINKS: dict[str, Callable[..., AbstractContextManager[Sink]]] = {

@@ -65,7 +65,7 @@ class BlinkCounter:
         broken = self.finish() if gap > _GAP_S else None
         self.measured_s += gap if gap <= _GAP_S else 0.0
         self._last_s = time_s
-        wide, usual = max(openness), self._level()
+        wide, usual = max(openness), self._level(time_s)
         if self._since_s is None:
             if wide < CLOSING * usual:
                 self._since_s = time_s
@@ -87,12 +87,16 @@ class BlinkCounter:
             return None
         return Closure(self.track_id, since, last)
 
-    def _remember(self, time_s: float, wide: float) -> None:
-        self._usual.append((time_s, wide))
-        while time_s - self._usual[0][0] > USUAL_S:
+    def forget(self, time_s: float) -> None:
+        """Let go of what is too old to count at this time."""
+        while self._usual and time_s - self._usual[0][0] > USUAL_S:
             self._usual.popleft()
 
-    def _level(self) -> float:
+    def _remember(self, time_s: float, wide: float) -> None:
+        self._usual.append((time_s, wide))
+
+    def _level(self, time_s: float) -> float:
         """The usual openness."""
+        self.forget(time_s)
         values = sorted(v for _, v in self._usual)
         return max(values[len(values) // 2], LEAST_USUAL) if values else LEAST_USUAL

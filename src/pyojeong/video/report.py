@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 from pyojeong.core.face import Image
 from pyojeong.output.page import Page
 from pyojeong.output.river import Span, Trace, clock, draw_river, draw_traces
-from pyojeong.video.summary import LOW_LIGHT, PROFILE_RAD, SMALL, Event, Person, Summary
+from pyojeong.video.summary import (
+    CHARTED,
+    LOW_LIGHT,
+    PROFILE_RAD,
+    SMALL,
+    Event,
+    Person,
+    Summary,
+)
 
-MOST_PEOPLE = 12
-"""So many people get charts; the table names all."""
 MOST_EVENTS = 60
 MOST_PICTURES = 24
 
@@ -68,10 +74,10 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
     _shares(page, summary, people)
     page.section("Timelines")
     span = Span(start, max(end, start + 1e-3))
-    for person in people[:MOST_PEOPLE]:
+    for person in people[:CHARTED]:
         _timeline(page, summary, person, span)
-    if len(people) > MOST_PEOPLE:
-        page.text(f"{len(people) - MOST_PEOPLE} people with less time are in the tables only.")
+    if len(people) > CHARTED:
+        page.text(f"{len(people) - CHARTED} people with less time are in the tables only.")
     if not people:
         page.text("No face was found in this clip.")
     page.section("Events")

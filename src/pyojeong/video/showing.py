@@ -17,7 +17,7 @@ from pyojeong.output.strip import Row, Strip
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.video.ledger import Ending
 from pyojeong.video.report import MOST_PICTURES, ReportFacts, write_report
-from pyojeong.video.summary import Event, Summary
+from pyojeong.video.summary import CHARTED, Event, Summary
 
 if TYPE_CHECKING:
     from pyojeong.video.job import VideoOptions
@@ -146,7 +146,7 @@ class _Drawing:
     ) -> None:
         height, width = pixels.shape[:2]
         people = sorted(summary.people.values(), key=lambda p: (-p.seconds, p.track_id))
-        rows = [Row(f"#{p.track_id}", *p.scores.means()) for p in people]
+        rows = [Row(f"#{p.track_id}", *p.scores.means()) for p in people[:CHARTED]]
         self._size = (width, height)
         self._strip = Strip(width, rows, summary.labels.names, (first.time_s, summary.last_s))
         length = max(summary.last_s - first.time_s, 1e-3)

@@ -25,6 +25,12 @@ BINS = 480
 """A timeline is drawn from at most so many bins."""
 _JOIN_S = 1.0
 """Two frames of a track further apart than this leave a hole between them."""
+CHARTED = 12
+"""So many people, those seen longest, get timelines."""
+_GONE_S = 10.0
+"""Whoever was not seen for so long will not get his number back."""
+_ROOM = 32
+"""A timeline that runs out of bins gets so many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +68,54 @@ class _Run:
 
 
 class Timeline:
-    """Means of several numbers over time in at most ``BINS`` bins whose width doubles as needed."""
+    """Means of several numbers over time in at most ``BINS`` bins whose width doubles as needed.
+
+    Room is made while bins are filled: a clip with many cuts has hundreds of people, each of them
+    seen for a few seconds.
+    """
 
     def __init__(self, width: int, *, start_s: float) -> None:
         self._start_s = start_s
         self.bin_s = 1 / 32
-        self._sums = np.zeros((BINS, width))
-        self._counts = np.zeros((BINS, width))
+        self._sums = np.zeros((0, width), np.float32)
+        self._counts = np.zeros((0, width), np.int32)
 
     def add(self, time_s: float, values: NDArray[np.floating]) -> None:
         """Take numbers of one frame; NaN = not measured."""
-        place = int((time_s - self._start_s) / self.bin_s)
+        place = max(int((time_s - self._start_s) / self.bin_s), 0)
         while place >= BINS:
-            half = BINS // 2
-            for array in (self._sums, self._counts):
-                array[:half] = array[0::2] + array[1::2]
-                array[half:] = 0
+            self._sums, self._counts = _paired(self._sums), _paired(self._counts)
             self.bin_s *= 2
             place = int((time_s - self._start_s) / self.bin_s)
+        if place >= len(self._sums):
+            rows = min(place + _ROOM, BINS)
+            self._sums, self._counts = _longer(self._sums, rows), _longer(self._counts, rows)
         known = np.isfinite(values)
-        self._sums[max(place, 0), known] += values[known]
-        self._counts[max(place, 0), known] += 1
+        self._sums[place, known] += values[known]
+        self._counts[place, known] += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._sums, self._counts = self._sums[:0].copy(), self._counts[:0].copy()
 
     def means(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Centres of the bins in seconds (B,), and means (B, width) with NaN where nothing was."""
         used = np.flatnonzero(self._counts.any(1))
         last = int(used[-1]) + 1 if len(used) else 0
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = self._sums[:last] / self._counts[:last]
+            means = self._sums[:last].astype(np.float64) / self._counts[:last]
         centres = self._start_s + (np.arange(last) + 0.5) * self.bin_s
         return np.asarray(centres, np.float64), means
+
+
+def _longer(array: NDArray[Any], rows: int) -> NDArray[Any]:
+    return np.concatenate([array, np.zeros((rows - len(array), array.shape[1]), array.dtype)])
+
+
+def _paired(array: NDArray[Any]) -> NDArray[Any]:
+    """Sums of two bins each."""
+    even = _longer(array, len(array) + len(array) % 2)
+    return even[0::2] + even[1::2]
 
 
 EYE_COLUMNS = ("openness", "gaze_yaw", "gaze_pitch", "head_yaw", "head_pitch")
@@ -109,8 +133,9 @@ class Person:
         frames: Frames with this face.
         seconds: Time it was seen, without holes.
         label_s: Seconds per label, "unclear" apart.
-        scores: Timeline of the scores (K columns).
-        eyes: Timeline of ``EYE_COLUMNS``.
+        scores: Timeline of the scores (K columns); empty for those of whom ``CHARTED`` others
+            were seen longer.
+        eyes: Timeline of ``EYE_COLUMNS``, likewise.
         blinks: Counts closures.
         eye_frames: Frames on which openness was measured.
         gaze_frames: Frames on which gaze was.
@@ -153,6 +178,7 @@ class Summary:
         self.most_faces = 0
         self._runs: dict[int, _Run] = {}
         self.eyes_measured = False
+        self._drawn: list[int] = []
 
     def add(self, result: FrameResult) -> None:
         """Take the next frame."""
@@ -189,6 +215,8 @@ class Summary:
             shown = face.smoothed
         person = self.people.get(face.track_id)
         if person is None:
+            self._make_room(time_s)
+            self._drawn.append(face.track_id)
             person = self.people[face.track_id] = Person(
                 track_id=face.track_id,
                 first_s=time_s,
@@ -209,6 +237,26 @@ class Summary:
         person.scores.add(time_s, shown.scores)
         self._eyes(person, face, time_s)
         self._follow_run(face.track_id, shown, time_s)
+
+    def _make_room(self, time_s: float) -> None:
+        """Let go of the timelines of people who are gone and were not seen long enough.
+
+        Nobody's time shrinks: who has twelve ahead of him and is gone will not be drawn.
+        """
+        self._drawn.sort(key=lambda i: (-self.people[i].seconds, i))
+        kept = self._drawn[:CHARTED]
+        for number in self._drawn:
+            person = self.people[number]
+            if time_s - person.last_s > _GONE_S:
+                person.blinks.forget(time_s)
+        for number in self._drawn[CHARTED:]:
+            person = self.people[number]
+            if time_s - person.last_s > _GONE_S:
+                person.scores.clear()
+                person.eyes.clear()
+            else:
+                kept.append(number)
+        self._drawn = kept
 
     def _eyes(self, person: Person, face: Face, time_s: float) -> None:
         row = np.full(len(EYE_COLUMNS), np.nan)

@@ -1,6 +1,7 @@
 """Frames of a clip: every one of them, at its time, in its true colours, the right way up."""
 
 import errno
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -309,6 +310,21 @@ def test_rotate_of_phones_is_what_ffmpeg_makes_of_it(tmp_path, rotate):
     assert picture.shape[:2] == ((240, 320) if rotate == 180 else (320, 240))
     by_ffmpeg = turned_by_ffmpeg(path, *picture.shape[:2])
     assert np.abs(picture.astype(int) - by_ffmpeg).mean() < 1.5
+
+
+def test_frames_are_freed_without_the_garbage_collector(tmp_path):
+    """Side data hold their frame in a circle: a hundred frames used to wait for the collector."""
+    path = write_clip(tmp_path / "a.mp4", [patches()] * 40, "-c:v", "libx264")
+    gc.collect()
+    gc.disable()
+    try:
+        with Clip(path) as clip:
+            for frame in clip:
+                frame.pixels()
+            left = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left < 12
 
 
 def test_turned_and_not_square(tmp_path):

@@ -48,10 +48,11 @@ class Frame:
         time_s: Its presentation time in seconds, by the container's clock.
     """
 
-    __slots__ = ("_clip", "_raw", "index", "time_s")
+    __slots__ = ("_clip", "_raw", "_turn", "index", "time_s")
 
     def __init__(self, clip: "Clip", raw: Any, index: int, time_s: float) -> None:
         self._clip = clip
+        self._turn = clip.turn
         self._raw = raw
         self.index = index
         self.time_s = time_s
@@ -77,16 +78,15 @@ class Frame:
                 f"{self._clip.name}: frames of {width} x {height} pixels are too large"
             )
         picture = self._clip.colors.reformat(raw, width=width, height=height, format="rgb24")
-        return np.ascontiguousarray(_upright(picture.to_ndarray(), raw))
+        return np.ascontiguousarray(_upright(picture.to_ndarray(), self._turn))
 
 
-def _upright(picture: Image, raw: Any) -> Image:
-    """A picture turned and mirrored as the frame's display matrix says."""
-    matrix = raw.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
+def _upright(picture: Image, turn: tuple[int, ...]) -> Image:
+    """A picture turned and mirrored as a display matrix says; () = as it is stored."""
+    if not turn:
         return picture
     # A point (x, y) of the stored picture belongs at (a x + c y, b x + d y).
-    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    a, b, _, c, d = turn
     if abs(b) > abs(a):
         picture, a, d = picture.transpose(1, 0, 2), c, b
     return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
@@ -125,6 +125,7 @@ class Clip:
         name: The file's name, as it was given.
         facts: What the container says of the picture stream.
         pixel_shape: Width of a stored pixel over its height; 1 when it is not stated.
+        turn: First five numbers of the current frame's display matrix; () = upright.
         complaint: After the last frame: where the clip breaks off, or that it is damaged; "" when
             all is well.
 
@@ -171,6 +172,8 @@ class Clip:
         self.pixel_shape = float(ratio) if ratio and Fraction(1, 4) <= ratio <= 4 else 1.0
         self._stream.thread_type = "AUTO" if device is None else "SLICE"  # which does not lag
         self._clock = _Clock(self.facts.rate)
+        self._angle: float | None = None
+        self.turn: tuple[int, ...] = ()
         self._frames = self._decoded()
         self.colors = av.video.reformatter.VideoReformatter()
         self.thumbs = av.video.reformatter.VideoReformatter()
@@ -240,6 +243,7 @@ class Clip:
                     self._damaged = True
                     continue
                 for raw in frames:
+                    self._see_turn(raw)
                     yield Frame(self, raw, self._next, self._clock(raw))
                     self._next += 1
         except (av.FFmpegError, OSError) as error:
@@ -252,6 +256,19 @@ class Clip:
             self.complaint = f"breaks off after frame {self._next - 1} ({reason})"
         elif self._damaged:
             self.complaint = "is damaged: frames are missing"
+
+    def _see_turn(self, raw: Any) -> None:
+        """Take the display matrix of the first frame, and again when the angle changes.
+
+        A frame whose side data were asked for is freed by the garbage collector alone (PyAV 18):
+        a hundred frames would wait for it.
+        """
+        angle = raw.rotation
+        if angle != self._angle:
+            self._angle = angle
+            matrix = raw.side_data.get("DISPLAYMATRIX")
+            data = () if matrix is None else np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+            self.turn = tuple(data)
 
     def _packets(self) -> Iterator[Any]:
         """Coded pictures; the last one is left out when the file's end tore it.

@@ -183,7 +183,7 @@ def test_a_growing_training_resumes_to_the_same_result(tmp_path: Path) -> None:
     data = manifest(tmp_path)
     whole = train(text, data, tmp_path / "whole")
 
-    class Stop(Exception):  # noqa: N818
+    class Stop(Exception):
         pass
 
     def stop(line: dict[str, object]) -> None:

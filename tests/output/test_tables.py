@@ -245,7 +245,7 @@ def test_parquet_without_its_library(tmp_path, monkeypatch):
 
 
 def test_what_a_table_needs_is_loaded_before_the_first_row(tmp_path):
-    """pyarrow loads pandas, where there is one, with its first array: 40 MB in the middle of an hour."""
+    """pyarrow loads pandas, where there is one, with its first array: 40 MB in mid-clip."""
     code = f"""
 import sys
 from pyojeong.output.tables import ParquetSink, require

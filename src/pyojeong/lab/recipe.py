@@ -117,7 +117,6 @@ class Recipe:
                 f"[recipe] frozen_epochs ({self.frozen_epochs}) exceeds epochs ({self.epochs})"
             )
 
-
     def shown_px(self, epoch: int, full_px: int) -> int:
         """Pixels of a side at which an epoch, counted from 0, shows faces of ``full_px``."""
         sizes = list(range(self.grow_from_px, full_px, _GROWTH_PX)) if self.grow_from_px else []

@@ -115,7 +115,7 @@ def _longer(array: NDArray[Any], rows: int) -> NDArray[Any]:
 def _paired(array: NDArray[Any]) -> NDArray[Any]:
     """Sums of two bins each."""
     even = _longer(array, len(array) + len(array) % 2)
-    return even[0::2] + even[1::2]
+    return np.asarray(even[0::2] + even[1::2])
 
 
 EYE_COLUMNS = ("openness", "gaze_yaw", "gaze_pitch", "head_yaw", "head_pitch")

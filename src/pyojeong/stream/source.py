@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pyojeong.core.errors import InputError, MissingExtra, VideoUnreadable
 from pyojeong.core.face import Image
 from pyojeong.image.files import MAX_PIXELS
+from pyojeong.stream.clock import FrameClock
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".mts", ".m2ts"}
@@ -171,7 +172,7 @@ class Clip:
             raise
         self.pixel_shape = float(ratio) if ratio and Fraction(1, 4) <= ratio <= 4 else 1.0
         self._stream.thread_type = "AUTO" if device is None else "SLICE"  # which does not lag
-        self._clock = _Clock(self.facts.rate)
+        self._clock = FrameClock(self.facts.rate)
         self._angle: float | None = None
         self.turn: tuple[int, ...] = ()
         self._frames = self._decoded()
@@ -327,44 +328,6 @@ class Clip:
         self._frames.close()
         with suppress(Exception):
             self._container.close()
-
-
-class _Clock:
-    """Times of frames, asked for in order.
-
-    Of the two stamps of a frame the one that ran backwards less often so far is believed, like
-    FFmpeg's ``best_effort_timestamp``. Where both do, at joints of transport streams, time goes on.
-    """
-
-    def __init__(self, rate: float | None) -> None:
-        self._step = 1 / rate if rate else 0.04
-        self._last: dict[str, int] = {}
-        self._faults = {"pts": 0, "dts": 0}
-        self._shift_s = 0.0
-        self._last_s: float | None = None
-
-    def __call__(self, raw: Any) -> float:
-        stamp = self._stamp(raw.pts, raw.dts)
-        following = 0.0 if self._last_s is None else self._last_s + self._step
-        if stamp is None or raw.time_base is None:
-            seconds = following
-        else:
-            seconds = float(stamp * raw.time_base) + self._shift_s
-            if self._last_s is not None and seconds < self._last_s - 1:
-                self._shift_s += following - seconds
-                seconds = following
-        self._last_s = max(seconds, seconds if self._last_s is None else self._last_s)
-        return self._last_s
-
-    def _stamp(self, pts: int | None, dts: int | None) -> int | None:
-        for name, new, other in (("dts", dts, pts), ("pts", pts, dts)):
-            if new is not None:
-                self._faults[name] += name in self._last and new <= self._last[name]
-                self._last[name] = new
-            elif other is not None:
-                self._last[name] = other
-        believed = dts is None or self._faults["pts"] <= self._faults["dts"]
-        return pts if believed and pts is not None else dts
 
 
 def _reason(error: BaseException) -> str:

@@ -244,7 +244,7 @@ def page() -> None:
             "",
             f"An hour of 640 x 360 clip, {m['frames']:,} frames, with eyes, Parquet and report: resident memory "
             f"between {m['warm_mb'][0]:.0f} and {m['warm_mb'][1]:.0f} MB after warm-up ({m['minutes']:.0f} minutes of "
-            f"the clock on a busy machine, {m['cpu_minutes']:.0f} minutes of a core).",
+            f"the clock, {m['cpu_minutes']:.0f} minutes of a core).",
         ]
     v = told["live"]
     rows += [

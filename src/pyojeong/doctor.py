@@ -3,6 +3,8 @@
 import io
 import json
 import platform
+import statistics
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,15 +18,18 @@ from pyojeong.core.labels import FER7, FER2013_TO_FER7
 from pyojeong.image.boxes import iou
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import to_gray
-from pyojeong.runtime.analyzer import DEFAULT_MODEL, Analyzer
+from pyojeong.runtime.analyzer import DEFAULT_MODEL, ENVIRONMENT, Analyzer, find_classifier
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.detectors import DETECTORS
 from pyojeong.runtime.golden import GOLDEN_ANSWER, GOLDEN_PICTURE, golden_logits, read_golden
 from pyojeong.runtime.session import Session
-from pyojeong.zoo import cards, find, verify
+from pyojeong.zoo import Entry, cards, find, verify
 
 LOGIT_TOLERANCE = 0.02
 SCORE_TOLERANCE = 0.03
+
+_CLEARLY = 0.95
+"""A model's twin must take less than this share of its time to be recommended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def _golden_vectors() -> tuple[bool, str]:
 
 def _golden_picture() -> tuple[bool, str]:
     wanted = json.loads(GOLDEN_ANSWER.read_text(encoding="utf-8"))
-    result = Analyzer(threads=1).analyze(GOLDEN_PICTURE)
+    result = Analyzer(DEFAULT_MODEL, threads=1).analyze(GOLDEN_PICTURE)
     if len(result.faces) != 1 or result.faces[0].expression is None:
         return False, f"expected one face on {GOLDEN_PICTURE.name}, found {len(result.faces)}"
     face = result.faces[0]
@@ -112,6 +117,38 @@ def _detectors() -> tuple[bool, str]:
     return all(n == 1 for n in counts.values()), f"faces found, one expected: {counts}"
 
 
+def _faster_form() -> tuple[bool, str]:
+    used = find_classifier("default")
+    twin = cards().get(used.card.twin)
+    forms = [used] if twin is None else [used, twin]
+    ms = _ms_per_face(forms)
+    told = ", ".join(f"{i} {value:.2f} ms" for i, value in ms.items())
+    detail = f"one face on one thread: {told}"
+    if twin is not None:
+        if ms[twin.card.id] < _CLEARLY * ms[used.card.id]:
+            detail += f". Faster here: set {ENVIRONMENT}={twin.card.id}, or pass it as model"
+        else:
+            detail += f". {used.card.id} is the right one here"
+    return True, detail
+
+
+def _ms_per_face(entries: list[Entry], *, rounds: int = 5, faces: int = 15) -> dict[str, float]:
+    """Least of the rounds' medians per model, the models in turns."""
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    readers = {entry.card.id: Classifier.open(entry, threads=1) for entry in entries}
+    medians: dict[str, list[float]] = {i: [] for i in readers}
+    for number in range(rounds + 1):
+        for i, reader in readers.items():
+            times = []
+            for _ in range(faces):
+                started = time.perf_counter()
+                reader.crop_logits([crop])
+                times.append(time.perf_counter() - started)
+            if number:  # the first round warms up
+                medians[i].append(statistics.median(times))
+    return {i: min(values) * 1e3 for i, values in medians.items()}
+
+
 CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "versions": _versions,
     "weight files": _weights,
@@ -120,4 +157,5 @@ CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "golden vectors": _golden_vectors,
     "golden picture": _golden_picture,
     "detectors": _detectors,
+    "faster form": _faster_form,
 }

@@ -3,8 +3,9 @@
 import time
 
 import torch
-from pyojeong.lab.precision import PRECISIONS, choose_precision
 from torch import Tensor, nn
+
+from pyojeong.lab.precision import PRECISIONS, choose_precision
 
 
 class SlowInBfloat16(nn.Module):

@@ -2,6 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pyojeong import Analyzer
 from pyojeong.core.errors import BadArray, ImageUnreadable, ModelError, ModelUnknown
 from pyojeong.core.face import Box, Face
 from pyojeong.image.files import read_image
+from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES, golden_logits, read_golden
 from pyojeong.zoo import find
 
@@ -206,6 +208,24 @@ def test_licence_flags_decide_which_models_open() -> None:
     Analyzer(threads=1, allow=["*"])
     with pytest.raises(ModelError, match=f"{flags[0]}.*may be used: none"):
         Analyzer(threads=1, allow="")
+
+
+def test_the_environment_says_what_default_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = find_classifier("default")
+    other = replace(used.card, id="other-s-made-fer7.v1")
+    (tmp_path / other.file).write_bytes(used.weights.read_bytes())
+    path = tmp_path / "other.card.json"
+    path.write_text(other.to_json(), encoding="utf-8")
+    monkeypatch.setenv("PYOJEONG_MODEL", str(path))
+    assert Analyzer(threads=1).model_ids[1] == other.id
+    assert Analyzer(used.card.id, threads=1).model_ids[1] == used.card.id
+    monkeypatch.setenv("PYOJEONG_MODEL", "")
+    assert find_classifier("default").card.id == used.card.id
+    monkeypatch.setenv("PYOJEONG_MODEL", "othr")
+    with pytest.raises(ModelUnknown):
+        find_classifier("default")
 
 
 def test_golden_answers() -> None:

@@ -130,6 +130,8 @@ class ModelCard:
         logit_scale: Factor per class after that (vector scaling), or None for 1.
         logit_offset: Added per class after that, or None for 0.
         threshold: Best scores below it are reported as unclear.
+        twin: Id of the model with the same weights in another storage (int8 and float16): which of
+            the two is faster depends on the CPU. "" = there is none.
         license: Licence of the weights.
         license_flags: Machine-readable caveats, for example ``"data:research-only"``.
         source: Where the weights come from.
@@ -150,6 +152,7 @@ class ModelCard:
     logit_scale: tuple[float, ...] | None = None
     logit_offset: tuple[float, ...] | None = None
     threshold: float = 0.0
+    twin: str = ""
     license: str = ""
     license_flags: tuple[str, ...] = ()
     source: str = ""

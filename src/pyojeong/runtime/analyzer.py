@@ -19,12 +19,16 @@ from pyojeong.zoo import Entry, cards, find, flags_outside
 DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v1"
 """What ``model="default"`` stands for."""
 
+ENVIRONMENT = "PYOJEONG_MODEL"
+"""Environment variable with the id or path that ``model="default"`` stands for instead."""
+
 
 def find_classifier(name: str, *, allow: str | Iterable[str] | None = None) -> Entry:
-    """The zoo entry of a classifier; ``"default"`` names the bundled one.
+    """The zoo entry of a classifier.
 
     Args:
-        name: Id, path of a card or ONNX file, or ``"default"``.
+        name: Id, path of a card or ONNX file, or ``"default"``: what the environment variable
+            ``PYOJEONG_MODEL`` names, else the bundled one.
         allow: Licence flags, or patterns such as ``"data:*"``, that its card may carry; a string
             names several between commas. None = any.
 
@@ -32,6 +36,8 @@ def find_classifier(name: str, *, allow: str | Iterable[str] | None = None) -> E
         ModelUnknown: With the nearest names.
         ModelError: When the card carries another flag.
     """
+    if name == "default":
+        name = os.environ.get(ENVIRONMENT) or name
     if name != "default":
         entry = find(name, kind="classifier")
     elif DEFAULT_MODEL in cards():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.peers import nets
 from benchmarks.peers.answers import (
     mapped,
     mend_raw,
@@ -21,6 +22,7 @@ from benchmarks.peers.pictures import Picture, PictureSet, first, read_set
 from benchmarks.peers.scores import difference, figures
 from pyojeong.core.errors import LabelUnknown
 from pyojeong.core.labels import FER7
+from pyojeong.runtime.analyzer import find_classifier
 
 OWN_NAMES = {
     "fer": ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],
@@ -169,3 +171,19 @@ def test_half_an_answer_is_no_comparison(work: Path) -> None:
     PictureSet("wild", "photographs", more).write(work)
     with pytest.raises(SystemExit, match="run `ask` again"):
         summed_up([*our_entrants([]), *PEERS], work)
+
+
+def test_nets_are_timed_in_turns(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nets, "fer_net", lambda _: find_classifier("default").weights)
+    monkeypatch.setattr(nets, "ROUNDS", 2)
+    monkeypatch.setattr(nets, "_SETTINGS", {"ms_per_face": (1, 1, 2), "faces_per_s": (2, 4, 2)})
+    nets.time_nets(["default"], work, say=lambda _: None)
+    found = nets.read_nets(work)
+    assert found is not None
+    fer, ours = found["nets"]["fer"], found["nets"][find_classifier("default").card.id]
+    assert fer["mb"] == ours["mb"] > 0.1
+    assert len(fer["ms_per_face_rounds"]) == 2
+    assert 0.01 < ours["ms_per_face"] < 1e3
+    assert 1 < ours["faces_per_s"] < 1e6
+    text = to_markdown(summed_up([*our_entrants([]), *PEERS], work))
+    assert f"| fer | {fer['mb']:.2f} | {fer['ms_per_face']:.2f} [" in text

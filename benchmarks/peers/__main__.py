@@ -3,6 +3,7 @@
 python -m benchmarks.peers build                 # an environment for each tool, under runs/peers
 python -m benchmarks.peers ask --shared ../shared --data runs/fer2013.parquet
 python -m benchmarks.peers time --shared ../shared
+python -m benchmarks.peers nets                  # our models and fer's net alone, on onnxruntime
 python -m benchmarks.peers table                 # docs/benchmarks/peers.json and peers.md
 
 Every step goes on where it was interrupted. FER2013's test split is asked about only with
@@ -21,6 +22,7 @@ from benchmarks.peers.answers import read_parquet, read_raw, rows_of, write_parq
 from benchmarks.peers.asking import AskingError, ask_all, raw_file
 from benchmarks.peers.entrants import ENVIRONMENTS, PEERS, Entrant, our_entrants
 from benchmarks.peers.environments import build, read_built
+from benchmarks.peers.nets import time_nets
 from benchmarks.peers.page import summed_up, to_markdown
 from benchmarks.peers.pictures import (
     PictureSet,
@@ -46,7 +48,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("step", choices=("build", "ask", "time", "table"))
+    parser.add_argument("step", choices=("build", "ask", "time", "nets", "table"))
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "peers")
     parser.add_argument("--only", nargs="*", default=[], help="these environments or entrants")
     parser.add_argument("--again", action="store_true", help="build or ask anew")
@@ -75,6 +77,8 @@ def main() -> None:
             sys.exit("`time` needs --shared, the folder that holds data/wild")
         wild = first(wild_pictures(given.shared / "data" / "wild"), given.limit or TIMED)
         time_rounds(built(entrants, given), wild, given.work, say=say.print)
+    elif given.step == "nets":
+        time_nets(given.model, given.work, say=say.print)
     else:
         result = summed_up(entrants, given.work)
         with whole_file(PAGE / "peers.json", "w") as file:

@@ -60,7 +60,7 @@ def read_built(work: Path, name: str) -> Built | None:
     return Built(**json.loads(file.read_text(encoding="utf-8")))
 
 
-def _run(log: Path, *command: str | Path, cwd: Path | None = None) -> str:
+def run_logged(log: Path, *command: str | Path, cwd: Path | None = None) -> str:
     """A command's output; it goes to the log too."""
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ {' '.join(map(str, command))}\n")
@@ -94,15 +94,15 @@ def _build_python(environment: Environment, folder: Path, log: Path) -> tuple[fl
         if environment.kind == "own"
         else ["--no-deps", "-r", str(PINS / environment.pins)]
     )
-    _run(log, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what)
+    run_logged(log, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what)
     return size_mb(packages) - empty, f"Python {sys.version.split()[0]}"
 
 
 def _build_node(environment: Environment, folder: Path, log: Path) -> tuple[float, str]:
     folder.mkdir(parents=True)
     shutil.copy(PINS / environment.pins, folder / "package.json")
-    _run(log, "npm", "install", "--no-audit", "--no-fund", "--omit=dev", cwd=folder)
-    return size_mb(folder / "node_modules"), f"Node {_run(log, 'node', '--version')}"
+    run_logged(log, "npm", "install", "--no-audit", "--no-fund", "--omit=dev", cwd=folder)
+    return size_mb(folder / "node_modules"), f"Node {run_logged(log, 'node', '--version')}"
 
 
 def build(environment: Environment, work: Path) -> Built:

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.peers.answers import read_parquet
 from benchmarks.peers.entrants import PUBLISHED, Entrant
 from benchmarks.peers.environments import read_built, weights_mb
+from benchmarks.peers.nets import read_nets
 from benchmarks.peers.pictures import read_set
 from benchmarks.peers.scores import difference, figures
 from benchmarks.peers.timing import read_timing
@@ -58,6 +59,7 @@ def summed_up(entrants: Sequence[Entrant], work: Path) -> dict[str, Any]:
         "sets": sets,
         "entrants": {e.name: described(e, work) for e in entrants},
         "timing": read_timing(work),
+        "nets": read_nets(work),
         "published": [[p.name, p.figure, p.caveat, p.why_not] for p in PUBLISHED],
     }
 
@@ -106,6 +108,8 @@ def to_markdown(result: Mapping[str, Any]) -> str:
         parts += ["", recall_table(found), ""]
     if result["timing"]:
         parts += ["## Speed\n", speed_table(result), ""]
+    if result["nets"]:
+        parts += ["## The nets alone\n", nets_table(result["nets"]), ""]
     parts += ["## What they take\n", size_table(result), "", "## How each was run\n"]
     parts += [f"- **{n}**: {e['ran']}" for n, e in result["entrants"].items()]
     parts += ["", "## Not run\n", _table(("tool", "published", "what to know", "why not"))]
@@ -178,6 +182,27 @@ def speed_table(result: Mapping[str, Any]) -> str:
         ratio = f"{row['ms'] / ours['ms']:.1f}" if ours else ""
         rounds = f"{min(row['rounds']):.1f} to {max(row['rounds']):.1f}"
         lines.append(f"| {n} | {row['ms']:.1f} | {rounds} | {ratio} | {row['peak_mb']:,} |")
+    return "\n".join(lines)
+
+
+def nets_table(nets: Mapping[str, Any]) -> str:
+    """Milliseconds and faces a second of the nets on one runtime."""
+    lines = [
+        "What reading a cut-out face costs without finding it: all nets on onnxruntime "
+        f"{nets['onnxruntime']}, on an {nets['cpu']}, in turns, {nets['rounds']} rounds; brackets "
+        "are the least and the most of them. fer's Keras file was converted to ONNX for this. Load "
+        f"of the machine: {nets['load'][1]:g} to {nets['load'][0]:g}.\n",
+        _table(("net", "MB", "one face, one thread, ms", "64 faces, two threads, faces a second")),
+    ]
+    for name, row in nets["nets"].items():
+        ms, rate = row["ms_per_face_rounds"], row["faces_per_s_rounds"]
+        cells = (
+            name,
+            f"{row['mb']:.2f}",
+            f"{row['ms_per_face']:.2f} [{min(ms):.2f}, {max(ms):.2f}]",
+            f"{row['faces_per_s']:,.0f} [{min(rate):,.0f}, {max(rate):,.0f}]",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -57,7 +57,7 @@ def quantised(
     folder = tmp_path_factory.mktemp("int8")
     text = TOML.replace("epochs = 6", "epochs = 2").replace('"tiny"', '"again"')
     run = train(text, data, folder / "runs")
-    options = ExportOptions(id="tiny-x.int8", storage="int8")
+    options = ExportOptions(id="tiny-x.int8", storage="both")
     export_run(run, data, folder / "out", options, detector=Sees())
     return folder / "out", data
 
@@ -166,6 +166,22 @@ def test_int8_answers_nearly_alike_and_says_what_it_cost(
         golden_logits(Classifier.open(entry)),
         atol=1e-5,
     )
+
+
+def test_the_float_form_is_kept_as_a_twin(
+    exported: tuple[Run, Path, Path], quantised: tuple[Path, Path]
+) -> None:
+    _, data, out = exported
+    small = find(quantised[0] / "tiny-x.int8.card.json").card
+    whole = find(quantised[0] / "tiny-x.int8-float16.card.json")
+    assert (small.twin, whole.card.twin) == (whole.card.id, small.id)
+    assert small.sha256 != whole.card.sha256
+    assert "test" in small.metrics
+    assert "test" not in whole.card.metrics  # one look at the test split per model
+    assert "int8_effect" not in whole.card.metrics
+    alone = predict_split(Classifier.open(find(out / "tiny-x.v1.card.json")), data, Split.VALID)
+    beside = predict_split(Classifier.open(whole), data, Split.VALID)
+    np.testing.assert_allclose(alone.logits, beside.logits, atol=1e-5)
 
 
 def test_int8_batches_answer_as_single_faces(quantised: tuple[Path, Path]) -> None:

@@ -50,6 +50,7 @@ class Storage(StrEnum):
 
     FLOAT16 = "float16"
     INT8 = "int8"
+    BOTH = "both"
 
 
 class SplitName(StrEnum):
@@ -270,7 +271,10 @@ def export(
         Path | None, typer.Option(help="TOML with description, license, license_flags, limits.")
     ] = None,
     storage: Annotated[
-        Storage, typer.Option(help="int8: smaller and faster, refused if it loses accuracy.")
+        Storage,
+        typer.Option(
+            help="int8: smaller and faster, refused if it loses accuracy; both: int8 and float16."
+        ),
     ] = Storage.FLOAT16,
     detector: DetectorOption = "auto",
 ) -> None:

@@ -1,0 +1,242 @@
+"""What was aimed at with the bundled model, and what was measured, in one table.
+
+    python benchmarks/default_model.py
+
+Reads docs/benchmarks/accuracy/<model>.json (by `pyojeong bench accuracy`) and
+docs/benchmarks/peers.json (by `python -m benchmarks.peers`), writes docs/benchmarks/default.md and
+the table between two marks in README.md. Nothing is typed by hand and nothing is measured here.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyojeong.image.files import whole_file
+from pyojeong.runtime.analyzer import find_classifier
+
+ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "docs" / "benchmarks"
+PAGE = FIGURES / "default.md"
+README = ROOT / "README.md"
+MARKS = (
+    "<!-- default model: written by benchmarks/default_model.py -->",
+    "<!-- end of the default model's table -->",
+)
+
+Tree = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One row.
+
+    Attributes:
+        what: What was measured.
+        measured: The figure as people read it; "" = not measured yet.
+        aim: The figure that was aimed at.
+        reached: Whether it was; None = cannot be said.
+        against: What it is held against.
+    """
+
+    what: str
+    measured: str
+    aim: str
+    reached: bool | None
+    against: str
+
+
+def goals(accuracy: Tree, peers: Tree) -> list[Goal]:
+    """All rows.
+
+    Args:
+        accuracy: What `pyojeong bench accuracy` wrote of the model.
+        peers: What the benchmark beside other tools wrote.
+    """
+    test = accuracy["splits"]["test"]
+    return [
+        _share(
+            "PrivateTest accuracy, single view, %",
+            test["accuracy"],
+            72.5,
+            "73.0 of MLCNN's best single net (44 M weights); about 72.6 without pretraining and "
+            "with ten views",
+        ),
+        _share(
+            "the same, ten views averaged, %",
+            test["more_views"]["10"]["accuracy"],
+            74.5,
+            "74.1 of MLCNN's ensemble (93 M weights), 75.2 of eight nets (Pramerdorfer), 74.1 "
+            "published of rmn (143 M)",
+        ),
+        _share(
+            "PrivateTest without pictures that an earlier split holds too, %",
+            test["deduplicated"]["accuracy"],
+            None,
+            "nobody publishes it",
+        ),
+        _votes(test),
+        Goal(
+            "model file, MB",
+            f"{accuracy['megabytes']:.2f}",
+            "at most 4",
+            accuracy["megabytes"] <= 4,
+            "526 of rmn",
+        ),
+        *_speed(accuracy, peers),
+        _ece("calibration error (15-bin ECE), PrivateTest", test["ece"], 0.02),
+        _ece("the same on unfamiliar photographs", accuracy["photographs"]["ece_of_found"], 0.08),
+        _answered(test),
+        *_beside_fer(peers),
+    ]
+
+
+def _share(what: str, figure: Tree, aim: float | None, against: str) -> Goal:
+    reached = None if aim is None else 100 * figure["value"] >= aim
+    return Goal(what, _percent(figure), "" if aim is None else f"at least {aim}", reached, against)
+
+
+def _votes(test: Tree) -> Goal:
+    majority = test["votes"]["majority"]
+    head = "eight" if "eight" in majority else "seven"
+    read_by = "vote head" if head == "eight" else "main head, seven classes"
+    found = majority[head]
+    return Goal(
+        f"FER+ majority, {read_by} (n = {found['n']:,}), %",
+        _percent(found["accuracy"]),
+        "at least 89",
+        100 * found["accuracy"]["value"] >= 89 and head == "eight",
+        "85.0 of VGG13 (Barsoum et al. 2016), 90.7 to 91.6 of the best credible papers",
+    )
+
+
+def _speed(accuracy: Tree, peers: Tree) -> Iterable[Goal]:
+    nets = (peers.get("nets") or {}).get("nets", {})
+    ours, fer = nets.get(accuracy["model"]), nets.get("fer")
+    for what, key, aim, reaches in (
+        ("one face, one thread, ms", "ms_per_face", "at most 2.0", lambda v: v <= 2),
+        (
+            "64 faces, two threads, faces a second",
+            "faces_per_s",
+            "at least 1,500",
+            lambda v: v >= 1500,
+        ),
+    ):
+        if ours is None or fer is None:
+            yield Goal(what, "", aim, None, "fer's net on the same runtime")
+            continue
+        yield Goal(
+            what,
+            f"{ours[key]:,.2f}" if key == "ms_per_face" else f"{ours[key]:,.0f}",
+            aim,
+            reaches(ours[key]),
+            f"fer's net on the same runtime, in turns: {fer[key]:,.2f}"
+            if key == "ms_per_face"
+            else f"fer's net on the same runtime, in turns: {fer[key]:,.0f}",
+        )
+
+
+def _ece(what: str, figure: Tree, aim: float) -> Goal:
+    measured = "{:.3f} [{:.3f}, {:.3f}]".format(*(figure[k] for k in ("value", "low", "high")))
+    return Goal(what, measured, f"at most {aim:g}", figure["value"] <= aim, "nobody publishes one")
+
+
+def _answered(test: Tree) -> Goal:
+    found = test["answered"]
+    return Goal(
+        "right, where it does not say `unclear`, %",
+        f"{100 * found['accuracy']:.1f} of {100 * found['share']:.1f} answered",
+        "at least 85",
+        found["accuracy"] >= 0.85,
+        "no peer says `unclear`",
+    )
+
+
+def _beside_fer(peers: Tree) -> Iterable[Goal]:
+    what = "unfamiliar photographs, balanced accuracy, whole pipeline, %"
+    wild = peers.get("sets", {}).get("wild", {}).get("entrants", {})
+    ours, fer = wild.get(peers.get("reference", "")), wild.get("fer")
+    if ours and fer:
+        lead = fer["ours_minus_this"]["balanced_accuracy"]
+        cropped = wild.get("fer-our-crop")
+        yield Goal(
+            what,
+            _percent(ours["balanced_accuracy"]),
+            "fer's + 12 points",
+            100 * lead["value"] >= 12,
+            f"fer {_percent(fer['balanced_accuracy'])}: {_points(lead)} points"
+            + (
+                f"; its net behind our detector {_percent(cropped['balanced_accuracy'])}: "
+                f"{_points(cropped['ours_minus_this']['balanced_accuracy'])}"
+                if cropped
+                else ""
+            ),
+        )
+    timing = (peers.get("timing") or {}).get("entrants", {})
+    ours, fer = timing.get(peers.get("reference", "")), timing.get("fer")
+    if ours and fer:
+        times = fer["ms"] / ours["ms"]
+        yield Goal(
+            "a photograph, one thread, ms",
+            f"{ours['ms']:.1f}",
+            "an eighth of fer's",
+            times >= 8,
+            f"fer {fer['ms']:.1f}: {times:.1f} times ours",
+        )
+
+
+def to_markdown(rows: Iterable[Goal]) -> str:
+    """The page's table."""
+    lines = ["| what | measured | aimed at | reached | held against |", "|---|---|---|---|---|"]
+    for g in rows:
+        reached = {True: "yes", False: "**no**", None: ""}[g.reached]
+        lines.append(
+            f"| {g.what} | {g.measured or 'not measured yet'} | {g.aim} | {reached} | {g.against} |"
+        )
+    return "\n".join(lines)
+
+
+def between_marks(text: str, table: str) -> str:
+    """``text`` with what stands between the marks replaced.
+
+    Raises:
+        SystemExit: When a mark is missing.
+    """
+    before, first, rest = text.partition(MARKS[0])
+    _, last, after = rest.partition(MARKS[1])
+    if not first or not last:
+        raise SystemExit(f"{README.name} lacks the marks {MARKS[0]} and {MARKS[1]}")
+    return f"{before}{first}\n{table}\n{last}{after}"
+
+
+def _percent(figure: Tree) -> str:
+    return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))
+
+
+def _points(figure: Tree) -> str:
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))
+
+
+def main() -> None:
+    """Write page and table."""
+    model = find_classifier("default").card.id
+    accuracy = json.loads((FIGURES / "accuracy" / f"{model}.json").read_text(encoding="utf-8"))
+    peers = json.loads((FIGURES / "peers.json").read_text(encoding="utf-8"))
+    table = to_markdown(goals(accuracy, peers))
+    page = (
+        "# The bundled model beside its aims\n\n"
+        "<!-- Written by benchmarks/default_model.py; do not edit. -->\n\n"
+        f"`{model}`; brackets are 95 % bootstrap intervals. Figures of accuracy: "
+        f"[accuracy](accuracy.md), measured {accuracy['date']}; beside other tools: "
+        f"[peers](peers.md), measured {peers['date']}.\n\n{table}\n"
+    )
+    text = between_marks(README.read_text(encoding="utf-8"), table)
+    for path, content in ((PAGE, page), (README, text)):
+        with whole_file(path, "w") as file:
+            file.write(content)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

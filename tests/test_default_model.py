@@ -1,0 +1,55 @@
+"""The table of aims: read off committed figures, judged by the aims, and up to date."""
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks.default_model import FIGURES, MARKS, PAGE, README, between_marks, goals, to_markdown
+from pyojeong.runtime.analyzer import find_classifier
+
+
+def committed() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Figures of the bundled model, and of other tools."""
+    model = find_classifier("default").card.id
+    files = (FIGURES / "accuracy" / f"{model}.json", FIGURES / "peers.json")
+    accuracy, peers = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+    return accuracy, peers
+
+
+def test_page_and_readme_are_what_the_figures_say() -> None:
+    table = to_markdown(goals(*committed()))
+    assert table in PAGE.read_text(encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
+    assert between_marks(readme, table) == readme
+
+
+def test_figures_belong_to_the_model_that_is_bundled() -> None:
+    card = find_classifier("default").card
+    accuracy, _ = committed()
+    assert accuracy["sha256"] == card.sha256
+
+
+def test_aims_are_judged() -> None:
+    accuracy, peers = committed()
+    test = accuracy["splits"]["test"]
+    for value, reached in ((0.7249, False), (0.7251, True)):
+        test["accuracy"]["value"] = value
+        assert goals(accuracy, peers)[0].reached is reached
+    for value, reached in ((0.021, False), (0.02, True)):
+        test["ece"]["value"] = value
+        row = next(g for g in goals(accuracy, peers) if g.what.startswith("calibration error"))
+        assert row.reached is reached
+    test["votes"]["majority"] = {
+        "seven": {"n": 9, "accuracy": dict.fromkeys(("value", "low", "high"), 0.95)}
+    }
+    row = next(g for g in goals(accuracy, peers) if g.what.startswith("FER+"))
+    assert row.reached is False  # seven classes are not the eight that the aim is about
+    del peers["nets"]
+    row = next(g for g in goals(accuracy, peers) if g.what.startswith("one face"))
+    assert (row.measured, row.reached) == ("", None)
+
+
+def test_a_readme_without_marks_is_left_alone() -> None:
+    with pytest.raises(SystemExit, match="lacks the marks"):
+        between_marks(f"text {MARKS[0]} text", "table")

@@ -15,6 +15,7 @@ from benchmarks.peers.answers import (
     rows_of,
     write_parquet,
 )
+from benchmarks.peers.asking import failure_of
 from benchmarks.peers.entrants import ADAPTERS, ENVIRONMENTS, PEERS, PINS, our_entrants
 from benchmarks.peers.environments import RECORD
 from benchmarks.peers.page import summed_up, to_markdown
@@ -162,6 +163,9 @@ def test_the_page_counts_what_was_answered(work: Path) -> None:
     assert "| fer | 33.3 | 33.3 [" in text
     assert "DeepFace" in text
     assert "could not be installed here" in text
+    failure_of(work, PEERS[2]).write_text("does not start\n")
+    text = to_markdown(summed_up([*our_entrants([]), *PEERS], work))
+    assert f"| {PEERS[2].name} | | | was installed, but does not start |" in text
 
 
 def test_half_an_answer_is_no_comparison(work: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.peers.answers import read_parquet, read_raw, rows_of, write_parquet
-from benchmarks.peers.asking import AskingError, ask_all, raw_file
+from benchmarks.peers.asking import AskingError, ask_all, failure_of, raw_file
 from benchmarks.peers.entrants import ENVIRONMENTS, PEERS, Entrant, our_entrants
 from benchmarks.peers.environments import build, read_built
 from benchmarks.peers.nets import time_nets
@@ -150,8 +150,10 @@ def ask_everybody(given: argparse.Namespace, entrants: list[Entrant]) -> None:
                 with say.status(f"{entrant.name}: {pictures.name}"):
                     ask_all(entrant, shown, given.work)
             except AskingError as error:
+                failure_of(given.work, entrant).write_text(f"{error}\n", encoding="utf-8")
                 say.print(f"{entrant.name}: {pictures.name}: {error}", soft_wrap=True)
                 continue
+            failure_of(given.work, entrant).unlink(missing_ok=True)
             rows = [r for r in rows if r["set"] != pictures.name]
             rows += rows_of(entrant.name, how, pictures.name, shown.pictures, read_raw(raw))
             write_parquet(table_of(given.work, entrant), rows)

@@ -95,6 +95,11 @@ def write_todo(file: Path, pictures: list[Picture]) -> None:
     file.write_text("".join(lines), encoding="utf-8")
 
 
+def failure_of(work: Path, entrant: Entrant) -> Path:
+    """Where it is written down why an entrant gave no answers."""
+    return work / "answers" / f"{entrant.name}.failed.txt"
+
+
 def raw_file(work: Path, entrant: str, set_name: str) -> Path:
     """Where an adapter's answers are kept."""
     return work / "raw" / f"{entrant}.{set_name}.jsonl"

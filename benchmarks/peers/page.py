@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.answers import read_parquet
+from benchmarks.peers.asking import failure_of
 from benchmarks.peers.entrants import PUBLISHED, Entrant
 from benchmarks.peers.environments import read_built, weights_mb
 from benchmarks.peers.nets import read_nets
@@ -82,12 +83,14 @@ def check_complete(
 def described(entrant: Entrant, work: Path) -> dict[str, Any]:
     """How an entrant was run, and what it takes on disk."""
     there = read_built(work, entrant.environment)
+    failed = failure_of(work, entrant)
     return {
         "ran": entrant.ran,
         "no_crops": entrant.no_crops,
         "runtime": there.runtime if there else "",
         "installed_mb": there.mb if there else None,
         "not_built": there.reason if there else "its environment was not built",
+        "failed": failed.read_text(encoding="utf-8").strip() if failed.exists() else "",
         "weights_mb": weights_mb(entrant, work),
     }
 
@@ -116,6 +119,8 @@ def to_markdown(result: Mapping[str, Any]) -> str:
     parts += [f"| {' | '.join(row)} |" for row in result["published"]]
     not_built = {n: e["not_built"] for n, e in result["entrants"].items() if e["not_built"]}
     parts += [f"| {n} | | | could not be installed here: {why} |" for n, why in not_built.items()]
+    failed = {n: e["failed"] for n, e in result["entrants"].items() if e["failed"]}
+    parts += [f"| {n} | | | was installed, but {why} |" for n, why in failed.items()]
     parts.append(
         "\nfer, PAZ and human build on the same net, mini-Xception. Its training script keeps the "
         "checkpoint that is best on the pictures it reports, and so do most published figures of "

@@ -152,8 +152,9 @@ QUESTIONS = (
             ),
             Pair("arms/focal", "arms/base", "focal - cross-entropy"),
         ),
-        "On probabilities the hinge's gradient is small where an answer is uniform; on logits it is "
-        "a usable loss.",
+        "On probabilities the hinge's gradient is small where an answer is uniform. On logits, equal "
+        "ones are even the best answer to a face of which no class is likelier than one half (Liu, "
+        "AISTATS 2007): the nets sat there for most of the epochs, longer at the smaller rate.",
     ),
     Question(
         "Stochastic pooling, which they left out",

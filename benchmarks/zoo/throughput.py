@@ -22,7 +22,7 @@ from pyojeong.lab.catalogue import Catalogue
 from pyojeong.lab.datamodule import FaceDataset, Portion, load_faces
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.optimizing import build_optimizer, parameter_groups
-from pyojeong.lab.precision import PRECISIONS, time_steps
+from pyojeong.lab.precision import PRECISIONS, choose_precision
 from pyojeong.lab.task import Classify
 
 ROOT = Path(__file__).parents[2]
@@ -70,11 +70,7 @@ def measure(name: str, manifest: Path) -> str:
     feed = milliseconds(lambda i: data.__getitems__(list(range(i * size, (i + 1) * size))), 6)
     task: Classify = experiment.build_task(num_classes=7)
     shape = (pre.channels, *pre.size_hw)
-    timings = {
-        key: time_steps(task.model.net, shape, precision, batch_size=size)
-        for key, precision in PRECISIONS.items()
-    }
-    best = min(timings, key=timings.__getitem__)
+    best, timings = choose_precision(task.model.net, shape, batch_size=size)
     optimizer = build_optimizer(parameter_groups(task.model, None, recipe), recipe)
     for parameter in task.model.parameters():
         parameter.grad = torch.full_like(parameter, 1e-4)

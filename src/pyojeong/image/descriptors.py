@@ -323,10 +323,16 @@ def local_binary_pattern(
             squares += neighbour * neighbour
         # Summed one after the other, as in scikit-image: flat places give exactly zero.
         return np.asarray((squares - total * total / 8) / 8, np.float64)
+    return np.take(_codes(method), _bits(ring, stack))
+
+
+def _bits(ring: list[NDArray[np.float64]], stack: Stack) -> NDArray[np.uint8]:
+    """The plain codes, uint8 (N, H, W)."""
+    center = stack.astype(np.float64)  # once: a comparison of two types converts piece by piece
     code = np.zeros(stack.shape, np.uint8)
     for i, neighbour in enumerate(ring):
-        code |= (neighbour >= stack).view(np.uint8) << np.uint8(i)
-    return _codes(method)[code]
+        code |= (neighbour >= center).view(np.uint8) << np.uint8(i)
+    return code
 
 
 def _ring(stack: Stack) -> list[NDArray[np.float64]]:
@@ -388,9 +394,10 @@ def lbp_image(stack: Stack, method: LbpMethod = "default") -> Planes:
     Returns:
         float32 (N, H, W) in [0, 1].
     """
-    value = local_binary_pattern(stack, method)
     if method != "var":
-        return (value / (9 if method == "uniform" else 255)).astype(np.float32)
+        shades = _codes(method) / (9 if method == "uniform" else 255)
+        return np.take(shades.astype(np.float32), _bits(_ring(stack), stack))
+    value = local_binary_pattern(stack, method)
     value = np.log1p(np.maximum(value, 0))
     top = np.percentile(value.reshape(len(stack), -1), 99, axis=1)
     value /= np.maximum(top, _FLAT)[:, None, None]

@@ -153,8 +153,8 @@ PEERS = (
             f"{_FACE_API}/face_expression_model.bin",
         ),
         ran="`detectAllFaces(...).withFaceLandmarks().withFaceExpressions()` with the default SSD "
-        "detector. It seldom finds a face that fills the picture, as those of wild do: with a border "
-        "around them it finds more, so that row says little of its net. Crops: "
+        "detector. It seldom finds a face that fills the picture, as those of wild do: with a "
+        "border around them it finds more, so that row says little of its net. Crops: "
         "`faceExpressionNet.predictExpressions`. Its training pictures are not documented.",
     ),
     Entrant(

@@ -279,8 +279,7 @@ def _strokes(
 def _line(y: int, x: int, to_y: int, to_x: int) -> list[tuple[int, int]]:
     """Pixels (y, x) of a line, both ends included (Bresenham 1965)."""
     rise, run = abs(to_y - y), abs(to_x - x)
-    step_y = 1 if to_y > y else -1
-    step_x = 1 if to_x > x else -1
+    step_y, step_x = 1 if to_y > y else -1, 1 if to_x > x else -1
     steep = rise > run
     long, short = max(rise, run), min(rise, run)
     excess = 2 * short - long
@@ -315,22 +314,20 @@ def local_binary_pattern(
     Returns:
         float64 (N, H, W).
     """
-    ring = _ring(stack)
     if method == "var":
         total, squares = np.zeros(stack.shape), np.zeros(stack.shape)
-        for neighbour in ring:
+        for neighbour in _ring(stack):
             total += neighbour
             squares += neighbour * neighbour
         # Summed one after the other, as in scikit-image: flat places give exactly zero.
         return np.asarray((squares - total * total / 8) / 8, np.float64)
-    return np.take(_codes(method), _bits(ring, stack))
+    return np.take(_codes(method), _bits(stack))
 
 
-def _bits(ring: list[NDArray[np.float64]], stack: Stack) -> NDArray[np.uint8]:
+def _bits(stack: Stack) -> NDArray[np.uint8]:
     """The plain codes, uint8 (N, H, W)."""
-    center = stack.astype(np.float64)  # once: a comparison of two types converts piece by piece
-    code = np.zeros(stack.shape, np.uint8)
-    for i, neighbour in enumerate(ring):
+    center, code = stack.astype(np.float64), np.zeros_like(stack)  # mixed types compare slowly
+    for i, neighbour in enumerate(_ring(stack)):
         code |= (neighbour >= center).view(np.uint8) << np.uint8(i)
     return code
 
@@ -396,9 +393,8 @@ def lbp_image(stack: Stack, method: LbpMethod = "default") -> Planes:
     """
     if method != "var":
         shades = _codes(method) / (9 if method == "uniform" else 255)
-        return np.take(shades.astype(np.float32), _bits(_ring(stack), stack))
-    value = local_binary_pattern(stack, method)
-    value = np.log1p(np.maximum(value, 0))
+        return np.take(shades.astype(np.float32), _bits(stack))
+    value = np.log1p(np.maximum(local_binary_pattern(stack, method), 0))
     top = np.percentile(value.reshape(len(stack), -1), 99, axis=1)
     value /= np.maximum(top, _FLAT)[:, None, None]
     return np.minimum(value, 1).astype(np.float32)

@@ -1,6 +1,6 @@
 """What was aimed at with the bundled model, and what was measured, in one table.
 
-    python benchmarks/default_model.py
+    python -m benchmarks.default_model
 
 Reads docs/benchmarks/accuracy/<model>.json (by `pyojeong bench accuracy`) and
 docs/benchmarks/peers.json (by `python -m benchmarks.peers`), writes docs/benchmarks/default.md and
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers.page import percent, points
 from pyojeong.image.files import whole_file
 from pyojeong.runtime.analyzer import find_classifier
 
@@ -21,7 +22,7 @@ FIGURES = ROOT / "docs" / "benchmarks"
 PAGE = FIGURES / "default.md"
 README = ROOT / "README.md"
 MARKS = (
-    "<!-- default model: written by benchmarks/default_model.py -->",
+    "<!-- default model: written by benchmarks.default_model -->",
     "<!-- end of the default model's table -->",
 )
 
@@ -94,7 +95,7 @@ def goals(accuracy: Tree, peers: Tree) -> list[Goal]:
 
 def _share(what: str, figure: Tree, aim: float | None, against: str) -> Goal:
     reached = None if aim is None else 100 * figure["value"] >= aim
-    return Goal(what, _percent(figure), "" if aim is None else f"at least {aim}", reached, against)
+    return Goal(what, percent(figure), "" if aim is None else f"at least {aim}", reached, against)
 
 
 def _votes(test: Tree) -> Goal:
@@ -104,7 +105,7 @@ def _votes(test: Tree) -> Goal:
     found = majority[head]
     return Goal(
         f"FER+ majority, {read_by} (n = {found['n']:,}), %",
-        _percent(found["accuracy"]),
+        percent(found["accuracy"]),
         "at least 89",
         100 * found["accuracy"]["value"] >= 89 and head == "eight",
         "85.0 of VGG13 (Barsoum et al. 2016), 90.7 to 91.6 of the best credible papers",
@@ -162,13 +163,13 @@ def _beside_fer(peers: Tree) -> Iterable[Goal]:
         cropped = wild.get("fer-our-crop")
         yield Goal(
             what,
-            _percent(ours["balanced_accuracy"]),
+            percent(ours["balanced_accuracy"]),
             "fer's + 12 points",
             100 * lead["value"] >= 12,
-            f"fer {_percent(fer['balanced_accuracy'])}: {_points(lead)} points"
+            f"fer {percent(fer['balanced_accuracy'])}: {points(lead)} points"
             + (
-                f"; its net behind our detector {_percent(cropped['balanced_accuracy'])}: "
-                f"{_points(cropped['ours_minus_this']['balanced_accuracy'])}"
+                f"; its net behind our detector {percent(cropped['balanced_accuracy'])}: "
+                f"{points(cropped['ours_minus_this']['balanced_accuracy'])}"
                 if cropped
                 else ""
             ),
@@ -210,14 +211,6 @@ def between_marks(text: str, table: str) -> str:
     return f"{before}{first}\n{table}\n{last}{after}"
 
 
-def _percent(figure: Tree) -> str:
-    return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))
-
-
-def _points(figure: Tree) -> str:
-    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))
-
-
 def main() -> None:
     """Write page and table."""
     model = find_classifier("default").card.id
@@ -226,7 +219,7 @@ def main() -> None:
     table = to_markdown(goals(accuracy, peers))
     page = (
         "# The bundled model beside its aims\n\n"
-        "<!-- Written by benchmarks/default_model.py; do not edit. -->\n\n"
+        "<!-- Written by `python -m benchmarks.default_model`; do not edit. -->\n\n"
         f"`{model}`; brackets are 95 % bootstrap intervals. Figures of accuracy: "
         f"[accuracy](accuracy.md), measured {accuracy['date']}; beside other tools: "
         f"[peers](peers.md), measured {peers['date']}.\n\n{table}\n"

@@ -152,11 +152,11 @@ def set_table(result: Mapping[str, Any], name: str) -> str:
         cells = (
             f"**{n}**" if n == result["reference"] else n,
             f"{100 * row['no_face']['value']:.1f}",
-            _percent(row["accuracy"]),
-            _percent(row["balanced_accuracy"]),
+            percent(row["accuracy"]),
+            percent(row["balanced_accuracy"]),
             f"{row['macro_f1']['value']:.3f}",
             f"{row['ece_of_found']['value']:.3f}" if "ece_of_found" in row else "",
-            _points(apart["balanced_accuracy"]) if apart else "",
+            points(apart["balanced_accuracy"]) if apart else "",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -232,9 +232,11 @@ def _table(header: Sequence[str]) -> str:
     return f"| {' | '.join(header)} |\n|---|{'--:|' * (len(header) - 1)}"
 
 
-def _percent(figure: Mapping[str, float]) -> str:
+def percent(figure: Mapping[str, float]) -> str:
+    """A share with its interval, in percent."""
     return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))
 
 
-def _points(figure: Mapping[str, float]) -> str:
+def points(figure: Mapping[str, float]) -> str:
+    """A difference of shares with its interval, in points."""
     return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))

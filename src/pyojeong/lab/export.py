@@ -157,30 +157,24 @@ def export_run(
     whole, exact = card, (out / card.file).read_bytes()
     if options.storage != "float16":
         card = _quantise(card, manifest, out, say)
-    finish = partial(_finish, run=run, manifest=manifest, out=out, framing=framing, say=say)
+    measure = partial(_measure, run=run, manifest=manifest, out=out, framing=framing, say=say)
     if options.storage == "both":
         # One published model: the test split is looked at in the form that is used by default.
         name = f"{card.id}-float16"
         twin = replace(whole, id=name, file=f"{name}.onnx", twin=card.id)
-        finish(_store(twin, exact, out), splits=[Split.VALID])
+        twin = _store(twin, exact, out)
+        _finish(twin, manifest, out, partial(measure, splits=[Split.VALID]))
         card = replace(card, twin=name)
-    return finish(card, splits=[Split.VALID, Split.TEST])
+    return _finish(card, manifest, out, partial(measure, splits=[Split.VALID, Split.TEST]))
 
 
 def _finish(
-    card: ModelCard,
-    *,
-    run: Run,
-    manifest: Path,
-    out: Path,
-    framing: dict[str, Any],
-    splits: Sequence[Split],
-    say: Say,
+    card: ModelCard, manifest: Path, out: Path, measure: Callable[[ModelCard], ModelCard]
 ) -> ModelCard:
     """Calibrate a stored network, score it, and write its last card and its golden answers."""
     effects = card.metrics
     card, calibrations = _calibrate(card, manifest, out)
-    card = _measure(card, run, manifest, out, framing=framing, splits=splits, say=say)
+    card = measure(card)
     card = replace(card, metrics={**card.metrics, **effects})
     card = replace(card, training={**card.training, "calibration_on_valid": calibrations})
     # The final card also goes into the ONNX metadata, so that the two cannot be told apart.
@@ -309,10 +303,10 @@ def _calibrate(
 
 def _measure(
     card: ModelCard,
+    *,
     run: Run,
     manifest: Path,
     out: Path,
-    *,
     framing: dict[str, Any],
     splits: Sequence[Split],
     say: Say,

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pyojeong.core.errors import BadArray
 from pyojeong.evaluate import (
+    _chance,
     accuracy,
     answered,
     balanced_accuracy,
@@ -58,18 +59,36 @@ def test_temperature_is_recovered(true: float) -> None:
     assert fit_temperature(logits, labels) == pytest.approx(true, rel=0.15)
 
 
-def test_threshold_reaches_its_target_with_the_most_answers() -> None:
-    rng = np.random.default_rng(1)
-    confidence = rng.uniform(0.5, 1, 2000)
-    p = np.stack([confidence, 1 - confidence], 1)
-    labels = (rng.random(2000) > confidence).astype(int)
-    threshold = fit_threshold(p, labels, target=0.85)
-    share, right = answered(p, labels, threshold=threshold)
+def made_answers(seed: int, count: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Two-class probabilities that are true: an answer is right as often as it says."""
+    rng = np.random.default_rng(seed)
+    confidence = rng.uniform(0.5, 1, count)
+    labels = (rng.random(count) > confidence).astype(int)
+    return np.stack([confidence, 1 - confidence], 1), labels
+
+
+def test_threshold_keeps_its_promise_on_other_samples() -> None:
+    """Above c the true share of right answers is (1 + c) / 2: 85 % are right from 0.7 on."""
+    found = [fit_threshold(*made_answers(s), target=0.85, risk=0.05) for s in range(200)]
+    assert np.mean(np.array(found) < 0.7) <= 0.09  # 5 % and three standard errors
+    assert np.mean(found) < 0.76  # and hardly more is held back than necessary
+    threshold = fit_threshold(*made_answers(1), target=0.85, risk=0.05)
+    share, right = answered(*made_answers(1), threshold=threshold)
     assert right >= 0.85
-    assert 0.5 < share < 0.8
-    lower = np.sort(confidence[confidence < threshold])[-40]
-    assert answered(p, labels, threshold=lower)[1] < 0.85
-    assert fit_threshold(p, labels, target=0.5) == 0.0
+    assert 0.4 < share < 0.6
+
+
+def test_threshold_of_answers_that_are_all_or_none_good_enough() -> None:
+    p, labels = made_answers(1)
+    assert fit_threshold(p, labels, target=0.5, risk=0.05) == 0.0
+    threshold = fit_threshold(p, 1 - labels, target=0.85, risk=0.05)
+    assert answered(p, labels, threshold=threshold)[0] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("count", "hits"), [(1, 0), (1, 1), (9, 7), (1200, 1040)])
+def test_binomial_tail_is_that_of_drawn_numbers(count: int, hits: int) -> None:
+    drawn = np.random.default_rng(0).binomial(count, 0.85, 200_000)
+    assert _chance(count, hits, 0.85) == pytest.approx(np.mean(drawn >= hits), abs=0.005)
 
 
 def test_bootstrap_interval_covers_and_shrinks() -> None:

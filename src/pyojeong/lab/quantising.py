@@ -15,7 +15,7 @@ import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,16 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         return None if part is None else {self._name: part}
 
 
-def quantise(model: bytes, calibration: Batch, held_out: Batch) -> tuple[bytes, dict[str, Any]]:
+def quantise(
+    model: bytes, calibration: Batch, held_out: Batch, *, spared: Sequence[str] = ()
+) -> tuple[bytes, dict[str, Any]]:
     """Quantise a network.
 
     Args:
         model: ONNX; weights float32, or float16 behind a Cast.
         calibration: Inputs (N, C, H, W) that ranges are measured on.
         held_out: Other inputs (M, C, H, W) on which the two methods are compared.
+        spared: Names of nodes that stay float.
 
     Returns:
         The int8 ONNX file, and figures: the mean absolute change of the first output on
@@ -82,7 +85,7 @@ def quantise(model: bytes, calibration: Batch, held_out: Batch) -> tuple[bytes, 
                 _Reader(_input_name(plain), calibration),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=_QUANTISED,
-                nodes_to_exclude=_behind_ceiling_pools(onnx.load(plain)),
+                nodes_to_exclude=[*spared, *_behind_ceiling_pools(onnx.load(plain))],
                 per_channel=True,
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,

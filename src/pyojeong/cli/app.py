@@ -174,9 +174,11 @@ def models(
     """List the models that are there, with licence and measured accuracy."""
     import json
 
+    from pyojeong.runtime.analyzer import SHORT_NAMES
     from pyojeong.zoo import cards
 
     entries = cards()
+    called = {model: name for name, model in SHORT_NAMES.items()}
     if json_:
         for entry in entries.values():
             typer.echo(json.dumps(json.loads(entry.card.to_json()), ensure_ascii=False))
@@ -197,7 +199,8 @@ def models(
             else "{:.1f} ({:.1f}-{:.1f})".format(*(100 * test[k] for k in ("value", "low", "high")))
         )
         flags = " ".join((card.license, *card.license_flags))
-        table.add_row(name, card.kind, f"{size:.1f}", shown, flags)
+        known = f"{name}\n  = {called[name]}" if name in called else name
+        table.add_row(known, card.kind, f"{size:.1f}", shown, flags)
     Console().print(table)
 
 

@@ -31,8 +31,8 @@ class Experiment:
         preprocess: How faces are fed, in training and ever after.
         augment: Random changes in training.
         recipe: Optimisation.
-        start: Name of a finished run in the same folder whose best weights training starts from;
-            None = fresh weights.
+        start: Name of a finished run in the same folder whose best weights training starts from,
+            or id of a model that is there (``pyojeong models``); None = fresh weights.
         pretrained: Key of ``STARTS``: weights from outside that training starts from; None = none.
         pretrained_path: Where the file of such weights lies, when no package brings it.
         members: Names of finished runs in the same folder that a stacked net is made of, in order.

@@ -40,7 +40,7 @@ from pyojeong.lab.run import Run, load_picked
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_logits, golden_path
 from pyojeong.scoring import figures, predict_split
-from pyojeong.zoo import Entry
+from pyojeong.zoo import Entry, cards
 
 PARITY = 1e-3
 """Largest difference of logits allowed between the ONNX file and the torch net."""
@@ -345,7 +345,11 @@ def _start(run: Run) -> dict[str, Any] | None:
     name = run.experiment.start
     if name is None:
         return None
-    earlier = Run(run.folder.parent / name)
+    root = run.folder.parents[len(Path(run.experiment.name).parts) - 1]
+    earlier = Run(root / name)
+    if not earlier.folder.exists():
+        model = cards()[name].card
+        return {"model": model.id, "sha256": model.sha256, **model.training}
     return {**asdict(earlier.experiment), "started_from": _start(earlier)}
 
 

@@ -26,8 +26,13 @@ from pyojeong.lab.datamodule import FaceData, Fold, Portion
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.precision import PRECISIONS, Precision, choose_precision
 from pyojeong.lab.run import Run, load_best, load_picked, read_curves, write_text
+from pyojeong.lab.shipped import start_from_model
 from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.lab.task import MONITOR, Classify
+from pyojeong.zoo import cards
+
+_MEASURED = 1024
+"""Faces on which the batch norms of a shipped model are measured."""
 
 Progress = Callable[[dict[str, Any]], None]
 """Called after every epoch with its line of ``curves.jsonl``."""
@@ -239,8 +244,7 @@ def _build_task(
         class_weights=weights,
     )
     if experiment.start is not None:
-        start = load_best(Run(runs / experiment.start), num_classes=classes)
-        task.model.load_state_dict(start.scored.state_dict())
+        _start(task, experiment.start, data, runs)
     if experiment.recipe.teacher is not None:
         teacher = Run(runs / experiment.recipe.teacher)
         if not teacher.done or teacher.experiment.preprocess != experiment.preprocess:
@@ -251,6 +255,18 @@ def _build_task(
         taught = load_picked(teacher, num_classes=classes).scored.net
         task.learn_from(taught)  # type: ignore[arg-type]
     return task
+
+
+def _start(task: Classify, name: str, data: FaceData, runs: Path) -> None:
+    """Weights of a finished run, or of a model that is shipped."""
+    run = Run(runs / name)
+    if run.folder.exists() or name not in cards():
+        start = load_best(run, num_classes=len(data.label_set))
+        task.model.load_state_dict(start.scored.state_dict())
+    else:
+        count = min(len(data.train), _MEASURED)
+        faces = data.epoch(0).__getitems__(list(range(count))).inputs
+        start_from_model(task.model, cards()[name], faces, labels=data.label_set)
 
 
 def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> FaceData:

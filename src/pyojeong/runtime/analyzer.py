@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.errors import BadArray, ModelError, ModelUnknown
+from pyojeong.core.errors import BadArray, ModelError
 from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
 from pyojeong.image.files import load_image
 from pyojeong.runtime.classifier import Classifier
@@ -19,6 +19,9 @@ from pyojeong.zoo import Entry, cards, find, flags_outside
 DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v1"
 """What ``model="default"`` stands for."""
 
+SHORT_NAMES = {"default": DEFAULT_MODEL}
+"""Names under which bundled classifiers stay found when better ones take their place."""
+
 ENVIRONMENT = "PYOJEONG_MODEL"
 """Environment variable with the id or path that ``model="default"`` stands for instead."""
 
@@ -27,8 +30,8 @@ def find_classifier(name: str, *, allow: str | Iterable[str] | None = None) -> E
     """The zoo entry of a classifier.
 
     Args:
-        name: Id, path of a card or ONNX file, or ``"default"``: what the environment variable
-            ``PYOJEONG_MODEL`` names, else the bundled one.
+        name: Id, path of a card or ONNX file, or one of ``SHORT_NAMES``. What ``"default"`` means
+            may be set by the environment variable ``PYOJEONG_MODEL``.
         allow: Licence flags, or patterns such as ``"data:*"``, that its card may carry; a string
             names several between commas. None = any.
 
@@ -38,12 +41,7 @@ def find_classifier(name: str, *, allow: str | Iterable[str] | None = None) -> E
     """
     if name == "default":
         name = os.environ.get(ENVIRONMENT) or name
-    if name != "default":
-        entry = find(name, kind="classifier")
-    elif DEFAULT_MODEL in cards():
-        entry = cards()[DEFAULT_MODEL]
-    else:
-        raise ModelUnknown(DEFAULT_MODEL, cards())
+    entry = find(SHORT_NAMES.get(name, name), kind="classifier")
     if allow is None:
         return entry
     if isinstance(allow, str):

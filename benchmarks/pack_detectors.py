@@ -6,10 +6,11 @@ For every network: batch and picture size are freed where the network allows it,
 graph's inputs, batch norms behind transposed convolutions are folded, and weights are stored as
 float16 with a Cast to float32 that onnxruntime folds away when it opens the file. Arithmetic stays
 float32. PReLU, which onnxruntime computes value by value, becomes products and maxima that it runs
-as depthwise convolutions: the landmark networks take a third of the time, O-net three quarters. CenterFace, which sees
-every picture, is int8 but for its first three and its last five convolutions (the heads), whose
-rounding cost faces: three fifths of the time, calibrated on made scenes (``calibration_scenes``).
-The script prints the largest difference of outputs, old against new.
+as depthwise convolutions: the landmark networks take a third of the time, O-net three quarters.
+CenterFace, which sees every picture, is int8 but for its first three and its last five
+convolutions (the heads), whose rounding cost faces: three fifths of the time, calibrated on made
+scenes (``calibration_scenes``). The script prints the largest difference of outputs, old against
+new.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The default detector: CenterFace glances at the whole picture, MTCNN's O-net looks closer.
 
 CenterFace (Xu et al. 2019, arXiv:1911.03599) runs on a small copy of the picture (192 x 192 pixels
-for a 512-pixel photograph, 128 x 128 to 480 x 480 for others) and proposes even what it doubts. O-net,
-the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees every proposal at full
+for a 512-pixel photograph, 128 x 128 to 480 x 480 for others) and proposes even what it doubts.
+O-net, the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees every proposal at full
 resolution and decides; box, score and landmarks are its own. What CenterFace is sure of stays even
 when O-net does not know it (lying or very wide faces), with CenterFace's box, score and landmarks.
 ``docs/benchmarks/detectors.md`` has the figures for each of these choices.

@@ -340,6 +340,41 @@ def teach_students(
     console.print(escape(f"{out}: {soft.views} views of every training face; weights: {shares}"))
 
 
+def measure_ensemble(
+    folders: Sequence[Path],
+    manifest: Path,
+    out: Path,
+    console: Console,
+    *,
+    views: int,
+    look: bool,
+) -> None:
+    """Write or complete the record of an ensemble; see ``lab.committee``."""
+    with _training():
+        from pyojeong.lab.committee import fit_ensemble, look_at_test
+        from pyojeong.lab.run import Run
+    runs = [Run(folder) for folder in folders]
+    with bars(console) as progress:
+        task = progress.add_task("nets answer", total=None)
+
+        def tick(count: int) -> None:
+            progress.advance(task, count)
+
+        if look:
+            record = look_at_test(runs, manifest, out, tick=tick)
+        else:
+            record = fit_ensemble(runs, manifest, out, views=views, tick=tick)
+    for split in ("valid", "test"):
+        if split in record:
+            figure = record[split]["accuracy"]
+            console.print(
+                escape("{}: {value:.4f} [{low:.4f}, {high:.4f}]".format(split, **figure)),
+                soft_wrap=True,
+            )
+    shares = ", ".join(f"{name} {share:.3f}" for name, share in record["members"].items())
+    console.print(escape(f"{out}: {record['views']} view(s) of each face; {shares}"))
+
+
 def pack_run(run: Path, out: Path) -> Path:
     """Copy a finished run with its weights alone; see ``lab.run.pack``."""
     with _training():

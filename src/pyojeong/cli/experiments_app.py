@@ -194,6 +194,27 @@ def teach(
 
 
 @experiments_app.command()
+def ensemble(
+    runs: Annotated[list[Path], typer.Argument(help="Finished run folders.")],
+    data: DataOption,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File of the ensemble's record (.json).")
+    ],
+    votes: VotesOption = None,
+    views: Annotated[int, typer.Option(help="Views of each face, averaged: 1, 2 or 10.")] = 1,
+    look: Annotated[
+        bool, typer.Option("--look", help="Score the recorded ensemble on the test split, once.")
+    ] = False,
+) -> None:
+    """Let several runs answer together: weights and figures of the valid split; one test look."""
+    from pyojeong.cli.experiments import measure_ensemble
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    measure_ensemble(runs, manifest, out, console, views=views, look=look)
+
+
+@experiments_app.command()
 def pack(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of packed runs.")],

@@ -21,7 +21,15 @@ from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest
-from pyojeong.image.preprocess import Pixels, matrix_for_crop, to_gray, to_tensor, warp
+from pyojeong.image.preprocess import (
+    Matrix,
+    Pixels,
+    matrix_for_crop,
+    to_gray,
+    to_tensor,
+    warp,
+)
+from pyojeong.image.views import seen_through
 from pyojeong.lab.augment import Augment, Draws
 
 
@@ -196,6 +204,7 @@ class FaceDataset(Dataset[Batch]):
         draws: The epoch's random numbers, or None for none.
         taught: A teacher's answers (N, K) to the faces as the draws change them, in the faces'
             order, or None.
+        view: Matrix over the input through which every face is seen (``image.views``), or None.
     """
 
     def __init__(
@@ -204,8 +213,11 @@ class FaceDataset(Dataset[Batch]):
         pre: Preprocess,
         draws: Draws | None = None,
         taught: NDArray[np.float32] | None = None,
+        *,
+        view: Matrix | None = None,
     ) -> None:
         self.faces = faces
+        self.view = view
         self.pre = pre
         self.draws = draws
         self.taught = np.zeros((len(faces), 0), np.float32) if taught is None else taught
@@ -231,6 +243,8 @@ class FaceDataset(Dataset[Batch]):
         image = self.faces.images[row]
         size = self.pre.size_hw
         matrix = matrix_for_crop(self.pre, image.shape[:2])
+        if self.view is not None:
+            matrix = seen_through(self.view, matrix)
         if self.draws is None:
             return warp(image, matrix, size)
         return self.draws.pixels(row, warp(image, self.draws.geometry(row, matrix, size), size))

@@ -9,33 +9,27 @@ right to 1.6 % of itself and nothing falls below 0.0003.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
-from pyojeong.evaluate import softmax
 from pyojeong.image.files import whole_file
 from pyojeong.lab.augment import Augment, Draws
 from pyojeong.lab.datamodule import FaceDataset, Faces, load_faces
 from pyojeong.lab.ensemble import fit_weights
-from pyojeong.lab.run import Run, load_picked
+from pyojeong.lab.members import Member, Tick, open_member
+from pyojeong.lab.run import Run
 
 _STEP = 1 / 32
-_BATCH = 256
 _FORMAT = 1
-
-Tick = Callable[[int], None]
-"""Called with the number of answers that were just given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +106,6 @@ class SoftLabels:
                 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Teacher:
-    name: str
-    net: torch.nn.Module
-    pre: Preprocess
-    channels_last: bool
-
-    @torch.inference_mode()
-    def answers(self, data: FaceDataset, tick: Tick) -> NDArray[np.float64]:
-        """Probabilities (N, K) in the data's order."""
-        rows = []
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        for start in range(0, len(data), _BATCH):
-            batch = data.__getitems__(list(range(start, min(start + _BATCH, len(data)))))
-            rows.append(self.net(batch.inputs.contiguous(memory_format=layout)).float().numpy())
-            tick(len(batch.labels))
-        return softmax(np.concatenate(rows))
-
-
 def teach(
     runs: list[Run],
     manifest: Path,
@@ -157,7 +132,7 @@ def teach(
         ExperimentError: When a run is unfinished, or weights do not fit.
     """
     labels = manifest_labels(manifest)
-    teachers = [_open(run, len(labels)) for run in runs]
+    teachers = [open_member(run, classes=len(labels)) for run in runs]
     digest = split_hash(read_manifest(manifest, splits=[Split.TRAIN]))
     shares = _shares(teachers, manifest, labels, weights, tick)
     faces = {gray: _faces(manifest, Split.TRAIN, labels, gray=gray) for gray in _tones(teachers)}
@@ -192,21 +167,7 @@ def answers_needed(runs: list[Run], manifest: Path, views: int) -> int:
     return len(runs) * (train * views + (valid if len(runs) > 1 else 0))
 
 
-def _open(run: Run, classes: int) -> _Teacher:
-    if not run.done:
-        raise ExperimentError(f"{run.folder} is not finished: train it before it teaches")
-    task = load_picked(run, num_classes=classes)
-    channels_last = run.environment["precision"].endswith("channels-last")
-    if channels_last:
-        task.scored.to(memory_format=torch.channels_last)
-    experiment = run.experiment
-    net: torch.nn.Module = task.scored.net  # type: ignore[assignment]
-    return _Teacher(
-        name=experiment.name, net=net, pre=experiment.preprocess, channels_last=channels_last
-    )
-
-
-def _tones(teachers: list[_Teacher]) -> set[bool]:
+def _tones(teachers: list[Member]) -> set[bool]:
     return {teacher.pre.color == "gray" for teacher in teachers}
 
 
@@ -215,7 +176,7 @@ def _faces(manifest: Path, split: Split, labels: LabelSet, *, gray: bool) -> Fac
 
 
 def _shares(
-    teachers: list[_Teacher],
+    teachers: list[Member],
     manifest: Path,
     labels: LabelSet,
     weights: list[float] | None,
@@ -236,7 +197,7 @@ def _shares(
 
 
 def _on_valid(
-    teachers: list[_Teacher], manifest: Path, labels: LabelSet, tick: Tick
+    teachers: list[Member], manifest: Path, labels: LabelSet, tick: Tick
 ) -> Iterator[NDArray[np.float64]]:
     for teacher in teachers:
         faces = _faces(manifest, Split.VALID, labels, gray=teacher.pre.color == "gray")

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.default_model import FIGURES, MARKS, PAGE, README, between_marks, goals, to_markdown
+from benchmarks.default_model import (
+    FIGURES,
+    MARKS,
+    PAGE,
+    README,
+    between_marks,
+    committed_runs,
+    goals,
+    to_markdown,
+)
 from pyojeong.runtime.analyzer import find_classifier
 
 
@@ -18,7 +27,7 @@ def committed() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_page_and_readme_are_what_the_figures_say() -> None:
-    table = to_markdown(goals(*committed()))
+    table = to_markdown(goals(*committed(), *committed_runs()))
     assert table in PAGE.read_text(encoding="utf-8")
     readme = README.read_text(encoding="utf-8")
     assert between_marks(readme, table) == readme
@@ -48,6 +57,22 @@ def test_aims_are_judged() -> None:
     del peers["nets"]
     row = next(g for g in goals(accuracy, peers) if g.what.startswith("one face"))
     assert (row.measured, row.reached) == ("", None)
+
+
+def test_ensembles_and_seeds_are_rows_of_their_own() -> None:
+    figure = {"value": 0.746, "low": 0.73, "high": 0.76}
+    members = {"model/teacher-s.s1": 0.6, "model/teacher-vggface2.s1": 0.4, "model/none.s1": 0.0}
+    ensemble = {"members": members, "views": 10, "test": {"accuracy": figure}}
+    seeds = [{"valid": {"accuracy": {"value": v}}} for v in (0.70, 0.71, 0.72)]
+    rows = goals(*committed(), [ensemble], seeds)
+    row = next(g for g in rows if "ensemble" in g.what)
+    assert (row.what, row.reached) == (
+        "an ensemble of 2 nets, ten views, one of them from VGGFace2, %",
+        True,
+    )
+    row = next(g for g in rows if "seeds" in g.what)
+    assert (row.measured, row.reached) == ("71.0 ± 1.0", True)
+    assert not any("seeds" in g.what for g in goals(*committed(), [], seeds[:1]))
 
 
 def test_a_readme_without_marks_is_left_alone() -> None:

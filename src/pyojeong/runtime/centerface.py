@@ -45,7 +45,7 @@ class CenterFace:
         self,
         *,
         min_face: int = 20,
-        score_threshold: float = 0.5,
+        score_threshold: float = 0.4,
         threads: int = 1,
         size: int | None = None,
         size_range: tuple[int, int] = (160, 640),

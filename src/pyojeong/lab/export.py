@@ -37,6 +37,7 @@ from pyojeong.lab.framing import measure_framing
 from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.lab.quantising import quantise
 from pyojeong.lab.run import Run, load_picked
+from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_logits, golden_path
 from pyojeong.scoring import figures, predict_split
@@ -328,6 +329,7 @@ def _measure(
     training = {
         "experiment": asdict(run.experiment),
         "started_from": _start(run),
+        "taught_by": _teachers(run),
         "data": manifest.name,
         "chosen_on": Split.VALID.value,
         "best_epoch": json.loads((run.folder / "done.json").read_text())["epoch"],
@@ -349,8 +351,18 @@ def _start(run: Run) -> dict[str, Any] | None:
     earlier = Run(root / name)
     if not earlier.folder.exists():
         model = cards()[name].card
-        return {"model": model.id, "sha256": model.sha256, **model.training}
+        stage = {"model": model.id, "sha256": model.sha256, **model.training["experiment"]}
+        return {**stage, "started_from": model.training["started_from"]}
     return {**asdict(earlier.experiment), "started_from": _start(earlier)}
+
+
+def _teachers(run: Run) -> dict[str, float]:
+    """Who answered for the soft labels, with which weight."""
+    recipe = run.experiment.recipe
+    if recipe.soft_labels is None:
+        return {} if recipe.teacher is None else {recipe.teacher: 1.0}
+    taught: dict[str, float] = SoftLabels.read(Path(recipe.soft_labels)).facts["teachers"]
+    return taught
 
 
 def _note_look(run: Run, card: ModelCard, seen: dict[str, Any]) -> None:

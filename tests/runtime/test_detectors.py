@@ -197,3 +197,10 @@ def test_the_default_finds_tight_faces_and_nothing_where_there_are_none(shared):
     found = sum(bool(detector.detect(read_image(path))) for path in paths)
     assert found >= 0.97 * len(paths)
     assert detector.detect(read_image(shared / "data/clips/free-mountain-vector-01.jpg")) == ()
+
+
+def test_a_small_picture_without_a_face_is_looked_at_once_more() -> None:
+    """A lying head needs more pixels than an upright one."""
+    lying = np.rot90(ASTRONAUT[:300, 60:400]).copy()
+    assert len(CenterFaceOnet().detect(lying)) == 1
+    assert not CenterFaceOnet(size=128).detect(lying)

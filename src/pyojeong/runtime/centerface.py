@@ -73,12 +73,22 @@ class CenterFace:
         """
         return self.candidates(check_image(image)).at_least(self._min_face).faces()
 
-    def candidates(self, image: Image) -> Candidates:
-        """Boxes, scores and five landmarks in frame pixels, best first; any size of face."""
+    def size_for(self, image: Image) -> float:
+        """Side of the square with as many pixels as the copy that is looked at."""
+        least, most = self._size_range
+        side = math.sqrt(image.shape[0] * image.shape[1])
+        return self._size or min(max(side * SMALLEST / self._min_face, least), most)
+
+    def candidates(self, image: Image, *, size: float | None = None) -> Candidates:
+        """Boxes, scores and five landmarks in frame pixels, best first; any size of face.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+            size: Instead of ``size_for``.
+        """
         h, w = image.shape[:2]
         side = math.sqrt(h * w)
-        least, most = self._size_range
-        size = self._size or min(max(side * SMALLEST / self._min_face, least), most)
+        size = size or self.size_for(image)
         scale = min(size / side, 2 * size / max(h, w))
         size_wh = (_whole(w * scale), _whole(h * scale))
         canvas = fit(image, size_wh)

@@ -5,6 +5,7 @@ for a 512-pixel photograph, 128 x 128 to 480 x 480 for others) and proposes even
 O-net, the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees every proposal at full
 resolution and decides; box, score and landmarks are its own. What CenterFace is sure of stays even
 when O-net does not know it (lying or very wide faces), with CenterFace's box, score and landmarks.
+A small picture in which nothing was found is looked at once more, larger.
 ``docs/benchmarks/detectors.md`` has the figures for each of these choices.
 """
 
@@ -24,7 +25,10 @@ GLANCE_SIZES = (128, 480)
 GLANCE_FACE = 25
 """Between the two it grows with the picture, so that faces of this many pixels are still seen."""
 MAX_PROPOSALS = 64
-SURE = 0.7
+SURE = 0.65
+SECOND_LOOK = 192
+"""Where a smaller copy showed no face, one of this size is looked at too: lying faces need it."""
+_BELOW = 0.05  # CenterFace's int8 scores against its float32 ones
 _OVERLAP = 0.4
 _FAR, _HINT = 0.12, 0.3
 """``follow``: a face moved by more of its width, and seen at least so well, is looked at again."""
@@ -36,7 +40,7 @@ class CenterFaceOnet:
     Args:
         min_face: Smallest face to look for, in pixels (shorter side of the box): large values make
             it faster, small ones slower. None = whatever is seen at the size of the glance.
-        score_threshold: Least probability of O-net, and least score of what CenterFace is sure of.
+        score_threshold: Least probability of O-net; raises ``sure`` with it.
         threads: Threads inside one run.
         size: Input size of CenterFace when ``min_face`` is None; None = it grows with the picture
             within ``GLANCE_SIZES``; see ``CenterFace``.
@@ -58,7 +62,8 @@ class CenterFaceOnet:
     ) -> None:
         self._min_face = min_face or 0
         self._score_threshold = score_threshold
-        self._sure = max(sure, score_threshold)
+        self._sure = max(sure, score_threshold - _BELOW)
+        self._second_look = min_face is None and size is None
         self._glance = CenterFace(
             min_face=min_face or GLANCE_FACE,
             score_threshold=proposal_threshold,
@@ -75,7 +80,13 @@ class CenterFaceOnet:
             BadArray: When it is not such an array.
         """
         image = check_image(image)
-        proposed = self._glance.candidates(image)
+        found = self._decide(image, self._glance.candidates(image))
+        if not len(found) and self._second_look and self._glance.size_for(image) < SECOND_LOOK:
+            found = self._decide(image, self._glance.candidates(image, size=SECOND_LOOK))
+        return found.faces()
+
+    def _decide(self, image: Image, proposed: Candidates) -> Candidates:
+        """O-net's opinion of what was proposed."""
         proposed = proposed.take(np.arange(min(len(proposed), MAX_PROPOSALS)))
         refined = self._onet.refine(image, square(proposed.boxes))
         known = refined.scores >= self._score_threshold
@@ -85,7 +96,7 @@ class CenterFaceOnet:
             np.concatenate([refined.scores[known], proposed.scores[sure]]),
             np.concatenate([refined.points[known], proposed.points[sure]]),
         )
-        return found.suppress(_OVERLAP).at_least(self._min_face).faces()
+        return found.suppress(_OVERLAP).at_least(self._min_face)
 
     def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
         """The same faces a moment later: O-net looks where they were, nothing else is searched.

@@ -9,10 +9,11 @@ from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.lab.nets.se_resnet import build_se_resnet
 from pyojeong.lab.shipped import start_from_model
 from pyojeong.lab.task import HeadedNet
+from pyojeong.runtime.analyzer import DEFAULT_MODEL
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.zoo import find
 
-MODEL = "seresnet-s-fer2013-fer7.v1"
+MODEL = f"{DEFAULT_MODEL}-float16"
 
 
 @pytest.fixture
@@ -34,6 +35,16 @@ def test_the_net_answers_as_the_model_does(faces: torch.Tensor) -> None:
         again = model(faces)[0].numpy()
     assert (again.argmax(1) == wanted.argmax(1)).mean() > 0.9
     np.testing.assert_allclose(again, wanted, atol=0.2)
+
+
+def test_int8_weights_are_read_from_their_twin(faces: torch.Tensor) -> None:
+    nets = []
+    for name in (MODEL, DEFAULT_MODEL):
+        model = HeadedNet(build_se_resnet(), votes=True)
+        start_from_model(model, find(name), faces, labels=FER7)
+        nets.append(model.state_dict())
+    for key, values in nets[0].items():
+        torch.testing.assert_close(nets[1][key], values, msg=key)
 
 
 def test_other_labels_get_a_fresh_classifier(faces: torch.Tensor) -> None:

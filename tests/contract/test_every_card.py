@@ -30,7 +30,12 @@ def test_card_and_file_belong_together(name: str) -> None:
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifier_cards_are_measured(name: str) -> None:
     card = CLASSIFIERS[name].card
-    for split in ("valid", "test"):
+    # One published model: of two forms the one that is used by default has looked at the test split.
+    splits = ("valid",) if name.endswith("-float16") else ("valid", "test")
+    if len(splits) == 1:
+        assert CLASSIFIERS[card.twin].card.twin == name
+        assert "test" not in card.metrics
+    for split in splits:
         figures = card.metrics[split]
         for metric in ("accuracy", "macro_f1", "ece"):
             assert figures[metric]["low"] <= figures[metric]["value"] <= figures[metric]["high"]
@@ -42,7 +47,8 @@ def test_classifier_cards_are_measured(name: str) -> None:
             figures["accuracy"]["value"], abs=1e-4
         )
     assert card.metrics["onnx_parity"] <= 1e-3
-    assert card.metrics["test"]["deduplicated"]["n"] < card.metrics["test"]["n"]
+    if "test" in splits:
+        assert card.metrics["test"]["deduplicated"]["n"] < card.metrics["test"]["n"]
     assert card.training["chosen_on"] == "valid"
     assert len(card.training["commit"]) == 40
     assert card.license_flags
@@ -74,4 +80,4 @@ def test_template_is_a_face(name: str) -> None:
 
 
 def test_total_size() -> None:
-    assert sum(e.weights.stat().st_size for e in ENTRIES.values()) < 15_000_000
+    assert sum(e.weights.stat().st_size for e in ENTRIES.values()) < 17_000_000

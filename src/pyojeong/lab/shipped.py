@@ -38,9 +38,9 @@ def start_from_model(model: HeadedNet, entry: Entry, faces: Tensor, *, labels: L
         ExperimentError: When the model was made of another net, or keeps no float weights.
         ModelCorrupt: When its file is damaged.
     """
+    if "int8_effect" in entry.card.metrics and entry.card.twin in cards():
+        entry = cards()[entry.card.twin]
     weights = _initialisers(entry)
-    if not any(key.startswith(_PREFIX) for key in weights) and entry.card.twin in cards():
-        weights = _initialisers(cards()[entry.card.twin])
     heads = _under("vote_head.", weights)
     own = _under(_PREFIX, weights)
     if entry.card.label_set != labels:

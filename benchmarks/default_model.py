@@ -264,12 +264,14 @@ def main() -> None:
     accuracy = json.loads((FIGURES / "accuracy" / f"{model}.json").read_text(encoding="utf-8"))
     peers = json.loads((FIGURES / "peers.json").read_text(encoding="utf-8"))
     table = to_markdown(goals(accuracy, peers, *committed_runs()))
+    cpu = (peers.get("nets") or {}).get("cpu", "an unknown CPU")
     page = (
         "# The bundled model beside its aims\n\n"
         "<!-- Written by `python -m benchmarks.default_model`; do not edit. -->\n\n"
         f"`{model}`; brackets are 95 % bootstrap intervals. Figures of accuracy: "
         f"[accuracy](accuracy.md), measured {accuracy['date']}; beside other tools: "
-        f"[peers](peers.md), measured {peers['date']}.\n\n{table}\n"
+        f"[peers](peers.md), measured {peers['date']}; speeds on an {cpu}, where int8 is at its "
+        f"best.\n\n{table}\n"
     )
     text = between_marks(README.read_text(encoding="utf-8"), table)
     for path, content in ((PAGE, page), (README, text)):

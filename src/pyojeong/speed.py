@@ -87,14 +87,27 @@ def measure(*, rounds: int = 30) -> list[Figure]:
     ]
 
 
+_EXTENSIONS = {
+    "amx_int8": "AMX",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX-VNNI",
+    "avx512f": "AVX-512",
+    "avx2": "AVX2",
+}
+"""Flags of the system -> what the fastest arithmetic is called, best first."""
+
+
 def cpu_name() -> str:
-    """Name of the processor, as the system tells it."""
+    """Name of the processor, as the system tells it, and its fastest vector arithmetic."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return platform.processor() or platform.machine()
     names = [line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line]
-    return names[0] if names else platform.machine()
+    name = names[0] if names else platform.machine()
+    flags = {f for line in text.splitlines() if line.startswith("flags") for f in line.split()}
+    best = next((told for flag, told in _EXTENSIONS.items() if flag in flags), None)
+    return name if best is None else f"{name} ({best})"
 
 
 def to_markdown(figures: list[Figure]) -> str:

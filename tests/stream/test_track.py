@@ -250,6 +250,14 @@ def test_a_saved_tracker_goes_on_exactly(before, after):
     assert other.to_dict() == tracker.to_dict()
 
 
+def test_frames_at_the_same_moment_give_no_endless_speed():
+    tracker = Tracker()
+    for k, time_s in enumerate((0.0, 5e-324, 1e-310)):
+        looks = [np.zeros(48, np.float32)]
+        assert tracker.update([face(50 + k, 50, 40)], looks, time_s) == [1]
+    assert tracker.update([face(52, 50, 40)], looks, 0.1) == [1]
+
+
 def test_a_saved_tracker_keeps_its_options():
     tracker = Tracker(TrackerOptions(max_lost_s=9))
     looks = [np.zeros(48, np.float32)]

@@ -40,6 +40,10 @@ def light_of(looks: NDArray[np.float32]) -> float:
     return float(looks.reshape(-1, 3).mean(0) @ np.array([0.299, 0.587, 0.114]))
 
 
+_NO_TIME = 1e-6
+"""Seconds between two frames from which a speed can be told."""
+
+
 @dataclass(slots=True)
 class _Track:
     id: int
@@ -173,7 +177,7 @@ class Tracker:
         track: _Track, shape: NDArray[np.float64], looks: NDArray[np.float32], time_s: float
     ) -> None:
         passed = time_s - track.seen_s
-        if passed > 0:
+        if passed > _NO_TIME:
             speed = (shape[:2] - track.box[:2]) / passed
             share = min(1.0, passed / 0.2)
             track.velocity = track.velocity + share * (speed - track.velocity)

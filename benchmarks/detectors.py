@@ -30,6 +30,9 @@ from pyojeong.runtime.detectors import DETECTORS
 from pyojeong.runtime.mtcnn import Mtcnn, Onet
 from pyojeong.speed import cpu_name
 
+FLOAT32 = Path(__file__).parents[1] / "docs" / "benchmarks" / "detectors.float32.json"
+"""What this script wrote before CenterFace was int8."""
+
 MATCH_IOU = 0.3
 JITTER_STEP = 5
 TIMED_RUNS = 60
@@ -220,8 +223,11 @@ figures flatter it a little. The pasted faces are hard for BlazeFace, which lean
 photograph shows it in its element. Bold rows are the detectors of `pyojeong.runtime.detectors`, with
 their defaults; the others are variants that were weighed against `auto`. CenterFace runs in int8 (`benchmarks/pack_detectors.py`);
 its ranges were measured on FER2013's training faces, pasted on scikit-image's pictures, some of which count false alarms here. In
-float32, with copies of 192 to 448 pixels, `auto` had found 99.3 % of the tight faces, 5 5 5 5 4 1 of the groups, 7 / 56 / 96 and
-1 / 43 / 98 % in the scenes, with 0.42 % of jitter, in nearly twice the time. Figures without rounding lie beside this file, in `{json}`.
+float32, with copies of 192 to 448 pixels, this script had measured (`{float32}`; another machine, so the times cannot be compared):
+
+{before}
+
+Figures without rounding lie beside this file, in `{json}`.
 """  # noqa: E501
 
 
@@ -241,6 +247,8 @@ def report(results: dict[str, dict[str, Any]], machine: dict[str, Any], out: Pat
         jitter=len(range(0, any_row["wild_pictures"], JITTER_STEP)),
         runs=TIMED_RUNS,
         json=out.with_suffix(".json").name,
+        float32=FLOAT32.name,
+        before=row("auto, float32", json.loads(FLOAT32.read_text("utf-8"))["detectors"]["auto"]),
     )
 
 

@@ -76,6 +76,16 @@ def command(stage: dict[str, Any]) -> str:
     return f"pyojeong experiments run {name} --seed {seed} {DATA}"
 
 
+def teaching(training: dict[str, Any]) -> list[str]:
+    """What wrote the soft labels that the last stage learned from."""
+    soft_labels = training["experiment"]["recipe"].get("soft_labels")
+    if soft_labels is None:
+        return []
+    runs = " ".join(f"runs/{name}" for name in training["taught_by"])
+    like = training["experiment"]["name"].rpartition(".s")[0]
+    return [f"pyojeong experiments teach {runs} {DATA} --like {like} --out {soft_labels}"]
+
+
 def storages(card: ModelCard) -> str:
     """What ``export`` was asked for."""
     return "both" if card.twin else "int8" if "int8_effect" in card.metrics else "float16"
@@ -137,7 +147,9 @@ def main() -> None:
         "Made by:",
         "",
         "```",
-        *map(command, stages),
+        *map(command, stages[:-1]),
+        *teaching(training),
+        command(stages[-1]),
         f"pyojeong export runs/{names[-1]} {DATA} --id {card.id} --storage {storages(card)}"
         f" --about experiments/{options.model}.about.toml --out src/pyojeong/models",
         f"python benchmarks/model.py --out {options.out}",

@@ -351,24 +351,28 @@ def measure_ensemble(
 ) -> None:
     """Write or complete the record of an ensemble; see ``lab.committee``."""
     with _training():
-        from pyojeong.lab.committee import fit_ensemble, look_at_test
+        from pyojeong.datasets.samples import Split
+        from pyojeong.lab import committee
         from pyojeong.lab.run import Run
     runs = [Run(folder) for folder in folders]
+    split = Split.TEST if look else Split.VALID
+    views = committee.views_of(out) if look else views
     with bars(console) as progress:
-        task = progress.add_task("nets answer", total=None)
+        total = committee.answers_needed(runs, manifest, split, views)
+        task = progress.add_task("nets answer", total=total)
 
         def tick(count: int) -> None:
             progress.advance(task, count)
 
         if look:
-            record = look_at_test(runs, manifest, out, tick=tick)
+            record = committee.look_at_test(runs, manifest, out, tick=tick)
         else:
-            record = fit_ensemble(runs, manifest, out, views=views, tick=tick)
-    for split in ("valid", "test"):
-        if split in record:
-            figure = record[split]["accuracy"]
+            record = committee.fit_ensemble(runs, manifest, out, views=views, tick=tick)
+    for name in ("valid", "test"):
+        if name in record:
+            figure = record[name]["accuracy"]
             console.print(
-                escape("{}: {value:.4f} [{low:.4f}, {high:.4f}]".format(split, **figure)),
+                escape("{}: {value:.4f} [{low:.4f}, {high:.4f}]".format(name, **figure)),
                 soft_wrap=True,
             )
     shares = ", ".join(f"{name} {share:.3f}" for name, share in record["members"].items())

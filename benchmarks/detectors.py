@@ -223,7 +223,7 @@ figures flatter it a little. The pasted faces are hard for BlazeFace, which lean
 photograph shows it in its element. Bold rows are the detectors of `pyojeong.runtime.detectors`, with
 their defaults; the others are variants that were weighed against `auto`. CenterFace runs in int8 (`benchmarks/pack_detectors.py`);
 its ranges were measured on FER2013's training faces, pasted on scikit-image's pictures, some of which count false alarms here. In
-float32, with copies of 192 to 448 pixels, this script had measured (`{float32}`; another machine, so the times cannot be compared):
+float32, with copies of 192 to 448 pixels, this script had measured (`{float32}`; columns as above; another machine, so times cannot be compared):
 
 {before}
 

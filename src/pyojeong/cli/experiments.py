@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _training() -> Iterator[None]:
+def needs_training() -> Iterator[None]:
     """What is imported inside needs the optional part for training."""
     try:
         yield
@@ -28,8 +28,9 @@ def _training() -> Iterator[None]:
         raise MissingExtra("training", "train") from error
 
 
-def _catalogue(folder: Path) -> "Catalogue":
-    with _training():  # writes TOML, which the base install cannot
+def open_catalogue(folder: Path) -> "Catalogue":
+    """The experiments of a folder."""
+    with needs_training():  # writes TOML, which the base install cannot
         from pyojeong.lab.catalogue import Catalogue
     return Catalogue(folder)
 
@@ -40,7 +41,7 @@ def list_experiments(folder: Path, runs: Path, names: Sequence[str]) -> None:
     Raises:
         ExperimentError: When the folder is missing or a name matches nothing.
     """
-    catalogue = _catalogue(folder)
+    catalogue = open_catalogue(folder)
     chosen = catalogue.matching(names) if names else catalogue.names
     table = Table("experiment", "done", "runs", box=None, header_style="bold", pad_edge=False)
     for name in chosen:
@@ -99,7 +100,7 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
         ExperimentError: When a name matches nothing.
         MissingExtra: When torch is not installed.
     """
-    catalogue = _catalogue(folder)
+    catalogue = open_catalogue(folder)
     chosen = catalogue.matching(names)
     _keep_truth(manifest, keep or runs, console)
     if jobs > 1:
@@ -124,7 +125,7 @@ def resume_all(
     """
     if not runs.is_dir():
         raise ExperimentError(f"{runs} is not a folder of runs: nothing was begun there")
-    with _training():
+    with needs_training():
         from pyojeong.lab.runner import unfinished
     planned = unfinished(runs)
     if not planned:
@@ -153,7 +154,7 @@ def _keep_truth(manifest: Path, folder: Path, console: Console) -> None:
 
 
 def _in_processes(arguments: list[str], jobs: int) -> int:
-    with _training():
+    with needs_training():
         from pyojeong.lab.runner import in_processes
     changed = {"OMP_NUM_THREADS": "1", "TERM": "dumb"}  # bars of several processes would overlap
     before = {name: os.environ.get(name) for name in changed}
@@ -176,7 +177,7 @@ def _run(
     options: dict[str, Any],
 ) -> int:
     """One bar over the current run's epochs, one line per finished run."""
-    with _training():
+    with needs_training():
         from pyojeong.lab.runner import RunOptions, run_all
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
@@ -262,7 +263,7 @@ def look_at_test(run: Path, manifest: Path, console: Console, *, keep: Path | No
     Raises:
         ExperimentError: When the run is unfinished, failed, or was looked at before.
     """
-    with _training():
+    with needs_training():
         from pyojeong.lab.looking import look
     result = look(run, manifest)
     if keep is not None:
@@ -291,7 +292,7 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
     found = read_results(results)
     if not any(result["status"] == "finished" for result in found):
         raise ExperimentError(f"{results} holds no finished run: there is nothing to time")
-    with _training():
+    with needs_training():
         from pyojeong.lab import timing
     with console.status("timing") as status:
         costs = timing.time_nets(
@@ -300,44 +301,6 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
     with whole_file(out, "w") as file:
         file.write(json.dumps(costs, indent=1) + "\n")
     console.print(f"timed {len(costs['nets'])} nets; wrote {escape(str(out))}", soft_wrap=True)
-
-
-def teach_students(
-    teachers: Sequence[Path],
-    manifest: Path,
-    out: Path,
-    console: Console,
-    *,
-    augment_of: tuple[Path, str],
-    views: int,
-    weights: list[float] | None,
-) -> None:
-    """Write soft labels of finished runs.
-
-    Raises:
-        ExperimentError: When a run is unfinished, or the student's experiment is unknown.
-    """
-    with _training():
-        from pyojeong.lab.experiment import Experiment
-        from pyojeong.lab.run import Run
-        from pyojeong.lab.soft_labels import answers_needed, teach
-    folder, like = augment_of
-    plan = _catalogue(folder).plan(like)[0]
-    augment = Experiment.from_toml(plan.text).augment
-    runs = [Run(path) for path in teachers]
-    with bars(console) as progress:
-        task = progress.add_task("teachers answer", total=answers_needed(runs, manifest, views))
-        soft = teach(
-            runs,
-            manifest,
-            augment,
-            views=views,
-            weights=weights,
-            tick=lambda count: progress.advance(task, count),
-        )
-    soft.write(out)
-    shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
-    console.print(escape(f"{out}: {soft.views} views of every training face; weights: {shares}"))
 
 
 def measure_ensemble(
@@ -350,7 +313,7 @@ def measure_ensemble(
     look: bool,
 ) -> None:
     """Write or complete the record of an ensemble; see ``lab.committee``."""
-    with _training():
+    with needs_training():
         from pyojeong.datasets.samples import Split
         from pyojeong.lab import committee
         from pyojeong.lab.run import Run
@@ -381,6 +344,6 @@ def measure_ensemble(
 
 def pack_run(run: Path, out: Path) -> Path:
     """Copy a finished run with its weights alone; see ``lab.run.pack``."""
-    with _training():
+    with needs_training():
         from pyojeong.lab.run import Run, pack
     return pack(Run(run), out)

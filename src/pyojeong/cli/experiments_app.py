@@ -183,7 +183,7 @@ def teach(
     ] = None,
 ) -> None:
     """Cache teachers' answers to several views of every training face, for students to learn."""
-    from pyojeong.cli.experiments import teach_students
+    from pyojeong.cli.soft_labels import teach_students
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
@@ -191,6 +191,28 @@ def teach(
     teach_students(
         teachers, manifest, out, console, augment_of=augment_of, views=views, weights=weight or None
     )
+
+
+@experiments_app.command()
+def relabel(
+    data: DataOption,
+    folds: Annotated[
+        Path, typer.Option(help="Out-of-fold answers to the same data (predictions.parquet).")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File of soft labels (.npz).")],
+    teacher: Annotated[
+        Path | None, typer.Option(help="Soft labels of teachers (.npz) to mix in.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="Of the new labels in that mixture.")] = 0.5,
+    votes: VotesOption = None,
+) -> None:
+    """Give every training face a label distribution, from FER+ votes and nets that never saw it."""
+    from pyojeong.cli.soft_labels import relabel_faces
+
+    console = _stderr()
+    manifest = _manifest(data, votes, console)
+    mixed = share if teacher is not None else 1.0
+    relabel_faces(manifest, folds, out, console, teacher=teacher, share=mixed)
 
 
 @experiments_app.command()

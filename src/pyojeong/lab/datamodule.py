@@ -6,7 +6,7 @@ manifest reader is asked for these two and yields nothing else.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from pyojeong.core.card import Preprocess
-from pyojeong.core.errors import DataError
+from pyojeong.core.errors import DataError, ExperimentError
 from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest
@@ -57,12 +57,21 @@ class Taught(Protocol):
         """Among them ``seed``, of the views."""
         ...
 
+    @property
+    def per_face(self) -> bool:
+        """True when the answers hold for a face, however it is changed."""
+        ...
+
     def view_of(self, epoch: int) -> int:
         """The view that an epoch shows."""
         ...
 
     def of(self, view: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """Logarithms of probabilities (len(rows), K)."""
+        ...
+
+    def votes(self) -> NDArray[np.float32] | None:
+        """Shares of votes (N, 8), None without."""
         ...
 
 
@@ -285,6 +294,8 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         self.portion = portion
         self.label_set = manifest_labels(manifest)
         self.taught: Taught | None = None
+        self.taught_votes = 0.0
+        """Share of the teacher's votes, in [0, 1], among those that are learnt."""
         self._train: Faces | None = None
         self._valid: Faces | None = None
 
@@ -315,15 +326,34 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         return self._valid
 
     def epoch(self, number: int) -> FaceDataset:
-        """The training set as epoch ``number`` sees it; with a teacher's answers if there are."""
+        """The training set as epoch ``number`` sees it; with a teacher's answers if there are.
+
+        Raises:
+            ExperimentError: When the teacher's votes are wanted and there are none.
+        """
         count = len(self.train)
         if self.taught is None:
             draws = Draws(self.augment, count, seed=self.seed, epoch=number)
             return FaceDataset(self.train, self.pre, draws)
         view = self.taught.view_of(number)
-        seen = (int(self.taught.facts["seed"]), view)
+        seen = None if self.taught.per_face else (int(self.taught.facts["seed"]), view)
         draws = Draws(self.augment, count, seed=self.seed, epoch=number, view=seen)
-        return FaceDataset(self.train, self.pre, draws, self.taught.of(view, np.arange(count)))
+        answers = self.taught.of(view, np.arange(count))
+        return FaceDataset(self._with_votes(self.taught), self.pre, draws, answers)
+
+    def _with_votes(self, taught: Taught) -> Faces:
+        """The training split, with the teacher's votes mixed into those that there are."""
+        if not self.taught_votes:
+            return self.train
+        theirs = taught.votes()
+        if theirs is None:
+            raise ExperimentError(
+                "[recipe] distil_votes: the soft labels hold no votes; make them anew with "
+                "teachers that have a vote head"
+            )
+        own = self.train.votes
+        mixed = (1 - self.taught_votes) * own + self.taught_votes * theirs
+        return replace(self.train, votes=np.where(own.any(1, keepdims=True), mixed, own))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the current epoch; a short last batch is dropped when there are others."""

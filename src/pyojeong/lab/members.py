@@ -14,6 +14,7 @@ from pyojeong.image.preprocess import Matrix
 from pyojeong.image.views import view_matrices
 from pyojeong.lab.datamodule import FaceDataset, Faces
 from pyojeong.lab.run import Run, load_picked
+from pyojeong.lab.task import HeadedNet
 
 _BATCH = 256
 
@@ -27,26 +28,36 @@ class Member:
 
     Attributes:
         name: Of its experiment.
-        net: (N, C, H, W) -> logits (N, K), in evaluation mode.
+        model: Its net with both heads, in evaluation mode.
         pre: What it looks through.
         channels_last: Memory layout it was trained in.
     """
 
     name: str
-    net: torch.nn.Module
+    model: HeadedNet
     pre: Preprocess
     channels_last: bool
 
-    @torch.inference_mode()
     def answers(self, data: FaceDataset, tick: Tick) -> NDArray[np.float64]:
         """Probabilities (N, K) in the data's order."""
-        rows = []
+        return self.both_answers(data, tick)[0]
+
+    @torch.inference_mode()
+    def both_answers(
+        self, data: FaceDataset, tick: Tick
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Probabilities of labels (N, K) and of votes (N, 8), None without a vote head."""
+        rows: list[NDArray[np.float32]] = []
+        voted: list[NDArray[np.float32]] = []
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         for start in range(0, len(data), _BATCH):
             batch = data.__getitems__(list(range(start, min(start + _BATCH, len(data)))))
-            rows.append(self.net(batch.inputs.contiguous(memory_format=layout)).float().numpy())
+            logits, votes = self.model(batch.inputs.contiguous(memory_format=layout))
+            rows.append(logits.float().numpy())
+            if votes is not None:
+                voted.append(votes.float().numpy())
             tick(len(batch.labels))
-        return softmax(np.concatenate(rows))
+        return softmax(np.concatenate(rows)), softmax(np.concatenate(voted)) if voted else None
 
     def through_views(self, faces: Faces, count: int, tick: Tick) -> NDArray[np.float64]:
         """Probabilities (N, K) of unchanged faces, averaged over ``count`` views of each."""
@@ -68,7 +79,7 @@ def open_member(run: Run, *, classes: int) -> Member:
     if channels_last:
         task.scored.to(memory_format=torch.channels_last)
     experiment = run.experiment
-    net: torch.nn.Module = task.scored.net  # type: ignore[assignment]
+    model: HeadedNet = task.scored  # type: ignore[assignment]
     return Member(
-        name=experiment.name, net=net, pre=experiment.preprocess, channels_last=channels_last
+        name=experiment.name, model=model, pre=experiment.preprocess, channels_last=channels_last
     )

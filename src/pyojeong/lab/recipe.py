@@ -40,6 +40,8 @@ class Recipe:
             training then repeats the views that it was made of. None = none.
         distil_weight: Share of the distillation in the loss, in [0, 1].
         distil_temperature: Temperature of the distillation.
+        distil_votes: Share, in [0, 1], of the teachers' votes in ``soft_labels`` in what the vote
+            head learns; the rest are the taggers'.
         mixup: Strength alpha of mixup (Zhang et al. 2018, arXiv 1710.09412): two faces and their
             targets are blended by a share from Beta(alpha, alpha); 0 = none.
         mixup_p: Probability that a batch is blended.
@@ -75,6 +77,7 @@ class Recipe:
     soft_labels: str | None = None
     distil_weight: float = 0.7
     distil_temperature: float = 3.0
+    distil_votes: float = 0.0
     mixup: float = 0.0
     mixup_p: float = 0.5
     grow_from_px: int = 0
@@ -110,11 +113,18 @@ class Recipe:
                 f"[recipe] epochs ({self.epochs}) must be a multiple of validate_every "
                 f"({self.validate_every}), so that the last epoch is validated"
             )
-        if self.teacher is not None and self.soft_labels is not None:
-            raise ExperimentError("[recipe] teacher and soft_labels: give one of the two")
+        self._check_teaching()
         if self.frozen_epochs > self.epochs:
             raise ExperimentError(
                 f"[recipe] frozen_epochs ({self.frozen_epochs}) exceeds epochs ({self.epochs})"
+            )
+
+    def _check_teaching(self) -> None:
+        if self.teacher is not None and self.soft_labels is not None:
+            raise ExperimentError("[recipe] teacher and soft_labels: give one of the two")
+        if self.distil_votes and (self.soft_labels is None or not self.vote_weight):
+            raise ExperimentError(
+                "[recipe] distil_votes needs soft_labels with votes, and a vote_weight above 0"
             )
 
     def shown_px(self, epoch: int, full_px: int) -> int:
@@ -146,6 +156,7 @@ _RANGES = {
     "vote_weight": (0, 1e3),
     "distil_weight": (0, 1),
     "distil_temperature": (1e-3, 1e3),
+    "distil_votes": (0, 1),
     "mixup": (0, 100),
     "mixup_p": (0, 1),
     "grow_from_px": (0, 1024),

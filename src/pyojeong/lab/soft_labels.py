@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.core.labels import LabelSet
+from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
 from pyojeong.image.files import whole_file
 from pyojeong.lab.augment import Augment, Draws
@@ -40,16 +40,25 @@ class SoftLabels:
         log_probabilities: uint8 (V, N, K), minus the logarithm in steps of 1/32; V views of the N
             training faces in the manifest's order.
         facts: Who answered and to what: ``teachers`` (name -> weight), ``augment``, ``seed``,
-            ``split_sha256``, ``labels``.
+            ``split_sha256``, ``labels``. Without an ``augment`` (None) they belong to the faces
+            themselves, however they are changed: ``per_face``.
+        vote_log_probabilities: uint8 (N, 8), likewise, of FER+ votes: the teachers' answers
+            averaged over the views; None = they have no vote heads.
     """
 
     log_probabilities: NDArray[np.uint8]
     facts: dict[str, Any]
+    vote_log_probabilities: NDArray[np.uint8] | None = None
 
     @property
     def views(self) -> int:
         """How many views of each face there are."""
         return len(self.log_probabilities)
+
+    @property
+    def per_face(self) -> bool:
+        """True when one answer belongs to a face, and not to one view of it."""
+        return self.facts["augment"] is None
 
     def view_of(self, epoch: int) -> int:
         """The view that an epoch shows: they take turns."""
@@ -60,12 +69,22 @@ class SoftLabels:
         steps = self.log_probabilities[view, rows].astype(np.float32)
         return np.asarray(steps * np.float32(-_STEP), np.float32)
 
+    def votes(self) -> NDArray[np.float32] | None:
+        """Shares of votes (N, 8), as float32; None when the teachers gave none."""
+        if self.vote_log_probabilities is None:
+            return None
+        shares = np.exp(self.vote_log_probabilities.astype(np.float32) * np.float32(-_STEP))
+        return np.asarray(shares / shares.sum(1, keepdims=True), np.float32)
+
     def write(self, path: Path) -> None:
         """One compressed file, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         facts = np.frombuffer(json.dumps({"format": _FORMAT, **self.facts}).encode(), np.uint8)
+        arrays = {"log_probabilities": self.log_probabilities, "facts": facts}
+        if self.vote_log_probabilities is not None:
+            arrays["vote_log_probabilities"] = self.vote_log_probabilities
         with whole_file(path, "wb") as file:
-            np.savez_compressed(file, log_probabilities=self.log_probabilities, facts=facts)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -78,6 +97,7 @@ class SoftLabels:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
                 facts = json.loads(bytes(data["facts"]))
                 values = data["log_probabilities"]
+                votes = data.get("vote_log_probabilities")
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise ExperimentError(
                 f"soft_labels {path}: cannot be read ({error}); make them with `pyojeong "
@@ -85,7 +105,16 @@ class SoftLabels:
             ) from error
         if facts.pop("format", None) != _FORMAT or values.dtype != np.uint8 or values.ndim != 3:
             raise ExperimentError(f"soft_labels {path}: not a file of this version; make it anew")
-        return cls(values, facts)
+        return cls(values, facts, votes)
+
+    def check_faces(self, labels: LabelSet, digest: str) -> None:
+        """Whether they answer for the same faces and labels.
+
+        Raises:
+            ExperimentError: When they do not.
+        """
+        if (self.facts["labels"], self.facts["split_sha256"]) != (labels.id, digest):
+            raise ExperimentError("soft labels: made for another data set; make them anew for it")
 
     def check(self, augment: Augment, labels: LabelSet, digest: str, path: str) -> None:
         """Compare what they were made of with what an experiment will show.
@@ -94,7 +123,7 @@ class SoftLabels:
             ExperimentError: When they were made for other faces, labels or changes.
         """
         given = {
-            "augment": json.loads(json.dumps(asdict(augment))),
+            "augment": None if self.per_face else json.loads(json.dumps(asdict(augment))),
             "labels": labels.id,
             "split_sha256": digest,
         }
@@ -104,6 +133,12 @@ class SoftLabels:
                     f"soft_labels {path}: made with another {key} than this experiment's; the "
                     "student must see what its teacher saw"
                 )
+
+
+def in_steps(probabilities: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Minus their logarithms in steps of 1/32, as a file keeps them."""
+    minus_log = -np.log(np.maximum(probabilities, 1e-12))
+    return np.asarray(np.clip(np.rint(minus_log / _STEP), 0, 255), np.uint8)
 
 
 def teach(
@@ -138,15 +173,18 @@ def teach(
     faces = {gray: _faces(manifest, Split.TRAIN, labels, gray=gray) for gray in _tones(teachers)}
     count = len(next(iter(faces.values())))
     cached = np.zeros((views, count, len(labels)), np.uint8)
+    voted = np.zeros((count, len(FERPLUS8)))
+    voting = sum(s for t, s in zip(teachers, shares, strict=True) if t.model.vote_head is not None)
     for view in range(views):
         mixed = np.zeros((count, len(labels)))
         for teacher, share in zip(teachers, shares, strict=True):
             own = faces[teacher.pre.color == "gray"]
             draws = Draws(augment, count, seed=seed, epoch=view)
-            answers = teacher.answers(FaceDataset(own, teacher.pre, draws), tick)
+            answers, votes = teacher.both_answers(FaceDataset(own, teacher.pre, draws), tick)
             mixed[draws.order] += share * answers
-        minus_log = -np.log(np.maximum(mixed, 1e-12))
-        cached[view] = np.clip(np.rint(minus_log / _STEP), 0, 255).astype(np.uint8)
+            if votes is not None and share > 0:
+                voted[draws.order] += share / voting / views * votes
+        cached[view] = in_steps(mixed)
     named = {t.name: round(float(w), 4) for t, w in zip(teachers, shares, strict=True)}
     facts = {
         "teachers": named,
@@ -155,7 +193,7 @@ def teach(
         "labels": labels.id,
         "split_sha256": digest,
     }
-    return SoftLabels(cached, facts)
+    return SoftLabels(cached, facts, in_steps(voted) if voting > 0 else None)
 
 
 def answers_needed(runs: list[Run], manifest: Path, views: int) -> int:

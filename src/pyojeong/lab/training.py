@@ -291,6 +291,7 @@ def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> Fac
     digest = split_hash(read_manifest(data.manifest, splits=[Split.TRAIN]))
     soft.check(experiment.augment, data.label_set, digest, name)
     data.taught = soft
+    data.taught_votes = experiment.recipe.distil_votes
     return data
 
 

@@ -1,0 +1,81 @@
+"""``pyojeong experiments teach`` and ``relabel``: soft labels, with progress."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from pyojeong.cli.bars import bars
+from pyojeong.cli.experiments import needs_training, open_catalogue
+
+
+def teach_students(
+    teachers: Sequence[Path],
+    manifest: Path,
+    out: Path,
+    console: Console,
+    *,
+    augment_of: tuple[Path, str],
+    views: int,
+    weights: list[float] | None,
+) -> None:
+    """Write soft labels of finished runs.
+
+    Raises:
+        ExperimentError: When a run is unfinished, or the student's experiment is unknown.
+    """
+    with needs_training():
+        from pyojeong.lab.experiment import Experiment
+        from pyojeong.lab.run import Run
+        from pyojeong.lab.soft_labels import answers_needed, teach
+    folder, like = augment_of
+    plan = open_catalogue(folder).plan(like)[0]
+    augment = Experiment.from_toml(plan.text).augment
+    runs = [Run(path) for path in teachers]
+    with bars(console) as progress:
+        task = progress.add_task("teachers answer", total=answers_needed(runs, manifest, views))
+        soft = teach(
+            runs,
+            manifest,
+            augment,
+            views=views,
+            weights=weights,
+            tick=lambda count: progress.advance(task, count),
+        )
+    soft.write(out)
+    shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
+    console.print(escape(f"{out}: {soft.views} views of every training face; weights: {shares}"))
+
+
+def relabel_faces(
+    manifest: Path,
+    predictions: Path,
+    out: Path,
+    console: Console,
+    *,
+    teacher: Path | None,
+    share: float,
+) -> None:
+    """Write soft labels from votes and out-of-fold answers; see ``lab.denoise``.
+
+    Raises:
+        ExperimentError: When the share is none, or the teacher answered for other faces.
+    """
+    with needs_training():
+        from pyojeong.lab.denoise import relabel
+        from pyojeong.lab.soft_labels import SoftLabels
+
+    def say(accuracy: float, loss: float) -> None:
+        console.print(f"foretell {accuracy:.1%} of the labels they never saw; NLL {loss:.3f}")
+
+    soft = relabel(
+        manifest,
+        predictions,
+        teacher=None if teacher is None else SoftLabels.read(teacher),
+        share=share,
+        done=say,
+    )
+    soft.write(out)
+    shares = ", ".join(f"{name} {part:.3f}" for name, part in soft.facts["teachers"].items())
+    console.print(escape(f"{out}: one answer for every training face; {shares}"))

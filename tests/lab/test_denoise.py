@@ -111,6 +111,19 @@ def test_a_teacher_is_mixed_in_by_its_share_and_hands_its_votes_on(tmp_path: Pat
         relabel(data, file, teacher=small)
 
 
+def test_averaged_answers_are_of_the_face(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    views = rng.dirichlet(np.ones(7), (3, 20))
+    soft = SoftLabels(in_steps(views), {"augment": {"flip": 0.5}, "seed": 4}, None)
+    mean = soft.averaged()
+    assert not soft.per_face
+    assert mean.per_face
+    assert mean.views == 1
+    wanted = views.mean(0)
+    kept = np.exp(mean.of(0, np.arange(20)))
+    np.testing.assert_allclose(kept[wanted > 0.01], wanted[wanted > 0.01], rtol=0.04)
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     data, file = noisy(tmp_path, votes=False)
     with pytest.raises(DataError, match="no FER\\+ votes"):

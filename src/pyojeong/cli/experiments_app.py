@@ -181,16 +181,26 @@ def teach(
     weight: Annotated[
         list[float] | None, typer.Option(help="One per teacher; else fitted on the valid split.")
     ] = None,
+    average: Annotated[
+        bool, typer.Option(help="One answer for each face: the mean over its views.")
+    ] = False,
 ) -> None:
     """Cache teachers' answers to several views of every training face, for students to learn."""
-    from pyojeong.cli.soft_labels import teach_students
+    from pyojeong.cli.soft_labels import keep, teach_students
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
     augment_of = (folder, like)
-    teach_students(
-        teachers, manifest, out, console, augment_of=augment_of, views=views, weights=weight or None
+    soft = teach_students(
+        teachers,
+        manifest,
+        console,
+        augment_of=augment_of,
+        views=views,
+        weights=weight or None,
+        average=average,
     )
+    keep(soft, out, console)
 
 
 @experiments_app.command()
@@ -207,12 +217,13 @@ def relabel(
     votes: VotesOption = None,
 ) -> None:
     """Give every training face a label distribution, from FER+ votes and nets that never saw it."""
-    from pyojeong.cli.soft_labels import relabel_faces
+    from pyojeong.cli.soft_labels import keep, relabel_faces
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
     mixed = share if teacher is not None else 1.0
-    relabel_faces(manifest, folds, out, console, teacher=teacher, share=mixed)
+    soft = relabel_faces(manifest, folds, console, teacher=teacher, share=mixed)
+    keep(soft, out, console)
 
 
 @experiments_app.command()

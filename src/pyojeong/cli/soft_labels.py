@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,18 +10,21 @@ from rich.markup import escape
 from pyojeong.cli.bars import bars
 from pyojeong.cli.experiments import needs_training, open_catalogue
 
+if TYPE_CHECKING:
+    from pyojeong.lab.soft_labels import SoftLabels
+
 
 def teach_students(
     teachers: Sequence[Path],
     manifest: Path,
-    out: Path,
     console: Console,
     *,
     augment_of: tuple[Path, str],
     views: int,
     weights: list[float] | None,
-) -> None:
-    """Write soft labels of finished runs.
+    average: bool,
+) -> "SoftLabels":
+    """Soft labels of finished runs.
 
     Raises:
         ExperimentError: When a run is unfinished, or the student's experiment is unknown.
@@ -43,21 +47,18 @@ def teach_students(
             weights=weights,
             tick=lambda count: progress.advance(task, count),
         )
-    soft.write(out)
-    shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
-    console.print(escape(f"{out}: {soft.views} views of every training face; weights: {shares}"))
+    return soft.averaged() if average else soft
 
 
 def relabel_faces(
     manifest: Path,
     predictions: Path,
-    out: Path,
     console: Console,
     *,
     teacher: Path | None,
     share: float,
-) -> None:
-    """Write soft labels from votes and out-of-fold answers; see ``lab.denoise``.
+) -> "SoftLabels":
+    """Soft labels from votes and out-of-fold answers; see ``lab.denoise``.
 
     Raises:
         ExperimentError: When the share is none, or the teacher answered for other faces.
@@ -69,13 +70,18 @@ def relabel_faces(
     def say(accuracy: float, loss: float) -> None:
         console.print(f"foretell {accuracy:.1%} of the labels they never saw; NLL {loss:.3f}")
 
-    soft = relabel(
+    return relabel(
         manifest,
         predictions,
         teacher=None if teacher is None else SoftLabels.read(teacher),
         share=share,
         done=say,
     )
+
+
+def keep(soft: "SoftLabels", out: Path, console: Console) -> None:
+    """Write them, and say who answered."""
     soft.write(out)
-    shares = ", ".join(f"{name} {part:.3f}" for name, part in soft.facts["teachers"].items())
-    console.print(escape(f"{out}: one answer for every training face; {shares}"))
+    shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
+    what = "one answer for" if soft.per_face else f"{soft.views} views of"
+    console.print(escape(f"{out}: {what} every training face; weights: {shares}"))

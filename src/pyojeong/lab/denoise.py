@@ -77,7 +77,7 @@ def relabel(
         named = {name: round(share * part, 4) for name, part in named.items()}
         for name, part in teacher.facts["teachers"].items():
             named[name] = round((1 - share) * part, 4)
-        mixed = share * mixed + (1 - share) * _mean_answer(teacher)
+        mixed = share * mixed + (1 - share) * teacher.mean_answers()
     facts = {
         "teachers": named,
         "augment": None,
@@ -135,10 +135,3 @@ def _cross_fitted(
         classifier.fit(witnesses[rest], targets[rest])
         out[np.ix_(part, classifier.classes_)] = classifier.predict_proba(witnesses[part])
     return np.asarray(np.maximum(out, 1e-12), np.float64)
-
-
-def _mean_answer(teacher: SoftLabels) -> NDArray[np.float64]:
-    rows = np.arange(teacher.log_probabilities.shape[1])
-    views = [np.exp(teacher.of(view, rows).astype(np.float64)) for view in range(teacher.views)]
-    mean = np.mean([view / view.sum(1, keepdims=True) for view in views], axis=0)
-    return np.asarray(mean, np.float64)

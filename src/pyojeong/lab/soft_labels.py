@@ -10,7 +10,7 @@ right to 1.6 % of itself and nothing falls below 0.0003.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 from zipfile import BadZipFile
@@ -68,6 +68,22 @@ class SoftLabels:
         """Logarithms of probabilities (len(rows), K), as float32."""
         steps = self.log_probabilities[view, rows].astype(np.float32)
         return np.asarray(steps * np.float32(-_STEP), np.float32)
+
+    def mean_answers(self) -> NDArray[np.float64]:
+        """Probabilities (N, K), averaged over the views."""
+        rows = np.arange(self.log_probabilities.shape[1])
+        views = [np.exp(self.of(view, rows).astype(np.float64)) for view in range(self.views)]
+        mean = np.mean([view / view.sum(1, keepdims=True) for view in views], axis=0)
+        return np.asarray(mean, np.float64)
+
+    def averaged(self) -> Self:
+        """The same for faces instead of views: one answer each, the mean over its views.
+
+        It is the better answer (an average of several views is right more often than one), and the
+        student is free in how it changes the faces.
+        """
+        answers = in_steps(self.mean_answers())[None]
+        return replace(self, log_probabilities=answers, facts={**self.facts, "augment": None})
 
     def votes(self) -> NDArray[np.float32] | None:
         """Shares of votes (N, 8), as float32; None when the teachers gave none."""

@@ -96,9 +96,10 @@ def test_a_teacher_is_mixed_in_by_its_share_and_hands_its_votes_on(tmp_path: Pat
     every = np.arange(count)
     alone = np.exp(relabel(data, file).of(0, every))
     mixed = relabel(data, file, teacher=teacher, share=0.25)
-    taught = np.mean([np.exp(teacher.of(v, every)) for v in range(3)], axis=0)
-    wanted = 0.25 * alone + 0.75 * taught
-    kept = np.exp(mixed.of(0, every))
+    wanted = 0.25 * alone + 0.75 * np.exp(teacher.of(2, every))
+    kept = np.exp(mixed.of(2, every))
+    assert mixed.views == 3
+    assert mixed.facts["augment"] == teacher.facts["augment"]
     np.testing.assert_allclose(kept[wanted > 1e-2], wanted[wanted > 1e-2], rtol=0.04)
     assert mixed.facts["teachers"] == {"votes and made up": 0.25, "tiny": 0.75}
     np.testing.assert_array_equal(mixed.votes(), teacher.votes())

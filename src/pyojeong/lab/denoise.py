@@ -11,7 +11,9 @@ et al. 2015 (arXiv 1503.02531).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,13 +47,13 @@ def relabel(
     seed: int = 0,
     done: Callable[[float, float], None] = lambda *_: None,
 ) -> SoftLabels:
-    """One distribution per training face, from votes and out-of-fold answers.
+    """A distribution for every training face, from votes and out-of-fold answers.
 
     Args:
         manifest: The data set, with FER+ votes; only Split.TRAIN is read.
         predictions: Out-of-fold answers to that data set (``lab.folds``).
-        teacher: Cached answers that are mixed in, averaged over their views; they have seen the
-            labels of the very faces, but know more of faces than the votes do. None = none.
+        teacher: Cached answers to be mixed with, each view's for itself; they have seen the labels
+            of the very faces, but know more of faces than the votes do. None = none.
         share: Of the new labels in the mixture, in (0, 1]; without a teacher it is 1.
         seed: Of the folds the classifier is fitted in.
         done: Told how well the new labels foretell the old ones: accuracy, and mean negative
@@ -71,22 +73,27 @@ def relabel(
     mixed = _cross_fitted(witnesses, targets, classes=len(labels), seed=seed)
     right = mixed[np.arange(len(targets)), targets]
     done(float((mixed.argmax(1) == targets).mean()), float(-np.log(right).mean()))
-    named = {f"votes and {answers.origin}": 1.0}
-    if teacher is not None:
-        teacher.check_faces(labels, digest)
-        named = {name: round(share * part, 4) for name, part in named.items()}
-        for name, part in teacher.facts["teachers"].items():
-            named[name] = round((1 - share) * part, 4)
-        mixed = share * mixed + (1 - share) * teacher.mean_answers()
-    facts = {
-        "teachers": named,
+    origin = f"votes and {answers.origin}"
+    facts: dict[str, Any] = {
         "augment": None,
         "seed": seed,
         "labels": labels.id,
         "split_sha256": digest,
     }
-    votes = None if teacher is None else teacher.vote_log_probabilities
-    return SoftLabels(in_steps(mixed)[None], facts, votes)
+    if teacher is None:
+        return SoftLabels(in_steps(mixed)[None], {"teachers": {origin: 1.0}, **facts})
+    teacher.check_faces(labels, digest)
+    views = np.stack(
+        [
+            in_steps(share * mixed + (1 - share) * teacher.probabilities(view))
+            for view in range(teacher.views)
+        ]
+    )
+    shares = {
+        name: round((1 - share) * part, 4) for name, part in teacher.facts["teachers"].items()
+    }
+    facts = {**teacher.facts, "teachers": {origin: share, **shares}}
+    return replace(teacher, log_probabilities=views, facts=facts)
 
 
 def _witnesses(

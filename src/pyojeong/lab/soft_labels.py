@@ -71,10 +71,14 @@ class SoftLabels:
 
     def mean_answers(self) -> NDArray[np.float64]:
         """Probabilities (N, K), averaged over the views."""
-        rows = np.arange(self.log_probabilities.shape[1])
-        views = [np.exp(self.of(view, rows).astype(np.float64)) for view in range(self.views)]
-        mean = np.mean([view / view.sum(1, keepdims=True) for view in views], axis=0)
+        mean = np.mean([self.probabilities(view) for view in range(self.views)], axis=0)
         return np.asarray(mean, np.float64)
+
+    def probabilities(self, view: int) -> NDArray[np.float64]:
+        """Of one view, (N, K); rows sum to 1."""
+        rows = np.arange(self.log_probabilities.shape[1])
+        answers = np.exp(self.of(view, rows).astype(np.float64))
+        return np.asarray(answers / answers.sum(1, keepdims=True), np.float64)
 
     def averaged(self) -> Self:
         """The same for faces instead of views: one answer each, the mean over its views.

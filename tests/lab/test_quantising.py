@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyojeong.lab.onnx_graph import to_onnx
+from pyojeong.lab.onnx_graph import round_to_half, to_onnx
 from pyojeong.lab.quantising import quantise
 
 
@@ -68,3 +68,27 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     x = np.zeros((8, 1, 12, 12), np.float32)
     quantise(to_onnx(Pooled(12).eval(), (1, 12, 12), {}), x, x)
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_stays_float_is_kept_as_float16_without_loss() -> None:
+    class Wide(Pooled):
+        def __init__(self) -> None:
+            super().__init__(11)
+            self.second = nn.Conv2d(16, 64, 1)
+            self.classifier = nn.Linear(64, 7)
+
+    net = Wide().eval()
+    round_to_half(net)
+    x = np.random.default_rng(0).normal(0, 1, (128, 1, 11, 11)).astype(np.float32)
+    small, _ = quantise(to_onnx(net, (1, 11, 11), {}), x, x)
+    model = onnx.load_from_string(small)
+    halves = {t.name: t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16}
+    assert sorted(onnx.numpy_helper.to_array(t).size for t in halves.values()) == [448, 1024]
+    casts = {n.input[0]: n.output[0] for n in model.graph.node if n.op_type == "Cast"}
+    keep = [n for n in model.graph.node if n.op_type != "Cast"]
+    del model.graph.node[:]
+    model.graph.node.extend(keep)
+    for name, tensor in halves.items():
+        values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, casts[name]))
+    np.testing.assert_array_equal(run(model.SerializeToString(), x), run(small, x))

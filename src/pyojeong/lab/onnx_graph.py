@@ -56,12 +56,17 @@ def round_to_half(module: nn.Module) -> None:
                 values.copy_(values.half().float())
 
 
-def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store float32 initialisers as float16 with a Cast to float32, which is folded on opening."""
+def store_half(model: onnx.ModelProto, *, lossless: bool = False) -> onnx.ModelProto:
+    """Store float32 initialisers as float16 with a Cast to float32, which is folded on opening.
+
+    Args:
+        model: Changed in place and returned.
+        lossless: Only those whose values are all float16 numbers already.
+    """
     graph = model.graph
     casts = []
     for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT:
+        if tensor.data_type != TensorProto.FLOAT or (lossless and not _is_half(tensor)):
             continue
         name = tensor.name
         values = numpy_helper.to_array(tensor).astype(np.float16)
@@ -72,6 +77,18 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.node.extend(nodes)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+_WORTH_IT = 256
+"""Numbers in an initialiser below which a Cast of its own takes more room than it saves."""
+
+
+def _is_half(tensor: TensorProto) -> bool:
+    values = numpy_helper.to_array(tensor)
+    if values.size < _WORTH_IT:
+        return False
+    with np.errstate(over="ignore"):
+        return bool((values.astype(np.float16).astype(np.float32) == values).all())
 
 
 def to_onnx(

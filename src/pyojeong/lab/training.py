@@ -17,18 +17,19 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import nn
 
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.datasets.samples import Split, manifest_id, read_manifest, split_hash
 from pyojeong.image.files import whole_file
 from pyojeong.lab.datamodule import FaceData, Fold, Portion
 from pyojeong.lab.experiment import Experiment
+from pyojeong.lab.nets.columns import Columns, join_heads
+from pyojeong.lab.nets.registry import STACKED
 from pyojeong.lab.precision import PRECISIONS, Precision, choose_precision
 from pyojeong.lab.run import Run, load_best, load_picked, read_curves, write_text
 from pyojeong.lab.shipped import start_from_model
 from pyojeong.lab.soft_labels import SoftLabels
-from pyojeong.lab.task import MONITOR, Classify
+from pyojeong.lab.task import MONITOR, Classify, HeadedNet
 from pyojeong.zoo import cards
 
 _MEASURED = 1024
@@ -234,8 +235,9 @@ def _build_task(
         counts = np.bincount(data.train.labels, minlength=classes).clip(min=1)
         weights = torch.tensor(len(data.train) / (classes * counts), dtype=torch.float32)
     net = experiment.build_net(num_classes=classes)
-    if experiment.members:
-        _adopt(net, experiment, runs, num_classes=classes)
+    members = _members(experiment, runs, num_classes=classes)
+    if members:
+        net.adopt([model.net for model in members])  # type: ignore[operator]
     task = Classify(
         net,
         experiment.recipe,
@@ -243,6 +245,9 @@ def _build_task(
         channels_last=channels_last,
         class_weights=weights,
     )
+    heads = [model.vote_head for model in members if model.vote_head is not None]
+    if isinstance(net, Columns) and task.model.vote_head is not None and len(heads) == len(members):
+        join_heads(task.model.vote_head, heads)
     if experiment.start is not None:
         _start(task, experiment.start, data, runs)
     if experiment.recipe.teacher is not None:
@@ -295,16 +300,19 @@ def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> Fac
     return data
 
 
-def _adopt(net: nn.Module, experiment: Experiment, runs: Path, *, num_classes: int) -> None:
-    """Hand the members' trained weights to a stacked net, which keeps them fixed."""
-    adopt = getattr(net, "adopt", None)
-    if adopt is None:
-        raise ExperimentError(f"members: {experiment.net!r} is no stacked net; mlcnn_stack is one")
+def _members(experiment: Experiment, runs: Path, *, num_classes: int) -> list[HeadedNet]:
+    """The trained nets that a stacked net or columns are made of; none for any other net."""
+    if not experiment.members:
+        return []
+    if experiment.net not in STACKED:
+        raise ExperimentError(
+            f"members: {experiment.net!r} is not made of others; {' and '.join(STACKED)} are"
+        )
     members = [Run(runs / name) for name in experiment.members]
     for run in members:
         if not run.done:
             raise ExperimentError(f"members: {run.folder} is not a finished run")
-    adopt([load_picked(run, num_classes=num_classes).scored.net for run in members])
+    return [load_picked(run, num_classes=num_classes).scored for run in members]  # type: ignore[misc]
 
 
 def _picked_line(run: Run, experiment: Experiment) -> dict[str, Any]:

@@ -1,18 +1,42 @@
 """All nets by name. A new family is one file and one line here; the contract tests find it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import nn
 
 from pyojeong.core.errors import ModelUnknown
 from pyojeong.lab.nets.alizadeh_fazel import build_alizadeh_fazel
 from pyojeong.lab.nets.backbones import BACKBONES
+from pyojeong.lab.nets.columns import Columns, split_options
 from pyojeong.lab.nets.mlcnn import build_mlcnn, build_mlcnn_lite, build_mlcnn_stack
 from pyojeong.lab.nets.mobilenet_v1 import build_mobilenet_v1
 from pyojeong.lab.nets.se_resnet import build_se_resnet
 from pyojeong.lab.nets.seed_baseline import build_seed_baseline
 from pyojeong.lab.nets.vgg import build_vgg
 from pyojeong.lab.nets.yu_zhang import build_yu_zhang
+
+
+def build_columns(
+    *,
+    num_classes: int = 7,
+    in_channels: int = 1,
+    columns: Sequence[dict[str, Any]] = ({"name": "se_resnet"}, {"name": "vgg"}),
+) -> Columns:
+    """Nets side by side; see ``lab.nets.columns``.
+
+    Args:
+        num_classes: Number of logits.
+        in_channels: 1 gray, 3 RGB.
+        columns: Each a net's ``name`` and its options; nets that are made for one input size need
+            ``size_hw`` among them.
+    """
+    nets = [
+        build_net(name, num_classes=num_classes, in_channels=in_channels, **options)
+        for name, options in split_options(columns)
+    ]
+    return Columns(nets, num_classes=num_classes)
+
 
 NETS: dict[str, Callable[..., nn.Module]] = {
     "se_resnet": build_se_resnet,
@@ -24,8 +48,12 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "mlcnn_lite": build_mlcnn_lite,
     "mlcnn_stack": build_mlcnn_stack,
     "mobilenet_v1_face": build_mobilenet_v1,
+    "columns": build_columns,
     **BACKBONES,
 }
+
+STACKED = ("mlcnn_stack", "columns")
+"""Nets that take over the weights of others; they have ``adopt``."""
 
 
 def build_net(name: str, **options: object) -> nn.Module:

@@ -1,0 +1,96 @@
+"""Nets side by side: the mean of their answers at first, and trained on as one."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pyojeong.core.errors import ExperimentError
+from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
+from pyojeong.lab.datamodule import FaceDataset, load_faces
+from pyojeong.lab.experiment import Experiment
+from pyojeong.lab.nets.registry import build_net
+from pyojeong.lab.run import Run, load_picked, pack
+from pyojeong.lab.training import train
+from tests.lab.tiny import TOML, manifest
+
+SMALL = {"name": "se_resnet", "stem": 4, "widths": [8, 12, 16, 16], "depths": [1, 1, 1, 1]}
+NARROW = {"name": "vgg", "widths": [4, 8, 8], "convolutions": 1}
+
+
+def text(name: str, net: str, **recipe: object) -> str:
+    head, rest = TOML.split("[net]", 1)
+    tail = rest[rest.index("[preprocess]") :]
+    lines = "".join(f"{k} = {v}\n" for k, v in recipe.items())
+    return head.replace('"tiny"', f'"{name}"') + net + "\n" + tail + lines
+
+
+VGG = '[net]\nname = "vgg"\nwidths = [4, 8, 8]\nconvolutions = 1\n'
+COLUMNS = """[net]
+name = "columns"
+[[net.columns]]
+name = "se_resnet"
+stem = 4
+widths = [8, 12, 16, 16]
+depths = [1, 1, 1, 1]
+[[net.columns]]
+name = "vgg"
+widths = [4, 8, 8]
+convolutions = 1
+"""
+
+
+def test_joined_nets_give_the_mean_of_their_logits() -> None:
+    torch.manual_seed(0)
+    nets = [
+        build_net(str(o["name"]), **{k: v for k, v in o.items() if k != "name"}).eval()
+        for o in (SMALL, NARROW)
+    ]
+    joined = build_net("columns", columns=[SMALL, NARROW]).eval()
+    joined.adopt(nets)  # type: ignore[operator]
+    x = torch.randn(3, 1, 44, 44)
+    with torch.no_grad():
+        wanted = (nets[0](x) + nets[1](x)) / 2
+        torch.testing.assert_close(joined(x), wanted)
+
+
+def test_other_nets_are_refused() -> None:
+    joined = build_net("columns", columns=[SMALL, NARROW])
+    nets = [build_net("vgg"), build_net("vgg")]
+    with pytest.raises(ExperimentError, match="expected 2 members, got 1"):
+        joined.adopt(nets[:1])  # type: ignore[operator]
+    with pytest.raises(ExperimentError, match="another net than its column"):
+        joined.adopt(nets)  # type: ignore[operator]
+    with pytest.raises(ExperimentError, match="at least one"):
+        build_net("columns", columns=[])
+    with pytest.raises(ExperimentError, match="needs the name"):
+        build_net("columns", columns=[{"widths": [8, 8]}])
+
+
+def test_trained_columns_go_on_together_with_both_heads(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    data = manifest(tmp_path)
+    runs = tmp_path / "runs"
+    first = train(TOML, data, runs)
+    second = train(text("narrow", VGG), data, runs)
+    both = 'members = ["tiny", "narrow"]\n' + text("both", COLUMNS)
+    still = both.replace("epochs = 6", "epochs = 1").replace("lr = 3e-3", "lr = 1e-12")
+    still = still.replace("ema = 0.9", "ema = 1.0")  # the averaged weights stay as they were
+    joined = train(still, data, runs)
+    labels = manifest_labels(data)
+    faces = load_faces(read_manifest(data, splits=[Split.VALID]), labels, gray=True)
+    pre = Experiment.from_toml(still).preprocess
+    x = FaceDataset(faces, pre).__getitems__(list(range(len(faces)))).inputs
+    packed = Run(pack(joined, tmp_path / "packed"))
+
+    def answers(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.no_grad():
+            logits, votes = load_picked(run, num_classes=7).scored(x)
+        return logits, votes
+
+    for got, a, b in zip(answers(joined), answers(first), answers(second), strict=True):
+        wanted = (a + b) / 2  # but for one step of the norms' statistics
+        assert (got - wanted).abs().mean() < 0.1 * wanted.std()
+        assert (got - a).abs().mean() > 0.2 * wanted.std()
+    for got, again in zip(answers(joined), answers(packed), strict=True):
+        torch.testing.assert_close(got, again, rtol=1e-2, atol=2e-2)

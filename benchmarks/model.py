@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.card import ModelCard
+from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.runtime.analyzer import find_classifier
 
 DATA = "--data ../shared/data/fer2013/fer2013.csv.xz --votes ../shared/data/fer2013/fer2013new.csv"
-RESULTS = Path(__file__).parents[1] / "experiments" / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "experiments" / "results"
 ROWS = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll")
 
 
@@ -59,12 +61,13 @@ def class_rows(test: dict[str, Any]) -> list[str]:
 
 
 def stages_of(training: dict[str, Any]) -> list[dict[str, Any]]:
-    """The experiments that led to the model, first to last."""
-    stages = [training["experiment"]]
-    earlier = training["started_from"]
-    while earlier is not None:
-        stages.insert(0, earlier)
-        earlier = earlier["started_from"]
+    """The experiments that led to the model, first to last; those of its columns one by one."""
+    stages: list[dict[str, Any]] = []
+    for last in [*training.get("made_of", []), {**training, **training["experiment"]}]:
+        chain = [last]
+        while (earlier := chain[0]["started_from"]) is not None:
+            chain.insert(0, earlier)
+        stages += [stage for stage in chain if stage["name"] not in [s["name"] for s in stages]]
     return stages
 
 
@@ -76,14 +79,26 @@ def command(stage: dict[str, Any]) -> str:
     return f"pyojeong experiments run {name} --seed {seed} {DATA}"
 
 
-def teaching(training: dict[str, Any]) -> list[str]:
-    """What wrote the soft labels that the last stage learned from."""
-    soft_labels = training["experiment"]["recipe"].get("soft_labels")
-    if soft_labels is None:
-        return []
-    runs = " ".join(f"runs/{name}" for name in training["taught_by"])
-    like = training["experiment"]["name"].rpartition(".s")[0]
-    return [f"pyojeong experiments teach {runs} {DATA} --like {like} --out {soft_labels}"]
+def commands(stages: list[dict[str, Any]]) -> list[str]:
+    """What trains the stages, and what writes the soft labels that they learn from."""
+    lines: list[str] = []
+    written: set[str] = set()
+    for stage in stages:
+        soft_labels = stage["recipe"].get("soft_labels")
+        if soft_labels is not None and soft_labels not in written:
+            written.add(soft_labels)
+            lines.append(teach(stage, soft_labels))
+        lines.append(command(stage))
+    return lines
+
+
+def teach(stage: dict[str, Any], soft_labels: str) -> str:
+    """What wrote the soft labels that a stage is the first to learn from."""
+    soft = SoftLabels.read(ROOT / soft_labels)
+    runs = " ".join(f"runs/{name}" for name in soft.facts["teachers"])
+    like = stage["name"].rpartition(".s")[0]
+    how = f"--views {soft.facts['views']} --average" if soft.per_face else f"--views {soft.views}"
+    return f"pyojeong experiments teach {runs} {DATA} --like {like} {how} --out {soft_labels}"
 
 
 def storages(card: ModelCard) -> str:
@@ -147,9 +162,7 @@ def main() -> None:
         "Made by:",
         "",
         "```",
-        *map(command, stages[:-1]),
-        *teaching(training),
-        command(stages[-1]),
+        *commands(stages),
         f"pyojeong export runs/{names[-1]} {DATA} --id {card.id} --storage {storages(card)}"
         f" --about experiments/{options.model}.about.toml --out src/pyojeong/models",
         f"python benchmarks/model.py --out {options.out}",

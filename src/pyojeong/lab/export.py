@@ -9,7 +9,6 @@ measured on the file itself.
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -35,13 +34,13 @@ from pyojeong.lab.calibration import choose_calibration
 from pyojeong.lab.datamodule import FaceDataset, load_faces
 from pyojeong.lab.framing import measure_framing
 from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
+from pyojeong.lab.origins import commit, members_of, start_of, teachers_of
 from pyojeong.lab.quantising import quantise
 from pyojeong.lab.run import Run, load_picked
-from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_logits, golden_path
 from pyojeong.scoring import figures, predict_split
-from pyojeong.zoo import Entry, cards
+from pyojeong.zoo import Entry
 
 PARITY = 1e-3
 """Largest difference of logits allowed between the ONNX file and the torch net."""
@@ -328,41 +327,19 @@ def _measure(
         say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
     training = {
         "experiment": asdict(run.experiment),
-        "started_from": _start(run),
-        "taught_by": _teachers(run),
+        "started_from": start_of(run),
+        "made_of": members_of(run),
+        "taught_by": teachers_of(run),
         "data": manifest.name,
         "chosen_on": Split.VALID.value,
         "best_epoch": json.loads((run.folder / "done.json").read_text())["epoch"],
         "framing": framing,
         "environment": run.environment,
-        "commit": _commit(),
+        "commit": commit(),
         "pyojeong": __version__,
         "exported": datetime.now(UTC).date().isoformat(),
     }
     return replace(card, metrics=metrics, training=training)
-
-
-def _start(run: Run) -> dict[str, Any] | None:
-    """The experiment whose weights this one started from, and in turn its start."""
-    name = run.experiment.start
-    if name is None:
-        return None
-    root = run.folder.parents[len(Path(run.experiment.name).parts) - 1]
-    earlier = Run(root / name)
-    if not earlier.folder.exists():
-        model = cards()[name].card
-        stage = {"model": model.id, "sha256": model.sha256, **model.training["experiment"]}
-        return {**stage, "started_from": model.training["started_from"]}
-    return {**asdict(earlier.experiment), "started_from": _start(earlier)}
-
-
-def _teachers(run: Run) -> dict[str, float]:
-    """Who answered for the soft labels, with which weight."""
-    recipe = run.experiment.recipe
-    if recipe.soft_labels is None:
-        return {} if recipe.teacher is None else {recipe.teacher: 1.0}
-    taught: dict[str, float] = SoftLabels.read(Path(recipe.soft_labels)).facts["teachers"]
-    return taught
 
 
 def _note_look(run: Run, card: ModelCard, seen: dict[str, Any]) -> None:
@@ -375,17 +352,6 @@ def _note_look(run: Run, card: ModelCard, seen: dict[str, Any]) -> None:
     }
     with (run.folder / "test_looks.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(  # noqa: S603
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
 
 
 def _write_golden(classifier: Classifier, out: Path) -> None:

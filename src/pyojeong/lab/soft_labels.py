@@ -41,7 +41,8 @@ class SoftLabels:
             training faces in the manifest's order.
         facts: Who answered and to what: ``teachers`` (name -> weight), ``augment``, ``seed``,
             ``split_sha256``, ``labels``. Without an ``augment`` (None) they belong to the faces
-            themselves, however they are changed: ``per_face``.
+            themselves, however they are changed (``per_face``), and ``views`` says how many were
+            averaged.
         vote_log_probabilities: uint8 (N, 8), likewise, of FER+ votes: the teachers' answers
             averaged over the views; None = they have no vote heads.
     """
@@ -87,7 +88,8 @@ class SoftLabels:
         student is free in how it changes the faces.
         """
         answers = in_steps(self.mean_answers())[None]
-        return replace(self, log_probabilities=answers, facts={**self.facts, "augment": None})
+        facts = {**self.facts, "augment": None, "views": self.views}
+        return replace(self, log_probabilities=answers, facts=facts)
 
     def votes(self) -> NDArray[np.float32] | None:
         """Shares of votes (N, 8), as float32; None when the teachers gave none."""

@@ -1,4 +1,4 @@
-"""Nets side by side: the mean of their answers at first, and trained on as one."""
+"""Nets made of others: columns give the mean of answers, soups the mean of weights."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.lab.datamodule import FaceDataset, load_faces
 from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.nets.registry import build_net
-from pyojeong.lab.run import Run, load_picked, pack
+from pyojeong.lab.run import Run, load_last, load_picked, pack
 from pyojeong.lab.training import train
 from tests.lab.tiny import TOML, manifest
 
@@ -94,3 +94,25 @@ def test_trained_columns_go_on_together_with_both_heads(tmp_path: Path) -> None:
         assert (got - a).abs().mean() > 0.2 * wanted.std()
     for got, again in zip(answers(joined), answers(packed), strict=True):
         torch.testing.assert_close(got, again, rtol=1e-2, atol=2e-2)
+
+
+def test_a_soup_starts_from_the_mean_of_its_members_weights(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    data = manifest(tmp_path)
+    runs = tmp_path / "runs"
+    members = [train(TOML, data, runs)]
+    for name, seed in (("left", 5), ("right", 6)):
+        text_of = TOML.replace('"tiny"', f'"{name}"').replace("seed = 3", f"seed = {seed}")
+        short = text_of.replace("epochs = 6", "epochs = 2")
+        members.append(train('start = "tiny"\n' + short, data, runs))
+    soup = 'members = ["left", "right"]\n' + TOML.replace('"tiny"', '"soup"')
+    soup = soup.replace("epochs = 6", "epochs = 1").replace("lr = 3e-3", "lr = 1e-12")
+    made = load_last(train(soup, data, runs), num_classes=7).scored.state_dict()
+    states = [load_last(run, num_classes=7).scored.state_dict() for run in members[1:]]
+    for key in ("net.classifier.weight", "vote_head.weight", "net.stem.0.0.weight"):
+        wanted = (states[0][key] + states[1][key]) / 2
+        torch.testing.assert_close(made[key], wanted, rtol=1e-4, atol=1e-6)
+        assert not torch.allclose(states[0][key], states[1][key])
+    other = soup.replace('"soup"', '"odd"').replace("stem = 4", "stem = 6")
+    with pytest.raises(ExperimentError, match="cannot be averaged"):
+        train(other, data, runs)

@@ -240,7 +240,7 @@ def test_members_and_teachers_must_be_finished_runs(tmp_path: Path) -> None:
     short = TOML.replace("epochs = 6", "epochs = 1")
     stacked = run_planned(planned("stacked", 'members = ["a"]\n' + short), data, tmp_path / "runs")
     assert stacked is not None
-    assert "is not made of others" in stacked["reason"]
+    assert "is not a finished run" in stacked["reason"]
     taught = short.replace("[recipe]", '[recipe]\nteacher = "teacher"')
     alone = run_planned(planned("alone", taught), data, tmp_path / "runs")
     assert alone is not None

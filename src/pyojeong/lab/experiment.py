@@ -35,7 +35,8 @@ class Experiment:
             or id of a model that is there (``pyojeong models``); None = fresh weights.
         pretrained: Key of ``STARTS``: weights from outside that training starts from; None = none.
         pretrained_path: Where the file of such weights lies, when no package brings it.
-        members: Names of finished runs in the same folder that a stacked net is made of, in order.
+        members: Names of finished runs in the same folder that a stacked net is made of, in order;
+            for other nets, runs of the same net whose weights are averaged to start from.
         subset: Train on this many samples, the same ones for every experiment, drawn in the
             classes' proportions; None = all.
         views: Also score the validation split with so many perturbed views of each face, averaged

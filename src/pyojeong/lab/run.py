@@ -11,6 +11,7 @@ and be exported, but not be resumed.
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,21 @@ def pack(run: Run, out: Path) -> Path:
     save_file({k: v.contiguous() for k, v in small.items()}, part)
     part.replace(folder / WEIGHTS)
     return folder
+
+
+def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of several nets' weights: a uniform soup.
+
+    It is a good net when they went on from the same weights (Wortsman et al., ICML 2022, arXiv
+    2203.05482), and costs no more than one. Counters are taken from the first.
+    """
+    first, *_ = states
+    return {
+        key: torch.stack([state[key] for state in states]).mean(0)
+        if value.is_floating_point()
+        else value
+        for key, value in first.items()
+    }
 
 
 def _weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:

@@ -26,7 +26,15 @@ from pyojeong.lab.experiment import Experiment
 from pyojeong.lab.nets.columns import Columns, join_heads
 from pyojeong.lab.nets.registry import STACKED
 from pyojeong.lab.precision import PRECISIONS, Precision, choose_precision
-from pyojeong.lab.run import Run, load_best, load_picked, read_curves, write_text
+from pyojeong.lab.run import (
+    Run,
+    load_best,
+    load_last,
+    load_picked,
+    mean_weights,
+    read_curves,
+    write_text,
+)
 from pyojeong.lab.shipped import start_from_model
 from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.lab.task import MONITOR, Classify, HeadedNet
@@ -236,7 +244,8 @@ def _build_task(
         weights = torch.tensor(len(data.train) / (classes * counts), dtype=torch.float32)
     net = experiment.build_net(num_classes=classes)
     members = _members(experiment, runs, num_classes=classes)
-    if members:
+    stacked = experiment.net in STACKED
+    if members and stacked:
         net.adopt([model.net for model in members])  # type: ignore[operator]
     task = Classify(
         net,
@@ -248,6 +257,8 @@ def _build_task(
     heads = [model.vote_head for model in members if model.vote_head is not None]
     if isinstance(net, Columns) and task.model.vote_head is not None and len(heads) == len(members):
         join_heads(task.model.vote_head, heads)
+    if members and not stacked:
+        task.model.load_state_dict(mean_weights([model.state_dict() for model in members]))
     if experiment.start is not None:
         _start(task, experiment.start, data, runs)
     if experiment.recipe.teacher is not None:
@@ -301,18 +312,27 @@ def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> Fac
 
 
 def _members(experiment: Experiment, runs: Path, *, num_classes: int) -> list[HeadedNet]:
-    """The trained nets that a stacked net or columns are made of; none for any other net."""
-    if not experiment.members:
-        return []
-    if experiment.net not in STACKED:
-        raise ExperimentError(
-            f"members: {experiment.net!r} is not made of others; {' and '.join(STACKED)} are"
-        )
+    """The trained nets that a net is made of; none for most.
+
+    A stacked net and columns take the epoch that each recipe picked. Nets whose weights are
+    averaged are taken after their last epoch, which nothing was chosen by.
+    """
     members = [Run(runs / name) for name in experiment.members]
     for run in members:
         if not run.done:
             raise ExperimentError(f"members: {run.folder} is not a finished run")
-    return [load_picked(run, num_classes=num_classes).scored for run in members]  # type: ignore[misc]
+        if experiment.net not in STACKED and _shape(run.experiment) != _shape(experiment):
+            raise ExperimentError(
+                f"members: {run.experiment.name} is another net, so that its weights cannot be "
+                "averaged with these: give members the same [net] and [preprocess]"
+            )
+    load = load_picked if experiment.net in STACKED else load_last
+    return [load(run, num_classes=num_classes).scored for run in members]  # type: ignore[misc]
+
+
+def _shape(experiment: Experiment) -> tuple[Any, ...]:
+    heads = experiment.recipe.vote_weight > 0
+    return experiment.net, experiment.net_options, experiment.preprocess, heads
 
 
 def _picked_line(run: Run, experiment: Experiment) -> dict[str, Any]:

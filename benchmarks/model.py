@@ -133,12 +133,19 @@ def main() -> None:
     named = ", ".join(f"{k}: NLL {v['nll']:.4f}, ECE {v['ece']:.4f}" for k, v in tried.items())
     kind = "vector scaling" if card.logit_scale else f"temperature {card.temperature}"
     calibration = f"Calibrated by {kind}, the better in cross-validation on PublicTest ({named})."
+    way = f"Experiments `{'`, then `'.join(names)}`"
+    if training.get("made_of"):
+        members = [stage["name"] for stage in training["made_of"]]
+        way = (
+            f"Experiments `{'`, `'.join(names[:-1])}`; then `{names[-1]}`, which starts from the "
+            f"mean weights of `{'`, `'.join(members)}`"
+        )
     lines = [
         f"# {card.id}",
         "",
         card.description,
         "",
-        f"Experiments `{'`, then `'.join(names)}`, {epochs} epochs; "
+        f"{way}; {epochs} epochs; "
         f"epoch {training['best_epoch'] + 1} of the last one chosen on PublicTest. {calibration} "
         f"Below {card.threshold} an answer counts as unclear. Single view, no test-time "
         "augmentation. Figures with 95 % bootstrap intervals, computed by the runtime from the "

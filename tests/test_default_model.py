@@ -63,7 +63,10 @@ def test_ensembles_and_seeds_are_rows_of_their_own() -> None:
     figure = {"value": 0.746, "low": 0.73, "high": 0.76}
     members = {"model/teacher-s.s1": 0.6, "model/teacher-vggface2.s1": 0.4, "model/none.s1": 0.0}
     ensemble = {"members": members, "views": 10, "test": {"accuracy": figure}}
-    seeds = [{"valid": {"accuracy": {"value": v}}} for v in (0.70, 0.71, 0.72)]
+    seeds = [
+        {"name": f"model/net.s{i}", "valid": {"accuracy": {"value": v}}}
+        for i, v in enumerate((0.70, 0.71, 0.72))
+    ]
     rows = goals(*committed(), [ensemble], seeds)
     row = next(g for g in rows if "ensemble" in g.what)
     assert (row.what, row.reached) == (
@@ -72,6 +75,7 @@ def test_ensembles_and_seeds_are_rows_of_their_own() -> None:
     )
     row = next(g for g in rows if "seeds" in g.what)
     assert (row.measured, row.reached) == ("71.0 ± 1.0", True)
+    assert "`model/net` over 3 seeds" in row.what
     assert not any("seeds" in g.what for g in goals(*committed(), [], seeds[:1]))
 
 

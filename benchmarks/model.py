@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.card import ModelCard
+from pyojeong.lab.nets.registry import STACKED
 from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.runtime.analyzer import find_classifier
 
@@ -61,7 +62,7 @@ def class_rows(test: dict[str, Any]) -> list[str]:
 
 
 def stages_of(training: dict[str, Any]) -> list[dict[str, Any]]:
-    """The experiments that led to the model, first to last; those of its columns one by one."""
+    """The experiments that led to the model, first to last; those of its members one by one."""
     stages: list[dict[str, Any]] = []
     for last in [*training.get("made_of", []), {**training, **training["experiment"]}]:
         chain = [last]
@@ -136,9 +137,11 @@ def main() -> None:
     way = f"Experiments `{'`, then `'.join(names)}`"
     if training.get("made_of"):
         members = [stage["name"] for stage in training["made_of"]]
+        joined = training["experiment"]["net"] in STACKED
+        how = "joins" if joined else "starts from the mean weights of"
         way = (
-            f"Experiments `{'`, `'.join(names[:-1])}`; then `{names[-1]}`, which starts from the "
-            f"mean weights of `{'`, `'.join(members)}`"
+            f"Experiments `{'`, `'.join(names[:-1])}`; then `{names[-1]}`, which {how} "
+            f"`{'`, `'.join(members)}`"
         )
     lines = [
         f"# {card.id}",

@@ -112,7 +112,8 @@ def bootstrap(
 
     ECE is larger on every resampled set than on the set itself, because each bin's noise counts as
     error; its interval is the basic one, which reflects the percentiles at the value (Davison and
-    Hinkley 1997, eq. 5.6), and does not go below 0.
+    Hinkley 1997, eq. 5.6), does not go below 0, and reaches up to the value at least: of an error
+    that is nothing but noise the reflection alone would end below it.
     """
     rng = np.random.default_rng(seed)
     n = len(labels)
@@ -123,7 +124,7 @@ def bootstrap(
     value = metric(probabilities, labels)
     low, high = np.nanpercentile(values, [2.5, 97.5])
     if metric is ece:
-        low, high = max(2 * value - high, 0.0), max(2 * value - low, 0.0)
+        low, high = max(2 * value - high, 0.0), max(2 * value - low, value)
     return Interval(value, float(low), float(high))
 
 

@@ -37,11 +37,8 @@ def test_classifier_cards_are_measured(name: str) -> None:
         assert "test" not in card.metrics
     for split in splits:
         figures = card.metrics[split]
-        for metric in ("accuracy", "macro_f1"):
+        for metric in ("accuracy", "macro_f1", "ece"):
             assert figures[metric]["low"] <= figures[metric]["value"] <= figures[metric]["high"]
-        # What is left of a small error without its own noise may be less than the error itself.
-        assert 0 <= figures["ece"]["low"] <= figures["ece"]["high"]
-        assert figures["ece"]["low"] <= figures["ece"]["value"] < 0.05
         assert figures["views"] == 1
         assert len(figures["split_sha256"]) == 64
         counts = np.array(figures["confusion"])

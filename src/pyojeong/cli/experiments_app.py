@@ -221,8 +221,7 @@ def relabel(
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    mixed = share if teacher is not None else 1.0
-    soft = relabel_faces(manifest, folds, console, teacher=teacher, share=mixed)
+    soft = relabel_faces(manifest, folds, console, teacher=teacher, share=share)
     keep(soft, out, console)
 
 

@@ -46,6 +46,12 @@ def by_hand(run: Run, data: Path, split: Split, views: int) -> tuple[np.ndarray,
     return np.stack(out), faces.labels
 
 
+def tempered(parts: list[tuple[np.ndarray, np.ndarray]], record: dict) -> list[np.ndarray]:
+    pairs = zip(parts, record["temperatures"].values(), strict=True)
+    sharp = [own ** (1 / t) for (own, _), t in pairs]
+    return [own / own.sum(1, keepdims=True) for own in sharp]
+
+
 def test_figures_are_those_of_the_weighted_mean_over_views(made: Made) -> None:
     folder, data, runs = made
     record = fit_ensemble(runs, data, folder / "pair.json", views=10)
@@ -56,10 +62,24 @@ def test_figures_are_those_of_the_weighted_mean_over_views(made: Made) -> None:
     for run, (own, _) in zip(runs, parts, strict=True):
         alone = record["alone"][run.experiment.name]
         assert alone == pytest.approx((own.argmax(1) == labels).mean(), abs=1e-5)
-    mixed = sum(w * own for w, (own, _) in zip(weights, parts, strict=True))
+    warm = tempered(parts, record)
+    mixed = sum(w * own for w, own in zip(weights, warm, strict=True))
     wanted = (mixed.argmax(1) == labels).mean()
     assert record["valid"]["accuracy"]["value"] == pytest.approx(wanted, abs=1e-5)
     assert "test" not in record
+
+
+def test_a_record_without_temperatures_is_of_answers_as_they_are(made: Made) -> None:
+    folder, data, runs = made
+    file = folder / "old.json"
+    record = fit_ensemble(runs, data, file)
+    del record["temperatures"]
+    file.write_text(json.dumps(record))
+    parts = [by_hand(run, data, Split.TEST, 1) for run in runs]
+    mixed = sum(w * own for w, (own, _) in zip(record["members"].values(), parts, strict=True))
+    nll = -np.log(mixed[np.arange(len(mixed)), parts[0][1]]).mean()
+    test = look_at_test(runs, data, file)["test"]
+    assert test["nll"]["value"] == pytest.approx(nll, abs=1e-4)
 
 
 def test_one_look_and_no_fitting_after_it(made: Made) -> None:
@@ -73,7 +93,9 @@ def test_one_look_and_no_fitting_after_it(made: Made) -> None:
     record = look_at_test(runs, data, file)
     assert record["members"] == before["members"]
     parts = [by_hand(run, data, Split.TEST, 1) for run in runs]
-    mixed = sum(w * own for w, (own, _) in zip(record["members"].values(), parts, strict=True))
+    warm = tempered(parts, record)
+    shares = record["members"].values()
+    mixed = sum(w * own for w, own in zip(shares, warm, strict=True))
     wanted = (mixed.argmax(1) == parts[0][1]).mean()
     assert record["test"]["accuracy"]["value"] == pytest.approx(wanted, abs=1e-5)
     assert json.loads(file.read_text()) == record

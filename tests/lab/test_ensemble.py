@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pyojeong.core.errors import BadArray, ExperimentError
-from pyojeong.lab.ensemble import combine, fit_weights, loss_of_weights, project_to_simplex
+from pyojeong.lab.ensemble import (
+    combine,
+    fit_temperatures,
+    fit_weights,
+    loss_of_weights,
+    project_to_simplex,
+    temper,
+)
 
 OBJECTIVES = ("log-likelihood", "hinge")
 SEEDS = st.integers(0, 2**32 - 1)
@@ -135,3 +142,35 @@ def test_refuses_what_cannot_be():
         combine(responses, np.ones(3))
     with pytest.raises(BadArray, match="finite vector"):
         project_to_simplex(np.array([1.0, np.nan]))
+
+
+def test_a_temperature_undoes_what_made_a_net_unsure():
+    rng = np.random.default_rng(5)
+    truth = rng.dirichlet(np.ones(7) / 2, 20000)
+    labels = (rng.random((len(truth), 1)) > truth.cumsum(1)).sum(1).clip(max=6)
+    timid = truth**0.5
+    timid /= timid.sum(1, keepdims=True)
+    responses = np.stack([truth, timid])
+    temperatures = fit_temperatures(responses, labels)
+    np.testing.assert_allclose(temperatures, [1, 0.5], rtol=0.03)
+    even = temper(responses, temperatures)
+    np.testing.assert_allclose(even[0], even[1], atol=0.02)
+    np.testing.assert_allclose(temper(responses, np.ones(2)), responses, atol=1e-9)
+
+
+def test_timid_nets_that_know_more_get_weight_once_they_are_as_sure():
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 7, 4000)
+    logits = rng.normal(0, 1, (3, 4000, 7))
+    logits[:, np.arange(4000), labels] += np.array([1.5, 1.5, 1.5])[:, None]
+    odds = np.exp(logits * np.array([1.6, 0.6, 0.6])[:, None, None])
+    responses = odds / odds.sum(2, keepdims=True)
+    plain = fit_weights(responses, labels)
+    even = fit_weights(temper(responses, fit_temperatures(responses, labels)), labels)
+    assert plain.min() < 0.2
+    np.testing.assert_allclose(even, 1 / 3, atol=0.08)
+
+
+def test_temperatures_belong_to_nets():
+    with pytest.raises(BadArray, match="temperatures"):
+        temper(np.full((2, 3, 4), 0.25), np.ones(3))

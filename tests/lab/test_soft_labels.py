@@ -44,7 +44,9 @@ def test_answers_are_the_teachers_own_on_the_very_views(
         view = FaceDataset(faces, run.experiment.preprocess, draws)
         with torch.inference_mode():
             inputs = view.__getitems__(list(range(len(faces)))).inputs
-            answers = load_picked(run, num_classes=7).scored.net(inputs).softmax(1).numpy()  # type: ignore[operator]
+            logits = load_picked(run, num_classes=7).scored.net(inputs)  # type: ignore[operator]
+        warmth = soft.facts["temperatures"][run.experiment.name]
+        answers = (logits / warmth).softmax(1).numpy()
         mixed = mixed + soft.facts["teachers"][run.experiment.name] * answers
     in_order = np.empty_like(mixed)
     in_order[draws.order] = mixed

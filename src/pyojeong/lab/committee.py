@@ -1,7 +1,8 @@
 """An ensemble of finished runs: weights learned and figures taken on Split.VALID; one test look.
 
-Its file is the record: who takes part with which weight, how many views of each face are averaged,
-and what came out. A look at the test split is noted there and cannot be repeated.
+Its file is the record: who takes part at which temperature and with which weight, how many views
+of each face are averaged, and what came out. A record without temperatures was made with none (1).
+A look at the test split is noted there and cannot be repeated.
 """
 
 import json
@@ -20,7 +21,7 @@ from pyojeong.evaluate import summary
 from pyojeong.image.files import whole_file
 from pyojeong.image.views import view_matrices
 from pyojeong.lab.datamodule import load_faces
-from pyojeong.lab.ensemble import combine, fit_weights
+from pyojeong.lab.ensemble import combine, fit_temperatures, fit_weights, temper
 from pyojeong.lab.members import Tick, open_member
 from pyojeong.lab.run import Run
 
@@ -30,7 +31,7 @@ _VERSION = 1
 def fit_ensemble(
     runs: Sequence[Run], manifest: Path, file: Path, *, views: int = 1, tick: Tick = lambda _: None
 ) -> dict[str, Any]:
-    """Learn the weights with the greatest likelihood on Split.VALID, and write the record.
+    """Learn temperatures, then weights, by likelihood on Split.VALID, and write the record.
 
     Args:
         runs: Finished runs; each sees the faces through its own preprocessing.
@@ -50,11 +51,13 @@ def fit_ensemble(
             "chosen by it; give another file"
         )
     responses, labels = _responses(runs, manifest, Split.VALID, views, tick)
-    weights = fit_weights(responses, labels)
+    temperatures = fit_temperatures(responses, labels).round(4)
+    weights = fit_weights(temper(responses, temperatures), labels)
     names = [run.experiment.name for run in runs]
     record = {
         "version": _VERSION,
         "members": dict(zip(names, (round(float(w), 4) for w in weights), strict=True)),
+        "temperatures": dict(zip(names, temperatures.tolist(), strict=True)),
         "views": views,
         "alone": {
             name: round(float((own.argmax(1) == labels).mean()), 5)
@@ -124,7 +127,10 @@ def _figures(
     manifest: Path,
     split: Split,
 ) -> dict[str, Any]:
-    mixed = combine(responses, np.array(list(record["members"].values())))
+    known = record.get("temperatures", {})
+    temperatures = np.array([known.get(name, 1.0) for name in record["members"]])
+    weights = np.array(list(record["members"].values()))
+    mixed = combine(temper(responses, temperatures), weights)
     mixed /= mixed.sum(1, keepdims=True)  # the weights are rounded
     figures = summary(mixed, labels, manifest_labels(manifest).names, threshold=0.0)
     figures.pop("answered")

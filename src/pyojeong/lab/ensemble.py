@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import BadArray, ExperimentError
+from pyojeong.evaluate import fit_temperature, softmax
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -59,6 +60,35 @@ def combine(responses: Floats, weights: Floats) -> Weights:
             got=f"{responses.shape} and {weights.shape}",
         )
     return np.asarray(np.einsum("k,knc->nc", weights, responses, dtype=np.float64), np.float64)
+
+
+def fit_temperatures(responses: Floats, labels: Ints) -> Weights:
+    """Every net's own temperature (K,), that with the greatest likelihood (Guo et al. 2017).
+
+    Nets that were smoothed differently are unequally sure. Weights that are fitted without this
+    go to the surest of them, not to those that know what the others do not.
+
+    Raises:
+        BadArray: As ``fit_weights``.
+    """
+    _check(responses, labels)
+    return np.array([fit_temperature(_logs(own), labels) for own in responses])
+
+
+def temper(responses: Floats, temperatures: Floats) -> Weights:
+    """Probabilities (K, N, C) of which net k's are those at its temperature; 1 changes nothing.
+
+    Raises:
+        BadArray: When the shapes do not belong together.
+    """
+    if responses.ndim != 3 or temperatures.shape != responses.shape[:1]:
+        raise BadArray(
+            "ensemble",
+            expected="responses (K, N, C) and temperatures (K,)",
+            got=f"{responses.shape} and {temperatures.shape}",
+        )
+    pairs = zip(responses, temperatures, strict=True)
+    return np.stack([softmax(_logs(own), float(t)) for own, t in pairs])
 
 
 def fit_weights(
@@ -167,6 +197,10 @@ def _slope(
             f"ensemble: expected objective to be one of {tuple(objectives)}, got {objective!r}"
         )
     return objectives[objective]
+
+
+def _logs(probabilities: Floats) -> Weights:
+    return np.asarray(np.log(np.maximum(probabilities, TINY)), np.float64)
 
 
 def _check(responses: Floats, labels: Ints) -> None:

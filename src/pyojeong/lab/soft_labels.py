@@ -24,7 +24,7 @@ from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, spl
 from pyojeong.image.files import whole_file
 from pyojeong.lab.augment import Augment, Draws
 from pyojeong.lab.datamodule import FaceDataset, Faces, load_faces
-from pyojeong.lab.ensemble import fit_weights
+from pyojeong.lab.ensemble import fit_temperatures, fit_weights, temper
 from pyojeong.lab.members import Member, Tick, open_member
 from pyojeong.lab.run import Run
 
@@ -182,7 +182,7 @@ def teach(
         views: How many views of each face.
         seed: Of the views.
         weights: One per run, not negative; None = those with the greatest likelihood on
-            Split.VALID (single run: 1).
+            Split.VALID, of answers at temperatures fitted there too (single run: 1, as it is).
         tick: Told of progress; ``answers_needed`` says of how much.
 
     Raises:
@@ -191,7 +191,7 @@ def teach(
     labels = manifest_labels(manifest)
     teachers = [open_member(run, classes=len(labels)) for run in runs]
     digest = split_hash(read_manifest(manifest, splits=[Split.TRAIN]))
-    shares = _shares(teachers, manifest, labels, weights, tick)
+    shares, temperatures = _shares(teachers, manifest, labels, weights, tick)
     faces = {gray: _faces(manifest, Split.TRAIN, labels, gray=gray) for gray in _tones(teachers)}
     count = len(next(iter(faces.values())))
     cached = np.zeros((views, count, len(labels)), np.uint8)
@@ -199,17 +199,18 @@ def teach(
     voting = sum(s for t, s in zip(teachers, shares, strict=True) if t.model.vote_head is not None)
     for view in range(views):
         mixed = np.zeros((count, len(labels)))
-        for teacher, share in zip(teachers, shares, strict=True):
+        for teacher, share, warmth in zip(teachers, shares, temperatures, strict=True):
             own = faces[teacher.pre.color == "gray"]
             draws = Draws(augment, count, seed=seed, epoch=view)
             answers, votes = teacher.both_answers(FaceDataset(own, teacher.pre, draws), tick)
-            mixed[draws.order] += share * answers
+            mixed[draws.order] += share * temper(answers[None], np.array([warmth]))[0]
             if votes is not None and share > 0:
                 voted[draws.order] += share / voting / views * votes
         cached[view] = in_steps(mixed)
     named = {t.name: round(float(w), 4) for t, w in zip(teachers, shares, strict=True)}
     facts = {
         "teachers": named,
+        "temperatures": dict(zip(named, temperatures.round(4).tolist(), strict=True)),
         "augment": json.loads(json.dumps(asdict(augment))),
         "seed": seed,
         "labels": labels.id,
@@ -241,19 +242,22 @@ def _shares(
     labels: LabelSet,
     weights: list[float] | None,
     tick: Tick,
-) -> NDArray[np.float64]:
-    """Weights that sum to one; fitted on Split.VALID when none are given."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights that sum to one, and temperatures; fitted on Split.VALID when none are given."""
+    as_they_are = np.ones(len(teachers))
     if weights is not None:
         given = np.asarray(weights, np.float64)
         if len(given) != len(teachers) or (given < 0).any() or given.sum() <= 0:
             raise ExperimentError(
                 f"weights: expected {len(teachers)} numbers that are not negative, got {weights}"
             )
-        return np.asarray(given / given.sum(), np.float64)
+        return np.asarray(given / given.sum(), np.float64), as_they_are
     if len(teachers) == 1:
-        return np.ones(1)
+        return np.ones(1), as_they_are
     responses = np.stack(list(_on_valid(teachers, manifest, labels, tick)))
-    return fit_weights(responses, _faces(manifest, Split.VALID, labels, gray=True).labels)
+    truth = _faces(manifest, Split.VALID, labels, gray=True).labels
+    temperatures = fit_temperatures(responses, truth)
+    return fit_weights(temper(responses, temperatures), truth), temperatures
 
 
 def _on_valid(

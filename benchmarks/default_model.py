@@ -94,7 +94,12 @@ def goals(
             "526 of rmn",
         ),
         *_speed(accuracy, peers),
-        _ece("calibration error (15-bin ECE), PrivateTest", test["ece"], 0.02),
+        _ece(
+            "calibration error (15-bin ECE), PrivateTest",
+            test["ece"],
+            0.02,
+            test["calibration"].get("ece_by_chance"),
+        ),
         _ece("the same on unfamiliar photographs", accuracy["photographs"]["ece_of_found"], 0.08),
         _answered(test),
         *_beside_fer(peers),
@@ -172,9 +177,13 @@ def _speed(accuracy: Tree, peers: Tree) -> Iterable[Goal]:
         )
 
 
-def _ece(what: str, figure: Tree, aim: float) -> Goal:
+def _ece(what: str, figure: Tree, aim: float, chance: Tree | None = None) -> Goal:
     measured = "{:.3f} [{:.3f}, {:.3f}]".format(*(figure[k] for k in ("value", "low", "high")))
-    return Goal(what, measured, f"at most {aim:g}", figure["value"] <= aim, "nobody publishes one")
+    against = "nobody publishes one"
+    if chance:
+        mean_high = "{mean:.3f}, and up to {high:.3f}".format(**chance)
+        against += f"; answers that are just right show {mean_high}, by chance"
+    return Goal(what, measured, f"at most {aim:g}", figure["value"] <= aim, against)
 
 
 def _answered(test: Tree) -> Goal:

@@ -15,6 +15,7 @@ from pyojeong.evaluate import (
     confusion,
     divergence,
     ece,
+    ece_by_chance,
     fit_temperature,
     fit_threshold,
     macro_f1,
@@ -168,3 +169,17 @@ def test_divergence_is_zero_only_from_itself() -> None:
     sure = np.array([[1.0, 0, 0]])
     assert divergence(P[:1], sure) == pytest.approx(-np.log(0.8))
     assert divergence(P[:1][:, ::-1], P[:1]) > 0.5
+
+
+def test_chance_alone_gives_the_calibration_error_of_a_calibrated_model() -> None:
+    rng = np.random.default_rng(2)
+    p = rng.dirichlet(np.ones(7) / 3, 3000)
+    shown = [ece(p, (rng.random((len(p), 1)) > p.cumsum(1)).sum(1).clip(max=6)) for _ in range(200)]
+    chance = ece_by_chance(p)
+    assert chance["mean"] == pytest.approx(np.mean(shown), rel=0.05)
+    assert 0.9 < np.mean(np.array(shown) <= chance["high"]) < 0.99
+    assert ece_by_chance(np.tile(p, (9, 1)))["mean"] < chance["mean"] / 2  # more faces, less chance
+
+
+def test_sure_answers_leave_nothing_to_chance() -> None:
+    assert ece_by_chance(np.eye(7)) == {"mean": 0, "high": 0}

@@ -76,6 +76,33 @@ def ece(probabilities: Floats, labels: Ints, *, bins: int = 15) -> float:
     return float(np.abs(gap).sum() / len(labels))
 
 
+def ece_by_chance(probabilities: Floats, *, rounds: int = 400, seed: int = 0) -> dict[str, float]:
+    """The ECE that a model with these answers would show if every one of them were just right.
+
+    Labels are drawn from the answers themselves. A finite sample never fits exactly: no model can
+    be expected to stay below ``mean``, and one above ``high`` is most likely not calibrated.
+
+    Args:
+        probabilities: (N, K).
+        rounds: Sets of labels.
+        seed: Of the draws.
+
+    Returns:
+        ``mean`` and ``high`` (95th percentile), rounded to five decimals.
+    """
+    rng = np.random.default_rng(seed)
+    upto = np.cumsum(probabilities, axis=1, dtype=np.float64)
+    last = probabilities.shape[1] - 1
+    found = []
+    for _ in range(rounds):
+        labels = (rng.random((len(upto), 1)) > upto).sum(1).clip(max=last)
+        found.append(ece(probabilities, labels))
+    return {
+        "mean": round(float(np.mean(found)), 5),
+        "high": round(float(np.percentile(found, 95)), 5),
+    }
+
+
 def nll(probabilities: Floats, labels: Ints) -> float:
     """Mean negative log-likelihood of the label, in nats."""
     _check(probabilities, labels)

@@ -79,6 +79,13 @@ def test_reliability_sums_up_to_ece(result: dict[str, Any]) -> None:
     assert ece == pytest.approx(found["ece"]["value"], abs=1e-4)
 
 
+def test_calibration_is_held_against_chance(result: dict[str, Any]) -> None:
+    chance = result["splits"]["valid"]["calibration"]["ece_by_chance"]
+    assert 0 < chance["mean"] < chance["high"] < 1
+    page = "\n".join(str(table) for table in tables([result]))
+    assert f"; chance {chance['mean']:.3f}, up to {chance['high']:.3f}" in page
+
+
 def test_photographs_without_a_face_are_wrong_and_other_labels_left_out(
     result: dict[str, Any], photographs: Path
 ) -> None:

@@ -98,3 +98,31 @@ def test_a_shrunk_face_is_the_same_face() -> None:
     assert small.shape == (1, 1, 16, 16)
     wanted = ramp[0, 0, 0].reshape(16, 2).mean(1)
     torch.testing.assert_close(small[0, 0, 5, 1:-1], wanted[1:-1], atol=1e-3, rtol=0)
+
+
+def test_sam_steps_from_here_by_the_gradient_uphill() -> None:
+    one, data = task(sam=0.5, mixup=0.4, mixup_p=1.0), batch()
+    optimizer = torch.optim.SGD(one.parameters(), lr=0.1)
+
+    def whole_pass() -> Tensor:
+        optimizer.zero_grad()
+        loss = one.training_step(data, 0)
+        loss.backward()
+        return loss
+
+    one.on_train_batch_start()
+    whole_pass()
+    start = {n: p.detach().clone() for n, p in one.model.named_parameters()}
+    slopes = {n: p.grad for n, p in one.model.named_parameters() if p.grad is not None}
+    norm = sum(g.square().sum() for g in slopes.values()) ** 0.5
+    uphill = task(mixup=0.4, mixup_p=1.0)
+    uphill.model.load_state_dict({n: start[n] + 0.5 * slopes[n] / norm for n in start})
+    uphill.on_train_batch_start()
+    uphill.training_step(data, 0).backward()
+
+    one.on_train_batch_start()
+    one.optimizer_step(0, 0, optimizer, whole_pass)
+    for name, parameter in uphill.model.named_parameters():
+        torch.testing.assert_close(
+            one.model.get_parameter(name), start[name] - 0.1 * parameter.grad
+        )

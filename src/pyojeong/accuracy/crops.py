@@ -22,6 +22,7 @@ from pyojeong.evaluate import (
     bootstrap,
     confusion,
     divergence,
+    ece_by_chance,
     reliability,
     risk_coverage,
     softmax,
@@ -89,6 +90,7 @@ def split_figures(
         out["calibration"] = {
             "reliability": reliability(scores, predictions.labels),
             "risk_coverage": risk_coverage(scores, predictions.labels),
+            "ece_by_chance": ece_by_chance(scores),
         }
         out["votes"] = vote_figures(classifier, predictions, rounds=rounds)
         out["without_copies"] = _without(scores, predictions, copies, rounds)

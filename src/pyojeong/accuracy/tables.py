@@ -101,7 +101,10 @@ def plain(figure: Mapping[str, float]) -> str:
 
 def _split(results: Sequence[Result], split: str) -> Table:
     rows = [_main_row(r["model"], r["splits"][split]) for r in _with(results, split)]
-    words = "One view of each face. "
+    words = (
+        "One view of each face. Chance: the ECE that so many pictures show of answers that are "
+        "just right, and its 95th percentile. "
+    )
     words += (
         "Models, temperatures and thresholds were chosen on these pictures."
         if split == "valid"
@@ -130,11 +133,16 @@ def _main_row(name: str, found: Mapping[str, Any]) -> list[str]:
         percent(found["accuracy"]),
         percent(found["balanced_accuracy"]),
         plain(found["macro_f1"]),
-        plain(found["ece"]),
+        plain(found["ece"]) + _by_chance(found),
         plain(found["nll"]),
         f"{100 * answered['share']:.1f}",
         f"{100 * answered['accuracy']:.1f}",
     ]
+
+
+def _by_chance(found: Mapping[str, Any]) -> str:
+    chance = found.get("calibration", {}).get("ece_by_chance")
+    return f"; chance {chance['mean']:.3f}, up to {chance['high']:.3f}" if chance else ""
 
 
 def _more_views(results: Sequence[Result], split: str) -> Table:

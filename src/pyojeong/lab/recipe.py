@@ -51,6 +51,8 @@ class Recipe:
         grow_share: Share of the epochs in which they grow, in equal steps of 8 pixels.
         ema: Decay per step of the averaged weights; 0 = the plain weights.
         clip: Largest norm of the gradient; 0 = unlimited.
+        sam: Radius of sharpness-aware minimisation (Foret et al. 2021, arXiv 2010.01412): the
+            gradient is taken where the loss is worst within it, at twice the time; 0 = off.
         frozen_epochs: First epochs in which only the head learns (nets with a ``trunk``).
         frozen_lr: Learning rate of those epochs, constant.
         unfrozen: Share of the trunk's weights, counted from the top, that learn afterwards.
@@ -84,6 +86,7 @@ class Recipe:
     grow_share: float = 0.6
     ema: float = 0.999
     clip: float = 5.0
+    sam: float = 0.0
     frozen_epochs: int = 0
     frozen_lr: float = 1e-3
     unfrozen: float = 1.0
@@ -163,6 +166,7 @@ _RANGES = {
     "grow_share": (0, 1),
     "ema": (0, 1),
     "clip": (0, _MANY),
+    "sam": (0, 10),
     "frozen_epochs": (0, _MANY),
     "frozen_lr": (1e-12, 1e3),
     "unfrozen": (0, 1),

@@ -181,6 +181,25 @@ class Classify(L.LightningModule):  # type: ignore[misc]
             loss = loss + r.vote_weight * vote_cross_entropy(vote_logits, batch.votes)
         return loss
 
+    def optimizer_step(self, *args: Any, **named: Any) -> None:
+        """One step; with ``sam``, by the gradient where the loss nearby is worst."""
+        if not self.recipe.sam:
+            super().optimizer_step(*args, **named)
+            return
+        _, _, optimizer, whole_pass = args
+        whole_pass()
+        here = _climb(self.model, self.recipe.sam)
+
+        def there() -> Any:
+            self.on_train_batch_start()  # the same dropout and blending
+            loss = whole_pass()
+            with torch.no_grad():
+                for parameter, value in here:
+                    parameter.copy_(value)
+            return loss
+
+        optimizer.step(closure=there)
+
     def on_train_batch_end(self, *_: Any) -> None:
         """Update the averaged weights."""
         if self.averaged is not None:
@@ -213,6 +232,17 @@ class Classify(L.LightningModule):  # type: ignore[misc]
             every = self.recipe.validate_every
             when |= {"interval": "epoch", "frequency": every, "monitor": "valid_loss"}
         return {"optimizer": optimizer, "lr_scheduler": when}
+
+
+@torch.no_grad()
+def _climb(model: nn.Module, radius: float) -> list[tuple[nn.Parameter, Tensor]]:
+    """Move the weights by ``radius`` along their gradient; returns what they were."""
+    moved = [p for p in model.parameters() if p.grad is not None]
+    norm = torch.stack([p.grad.norm() for p in moved]).norm()  # type: ignore[union-attr]
+    here = [(p, p.clone()) for p in moved]
+    for parameter in moved:
+        parameter.add_(parameter.grad * (radius / (norm + 1e-12)))
+    return here
 
 
 def _top_share(trunk: nn.Module, share: float) -> set[int]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pyojeong.lab.onnx_graph import round_to_half, to_onnx
+from pyojeong.lab.onnx_graph import round_to_half, shorten_names, to_onnx
 from pyojeong.lab.quantising import quantise
 
 
@@ -92,3 +92,15 @@ def test_what_stays_float_is_kept_as_float16_without_loss() -> None:
         values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
         tensor.CopyFrom(onnx.numpy_helper.from_array(values, casts[name]))
     np.testing.assert_array_equal(run(model.SerializeToString(), x), run(small, x))
+
+
+def test_numbered_values_change_nothing_but_the_size() -> None:
+    x = np.random.default_rng(0).normal(0, 1, (4, 1, 11, 11)).astype(np.float32)
+    named = to_onnx(Pooled(11).eval(), (1, 11, 11), {"a": "b"})
+    model = shorten_names(onnx.load_from_string(named))
+    numbered = model.SerializeToString()
+    np.testing.assert_array_equal(run(numbered, x), run(named, x))
+    assert len(numbered) < len(named)
+    assert [v.name for v in (*model.graph.input, *model.graph.output)] == ["faces", "logits"]
+    assert {p.key: p.value for p in model.metadata_props} == {"a": "b"}
+    assert max(len(t.name) for t in model.graph.initializer) <= 2

@@ -32,7 +32,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from pyojeong.lab.onnx_graph import store_half
+from pyojeong.lab.onnx_graph import shorten_names, store_half
 
 Batch = NDArray[np.float32]
 
@@ -96,7 +96,7 @@ def quantise(
                 extra_options=extra,
             )
             # What stays float came out of a file with float16 weights and loses nothing.
-            small = store_half(onnx.load(out), lossless=True)
+            small = shorten_names(store_half(onnx.load(out), lossless=True))
             made[name] = bytes(small.SerializeToString())
             out.write_bytes(made[name])
             change[name] = round(float(np.abs(_run(out, held_out) - wanted).mean()), 5)

@@ -257,11 +257,11 @@ def between_marks(text: str, table: str) -> str:
 def committed_runs() -> tuple[list[Tree], list[Tree]]:
     """Ensembles whose test split was looked at, and an experiment of the model with all its seeds.
 
-    A model that is the mean of others shows theirs: the one that was run with the most seeds.
+    Of all the experiments that led to the model, the one that was run with the most seeds.
     """
     training: Tree = find_classifier("default").card.training
     records = [_json(file) for file in sorted((RESULTS / "ensembles").glob("*.json"))]
-    names = [run["name"] for run in (training["experiment"], *training.get("made_of", ()))]
+    names = [run["name"] for run in (training["experiment"], *training["stages"])]
     trained = [found for name in names if (found := _all_seeds(name))]
     return [r for r in records if "test" in r], max(trained, key=len, default=[])
 

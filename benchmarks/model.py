@@ -62,14 +62,8 @@ def class_rows(test: dict[str, Any]) -> list[str]:
 
 
 def stages_of(training: dict[str, Any]) -> list[dict[str, Any]]:
-    """The experiments that led to the model, first to last; those of its members one by one."""
-    stages: list[dict[str, Any]] = []
-    for last in [*training.get("made_of", []), {**training, **training["experiment"]}]:
-        chain = [last]
-        while (earlier := chain[0]["started_from"]) is not None:
-            chain.insert(0, earlier)
-        stages += [stage for stage in chain if stage["name"] not in [s["name"] for s in stages]]
-    return stages
+    """The experiments that led to the model, first to last, its own included."""
+    return [*training["stages"], training["experiment"]]
 
 
 def command(stage: dict[str, Any]) -> str:
@@ -135,8 +129,7 @@ def main() -> None:
     kind = "vector scaling" if card.logit_scale else f"temperature {card.temperature}"
     calibration = f"Calibrated by {kind}, the better in cross-validation on PublicTest ({named})."
     way = f"Experiments `{'`, then `'.join(names)}`"
-    if training.get("made_of"):
-        members = [stage["name"] for stage in training["made_of"]]
+    if members := training["experiment"]["members"]:
         joined = training["experiment"]["net"] in STACKED
         how = "joins" if joined else "starts from the mean weights of"
         way = (

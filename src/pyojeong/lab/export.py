@@ -34,7 +34,7 @@ from pyojeong.lab.calibration import choose_calibration
 from pyojeong.lab.datamodule import FaceDataset, load_faces
 from pyojeong.lab.framing import measure_framing
 from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
-from pyojeong.lab.origins import commit, members_of, start_of, teachers_of
+from pyojeong.lab.origins import commit, stages_of, teachers_of
 from pyojeong.lab.quantising import quantise
 from pyojeong.lab.run import Run, load_picked
 from pyojeong.runtime.classifier import Classifier
@@ -327,8 +327,7 @@ def _measure(
         say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
     training = {
         "experiment": asdict(run.experiment),
-        "started_from": start_of(run),
-        "made_of": members_of(run),
+        "stages": stages_of(run),
         "taught_by": teachers_of(run),
         "data": manifest.name,
         "chosen_on": Split.VALID.value,

@@ -5,28 +5,48 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.card import ModelCard
 from pyojeong.lab.run import Run
 from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.zoo import cards
 
-
-def start_of(run: Run) -> dict[str, Any] | None:
-    """The experiment whose weights this one started from, and in turn its start."""
-    name = run.experiment.start
-    if name is None:
-        return None
-    earlier = _beside(run, name)
-    if not earlier.folder.exists():
-        model = cards()[name].card
-        stage = {"model": model.id, "sha256": model.sha256, **model.training["experiment"]}
-        return {**stage, "started_from": model.training["started_from"]}
-    return {**asdict(earlier.experiment), "started_from": start_of(earlier)}
+Stage = dict[str, Any]
+"""An experiment; of a shipped model also ``model`` and ``sha256``."""
 
 
-def members_of(run: Run) -> list[dict[str, Any]]:
-    """The experiments whose weights a net of several took over, each with its start."""
-    members = [_beside(run, name) for name in run.experiment.members]
-    return [{**asdict(m.experiment), "started_from": start_of(m)} for m in members]
+def stages_of(run: Run) -> list[Stage]:
+    """The experiments that led to a run's weights, first to last, each once, without its own.
+
+    Its ``start`` and its ``members`` come before it, and so do theirs. A start that is no run is a
+    model's id: that model's own stages are on its card.
+    """
+    found: dict[str, Stage] = {}
+    _collect(run, found)
+    return list(found.values())
+
+
+def _collect(run: Run, found: dict[str, Stage]) -> None:
+    starts = () if run.experiment.start is None else (run.experiment.start,)
+    for name in (*starts, *run.experiment.members):
+        earlier = _beside(run, name)
+        if not earlier.folder.exists():
+            for stage in _stages_on(cards()[name].card):
+                found.setdefault(stage["name"], stage)
+        elif name not in found:
+            _collect(earlier, found)
+            found[name] = asdict(earlier.experiment)
+
+
+def _stages_on(card: ModelCard) -> list[Stage]:
+    """A model's stages with its last one; older cards nest each stage's start in it."""
+    last = {"model": card.id, "sha256": card.sha256, **card.training["experiment"]}
+    if "stages" in card.training:
+        return [*card.training["stages"], last]
+    chain, earlier = [last], card.training["started_from"]
+    while earlier is not None:
+        chain.insert(0, {key: value for key, value in earlier.items() if key != "started_from"})
+        earlier = earlier["started_from"]
+    return chain
 
 
 def _beside(run: Run, name: str) -> Run:

@@ -191,7 +191,7 @@ def test_unwritable_folder_is_said_before_any_work(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--model", "columns-s-fer2013-fer7.v2"], "did you mean 'columns-s-fer2013-fer7.v1'"),
+        (["--model", "seresnet-s-fer2013-fer7.v5"], "did you mean 'seresnet-s-fer2013-fer7.v4'"),
         (["--detector", "mtcn"], "did you mean 'mtcnn'"),
         (["--format", "parquet"], "add --out"),
         (["--annotate"], "add --out"),
@@ -268,6 +268,6 @@ def test_models_and_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["models", "--json"])
     cards = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert "columns-s-fer2013-fer7.v1" in {c["id"] for c in cards}
+    assert "seresnet-s-fer2013-fer7.v4" in {c["id"] for c in cards}
     assert run("doctor") == 0
     assert "FAIL" not in capsys.readouterr().err

@@ -150,7 +150,7 @@ def test_bad_files(analyzer: Analyzer, tmp_path: Path) -> None:
 
 def test_unknown_names_suggest(tmp_path: Path) -> None:
     with pytest.raises(ModelUnknown, match="did you mean"):
-        Analyzer("columns-s-fer2013-fer7.v11")
+        Analyzer("seresnet-s-fer2013-fer7.v44")
     with pytest.raises(ModelUnknown, match="did you mean 'auto'"):
         Analyzer(detector="autos")
 

@@ -16,7 +16,7 @@ from pyojeong.runtime.detectors import build_detector
 from pyojeong.runtime.eyes import Eyes
 from pyojeong.zoo import Entry, cards, find, flags_outside
 
-DEFAULT_MODEL = "columns-s-fer2013-fer7.v1"
+DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v4"
 """What ``model="default"`` stands for."""
 
 SHORT_NAMES = {"default": DEFAULT_MODEL}

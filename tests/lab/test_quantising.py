@@ -64,6 +64,30 @@ def test_a_convolution_behind_an_incomplete_window_stays_float() -> None:
     assert quantised
 
 
+def test_a_pool_without_incomplete_windows_is_int8_and_so_is_a_mean_over_the_map() -> None:
+    class Gated(Pooled):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.second(self.pool(self.first(x).relu())).relu()
+            z = self.third(y.mean((2, 3), keepdim=True)).relu()
+            out: torch.Tensor = self.classifier(z.flatten(1))
+            return out
+
+    net = Gated(12)
+    net.third = torch.nn.Conv2d(16, 16, 1)
+    x = np.random.default_rng(0).normal(0, 1, (192, 1, 12, 12)).astype(np.float32)
+    model = to_onnx(net.eval(), (1, 12, 12), {})
+    small, _ = quantise(model, x[:128], x[128:])
+    wanted, got = run(model, x), run(small, x)
+    assert np.abs(got - wanted).mean() < 0.05 * wanted.std()
+    nodes = onnx.load_from_string(small).graph.node
+    made_by = {o: n.op_type for n in nodes for o in n.output}
+    pools = [n for n in nodes if n.op_type in {"AveragePool", "GlobalAveragePool"}]
+    assert sorted(n.op_type for n in pools) == ["AveragePool", "GlobalAveragePool"]
+    assert {made_by[n.input[0]] for n in pools} == {"DequantizeLinear"}
+    read_by = [n.op_type for n in nodes if set(n.input) & {p.output[0] for p in pools}]
+    assert set(read_by) == {"QuantizeLinear"}
+
+
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     x = np.zeros((8, 1, 12, 12), np.float32)
     quantise(to_onnx(Pooled(12).eval(), (1, 12, 12), {}), x, x)

@@ -42,7 +42,7 @@ METHODS = {
 }
 """How ranges of activations are set from the calibration faces."""
 
-_QUANTISED = ["Conv", "Add", "AveragePool", "Relu", "MaxPool"]
+_QUANTISED = ["Conv", "Add", "AveragePool", "GlobalAveragePool", "Relu", "MaxPool"]
 _PART = 64
 
 
@@ -105,11 +105,35 @@ def quantise(
 
 
 def _fold(model: bytes, path: Path) -> None:
-    """Write the network with its float16 weights unpacked and constants folded."""
+    """Write the network with weights unpacked, constants folded and pools as int8 knows them."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(path)
     ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    folded = onnx.shape_inference.infer_shapes(onnx.load(path))
+    _plain_pools(folded.graph)
+    onnx.save(folded, path)
+
+
+def _plain_pools(graph: onnx.GraphProto) -> None:
+    """Say of pools without incomplete windows that they have none, and of global means as pools.
+
+    The same numbers, said in a way that has an int8 kernel.
+    """
+    values = [*graph.value_info, *graph.input]
+    sides = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim][2:] for v in values}
+    for node in graph.node:
+        given = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "AveragePool" and given.get("ceil_mode"):
+            steps = given.get("strides", [])
+            whole = steps == given["kernel_shape"] and not any(given.get("pads", ()))
+            side = sides.get(node.input[0], [])
+            if whole and side and not any(a % b for a, b in zip(side, steps, strict=True)):
+                next(a for a in node.attribute if a.name == "ceil_mode").i = 0
+        over_map = list(given.get("axes", ())) == [2, 3] and given.get("keepdims", 1)
+        if node.op_type == "ReduceMean" and over_map:
+            node.op_type = "GlobalAveragePool"
+            del node.attribute[:]
 
 
 def _input_name(path: Path) -> str:

@@ -98,7 +98,7 @@ def goals(
             "calibration error (15-bin ECE), PrivateTest",
             test["ece"],
             0.02,
-            test["calibration"].get("ece_by_chance"),
+            test["calibration"]["ece_by_chance"],
         ),
         _ece("the same on unfamiliar photographs", accuracy["photographs"]["ece_of_found"], 0.08),
         _answered(test),
@@ -181,8 +181,8 @@ def _ece(what: str, figure: Tree, aim: float, chance: Tree | None = None) -> Goa
     measured = "{:.3f} [{:.3f}, {:.3f}]".format(*(figure[k] for k in ("value", "low", "high")))
     against = "nobody publishes one"
     if chance:
-        mean_high = "{mean:.3f}, and up to {high:.3f}".format(**chance)
-        against += f"; answers that are just right show {mean_high}, by chance"
+        shown = "{mean:.3f}, and up to {high:.3f}".format(**chance)
+        against += f"; answers that are just right show {shown}, by chance"
     return Goal(what, measured, f"at most {aim:g}", figure["value"] <= aim, against)
 
 

@@ -88,11 +88,16 @@ def commands(stages: list[dict[str, Any]]) -> list[str]:
 
 
 def teach(stage: dict[str, Any], soft_labels: str) -> str:
-    """What wrote the soft labels that a stage is the first to learn from."""
+    """What writes the soft labels that a stage is the first to learn from.
+
+    Without temperatures they are of answers as they were, which are given weights today.
+    """
     soft = SoftLabels.read(ROOT / soft_labels)
     runs = " ".join(f"runs/{name}" for name in soft.facts["teachers"])
     like = stage["name"].rpartition(".s")[0]
     how = f"--views {soft.facts['views']} --average" if soft.per_face else f"--views {soft.views}"
+    if "temperatures" not in soft.facts:
+        how += "".join(f" --weight {share}" for share in soft.facts["teachers"].values())
     return f"pyojeong experiments teach {runs} {DATA} --like {like} {how} --out {soft_labels}"
 
 

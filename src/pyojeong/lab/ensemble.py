@@ -53,12 +53,7 @@ def combine(responses: Floats, weights: Floats) -> Weights:
     Raises:
         BadArray: When the shapes do not belong together.
     """
-    if responses.ndim != 3 or weights.shape != responses.shape[:1]:
-        raise BadArray(
-            "ensemble",
-            expected="responses (K, N, C) and weights (K,)",
-            got=f"{responses.shape} and {weights.shape}",
-        )
+    _check_one_per_net(responses, weights, "weights")
     return np.asarray(np.einsum("k,knc->nc", weights, responses, dtype=np.float64), np.float64)
 
 
@@ -81,12 +76,7 @@ def temper(responses: Floats, temperatures: Floats) -> Weights:
     Raises:
         BadArray: When the shapes do not belong together.
     """
-    if responses.ndim != 3 or temperatures.shape != responses.shape[:1]:
-        raise BadArray(
-            "ensemble",
-            expected="responses (K, N, C) and temperatures (K,)",
-            got=f"{responses.shape} and {temperatures.shape}",
-        )
+    _check_one_per_net(responses, temperatures, "temperatures")
     pairs = zip(responses, temperatures, strict=True)
     return np.stack([softmax(_logs(own), float(t)) for own, t in pairs])
 
@@ -201,6 +191,15 @@ def _slope(
 
 def _logs(probabilities: Floats) -> Weights:
     return np.asarray(np.log(np.maximum(probabilities, TINY)), np.float64)
+
+
+def _check_one_per_net(responses: Floats, values: Floats, what: str) -> None:
+    if responses.ndim != 3 or values.shape != responses.shape[:1]:
+        raise BadArray(
+            "ensemble",
+            expected=f"responses (K, N, C) and {what} (K,)",
+            got=f"{responses.shape} and {values.shape}",
+        )
 
 
 def _check(responses: Floats, labels: Ints) -> None:

@@ -199,7 +199,10 @@ def free_reshapes(model: onnx.ModelProto) -> None:
 
 
 def split_prelu(model: onnx.ModelProto) -> None:
-    """PReLU with slopes a per channel as max(x, a x), or a x + (1 - a) max(x, 0) where a > 1."""
+    """PReLU with slopes a per channel as a x + max((1 - a) x, 0), or a x + (1 - a) max(x, 0) if a > 1.
+
+    onnxruntime runs the former as two depthwise convolutions, one of which adds the other.
+    """
     graph = model.graph
     weights = {w.name: w for w in graph.initializer}
     nodes = []
@@ -210,15 +213,17 @@ def split_prelu(model: onnx.ModelProto) -> None:
         x, y = node.input[0], node.output[0]
         slopes = numpy_helper.to_array(weights[node.input[1]]).astype(np.float32).reshape(-1, 1, 1)
         graph.initializer.append(numpy_helper.from_array(slopes, f"{y}_slope"))
-        nodes.append(helper.make_node("Mul", [x, f"{y}_slope"], [f"{y}_low"]))
-        if slopes.max() <= 1:
-            nodes.append(helper.make_node("Max", [x, f"{y}_low"], [y]))
-            continue
         graph.initializer.append(numpy_helper.from_array(1 - slopes, f"{y}_rest"))
+        more, high, rest = f"{y}_more", f"{y}_high", f"{y}_rest"
+        if slopes.max() <= 1:
+            nodes += [helper.make_node("Mul", [x, rest], [more]),
+                      helper.make_node("Relu", [more], [high])]  # fmt: skip
+        else:
+            nodes += [helper.make_node("Relu", [x], [more]),
+                      helper.make_node("Mul", [more, rest], [high])]  # fmt: skip
         nodes += [
-            helper.make_node("Relu", [x], [f"{y}_high"]),
-            helper.make_node("Mul", [f"{y}_high", f"{y}_rest"], [f"{y}_more"]),
-            helper.make_node("Add", [f"{y}_low", f"{y}_more"], [y]),
+            helper.make_node("Mul", [x, f"{y}_slope"], [f"{y}_low"]),
+            helper.make_node("Add", [f"{y}_low", high], [y]),
         ]
     del graph.node[:]
     graph.node.extend(nodes)

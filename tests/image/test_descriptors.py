@@ -313,7 +313,7 @@ def test_preprocess_computes_the_feature_of_the_warped_gray_face(feature):
     matrix = matrix_for_crop(pre, (90, 70))
     tensor = preprocess(pre, image, [matrix, matrix])
     assert tensor.shape == (2, pre.channels, 48, 40)
-    gray = to_gray(warp(image, matrix, (48, 40)))
+    gray = warp(image, matrix, (48, 40), gray=True)
     expected = apply(feature, gray[None])[0]
     np.testing.assert_allclose(tensor[0, 0], (expected[0] - 0.2) / 0.5, atol=1e-5)
     assert preprocess(pre, image, []).shape == (0, pre.channels, 48, 40)

@@ -110,6 +110,19 @@ def test_shrinking_by_k_is_the_mean_of_k_by_k(k, channels):
     assert np.abs(out - means(image, k)).max() <= 1
 
 
+@pytest.mark.parametrize("scale", [1.3, 0.6, 0.45, 0.3, 0.11])
+def test_gray_is_the_luma_of_the_colours(scale):
+    image = noise(200, 300, 3)
+    matrix = np.array([[scale, 0.01, -3], [-0.01, scale, 2.0]])
+    gray = warp(image, matrix, (30, 40), gray=True)
+    assert gray.shape == (30, 40)
+    # Averaged before or after: roundings differ.
+    assert np.abs(gray.astype(int) - to_gray(warp(image, matrix, (30, 40)))).max() <= 2
+    luma = to_gray(image)
+    assert np.abs(gray.astype(int) - warp(luma, matrix, (30, 40))).max() <= 1
+    assert np.array_equal(warp(luma, matrix, (30, 40), gray=True), warp(luma, matrix, (30, 40)))
+
+
 @pytest.mark.parametrize("k", [3, 6, 10])
 def test_shrinking_a_part_is_the_mean_too(k):
     image = noise(20 * k, 20 * k, seed=k)

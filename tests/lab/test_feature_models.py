@@ -116,14 +116,14 @@ def test_the_analyzer_serves_it(feature: Feature | None, tmp_path: Path) -> None
     analyzer = Analyzer(str(card), detector=Sees(), threads=1)
     (face,) = analyzer.analyze(ASTRONAUT).faces
     assert face.expression is not None
-    gray = to_gray(warp(ASTRONAUT, matrix_for_face(pre, FACE), (SIDE, SIDE)))
+    gray = warp(ASTRONAUT, matrix_for_face(pre, FACE), (SIDE, SIDE), gray=True)
     np.testing.assert_allclose(face.expression.scores, scores(gray, feature), atol=1e-5)
     if feature is not None and pre.channels == 1:
         assert np.abs(face.expression.scores - scores(gray, None)).max() > 0.01
     # Cut-out faces go the same way.
     crops = [ASTRONAUT[40:220, 150:300], to_gray(ASTRONAUT)[60:200, 170:280]]
     for crop, read in zip(crops, analyzer.classify(crops), strict=True):
-        gray = to_gray(warp(crop, matrix_for_crop(pre, crop.shape[:2]), (SIDE, SIDE)))
+        gray = warp(crop, matrix_for_crop(pre, crop.shape[:2]), (SIDE, SIDE), gray=True)
         np.testing.assert_allclose(read.scores, scores(gray, feature), atol=1e-5)
 
 

@@ -9,10 +9,11 @@ pixel is added and taken away in ``warp`` alone).
 
 The warp is bilinear with replicated borders. When it shrinks more than twofold, the source is
 first averaged over k x k pixels (a box filter), k being the shrink factor rounded down: bilinear
-sampling alone would skip pixels and alias.
+sampling alone would skip pixels and alias. What shall end as gray is made gray before.
 """
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -73,21 +74,29 @@ def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> Ma
     Raises:
         BadArray: When all source points coincide.
     """
-    s = np.asarray(source, np.float64).tolist()
-    t = np.asarray(target, np.float64).tolist()
+    return _similarity(
+        np.asarray(source, np.float64).tolist(), np.asarray(target, np.float64).tolist()
+    )[0]
+
+
+def _similarity(s: list[list[float]], t: list[list[float]]) -> tuple[Matrix, bool]:
+    """The similarity, and whether a mirror image would fit better."""
     count = len(s)  # a handful: plain numbers are several times faster than arrays
     sx, sy = (sum(p[k] for p in s) / count for k in (0, 1))
     tx, ty = (sum(p[k] for p in t) / count for k in (0, 1))
-    norm = dot = cross = 0.0
+    norm = up = vq = uq = vp = 0.0
     for (x1, y1), (x2, y2) in zip(s, t, strict=True):
         u, v, p, q = x1 - sx, y1 - sy, x2 - tx, y2 - ty
         norm += u * u + v * v
-        dot += u * p + v * q
-        cross += u * q - v * p
+        up += u * p
+        vq += v * q
+        uq += u * q
+        vp += v * p
     if norm < 1e-9:
         raise BadArray("similarity", expected="points that differ", got="all at one place")
-    a, b = dot / norm, cross / norm
-    return np.array([[a, -b, tx - a * sx + b * sy], [b, a, ty - b * sx - a * sy]])
+    a, b = (up + vq) / norm, (uq - vp) / norm
+    matrix = np.array([[a, -b, tx - a * sx + b * sy], [b, a, ty - b * sx - a * sy]])
+    return matrix, up * vq < uq * vp
 
 
 def matrix_for_face(pre: Preprocess, face: Face) -> Matrix:
@@ -98,17 +107,23 @@ def matrix_for_face(pre: Preprocess, face: Face) -> Matrix:
     """
     if pre.template is None or face.landmarks is None:
         return matrix_for_box(pre, face.box)
-    h, w = pre.size_hw
-    template = (np.asarray(pre.template) - 0.5) / (1 + pre.margin) + 0.5
-    points = face.landmarks.points
-    if float(np.ptp(points, axis=0).max()) < 1.0:
+    points = face.landmarks.points.tolist()
+    if all(max(side) - min(side) < 1.0 for side in zip(*points, strict=True)):
         return matrix_for_box(pre, face.box)
-    target = template * (w, h)
-    if _determinant((points - points.mean(0)).T @ (target - target.mean(0))) < 0:
-        return matrix_for_box(pre, face.box)  # the mirror image fits better
-    matrix = similarity(points, target)
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    return matrix if scale > 1e-4 else matrix_for_box(pre, face.box)
+    matrix, mirrored = _similarity(points, _template(pre.template, pre.margin, pre.size_hw))
+    if mirrored or math.hypot(matrix[0, 0], matrix[1, 0]) <= 1e-4:
+        return matrix_for_box(pre, face.box)
+    return matrix
+
+
+@lru_cache(maxsize=64)
+def _template(
+    template: tuple[tuple[float, float], ...], margin: float, size_hw: tuple[int, int]
+) -> list[list[float]]:
+    """Where the landmarks belong, in input pixels."""
+    h, w = size_hw
+    return [[((x - 0.5) / (1 + margin) + 0.5) * w, ((y - 0.5) / (1 + margin) + 0.5) * h]
+            for x, y in template]  # fmt: skip
 
 
 def _determinant(matrix: NDArray[np.floating]) -> float:
@@ -128,13 +143,16 @@ def apply(matrix: Matrix, points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
-def warp(image: Pixels, matrix: Matrix, size_hw: tuple[int, int]) -> Pixels:
+def warp(
+    image: Pixels, matrix: Matrix, size_hw: tuple[int, int], *, gray: bool = False
+) -> Pixels:
     """Sample ``image`` through ``matrix`` into a picture of ``size_hw`` (see the module text).
 
     Args:
         image: uint8 (H, W) or (H, W, C).
         matrix: Frame -> output, corner origin.
         size_hw: Height and width of the output.
+        gray: Give the luma of an RGB picture.
 
     Returns:
         uint8 (h, w) or (h, w, C).
@@ -146,20 +164,21 @@ def warp(image: Pixels, matrix: Matrix, size_hw: tuple[int, int]) -> Pixels:
         most = max(min(image.shape[:2]) // 8, 64)
         # Exact shrink factors may come out a hair too small.
         k = int(min(1 / scale + 1e-6, most))
-        image, matrix = _box_filter(image, matrix, (h, w), k)
+        image, matrix = _box_filter(image, matrix, (h, w), k, gray=gray)
     elif max(image.shape[:2]) > _MAX_SIDE:
-        image, matrix = _box_filter(image, matrix, (h, w), 1)
+        image, matrix = _box_filter(image, matrix, (h, w), 1, gray=gray)
     half = np.array([0.5, 0.5])
     centred = matrix.copy()
     centred[:, 2] += matrix[:, :2] @ half - half
     out = cv2.warpAffine(
         image, centred, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.asarray(out, np.uint8)
+    out = np.asarray(out, np.uint8)
+    return to_gray(out) if gray else out
 
 
 def _box_filter(
-    image: Pixels, matrix: Matrix, size_hw: tuple[int, int], k: int
+    image: Pixels, matrix: Matrix, size_hw: tuple[int, int], k: int, *, gray: bool
 ) -> tuple[Pixels, Matrix]:
     """Cut out what the output needs, average it over k x k pixels, and rescale the matrix."""
     h, w = size_hw
@@ -181,6 +200,8 @@ def _box_filter(
     y2 += -(y2 - y1) % k
     part = image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
     edges = (max(-y1, 0), max(y2 - height, 0), max(-x1, 0), max(x2 - width, 0))
+    if gray:
+        part = to_gray(part)
     if any(edges):
         part = cv2.copyMakeBorder(part, *edges, cv2.BORDER_REPLICATE)
     if k > 1:
@@ -240,4 +261,5 @@ def preprocess(
     """
     if not matrices:
         return np.zeros((0, pre.channels, *pre.size_hw), np.float32)
-    return to_tensor(pre, [warp(image, m, pre.size_hw) for m in matrices])
+    gray = pre.color == "gray"
+    return to_tensor(pre, [warp(image, m, pre.size_hw, gray=gray) for m in matrices])

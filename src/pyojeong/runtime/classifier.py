@@ -108,10 +108,10 @@ class Classifier:
 
     def _read_crops(self, faces: Sequence[Pixels]) -> list[NDArray[np.float32]]:
         matrices = [matrix_for_crop(self._pre, face.shape[:2]) for face in faces]
-        rows = []
+        gray, rows = self._pre.color == "gray", []
         for view in self._views:
             patches = [
-                warp(face, seen_through(view, matrix), self._pre.size_hw)
+                warp(face, seen_through(view, matrix), self._pre.size_hw, gray=gray)
                 for face, matrix in zip(faces, matrices, strict=True)
             ]
             rows.append(self.outputs(to_tensor(self._pre, patches)))

@@ -199,7 +199,7 @@ def free_reshapes(model: onnx.ModelProto) -> None:
 
 
 def split_prelu(model: onnx.ModelProto) -> None:
-    """PReLU with slopes a per channel as a x + max((1 - a) x, 0), or a x + (1 - a) max(x, 0) if a > 1.
+    """PReLU of slopes a per channel: a x + max((1 - a) x, 0), or a x + (1 - a) max(x, 0) if a > 1.
 
     onnxruntime runs the former as two depthwise convolutions, one of which adds the other.
     """

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -54,6 +56,29 @@ def test_joined_nets_give_the_mean_of_their_logits() -> None:
         torch.testing.assert_close(joined(x), wanted)
 
 
+def test_each_column_sees_the_input_through_its_lens() -> None:
+    torch.manual_seed(0)
+    nets = [
+        build_net(str(o["name"]), **{k: v for k, v in o.items() if k != "name"}).eval()
+        for o in (SMALL, NARROW)
+    ]
+    lenses = [{"window": 44}, {"enlarge": 2, "scale": 3.0, "shift": -1.5}]
+    columns = [{**net, **lens} for net, lens in zip((SMALL, NARROW), lenses, strict=True)]
+    joined = build_net("columns", columns=columns).eval()
+    joined.adopt(nets)  # type: ignore[operator]
+    x = torch.randn(3, 1, 48, 48)
+    large = torch.from_numpy(
+        np.stack([cv2.resize(plane[0], (96, 96)) for plane in x.numpy()])[:, None]
+    )
+    with torch.no_grad():
+        wanted = (nets[0](x[:, :, 2:46, 2:46]) + nets[1](large * 3 - 1.5)) / 2
+        torch.testing.assert_close(joined(x), wanted, rtol=1e-4, atol=1e-4)
+        with pytest.raises(ExperimentError, match="window of 44 pixels does not fit into 40 x 48"):
+            joined(x[:, :, :40])
+    with pytest.raises(ExperimentError, match="enlargement of 1 or more"):
+        build_net("columns", columns=[{**SMALL, "enlarge": 0}])
+
+
 def test_other_nets_are_refused() -> None:
     joined = build_net("columns", columns=[SMALL, NARROW])
     nets = [build_net("vgg"), build_net("vgg")]
@@ -94,6 +119,10 @@ def test_trained_columns_go_on_together_with_both_heads(tmp_path: Path) -> None:
         assert (got - a).abs().mean() > 0.2 * wanted.std()
     for got, again in zip(answers(joined), answers(packed), strict=True):
         torch.testing.assert_close(got, again, rtol=1e-2, atol=2e-2)
+    alone = still.replace('members = ["tiny", "narrow"]', 'start = "both"')
+    onward = train(alone.replace('name = "both"', 'name = "onward"'), data, runs)
+    for got, before in zip(answers(onward), answers(joined), strict=True):
+        assert (got - before).abs().mean() < 0.1 * before.std()
 
 
 def test_a_soup_starts_from_the_mean_of_its_members_weights(tmp_path: Path) -> None:

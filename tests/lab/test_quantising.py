@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from pyojeong.core.errors import ExperimentError
 from pyojeong.lab.onnx_graph import round_to_half, shorten_names, to_onnx
 from pyojeong.lab.quantising import quantise
 
@@ -86,6 +87,36 @@ def test_a_pool_without_incomplete_windows_is_int8_and_so_is_a_mean_over_the_map
     assert {made_by[n.input[0]] for n in pools} == {"DequantizeLinear"}
     read_by = [n.op_type for n in nodes if set(n.input) & {p.output[0] for p in pools}]
     assert set(read_by) == {"QuantizeLinear"}
+
+
+def test_pools_of_sides_that_the_graph_does_not_tell_stay_as_they_are() -> None:
+    model = onnx.load_from_string(to_onnx(Pooled(11).eval(), (1, 11, 11), {}))
+    for axis in (2, 3):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = f"side{axis}"
+    del model.graph.value_info[:]
+    x = np.random.default_rng(0).normal(0, 1, (128, 1, 11, 11)).astype(np.float32)
+    small, _ = quantise(model.SerializeToString(), x, x)
+    pools = [n for n in onnx.load_from_string(small).graph.node if n.op_type == "AveragePool"]
+    assert [a.i for n in pools for a in n.attribute if a.name == "ceil_mode"] == [1]
+
+
+def test_spared_nodes_stay_float() -> None:
+    x = np.random.default_rng(0).normal(0, 1, (128, 1, 12, 12)).astype(np.float32)
+    exact = to_onnx(Pooled(12).eval(), (1, 12, 12), {})
+
+    def in_int8(model: bytes) -> list[bool]:
+        nodes = onnx.load_from_string(model).graph.node
+        made_by = {o: n.op_type for n in nodes for o in n.output}
+        return [made_by.get(n.input[1]) == "DequantizeLinear" for n in nodes if n.op_type == "Conv"]
+
+    small, facts = quantise(exact, x, x)
+    assert in_int8(small) == [True, True]
+    assert "spared" not in facts
+    spared, facts = quantise(exact, x, x, spared=["*/sec?nd/*"])
+    assert in_int8(spared) == [True, False]
+    assert facts["spared"] == 1
+    with pytest.raises(ExperimentError, match="no node of the network is called 'third'"):
+        quantise(exact, x, x, spared=["third"])
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -271,7 +271,8 @@ def export(
     votes: VotesOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for ONNX and card.")] = Path(),
     about: Annotated[
-        Path | None, typer.Option(help="TOML with description, license, license_flags, limits.")
+        Path | None,
+        typer.Option(help="TOML with description, license, license_flags, source, limits, spared."),
     ] = None,
     storage: Annotated[
         Storage,

@@ -143,9 +143,7 @@ def apply(matrix: Matrix, points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
-def warp(
-    image: Pixels, matrix: Matrix, size_hw: tuple[int, int], *, gray: bool = False
-) -> Pixels:
+def warp(image: Pixels, matrix: Matrix, size_hw: tuple[int, int], *, gray: bool = False) -> Pixels:
     """Sample ``image`` through ``matrix`` into a picture of ``size_hw`` (see the module text).
 
     Args:

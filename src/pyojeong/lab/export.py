@@ -102,6 +102,7 @@ class ExportOptions:
         limits: Plain sentences.
         storage: ``"float16"`` (weights only), ``"int8"`` (weights and activations), or ``"both"``:
             int8 under the id, and float16 beside it as its twin, ``<id>-float16``.
+        spared: Patterns of the names of ONNX nodes that stay float in the int8 form.
     """
 
     id: str
@@ -111,6 +112,7 @@ class ExportOptions:
     source: str = "trained with pyojeong"
     limits: tuple[str, ...] = ()
     storage: str = "float16"
+    spared: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.storage not in STORAGES:
@@ -157,7 +159,7 @@ def export_run(
     card = _convert(card, run, out, say)
     whole, exact = card, (out / card.file).read_bytes()
     if options.storage != "float16":
-        card = _quantise(card, manifest, out, say)
+        card = _quantise(card, manifest, out, options.spared, say)
     measure = partial(_measure, run=run, manifest=manifest, out=out, framing=framing, say=say)
     if options.storage == "both":
         # One published model: the test split is looked at in the form that is used by default.
@@ -250,7 +252,9 @@ def _compare(
     return round(parity, 7), round(float((ours - original).abs().max()), 7)
 
 
-def _quantise(card: ModelCard, manifest: Path, out: Path, say: Say) -> ModelCard:
+def _quantise(
+    card: ModelCard, manifest: Path, out: Path, spared: Sequence[str], say: Say
+) -> ModelCard:
     """Replace the file by its int8 form; the card gets the figures of VALID before and after.
 
     Raises:
@@ -264,7 +268,8 @@ def _quantise(card: ModelCard, manifest: Path, out: Path, say: Say) -> ModelCard
     inputs = faces.__getitems__(list(range(len(faces)))).inputs.numpy()
     cut = len(inputs) * 2 // 3
     before = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
-    data, facts = quantise((out / card.file).read_bytes(), inputs[:cut], inputs[cut:])
+    exact = (out / card.file).read_bytes()
+    data, facts = quantise(exact, inputs[:cut], inputs[cut:], spared=spared)
     card = _store(card, data, out)
     after = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
     hits = [float((p.logits.argmax(1) == p.labels).mean()) for p in (before, after)]

@@ -11,6 +11,7 @@ the edge (4 % of a net's answers changed instead of 2). Convolutions behind such
 float.
 """
 
+import fnmatch
 import io
 import logging
 import tempfile
@@ -32,6 +33,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from pyojeong.core.errors import ExperimentError
 from pyojeong.lab.onnx_graph import shorten_names, store_half
 
 Batch = NDArray[np.float32]
@@ -67,12 +69,16 @@ def quantise(
         model: ONNX; weights float32, or float16 behind a Cast.
         calibration: Inputs (N, C, H, W) that ranges are measured on.
         held_out: Other inputs (M, C, H, W) on which the two methods are compared.
-        spared: Names of nodes that stay float.
+        spared: Names of nodes that stay float, or patterns of names (``"*/blocks.0/*"``).
 
     Returns:
         The int8 ONNX file, and figures: the mean absolute change of the first output on
-        ``held_out`` by method, and which was taken.
+        ``held_out`` by method, which was taken, and how many nodes were spared.
+
+    Raises:
+        ExperimentError: When a pattern matches no node.
     """
+    kept = _matching(onnx.load_from_string(model), spared)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         plain = Path(folder) / "float.onnx"
         _fold(model, plain)
@@ -87,7 +93,7 @@ def quantise(
                 _Reader(_input_name(plain), calibration),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=_QUANTISED,
-                nodes_to_exclude=[*spared, *_behind_ceiling_pools(onnx.load(plain))],
+                nodes_to_exclude=[*kept, *_behind_ceiling_pools(onnx.load(plain))],
                 per_channel=True,
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
@@ -101,7 +107,20 @@ def quantise(
             out.write_bytes(made[name])
             change[name] = round(float(np.abs(_run(out, held_out) - wanted).mean()), 5)
     best = min(change, key=change.__getitem__)
-    return made[best], {"method": best, "mean_change_of_logits": change}
+    facts: dict[str, Any] = {"method": best, "mean_change_of_logits": change}
+    return made[best], {**facts, "spared": len(kept)} if spared else facts
+
+
+def _matching(model: onnx.ModelProto, patterns: Sequence[str]) -> list[str]:
+    """Names of the nodes that the patterns match."""
+    names = [node.name for node in model.graph.node]
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise ExperimentError(
+                f"no node of the network is called {pattern!r}; its convolutions are "
+                + ", ".join(n.name for n in model.graph.node if n.op_type == "Conv")
+            )
+    return [n for n in names if any(fnmatch.fnmatchcase(n, pattern) for pattern in patterns)]
 
 
 def _fold(model: bytes, path: Path) -> None:
@@ -128,7 +147,8 @@ def _plain_pools(graph: onnx.GraphProto) -> None:
             steps = given.get("strides", [])
             whole = steps == given["kernel_shape"] and not any(given.get("pads", ()))
             side = sides.get(node.input[0], [])
-            if whole and side and not any(a % b for a, b in zip(side, steps, strict=True)):
+            known = side and all(side)  # an unknown side is 0
+            if whole and known and not any(a % b for a, b in zip(side, steps, strict=True)):
                 next(a for a in node.attribute if a.name == "ceil_mode").i = 0
         over_map = list(given.get("axes", ())) == [2, 3] and given.get("keepdims", 1)
         if node.op_type == "ReduceMean" and over_map:

@@ -255,8 +255,9 @@ def _build_task(
         class_weights=weights,
     )
     heads = [model.vote_head for model in members if model.vote_head is not None]
-    if isinstance(net, Columns) and task.model.vote_head is not None and len(heads) == len(members):
-        join_heads(task.model.vote_head, heads)
+    own = task.model.vote_head
+    if isinstance(net, Columns) and own is not None and members and len(heads) == len(members):
+        join_heads(own, heads)
     if members and not stacked:
         task.model.load_state_dict(mean_weights([model.state_dict() for model in members]))
     if experiment.start is not None:

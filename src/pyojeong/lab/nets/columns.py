@@ -3,18 +3,60 @@
 Paper: multi-column deep neural networks, Ciresan, Meier & Schmidhuber, CVPR 2012 (arXiv 1202.2745):
 columns are trained one by one, and their answers are averaged.
 
-Deviations: the columns see the same pictures (theirs saw them preprocessed in several ways), and
-logits are averaged, not probabilities: then one classifier over all the columns' features gives
-the average, and the whole net can be trained on.
+Deviations: the columns see the same pictures, some of them through a ``Lens`` (theirs saw them
+preprocessed in several ways), and logits are averaged, not probabilities: then one classifier over
+all the columns' features gives the average, and the whole net can be trained on.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pyojeong.core.errors import ExperimentError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lens:
+    """How a column sees the input that all share, so that nets made for other inputs can join.
+
+    Attributes:
+        window: Side of the central square that it sees, in the input's pixels; 0 = all of it.
+        enlarge: What that is enlarged by, bilinearly.
+        scale: The column's values are the input's times this
+        shift: and plus this: its own mean and deviation, where they are others than the input's.
+    """
+
+    window: int = 0
+    enlarge: int = 1
+    scale: float = 1.0
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.window < 0 or self.enlarge < 1:
+            raise ExperimentError(
+                "[[net.columns]]: expected a window of 0 or more pixels and an enlargement of 1 or "
+                f"more, got {self.window} and {self.enlarge}"
+            )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) as the column sees it."""
+        h, w = (int(side) for side in x.shape[2:])
+        if self.window > min(h, w):
+            raise ExperimentError(
+                f"[[net.columns]]: a window of {self.window} pixels does not fit into {h} x {w}"
+            )
+        if self.window:
+            top, left = (h - self.window) // 2, (w - self.window) // 2
+            x = x[:, :, top : top + self.window, left : left + self.window]
+        if self.scale != 1 or self.shift != 0:
+            x = x * self.scale + self.shift
+        if self.enlarge > 1:
+            x = F.interpolate(x, scale_factor=float(self.enlarge), mode="bilinear")
+        return x
 
 
 class Columns(nn.Module):
@@ -23,15 +65,23 @@ class Columns(nn.Module):
     Args:
         columns: Nets as ``NETS`` builds them; their classifiers are not used.
         num_classes: Number of logits.
+        lenses: How each sees the input; None = as it is.
 
     Raises:
         ExperimentError: When there is none.
     """
 
-    def __init__(self, columns: Sequence[nn.Module], *, num_classes: int) -> None:
+    def __init__(
+        self,
+        columns: Sequence[nn.Module],
+        *,
+        num_classes: int,
+        lenses: Sequence[Lens] | None = None,
+    ) -> None:
         super().__init__()
         if not columns:
             raise ExperimentError("columns: expected at least one net, got none")
+        self.lenses = tuple(lenses or [Lens()] * len(columns))
         for net in columns:
             net.classifier = nn.Identity()
         self.columns = nn.ModuleList(columns)
@@ -61,7 +111,8 @@ class Columns(nn.Module):
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_features)
         """The columns' features, after their dropout, side by side."""
-        parts: list[Tensor] = [net.forward_features(x) for net in self.columns]  # type: ignore[operator]
+        pairs = zip(self.columns, self.lenses, strict=True)
+        parts: list[Tensor] = [net.forward_features(lens(x)) for net, lens in pairs]  # type: ignore[operator]
         return torch.cat(parts, 1)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
@@ -77,17 +128,20 @@ def join_heads(joint: nn.Linear, heads: Sequence[nn.Linear]) -> None:
     joint.bias.copy_(torch.stack([head.bias for head in heads]).mean(0))
 
 
-def split_options(columns: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Name and options of each column.
+def split_options(
+    columns: Sequence[dict[str, Any]],
+) -> list[tuple[str, Lens, dict[str, Any]]]:
+    """Name, lens and other options of each column.
 
     Raises:
-        ExperimentError: When one has no name.
+        ExperimentError: When one has no name, or a lens that cannot be.
     """
     out = []
     for options in columns:
         rest = dict(options)
+        lens = Lens(**{key: rest.pop(key) for key in Lens.__slots__ if key in rest})
         try:
-            out.append((str(rest.pop("name")), rest))
+            out.append((str(rest.pop("name")), lens, rest))
         except KeyError as error:
             raise ExperimentError("[[net.columns]]: each column needs the name of a net") from error
     return out

@@ -28,14 +28,15 @@ def build_columns(
     Args:
         num_classes: Number of logits.
         in_channels: 1 gray, 3 RGB.
-        columns: Each a net's ``name`` and its options; nets that are made for one input size need
-            ``size_hw`` among them.
+        columns: Each a net's ``name``, its options and those of its ``Lens``; nets that are made
+            for one input size need ``size_hw`` among them.
     """
+    names, lenses, options = zip(*split_options(columns), strict=True) if columns else ((), (), ())
     nets = [
-        build_net(name, num_classes=num_classes, in_channels=in_channels, **options)
-        for name, options in split_options(columns)
+        build_net(name, num_classes=num_classes, in_channels=in_channels, **rest)
+        for name, rest in zip(names, options, strict=True)
     ]
-    return Columns(nets, num_classes=num_classes)
+    return Columns(nets, num_classes=num_classes, lenses=lenses)
 
 
 NETS: dict[str, Callable[..., nn.Module]] = {

@@ -5,7 +5,7 @@ Run as ``python benchmarks/pack_detectors.py ../shared/weights --data fer2013.pa
 For every network: batch and picture size are freed where the network allows it, weights leave the
 graph's inputs, batch norms behind transposed convolutions are folded, and weights are stored as
 float16 with a Cast to float32 that onnxruntime folds away when it opens the file. Arithmetic stays
-float32. PReLU, which onnxruntime computes value by value, becomes products and maxima that it runs
+float32. PReLU, which onnxruntime computes value by value, becomes products and sums that it runs
 as depthwise convolutions: the landmark networks take a third of the time, O-net half (eight crops).
 CenterFace, which sees every picture, is int8 but for its first three and its last five
 convolutions (the heads), whose rounding cost faces: three fifths of the time, calibrated on made

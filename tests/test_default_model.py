@@ -11,6 +11,7 @@ from benchmarks.default_model import (
     PAGE,
     README,
     between_marks,
+    committed_figures,
     committed_runs,
     goals,
     to_markdown,
@@ -20,23 +21,22 @@ from pyojeong.runtime.analyzer import find_classifier
 
 def committed() -> tuple[dict[str, Any], dict[str, Any]]:
     """Figures of the bundled model, and of other tools."""
-    model = find_classifier("default").card.id
-    files = (FIGURES / "accuracy" / f"{model}.json", FIGURES / "peers.json")
-    accuracy, peers = (json.loads(file.read_text(encoding="utf-8")) for file in files)
-    return accuracy, peers
+    peers = json.loads((FIGURES / "peers.json").read_text(encoding="utf-8"))
+    return dict(committed_figures("default")), peers
 
 
 def test_page_and_readme_are_what_the_figures_say() -> None:
-    table = to_markdown(goals(*committed(), *committed_runs()))
+    second = committed_figures("default-vggface2")
+    table = to_markdown(goals(*committed(), *committed_runs(), second))
+    assert table.count("`default-vggface2`") == 2
     assert table in PAGE.read_text(encoding="utf-8")
     readme = README.read_text(encoding="utf-8")
     assert between_marks(readme, table) == readme
 
 
 def test_figures_belong_to_the_model_that_is_bundled() -> None:
-    card = find_classifier("default").card
-    accuracy, _ = committed()
-    assert accuracy["sha256"] == card.sha256
+    for name in ("default", "default-vggface2"):
+        assert committed_figures(name)["sha256"] == find_classifier(name).card.sha256
 
 
 def test_aims_are_judged() -> None:

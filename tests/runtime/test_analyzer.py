@@ -13,7 +13,7 @@ from pyojeong import Analyzer
 from pyojeong.core.errors import BadArray, ImageUnreadable, ModelError, ModelUnknown
 from pyojeong.core.face import Box, Face
 from pyojeong.image.files import read_image
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.analyzer import VGGFACE2_MODEL, find_classifier
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES, golden_logits, read_golden
 from pyojeong.zoo import find
 
@@ -208,6 +208,18 @@ def test_licence_flags_decide_which_models_open() -> None:
     Analyzer(threads=1, allow=["*"])
     with pytest.raises(ModelError, match=f"{flags[0]}.*may be used: none"):
         Analyzer(threads=1, allow="")
+
+
+def test_the_second_model_says_what_its_backbone_saw() -> None:
+    analyzer = Analyzer("default-vggface2", threads=1)
+    (face,) = analyzer.analyze(GOLDEN_PICTURE).faces
+    assert face.expression is not None
+    assert face.expression.top[0] == "happy"
+    card = analyzer.classifier.card
+    assert card.id == VGGFACE2_MODEL
+    assert "VGGFace2" in card.description
+    with pytest.raises(ModelError, match="pretraining:research-only"):
+        Analyzer("default-vggface2", allow="data:*")
 
 
 def test_the_environment_says_what_default_is(

@@ -19,7 +19,11 @@ from pyojeong.zoo import Entry, cards, find, flags_outside
 DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v4"
 """What ``model="default"`` stands for."""
 
-SHORT_NAMES = {"default": DEFAULT_MODEL}
+VGGFACE2_MODEL = "columns-m-fer2013-fer7.vggface2-v1"
+"""What ``model="default-vggface2"`` stands for: it reads better, is larger and slower, and one of its
+two nets began with weights from pictures of VGGFace2, which its card says."""
+
+SHORT_NAMES = {"default": DEFAULT_MODEL, "default-vggface2": VGGFACE2_MODEL}
 """Names under which bundled classifiers stay found when better ones take their place."""
 
 ENVIRONMENT = "PYOJEONG_MODEL"
@@ -69,7 +73,8 @@ class Analyzer:
     downloaded.
 
     Args:
-        model: Id of a classifier, path of a card or ONNX file, or ``"default"``.
+        model: Id of a classifier, path of a card or ONNX file, ``"default"``, or
+            ``"default-vggface2"``, which is more accurate, larger and slower.
         detector: ``"auto"``, ``"mtcnn"``, ``"centerface"`` or ``"blazeface"``, or an object with
             ``id`` and ``detect``.
         min_face: Smallest face to find, as the box's shorter side in pixels; None = the

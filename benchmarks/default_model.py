@@ -135,7 +135,10 @@ def _second(accuracy: Tree) -> Iterable[Goal]:
     test, name = accuracy["splits"]["test"], "`default-vggface2`, pretrained on faces' identities"
     yield _share(f"{name}, single view, %", test["accuracy"], None, "not for the first row's aim")
     yield _share(
-        f"{name}, ten views, %", test["more_views"]["10"]["accuracy"], 74.5, "as the ten views above"
+        f"{name}, ten views, %",
+        test["more_views"]["10"]["accuracy"],
+        74.5,
+        "as the ten views above",
     )
 
 

@@ -140,6 +140,7 @@ def export_run(
     experiment = run.experiment
     if not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
+    origin = _origin(run)  # all that can fail comes before the look at the test split
     pre, framing = measure_framing(experiment.preprocess, manifest, detector)
     say(f"framing measured on {framing['with_landmarks']} training crops")
     labels = manifest_labels(manifest)
@@ -160,7 +161,8 @@ def export_run(
     whole, exact = card, (out / card.file).read_bytes()
     if options.storage != "float16":
         card = _quantise(card, manifest, out, options.spared, say)
-    measure = partial(_measure, run=run, manifest=manifest, out=out, framing=framing, say=say)
+    origin |= {"data": manifest.name, "framing": framing}
+    measure = partial(_measure, run=run, manifest=manifest, out=out, origin=origin, say=say)
     if options.storage == "both":
         # One published model: the test split is looked at in the form that is used by default.
         name = f"{card.id}-float16"
@@ -315,7 +317,7 @@ def _measure(
     run: Run,
     manifest: Path,
     out: Path,
-    framing: dict[str, Any],
+    origin: dict[str, Any],
     splits: Sequence[Split],
     say: Say,
 ) -> ModelCard:
@@ -330,20 +332,22 @@ def _measure(
             _note_look(run, card, metrics[split.value])
         value = metrics[split.value]["accuracy"]
         say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
-    training = {
+    return replace(card, metrics=metrics, training=origin)
+
+
+def _origin(run: Run) -> dict[str, Any]:
+    """What the card says of the training."""
+    return {
         "experiment": asdict(run.experiment),
         "stages": stages_of(run),
         "taught_by": teachers_of(run),
-        "data": manifest.name,
         "chosen_on": Split.VALID.value,
         "best_epoch": json.loads((run.folder / "done.json").read_text())["epoch"],
-        "framing": framing,
         "environment": run.environment,
         "commit": commit(),
         "pyojeong": __version__,
         "exported": datetime.now(UTC).date().isoformat(),
     }
-    return replace(card, metrics=metrics, training=training)
 
 
 def _note_look(run: Run, card: ModelCard, seen: dict[str, Any]) -> None:

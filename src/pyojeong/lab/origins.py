@@ -8,7 +8,7 @@ from typing import Any
 from pyojeong.core.card import ModelCard
 from pyojeong.lab.run import Run
 from pyojeong.lab.soft_labels import SoftLabels
-from pyojeong.zoo import cards
+from pyojeong.zoo import find
 
 Stage = dict[str, Any]
 """An experiment; of a shipped model also ``model`` and ``sha256``."""
@@ -19,6 +19,9 @@ def stages_of(run: Run) -> list[Stage]:
 
     Its ``start`` and its ``members`` come before it, and so do theirs. A start that is no run is a
     model's id: that model's own stages are on its card.
+
+    Raises:
+        ModelUnknown: When that model is not there (``PYOJEONG_MODELS`` names more folders of them).
     """
     found: dict[str, Stage] = {}
     _collect(run, found)
@@ -30,7 +33,7 @@ def _collect(run: Run, found: dict[str, Stage]) -> None:
     for name in (*starts, *run.experiment.members):
         earlier = _beside(run, name)
         if not earlier.folder.exists():
-            for stage in _stages_on(cards()[name].card):
+            for stage in _stages_on(find(name).card):
                 found.setdefault(stage["name"], stage)
         elif name not in found:
             _collect(earlier, found)

@@ -79,6 +79,19 @@ def test_ensembles_and_seeds_are_rows_of_their_own() -> None:
     assert not any("seeds" in g.what for g in goals(*committed(), [], seeds[:1]))
 
 
+def test_the_second_model_has_rows_of_its_own_and_leaves_the_first_ones_alone() -> None:
+    accuracy, peers = committed()
+    figure = {"value": 0.75, "low": 0.74, "high": 0.76}
+    test = {"accuracy": figure, "more_views": {"10": {"accuracy": figure}}}
+    rows = goals(accuracy, peers, second={"splits": {"test": test}})
+    mine = [g for g in rows if "default-vggface2" in g.what]
+    assert [(g.measured, g.reached) for g in mine] == [
+        ("75.0 [74.0, 76.0]", None),  # the first row's aim is without pretraining
+        ("75.0 [74.0, 76.0]", True),
+    ]
+    assert [g for g in rows if g not in mine] == goals(accuracy, peers)
+
+
 def test_a_readme_without_marks_is_left_alone() -> None:
     with pytest.raises(SystemExit, match="lacks the marks"):
         between_marks(f"text {MARKS[0]} text", "table")

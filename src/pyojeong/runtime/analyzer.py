@@ -20,8 +20,8 @@ DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v4"
 """What ``model="default"`` stands for."""
 
 VGGFACE2_MODEL = "columns-m-fer2013-fer7.vggface2-v1"
-"""What ``model="default-vggface2"`` stands for: it reads better, is larger and slower, and one of its
-two nets began with weights from pictures of VGGFace2, which its card says."""
+"""What ``model="default-vggface2"`` stands for: more accurate, larger and slower. One of its two
+nets began with weights from pictures of VGGFace2, as its card says."""
 
 SHORT_NAMES = {"default": DEFAULT_MODEL, "default-vggface2": VGGFACE2_MODEL}
 """Names under which bundled classifiers stay found when better ones take their place."""

@@ -2,13 +2,24 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pyojeong.core.errors import ModelUnknown
+from pyojeong.core.face import Face
+from pyojeong.lab.export import ExportOptions, export_run
 from pyojeong.lab.origins import stages_of
 from pyojeong.lab.run import Run
 from tests.lab.tiny import TOML
 
 PACKED = Path(__file__).parents[2] / "experiments/packed/models"
+
+
+class NoDetector:
+    id = "none"
+
+    def detect(self, image: np.ndarray, /) -> tuple[Face, ...]:
+        raise AssertionError("nothing may be read before the origin is known")
 
 
 def made(folder: Path, name: str, more: str = "") -> Run:
@@ -49,3 +60,15 @@ def test_a_shipped_model_brings_its_own_stages(
     assert stages[-1]["model"] == "seresnet-s-fer2013-fer7.v1"
     assert "model" not in stages[0]
     assert all("started_from" not in stage for stage in stages)
+
+
+def test_a_start_that_is_nowhere_is_named_before_the_test_split_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    run = made(tmp_path, "lost", 'start = "nobody-s-fer2013-fer7.v9"')
+    (run.folder / "done.json").write_text('{"epoch": 0}')
+    (run.folder / "result.json").write_text("{}")
+    options = ExportOptions(id="lost-s-none-fer7.v1")
+    with pytest.raises(ModelUnknown, match=r"nobody-s-fer2013-fer7\.v9"):
+        export_run(run, tmp_path / "none.parquet", tmp_path, options, detector=NoDetector())
+    assert not (run.folder / "test_looks.jsonl").exists()

@@ -5,10 +5,11 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.lab.onnx_graph import round_to_half, shorten_names, to_onnx
+from pyojeong.lab.onnx_graph import round_to_half, share_equal, shorten_names, to_onnx
 from pyojeong.lab.quantising import quantise
 
 
@@ -159,3 +160,21 @@ def test_numbered_values_change_nothing_but_the_size() -> None:
     assert [v.name for v in (*model.graph.input, *model.graph.output)] == ["faces", "logits"]
     assert {p.key: p.value for p in model.metadata_props} == {"a": "b"}
     assert max(len(t.name) for t in model.graph.initializer) <= 2
+
+
+def test_equal_weights_are_kept_once() -> None:
+    x = np.random.default_rng(0).normal(0, 1, (64, 1, 11, 11)).astype(np.float32)
+    exact = to_onnx(Pooled(11).eval(), (1, 11, 11), {})
+    model = onnx.load_from_string(exact)
+    twin = model.graph.initializer.add()
+    twin.CopyFrom(model.graph.initializer[0])
+    twin.name = "twin"
+    reader = next(n for n in model.graph.node if n.input[0] == model.graph.initializer[0].name)
+    reader.input[0] = "twin"
+    shared = share_equal(model)
+    assert len(shared.graph.initializer) == len(onnx.load_from_string(exact).graph.initializer)
+    np.testing.assert_array_equal(run(shared.SerializeToString(), x), run(exact, x))
+    small, _ = quantise(exact, x, x)
+    weights = onnx.load_from_string(small).graph.initializer
+    contents = {(t.data_type, tuple(t.dims), numpy_helper.to_array(t).tobytes()) for t in weights}
+    assert len(contents) == len(weights)

@@ -91,6 +91,31 @@ def _is_half(tensor: TensorProto) -> bool:
         return bool((values.astype(np.float16).astype(np.float32) == values).all())
 
 
+def share_equal(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Keep one of the initialisers that are equal, such as the zero points of an int8 graph.
+
+    Args:
+        model: Changed in place and returned; without subgraphs.
+    """
+    graph = model.graph
+    first: dict[bytes, str] = {}
+    kept_for: dict[str, str] = {}
+    kept = []
+    for tensor in graph.initializer:
+        nameless = TensorProto()
+        nameless.CopyFrom(tensor)
+        nameless.ClearField("name")
+        content = nameless.SerializeToString(deterministic=True)
+        kept_for[tensor.name] = first.setdefault(content, tensor.name)
+        if kept_for[tensor.name] == tensor.name:
+            kept.append(tensor)
+    for node in graph.node:
+        node.input[:] = [kept_for.get(name, name) for name in node.input]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    return model
+
+
 def shorten_names(model: onnx.ModelProto) -> onnx.ModelProto:
     """Number the values inside a graph instead of naming them, which saves up to 200 bytes a node.
 

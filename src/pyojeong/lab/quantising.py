@@ -34,7 +34,7 @@ from onnxruntime.quantization import (
 )
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.lab.onnx_graph import shorten_names, store_half
+from pyojeong.lab.onnx_graph import share_equal, shorten_names, store_half
 
 Batch = NDArray[np.float32]
 
@@ -102,7 +102,7 @@ def quantise(
                 extra_options=extra,
             )
             # What stays float came out of a file with float16 weights and loses nothing.
-            small = shorten_names(store_half(onnx.load(out), lossless=True))
+            small = shorten_names(share_equal(store_half(onnx.load(out), lossless=True)))
             made[name] = bytes(small.SerializeToString())
             out.write_bytes(made[name])
             change[name] = round(float(np.abs(_run(out, held_out) - wanted).mean()), 5)

@@ -51,6 +51,35 @@ def split_rows(metrics: dict[str, Any]) -> list[str]:
     return lines
 
 
+def vote_rows(card: ModelCard) -> list[str]:
+    """What users get: the vote head on photographs."""
+    votes, found = card.vote_calibration, card.metrics["photographs"]
+    if votes is None:
+        return []
+    held, answered = found["cross_fitted"], found["answered"]
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in votes.prior.items())
+    recall = ", ".join(f"{name} {value:.0%}" for name, value in found["recall"].items())
+    return [
+        f"**An answer is the share of people who would give each label** (temperature "
+        f"{votes.temperature}, default prior `{votes.default_prior}`, unclear below "
+        f"{votes.threshold}), fitted on {votes.fitted_on}. Natural base rates: {shares}.",
+        "",
+        f"On {found['n']} photographs with an agreed label, default prior: "
+        f"{shown(found['accuracy'], percent=True)} right; balanced accuracy "
+        f"{shown(found['balanced_accuracy'], percent=True)}, macro AUROC "
+        f"{shown(found['auroc'], percent=False)}; recall: {recall}. Answered: "
+        f"{answered['share']:.1%}, of which {answered['accuracy']:.1%} are right; cross-fitted by "
+        f"person {held['answered']['share']:.1%} and {held['answered']['accuracy']:.1%}, "
+        f"calibration error of shares {shown(held['vote_ece'], percent=False)}. All figures: "
+        "[accuracy](accuracy.md).",
+        "",
+        "## The FER2013 output",
+        "",
+        "For comparison with published figures (`--output fer2013`):",
+        "",
+    ]
+
+
 def class_rows(test: dict[str, Any]) -> list[str]:
     """Recall and confusion of every class on PrivateTest."""
     names = list(test["recall"])
@@ -146,11 +175,12 @@ def main() -> None:
         "",
         card.description,
         "",
+        *vote_rows(card),
         f"{way}; {epochs} epochs; "
         f"epoch {training['best_epoch'] + 1} of the last one chosen on PublicTest. {calibration} "
-        f"Below {card.threshold} an answer counts as unclear. Single view, no test-time "
-        "augmentation. Figures with 95 % bootstrap intervals, computed by the runtime from the "
-        f"ONNX file ({entry.weights.stat().st_size / 1e6:.2f} MB) when it was exported "
+        f"Below {card.threshold} an answer of this output counts as unclear. Single view, no "
+        "test-time augmentation. Figures with 95 % bootstrap intervals, computed by the runtime "
+        f"from the ONNX file ({entry.weights.stat().st_size / 1e6:.2f} MB) when it was exported "
         f"({training['exported']}, commit `{training['commit'][:12]}`).",
         "",
         *split_rows(card.metrics),

@@ -19,7 +19,7 @@ def test_all_checks_pass() -> None:
 @pytest.mark.parametrize(
     ("check", "name", "value"),
     [
-        ("golden vectors", "read_golden", lambda *_: np.zeros((13, 7), np.float32)),
+        ("golden vectors", "read_golden", lambda *_: np.zeros((13, 15), np.float32)),
         ("colour order", "decode_image", lambda _: np.full((2, 2, 3), (10, 50, 200), np.uint8)),
         ("label order", "FER2013_TO_FER7", (0, 1, 2, 3, 4, 5, 6)),
     ],

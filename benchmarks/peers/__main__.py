@@ -20,7 +20,7 @@ from rich.console import Console
 
 from benchmarks.peers.answers import read_parquet, read_raw, rows_of, write_parquet
 from benchmarks.peers.asking import AskingError, ask_all, failure_of, raw_file
-from benchmarks.peers.entrants import ENVIRONMENTS, PEERS, Entrant, our_entrants
+from benchmarks.peers.entrants import BALANCED, ENVIRONMENTS, PEERS, Entrant, our_entrants
 from benchmarks.peers.environments import build, read_built
 from benchmarks.peers.nets import time_nets
 from benchmarks.peers.page import summed_up, to_markdown
@@ -76,7 +76,8 @@ def main() -> None:
         if given.shared is None:
             sys.exit("`time` needs --shared, the folder that holds data/wild")
         wild = first(wild_pictures(given.shared / "data" / "wild"), given.limit or TIMED)
-        time_rounds(built(entrants, given), wild, given.work, say=say.print)
+        timed = [e for e in built(entrants, given) if not e.name.endswith(BALANCED)]
+        time_rounds(timed, wild, given.work, say=say.print)
     elif given.step == "nets":
         time_nets(given.model, given.work, say=say.print)
     else:

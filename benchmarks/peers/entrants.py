@@ -4,7 +4,7 @@ An entrant is one tool in one configuration. Photographs are handed over whole, 
 the face; crops (FER2013) go straight to its net where its public interface allows that.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyojeong.runtime.analyzer import find_classifier
@@ -183,10 +183,15 @@ PEERS = (
 )
 
 
+BALANCED = "-balanced"
+"""Ending of the rows with answers for balanced base rates."""
+
+
 def our_entrants(models: list[str]) -> tuple[Entrant, ...]:
     """One entrant per model id (or path of a card); the first is what all others are held against.
 
-    The default model's row is called ``pyojeong``, others carry their id.
+    The default model's row is called ``pyojeong``, others carry their id. Beside each stands a row
+    with its answers for balanced base rates.
     """
     rows = []
     for model in models or ["default"]:
@@ -204,7 +209,18 @@ def our_entrants(models: list[str]) -> tuple[Entrant, ...]:
                     f"{_SITE}/pyojeong/models/mtcnn_onet.onnx",
                     str(find_classifier(model).weights),
                 ),
-                ran="`Analyzer(threads=1).analyze` with the default detector. Crops: `classify`.",
+                ran="`Analyzer(threads=1).analyze` with the default detector and prior. Crops: "
+                '`classify` with `output="fer2013"`, because FER2013\'s own labels are the truth.',
+            )
+        )
+        rows.append(
+            replace(
+                rows[-1],
+                name=f"{rows[-1].name}{BALANCED}",
+                crops="",
+                arguments=("--model", model, "--prior", "balanced"),
+                ran='The same with `prior="balanced"`: each label counts as often.',
+                no_crops="the same network as the row above",
             )
         )
     return tuple(rows)

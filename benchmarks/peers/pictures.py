@@ -1,11 +1,10 @@
 """The pictures that are asked about, as lists of files with their labels.
 
-``wild``: photographs with a legend, seven of its eight labels. ``folder``: a user's own folder in
-any layout that ``pyojeong data import`` knows. ``fer2013-public`` and ``fer2013-private``: 48 x 48
-crops out of a manifest, written to files once.
+``wild``: photographs on whose label the annotators of ``votes.csv`` agree, seven labels.
+``folder``: a user's own folder in any layout that ``pyojeong data import`` knows.
+``fer2013-public`` and ``fer2013-private``: 48 x 48 crops out of a manifest, written to files once.
 """
 
-import csv
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from pyojeong.accuracy.voted import read_voted_photographs
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.readers import READERS, detect_layout
 from pyojeong.datasets.samples import Sample, Split, read_rows
@@ -79,17 +79,11 @@ def read_set(work: Path, name: str) -> PictureSet | None:
 
 
 def wild_pictures(folder: Path) -> PictureSet:
-    """The photographs of ``legend.csv`` whose label is one of the seven."""
-    with (folder / "legend.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    """The photographs of ``votes.csv`` with an agreed label of the seven."""
     pictures = tuple(
-        Picture(
-            row["image"],
-            str((folder / "images" / row["image"]).resolve()),
-            FER7.names[FER7.index(row["emotion"])],
-        )
-        for row in rows
-        if row["emotion"].strip().lower() != "contempt"
+        Picture(p.path.name, str(p.path.resolve()), p.agreed)
+        for p in read_voted_photographs(folder)
+        if p.agreed in FER7.names
     )
     return PictureSet("wild", "photographs", pictures)
 

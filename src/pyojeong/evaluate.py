@@ -4,18 +4,19 @@ N samples, K classes; ``probabilities`` is float (N, K) with rows that sum to 1,
 (N,) with values in 0..K-1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.calibration import calibrated, softmax
 from pyojeong.core.errors import BadArray
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
-Metric = Callable[[Floats, Ints], float]
+Metric = Callable[[Floats, NDArray[Any]], float]
 
 
 def _check(probabilities: Floats, labels: Ints) -> None:
@@ -76,6 +77,36 @@ def ece(probabilities: Floats, labels: Ints, *, bins: int = 15) -> float:
     return float(np.abs(gap).sum() / len(labels))
 
 
+def vote_ece(probabilities: Floats, shares: Floats, *, bins: int = 15) -> float:
+    """Calibration error of shares: how far scores of the best label are from the votes for it.
+
+    As ``ece``, with the share of annotators who gave the best label in the place of right or wrong.
+
+    Args:
+        probabilities: (N, K).
+        shares: Votes (N, K), rows sum to 1.
+        bins: Of equal width.
+    """
+    confidence, best = probabilities.max(1), probabilities.argmax(1)
+    at = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(at, shares[np.arange(len(best)), best] - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(best))
+
+
+def macro_auroc(probabilities: Floats, labels: Ints) -> float:
+    """Mean area under the ROC curve of each label against the rest, over labels that occur."""
+    _check(probabilities, labels)
+    areas = []
+    for k in range(probabilities.shape[1]):
+        yes = labels == k
+        if 0 < yes.sum() < len(yes):
+            _, at, counts = np.unique(probabilities[:, k], return_inverse=True, return_counts=True)
+            ranks = (np.cumsum(counts) - (counts - 1) / 2)[at]  # ties share their mean rank
+            n = int(yes.sum())
+            areas.append((ranks[yes].sum() - n * (n + 1) / 2) / (n * (len(yes) - n)))
+    return float(np.mean(areas)) if areas else float("nan")
+
+
 def ece_by_chance(probabilities: Floats, *, rounds: int = 400, seed: int = 0) -> dict[str, float]:
     """The ECE that a model with these answers would show if every one of them were just right.
 
@@ -133,7 +164,12 @@ class Interval:
 
 
 def bootstrap(
-    metric: Metric, probabilities: Floats, labels: Ints, *, rounds: int = 1000, seed: int = 0
+    metric: Metric,
+    probabilities: Floats,
+    labels: NDArray[Any],
+    *,
+    rounds: int = 1000,
+    seed: int = 0,
 ) -> Interval:
     """A metric with its 95 % interval from resampling the samples (Efron 1979, percentiles).
 
@@ -150,28 +186,44 @@ def bootstrap(
         values.append(metric(probabilities[rows], labels[rows]))
     value = metric(probabilities, labels)
     low, high = np.nanpercentile(values, [2.5, 97.5])
-    if metric is ece:
+    if metric in {ece, vote_ece}:
         low, high = max(2 * value - high, 0.0), max(2 * value - low, value)
     return Interval(value, float(low), float(high))
-
-
-def softmax(logits: Floats, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Rows of exp(logits / temperature), normalised to sum 1."""
-    z = np.asarray(logits, np.float64) / temperature
-    z = np.exp(z - z.max(-1, keepdims=True))
-    return np.asarray(z / z.sum(-1, keepdims=True), np.float64)
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
     """The temperature with the least negative log-likelihood (Guo et al. 2017, section 4.2).
 
-    Golden-section search over log T between 0.05 and 20; the loss is convex in 1/T.
+    The loss is convex in 1/T.
     """
+    return _best_temperature(lambda t: nll(softmax(logits, t), labels))
+
+
+def fit_vote_temperature(sets: Sequence[tuple[Floats, Floats, Floats | None]]) -> float:
+    """The temperature with the least cross-entropy to the votes of several data sets.
+
+    Args:
+        sets: Of each data set, which all weigh the same: logits (N, K), the votes' shares (N, K)
+            with rows that sum to 1, and what is added after the division (K,): the logarithm of
+            its base rates over those that the result shall be calibrated to, or None for 0.
+    """
+
+    def loss(temperature: float) -> float:
+        return sum(
+            cross_entropy(calibrated(logits, temperature, None, offset), shares)
+            for logits, shares, offset in sets
+        )
+
+    return _best_temperature(loss)
+
+
+def _best_temperature(loss_of: Callable[[float], float]) -> float:
+    """Golden-section search over log T between 0.05 and 20."""
     low, high = np.log(0.05), np.log(20.0)
     ratio = (np.sqrt(5) - 1) / 2
 
     def loss(log_t: float) -> float:
-        return nll(softmax(logits, float(np.exp(log_t))), labels)
+        return loss_of(float(np.exp(log_t)))
 
     a, b = high - ratio * (high - low), low + ratio * (high - low)
     fa, fb = loss(a), loss(b)
@@ -227,6 +279,22 @@ def _chance(count: int, hits: int, target: float) -> float:
     return float(np.exp(terms).sum())
 
 
+def widest_threshold(probabilities: Floats, labels: Ints, *, target: float) -> float:
+    """The lowest confidence for which at least ``target`` of these samples' answers are right.
+
+    It says what was seen on these samples; unlike ``fit_threshold`` it promises nothing of others.
+
+    Returns:
+        A threshold in [0, 1]; 1 when even the most confident answers fall short.
+    """
+    _check(probabilities, labels)
+    confidence = probabilities.max(1)
+    order = np.argsort(-confidence, kind="stable")
+    hits = np.cumsum((probabilities.argmax(1) == labels)[order])
+    enough = np.flatnonzero(hits >= target * np.arange(1, len(hits) + 1) - 1e-9)
+    return float(confidence[order][enough[-1]]) if len(enough) else 1.0
+
+
 def answered(probabilities: Floats, labels: Ints, *, threshold: float) -> tuple[float, float]:
     """Share of samples with a best score >= threshold, and accuracy among them (NaN if none)."""
     _check(probabilities, labels)
@@ -271,6 +339,12 @@ def risk_coverage(probabilities: Floats, labels: Ints) -> dict[str, Any]:
         [round(float(s), 2), round(float(risk[i]), 5)] for s, i in zip(shares, at, strict=True)
     ]
     return {"area": round(float(risk.mean()), 5), "points": points}
+
+
+def cross_entropy(probabilities: Floats, targets: Floats) -> float:
+    """Mean cross-entropy of scores from target distributions (N, K), in nats."""
+    q = np.maximum(np.asarray(probabilities, np.float64), 1e-12)
+    return float(-(np.asarray(targets, np.float64) * np.log(q)).sum(1).mean())
 
 
 def divergence(probabilities: Floats, targets: Floats) -> float:

@@ -51,6 +51,11 @@ class Predictions:
     vote_logits: NDArray[np.float32] | None
     votes: NDArray[np.int64]
 
+    @property
+    def outputs(self) -> list[NDArray[np.float32]]:
+        """The network's outputs, as ``Classifier.probabilities`` takes them."""
+        return [self.logits] if self.vote_logits is None else [self.logits, self.vote_logits]
+
 
 def predict_split(
     classifier: Classifier, manifest: Path, split: Split, *, tick: Ticker | None = None
@@ -60,7 +65,7 @@ def predict_split(
     Raises:
         DataError: When the split is empty or its labels are not the model's.
     """
-    labels = classifier.card.label_set
+    labels = classifier.label_set
     theirs = manifest_labels(manifest)
     if theirs != labels:
         raise DataError(f"{manifest} is labelled with {theirs.id}, the model with {labels.id}")
@@ -108,13 +113,13 @@ def figures(
     """All figures of one split with 95 % intervals, also without pictures of earlier splits.
 
     Args:
-        classifier: Gives temperature, threshold and class names.
+        classifier: Gives the output that answers, its calibration, threshold and class names.
         predictions: From ``predict_split``.
         rounds: Bootstrap rounds.
     """
-    names = classifier.card.label_set.names
-    threshold = classifier.card.threshold
-    scores = classifier.probabilities(predictions.logits)
+    names = classifier.label_set.names
+    threshold = classifier.head.threshold
+    scores = classifier.probabilities(predictions.outputs)
     out = summary(scores, predictions.labels, names, threshold=threshold, rounds=rounds)
     fresh = ~predictions.seen_before
     if 0 < fresh.sum() < len(fresh):
@@ -126,5 +131,7 @@ def figures(
         "split": predictions.split.value,
         "split_sha256": predictions.digest,
         "views": predictions.views,
+        "output": classifier.head.output,
+        "prior": classifier.head.prior,
         **out,
     }

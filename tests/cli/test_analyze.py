@@ -271,3 +271,30 @@ def test_models_and_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert "seresnet-s-fer2013-fer7.v4" in {c["id"] for c in cards}
     assert run("doctor") == 0
     assert "FAIL" not in capsys.readouterr().err
+
+
+def test_base_rates_and_labels_reach_the_results(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--prior", "balanced", "--labels", "ferplus8")
+    assert run("analyze", photo, "--out", out, "-f", "csv", *options) == 0
+    (result,) = read_csv(out / "results.csv")
+    expression = result.faces[0].expression
+    assert expression is not None
+    assert (expression.prior, expression.label_set.id) == ("balanced", "ferplus8")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--prior", "bored"), "unknown prior 'bored'"),
+        (("--prior", "happy=0.5"), "no share for angry"),
+        (("--labels", "fer9"), "unknown labels 'fer9'"),
+    ],
+)
+def test_wrong_base_rates_are_one_line(
+    photo: Path, options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("analyze", photo, *options) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert len(err.strip().splitlines()) == 1

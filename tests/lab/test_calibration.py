@@ -5,10 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pyojeong.core.calibration import softmax
 from pyojeong.core.card import ModelCard, Preprocess
 from pyojeong.core.errors import ModelMismatch
-from pyojeong.evaluate import ece, nll, softmax
-from pyojeong.lab.calibration import choose_calibration, temperature_scaling, vector_scaling
+from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
+from pyojeong.evaluate import ece, nll
+from pyojeong.lab.calibration import (
+    calibrate_votes,
+    choose_calibration,
+    label_shares,
+    temperature_scaling,
+    vector_scaling,
+)
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.session import FakeSession
 
@@ -53,8 +61,31 @@ def test_runtime_computes_what_was_fitted() -> None:
     again = ModelCard.from_json(card.to_json())
     assert again == card
     classifier = Classifier(again, FakeSession(lambda _: []))
-    scores = classifier.probabilities(logits.astype(np.float32))
+    scores = classifier.probabilities([logits.astype(np.float32)])
     np.testing.assert_allclose(scores, fitted(logits), atol=1e-5)
     assert nll(scores, labels) == pytest.approx(nll(fitted(logits), labels), abs=1e-4)
     with pytest.raises(ModelMismatch, match="needs 7 numbers, got 2"):
         replace(card, logit_scale=(1.0, 2.0))
+
+
+def test_a_vote_head_is_calibrated_on_votes() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (1500, 8))
+    votes = np.array([rng.multinomial(10, row) for row in softmax(logits / 1.6)])
+    votes[0] = -1  # a face without votes
+    found = calibrate_votes(logits, votes, votes[1:].astype(float), FER7)
+    assert found is not None
+    assert found.temperature == pytest.approx(1.6, rel=0.05)
+    assert found.default_prior == "natural"
+    assert set(found.prior) == set(FERPLUS8.names)
+    assert 0 < found.threshold < 1
+    assert calibrate_votes(logits[:100], votes[:100], votes[1:].astype(float), FER7) is None
+    nobody = votes[1:].astype(float)
+    nobody[:, -1] = 0
+    assert calibrate_votes(logits, votes, nobody, FER7) is None
+
+
+def test_base_rates_of_labels() -> None:
+    two = LabelSet("two", ("happy", "sad"))
+    assert label_shares(np.array([0, 0, 0, 1]), two) == {"happy": 0.75, "sad": 0.25}
+    assert label_shares(np.array([0, 0]), two) is None

@@ -84,7 +84,7 @@ def test_card_tells_the_measured_truth(exported: tuple[Run, Path, Path]) -> None
     card = find(str(out / "tiny-x.v1.card.json")).card
     analyzer = Analyzer(str(out / "tiny-x.v1.onnx"), detector=Sees(), threads=1)
     predictions = predict_split(analyzer.classifier, data, Split.TEST)
-    scores = analyzer.classifier.probabilities(predictions.logits)
+    scores = analyzer.classifier.probabilities(predictions.outputs)
     assert card.metrics["test"]["accuracy"]["value"] == pytest.approx(
         accuracy(scores, predictions.labels), abs=1e-5
     )
@@ -145,6 +145,28 @@ def test_votes_are_a_second_output(exported: tuple[Run, Path, Path]) -> None:
     np.testing.assert_allclose(logits, expected.numpy(), atol=0.05)
     np.testing.assert_allclose(votes, shares.numpy(), atol=0.05)
     assert [len(part) for part in classifier.crop_outputs([])] == [0, 0]
+
+
+def test_a_model_with_enough_votes_answers_with_them(
+    exported: tuple[Run, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, data, out = exported
+    few = Analyzer(str(out / "tiny-x.v1.card.json"), detector=Sees(), threads=1)
+    assert few.classifier.head.output == "fer2013"  # 42 faces of VALID are too few
+    monkeypatch.setattr("pyojeong.lab.calibration.MIN_VOTED", 20)
+    run = train(TOML.replace("epochs = 6", "epochs = 1"), data, tmp_path / "runs")
+    export_run(run, data, tmp_path, ExportOptions(id="voted.v1"), detector=Sees())
+    card = find(tmp_path / "voted.v1.card.json").card
+    assert card.vote_calibration is not None
+    embedded = Session(find(tmp_path / "voted.v1.card.json")).metadata
+    kept = json.loads(embedded["pyojeong.vote_calibration"])
+    assert kept["temperature"] == card.vote_calibration.temperature
+    image = np.zeros((300, 300, 3), np.uint8)
+    for options, label_set in (({}, "fer7"), ({"labels": "ferplus8"}, "ferplus8")):
+        analyzer = Analyzer(str(tmp_path / "voted.v1.onnx"), detector=Sees(), threads=1, **options)
+        (face,) = analyzer.analyze(image).faces
+        assert face.expression.label_set.id == label_set
+        assert face.expression.prior == "natural"
 
 
 def test_int8_answers_nearly_alike_and_says_what_it_cost(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from pyojeong.core.calibration import softmax
 from pyojeong.core.card import Preprocess
-from pyojeong.evaluate import softmax
 from pyojeong.image.preprocess import invert, warp
 from pyojeong.lab.augment import Augment, Draws
 from pyojeong.lab.datamodule import FaceDataset, Faces

@@ -24,24 +24,28 @@ HEADER = (
     "source,index,time_s,width,height,face,track_id,box_x1,box_y1,box_x2,box_y2,score,"
     "right_eye_x,right_eye_y,left_eye_x,left_eye_y,nose_x,nose_y,right_mouth_x,right_mouth_y,"
     "left_mouth_x,left_mouth_y,label,unclear,top,top_score,score_angry,score_disgust,score_fear,"
-    "score_happy,score_neutral,score_sad,score_surprise,threshold,label_set,model_ids,schema"
+    "score_happy,score_neutral,score_sad,score_surprise,threshold,prior,label_set,model_ids,schema"
 )
 SCORES = np.array([0.05, 0.0, 0.05, 0.6, 0.1, 0.1, 0.1], np.float32)
 POINTS = np.array([[1.5, 2], [3, 2], [2, 3], [1, 4], [3, 4]], np.float32)
 FULL = Face(
-    Box(0.5, 1, 4, 5.25), 0.875, Landmarks(POINTS), Expression(SCORES, FER7, 0.7), track_id=3
+    Box(0.5, 1, 4, 5.25),
+    0.875,
+    Landmarks(POINTS),
+    Expression(SCORES, FER7, 0.7, "between"),
+    track_id=3,
 )
 RESULT = FrameResult("a,b.jpg", 2, 0.1, (8, 6), (FULL, Face(Box(0, 0, 1, 1), 0.5)), ("det", "cls"))
 NO_FACE = FrameResult('say "hi"\n.png', 3, 0.125, (8, 6))
 FULL_ROW = (
     '"a,b.jpg",2,0.1,8,6,0,3,0.5,1.0,4.0,5.25,0.875,1.5,2.0,3.0,2.0,2.0,3.0,1.0,4.0,3.0,4.0,'
-    "unclear,true,happy,0.6,0.05,0.0,0.05,0.6,0.1,0.1,0.1,0.7,fer7,det;cls,1"
+    "unclear,true,happy,0.6,0.05,0.0,0.05,0.6,0.1,0.1,0.1,0.7,between,fer7,det;cls,2"
 )
 LINES = [
     HEADER,
     FULL_ROW,
-    '"a,b.jpg",2,0.1,8,6,1,,0.0,0.0,1.0,1.0,0.5,' + "," * 22 + ",det;cls,1",
-    '"say ""hi""\n.png",3,0.125,8,6,' + "," * 31 + "1",
+    '"a,b.jpg",2,0.1,8,6,1,,0.0,0.0,1.0,1.0,0.5,' + "," * 23 + ",det;cls,2",
+    '"say ""hi""\n.png",3,0.125,8,6,' + "," * 32 + "2",
 ]
 
 
@@ -89,7 +93,7 @@ def test_json_golden(tmp_path):
     first, second = path.read_text("utf-8").splitlines()
     assert json.loads(first) == RESULT.to_dict()
     assert second == (
-        '{"schema": 1, "source": "표정", "index": 0, "time_s": 0.0, "size_wh": [1, 1], '
+        '{"schema": 2, "source": "표정", "index": 0, "time_s": 0.0, "size_wh": [1, 1], '
         '"model_ids": [], "faces": []}'
     )
 
@@ -264,7 +268,7 @@ print(sorted(name for name in set(sys.modules) - before if "." not in name))
 def test_newer_schema_is_refused(tmp_path):
     data = RESULT.to_dict() | {"schema": 99}
     (tmp_path / "j").write_text(json.dumps(data))
-    (tmp_path / "c").write_text(as_csv(RESULT).replace(",1\n", ",99\n"))
+    (tmp_path / "c").write_text(as_csv(RESULT).replace(",2\n", ",99\n"))
     for table in (read_json(tmp_path / "j"), read_csv(tmp_path / "c")):
         with pytest.raises(DataError, match="newer"):
             list(table)
@@ -290,3 +294,18 @@ def test_damaged_tables_raise_one_kind_of_error(tmp_path, kind, read):
         path.write_bytes(bytes(data[: chance.randrange(len(data))]))
         with contextlib.suppress(DataError):  # nothing else may come out
             list(read(path))
+
+
+def test_tables_of_schema_1_are_read_without_base_rates(tmp_path):
+    old = as_csv(RESULT).replace(",prior,", ",").replace(",between,fer7", ",fer7")
+    lines = [line.removesuffix(",2") + ",1" for line in old.splitlines()[1:]]
+    lines[1] = lines[1].replace(",,det;cls,", ",det;cls,")
+    header = old.splitlines()[0]
+    (tmp_path / "old.csv").write_text("\n".join([header, *lines]) + "\n")
+    (read,) = read_csv(tmp_path / "old.csv")
+    assert read.faces[0].expression == Expression(SCORES, FER7, 0.7)
+    data = RESULT.to_dict() | {"schema": 1}
+    del data["faces"][0]["expression"]["prior"]
+    (tmp_path / "old.jsonl").write_text(json.dumps(data) + "\n")
+    (read,) = read_json(tmp_path / "old.jsonl")
+    assert read.faces[0].expression == Expression(SCORES, FER7, 0.7)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pyojeong.core.card import ModelCard, Preprocess
+from pyojeong.core.labels import label_set
 from pyojeong.doctor import LOGIT_TOLERANCE
 from pyojeong.runtime import classifier as module
 from pyojeong.runtime.classifier import Classifier
@@ -51,7 +52,9 @@ MISTAKES: dict[str, Callable[[ModelCard], ModelCard]] = {
 
 def distance(name: str, logits: np.ndarray) -> float:
     stored = read_golden(CLASSIFIERS[name].folder, name)
-    assert stored.shape == (13, len(CLASSIFIERS[name].card.label_set))
+    card = CLASSIFIERS[name].card
+    assert card.votes is not None
+    assert stored.shape == (13, len(card.label_set) + len(label_set(card.votes)))
     return float(np.abs(stored - logits).max())
 
 
@@ -81,8 +84,8 @@ def test_another_order_of_labels_is_noticed(name: str) -> None:
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_another_order_of_colours_is_noticed(name: str) -> None:
     class Swapped(Classifier):
-        def face_logits(self, images):  # type: ignore[no-untyped-def]
-            return super().face_logits([(image[..., ::-1].copy(), f) for image, f in images])
+        def face_outputs(self, images):  # type: ignore[no-untyped-def]
+            return super().face_outputs([(image[..., ::-1].copy(), f) for image, f in images])
 
     wrong = Swapped.open(CLASSIFIERS[name])
     assert distance(name, golden_logits(wrong)) > 5 * LOGIT_TOLERANCE

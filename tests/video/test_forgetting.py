@@ -43,6 +43,34 @@ def test_rows_pictures_and_numbers_of_a_person_go_and_frames_stay(analyzer, tmp_
     assert not any(r.faces for r in read_csv(out / "results.csv"))
 
 
+def test_results_of_before_votes_keep_their_answers(analyzer, tmp_path):
+    """Folders made by versions that answered with FER2013's labels do not say so themselves."""
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, VideoOptions(formats=("csv",)))
+    done = json.loads((out / "done.json").read_text())
+    del done["about"]["reading"]["answers"]
+    (out / "done.json").write_text(json.dumps(done))
+    forget(out, [1])
+    card = analyzer.classifier.card
+    page = (out / "report.html").read_text()
+    assert f"{card.threshold:.2f}" in page
+    assert "A score is the share" not in page
+
+
+def test_other_base_rates_are_read_anew(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    options = VideoOptions(formats=("csv",))
+    read_clip(clip, out, analyzer, options)
+    assert read_clip(clip, out, analyzer, options).again
+    outcome = read_clip(clip, out, Analyzer(threads=1, prior="balanced"), options)
+    assert not outcome.again
+    found = {f.expression.prior for r in read_csv(out / "results.csv") for f in r.faces}
+    assert found <= {"balanced"}
+    assert "balanced: angry 14%" in (out / "report.html").read_text()
+
+
 def test_tables_of_several_clips_go_too(analyzer, tmp_path):
     clip = make_clip(tmp_path / "walk.mp4", frames=6)
     folders = [tmp_path / "out" / name for name in ("a", "b")]

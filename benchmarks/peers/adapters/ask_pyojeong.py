@@ -10,8 +10,11 @@ def main() -> None:
     """Answer the list of pictures."""
     parser = options()
     parser.add_argument("--model", default="default")
+    parser.add_argument("--prior", help="base rates, instead of the model's default")
     given = parser.parse_args()
-    analyzer = pyojeong.Analyzer(given.model, threads=1)
+    # Crops are FER2013's and scored against its own labels: that is what this output answers.
+    output = "fer2013" if given.how == "classify" else "auto"
+    analyzer = pyojeong.Analyzer(given.model, threads=1, prior=given.prior, output=output)
 
     def ask(picture: object) -> list[Face]:
         if given.how == "classify":

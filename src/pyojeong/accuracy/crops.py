@@ -1,4 +1,4 @@
-"""A model on the splits of cut-out faces: figures, calibration, taggers' votes, disturbances.
+"""A model on the splits of cut-out faces: figures, calibration, annotators' votes, disturbances.
 
 The test split of a data set is read only for a model whose card already carries a figure for
 exactly these pictures, that is, for a published one: whoever still chooses between models sees
@@ -13,28 +13,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.accuracy.disturbances import DISTURBANCES
+from pyojeong.accuracy.voted import SEVEN
+from pyojeong.core.calibration import PRIORS, softmax
+from pyojeong.core.card import ModelCard
 from pyojeong.core.labels import FER7, FERPLUS8, FERPLUS_TO_FER7
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.layout_ferplus import majority
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.evaluate import (
     accuracy,
+    answered,
     bootstrap,
     confusion,
     divergence,
     ece_by_chance,
     reliability,
     risk_coverage,
-    softmax,
+    vote_ece,
 )
 from pyojeong.image.preprocess import Pixels, to_gray
 from pyojeong.image.views import COUNTS
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.output_head import OutputHead
 from pyojeong.scoring import Predictions, figures, predict_split
+from pyojeong.vote_calibration import pluralities, shares_of
 
 Say = Callable[[str], None]
 Open = Callable[[int], Classifier]
-"""Number of views -> the model, opened to read so many."""
+"""Number of views -> the model, opened to read so many, with its ``fer2013`` output."""
 
 _VOTED = len(FERPLUS8)
 
@@ -86,7 +92,7 @@ def split_figures(
             out["more_views"][str(views)] = found
             continue
         out = {**found, "more_views": {}}
-        scores = classifier.probabilities(predictions.logits)
+        scores = classifier.probabilities(predictions.outputs)
         out["calibration"] = {
             "reliability": reliability(scores, predictions.labels),
             "risk_coverage": risk_coverage(scores, predictions.labels),
@@ -114,22 +120,26 @@ def _without(
 def vote_figures(
     classifier: Classifier, predictions: Predictions, *, rounds: int = 1000
 ) -> dict[str, Any] | None:
-    """The model beside FER+'s ten taggers; None when the data has no votes.
+    """The model beside FER+'s ten annotators; None when the data has no votes.
 
     Returns:
         ``majority``: accuracy on pictures with a majority as FER+'s authors count it, for one of
         the classes; ``plurality``: on all with a single most frequent class; both by the vote head
         (8 classes) and by the main head (7). ``divergence``: mean KL from the votes' shares, nats.
-        ``taggers``: per FER2013 label the share of taggers who gave it, beside the model's.
+        ``annotators``: per FER2013 label the share of annotators who gave it, beside the model's.
     """
     votes = predictions.votes[:, :_VOTED]
     named = votes.sum(1) > 0
     if not named.any():
         return None
-    heads = {"seven": _seven(classifier.probabilities(predictions.logits))}
-    if predictions.vote_logits is not None:
+    heads = {"seven": _seven(classifier.probabilities(predictions.outputs))}
+    card = classifier.card
+    if card.vote_calibration is not None:
+        eight = OutputHead.of(card, output="votes", labels=FERPLUS8.id, prior="natural")
+        heads["eight"] = eight.probabilities(predictions.outputs).astype(np.float64)
+    elif predictions.vote_logits is not None:
         heads["eight"] = softmax(predictions.vote_logits)
-    rules = {"majority": _majorities(predictions.votes), "plurality": _pluralities(votes)}
+    rules = {"majority": _majorities(predictions.votes), "plurality": pluralities(votes)}
     out: dict[str, Any] = {"n": int(named.sum())}
     for rule, target in rules.items():
         out[rule] = {}
@@ -143,7 +153,37 @@ def vote_figures(
     out["divergence"] = {
         head: round(divergence(scores[named], shares), 5) for head, scores in heads.items()
     }
-    out["taggers"] = _taggers(heads["seven"], predictions, named)
+    out["annotators"] = _annotators(heads["seven"], predictions, named)
+    if card.vote_calibration is not None:
+        out["answers"] = _default_answers(card, predictions, rounds)
+    return out
+
+
+def _default_answers(
+    card: ModelCard, predictions: Predictions, rounds: int
+) -> dict[str, dict[str, Any]]:
+    """What users get, seven labels of the vote head, under each named prior, beside the votes.
+
+    Returns:
+        Per prior: ``accuracy`` where one of the seven got most votes, ``vote_ece`` and
+        ``divergence`` of all faces with votes, ``answered`` at the card's threshold.
+    """
+    votes = np.maximum(predictions.votes[:, :_VOTED], 0)
+    shares, some = shares_of(votes, SEVEN)
+    winners = pluralities(votes[some][:, SEVEN])
+    clear = winners >= 0
+    out = {}
+    for prior in PRIORS:
+        head = OutputHead.of(card, output="votes", labels=FER7.id, prior=prior)
+        scores = head.probabilities(predictions.outputs)[some]
+        share, right = answered(scores[clear], winners[clear], threshold=head.threshold)
+        out[prior] = {
+            "n": len(scores),
+            "accuracy": bootstrap(accuracy, scores[clear], winners[clear], rounds=rounds).to_dict(),
+            "vote_ece": bootstrap(vote_ece, scores, shares, rounds=rounds).to_dict(),
+            "divergence": round(divergence(scores, shares), 5),
+            "answered": {"share": round(share, 5), "accuracy": round(right, 5)},
+        }
     return out
 
 
@@ -164,17 +204,10 @@ def _majorities(votes: NDArray[np.int64]) -> NDArray[np.int64]:
     )
 
 
-def _pluralities(votes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The most frequent class; -1 where two are equally frequent or there are no votes."""
-    best = votes.argmax(1)
-    single = (votes == votes.max(1, keepdims=True)).sum(1) == 1
-    return np.where(single & (votes.max(1) > 0), best, -1)
-
-
-def _taggers(
+def _annotators(
     scores: NDArray[np.float64], predictions: Predictions, named: NDArray[np.bool_]
 ) -> dict[str, dict[str, float]]:
-    """How often one tagger, and how often the model, gives FER2013's label."""
+    """How often one annotator, and how often the model, gives FER2013's label."""
     columns = [FERPLUS_TO_FER7.index(i) for i in range(len(FER7))]
     votes = predictions.votes[named][:, columns]
     labels, hits = predictions.labels[named], scores[named][:, columns].argmax(1)
@@ -185,7 +218,7 @@ def _taggers(
     for i, name in enumerate(FER7.names):
         here = labels == i
         if here.any():
-            row = {"tagger": share[here].mean(), "model": (hits[here] == i).mean()}
+            row = {"annotator": share[here].mean(), "model": (hits[here] == i).mean()}
             out[name] = {k: round(float(v), 4) for k, v in row.items()}
     return out
 
@@ -197,15 +230,15 @@ def disturbed_figures(
     gray = classifier.pre.color == "gray"
     samples = list(read_manifest(manifest, splits=[split]))
     crops = [to_gray(p) if gray else p for p in map(pixels_of, samples)]
-    labels = np.array([classifier.card.label_set.index(s.label) for s in samples])
-    plain = classifier.probabilities(classifier.crop_logits(crops))
+    labels = np.array([classifier.label_set.index(s.label) for s in samples])
+    plain = classifier.probabilities(classifier.crop_outputs(crops))
     out: dict[str, Any] = {"split": split.value, "n": len(samples), "slices": {}}
     for name, levels in DISTURBANCES.items():
         rows = out["slices"][name] = {}
         for level, disturb in levels.items():
             say(f"{name}: {level}")
             made: Iterable[Pixels] = (disturb(crop, i) for i, crop in enumerate(crops))
-            scores = classifier.probabilities(classifier.crop_logits(made))
+            scores = classifier.probabilities(classifier.crop_outputs(made))
             rows[level] = {
                 "accuracy": bootstrap(accuracy, scores, labels, rounds=rounds).to_dict(),
                 "change": _change(scores, plain, labels, rounds),

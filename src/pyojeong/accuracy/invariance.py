@@ -20,11 +20,11 @@ def invariance(entry: Entry, crops: Sequence[Pixels], *, seed: int = 0) -> dict[
         ``other_answers``: how many faces got another best label in any of them.
     """
     classifier = Classifier.open(entry, threads=1)
-    whole = classifier.probabilities(classifier.crop_logits(crops))
+    whole = classifier.probabilities(classifier.crop_outputs(crops))
     tried = {
         str(size): np.concatenate(
             [
-                classifier.probabilities(classifier.crop_logits(crops[i : i + size]))
+                classifier.probabilities(classifier.crop_outputs(crops[i : i + size]))
                 for i in range(0, len(crops), size)
             ]
         )
@@ -32,9 +32,9 @@ def invariance(entry: Entry, crops: Sequence[Pixels], *, seed: int = 0) -> dict[
     }
     order = np.random.default_rng(seed).permutation(len(crops))
     shuffled = np.empty_like(whole)
-    shuffled[order] = classifier.probabilities(classifier.crop_logits([crops[i] for i in order]))
+    shuffled[order] = classifier.probabilities(classifier.crop_outputs([crops[i] for i in order]))
     two = Classifier.open(entry, threads=2)
-    threaded = two.probabilities(two.crop_logits(crops))
+    threaded = two.probabilities(two.crop_outputs(crops))
     others = [*tried.values(), shuffled, threaded]
     changed = np.any([o.argmax(1) != whole.argmax(1) for o in others], axis=0)
 

@@ -13,6 +13,13 @@ from pyojeong.accuracy.crops import disturbed_figures, split_figures
 from pyojeong.accuracy.invariance import invariance
 from pyojeong.accuracy.leaks import copies_across_splits
 from pyojeong.accuracy.photographs import photograph_figures, read_all, read_photographs
+from pyojeong.accuracy.voted import (
+    VOTES,
+    natural_faces,
+    read_outputs,
+    read_voted_photographs,
+    voted_figures,
+)
 from pyojeong.core.errors import DataError
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Split, read_manifest
@@ -20,9 +27,11 @@ from pyojeong.image.files import whole_file
 from pyojeong.image.preprocess import to_gray
 from pyojeong.runtime.analyzer import Analyzer, find_classifier
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.output_head import OutputHead
+from pyojeong.scoring import predict_split
 from pyojeong.zoo import Entry
 
-VERSION = 1
+VERSION = 2
 _FACES = 512
 
 Say = Callable[[str], None]
@@ -55,7 +64,9 @@ def measure(
     """
     entry = find_classifier(model)
     parts = _Parts(
-        keep, entry.card.id, [entry.card.sha256, rounds, *map(_stamp, (manifest, photographs))]
+        keep,
+        entry.card.id,
+        [VERSION, entry.card.to_json(), rounds, *map(_stamp, (manifest, photographs))],
     )
     open_with = partial(_open, entry, threads)
     classifier = open_with(1)
@@ -80,12 +91,17 @@ def measure(
         say("photographs")
         read = partial(_read_pictures, model, photographs, threads, rounds)
         out["photographs"] = parts("photographs", read)
+        if (photographs / VOTES).is_file():
+            say("photographs with votes")
+            voted = partial(_read_voted, model, manifest, photographs, threads, rounds)
+            out["voted"] = parts("voted", voted)
     parts.forget()
     return out
 
 
 def _open(entry: Entry, threads: int, views: int) -> Classifier:
-    return Classifier.open(entry, threads=threads, views=views)
+    """With the output that is labelled as the data are; what users get is measured on votes."""
+    return Classifier.open(entry, threads=threads, views=views, output="fer2013")
 
 
 def _head(entry: Entry) -> dict[str, Any]:
@@ -95,6 +111,7 @@ def _head(entry: Entry) -> dict[str, Any]:
         "sha256": entry.card.sha256,
         "megabytes": round(entry.weights.stat().st_size / 1e6, 3),
         "threshold": entry.card.threshold,
+        "answers": OutputHead.of(entry.card).to_dict(),
         "pyojeong": __version__,
         "date": datetime.now(UTC).date().isoformat(),
     }
@@ -143,9 +160,24 @@ def _copies(manifest: Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
 
 def _read_pictures(model: str, folder: Path, threads: int, rounds: int) -> dict[str, Any]:
     analyzer = Analyzer(model, threads=threads)
-    labels = analyzer.classifier.card.label_set
+    labels = analyzer.classifier.label_set
     read = read_all(analyzer, read_photographs(folder, labels))
     return {"name": folder.name, **photograph_figures(read, labels, rounds=rounds)}
+
+
+def _read_voted(
+    model: str, manifest: Path, folder: Path, threads: int, rounds: int
+) -> dict[str, Any]:
+    analyzer = Analyzer(model, threads=threads)
+    card = analyzer.classifier.card
+    read = read_outputs(analyzer, read_voted_photographs(folder))
+    natural = None
+    if card.vote_calibration is not None:
+        classifier = Classifier.open(find_classifier(model), threads=threads, output="fer2013")
+        predictions = predict_split(classifier, manifest, Split.VALID)
+        if (predictions.votes.max(1) > 0).any():
+            natural = natural_faces(predictions)
+    return {"name": folder.name, **voted_figures(card, read, natural, rounds=rounds)}
 
 
 def _invariance(entry: Entry, classifier: Classifier, manifest: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pyojeong.accuracy.tables import SPLITS, Result, Table, lead, tables
+from pyojeong.accuracy.table import SPLITS, Result, Table
+from pyojeong.accuracy.tables import capital, lead, tables
 from pyojeong.output.charts import Line
 from pyojeong.output.page import Page
 
@@ -19,7 +20,9 @@ def to_page(results: Sequence[Result]) -> Page:
     page = Page("Accuracy", lead(results).replace("`", ""))
     made = tables(results)
     shown = {words: [r for r in results if r["splits"].get(s)] for s, words in SPLITS.items()}
-    first = sum(map(bool, shown.values()))
+    first = max(
+        i for i, table in enumerate(made, 1) if table.title in map(capital, SPLITS.values())
+    )
     _add_tables(page, made[:first])
     for split, words in SPLITS.items():
         if shown[words]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.accuracy.voted import VOTES, read_voted_photographs
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import Face
 from pyojeong.core.labels import LabelSet
@@ -45,13 +46,19 @@ about 0.35 at 30 degrees of yaw."""
 def read_photographs(folder: Path, labels: LabelSet) -> list[Sample]:
     """Labelled photographs in a folder; labels that the set does not have are left out.
 
-    Either ``legend.csv`` (image, emotion) stands beside ``images/``, or the folder has a layout
-    that ``pyojeong data import`` knows.
+    ``votes.csv`` beside ``images/`` (labels on which the annotators agree; see ``accuracy.voted``),
+    else ``legend.csv`` (image, emotion), else a layout that ``pyojeong data import`` knows.
 
     Raises:
         DataError: When there are none.
     """
-    if (folder / LEGEND).is_file():
+    if (folder / VOTES).is_file():
+        samples = [
+            Sample(label=p.agreed, split=Split.TEST, path=str(p.path), source=p.path.name)
+            for p in read_voted_photographs(folder)
+            if p.agreed
+        ]
+    elif (folder / LEGEND).is_file():
         with (folder / LEGEND).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         samples = [
@@ -102,7 +109,7 @@ class Read:
 
 def read_all(analyzer: Analyzer, samples: Sequence[Sample], tick: Tick = lambda _: None) -> Read:
     """Analyze every photograph, as it is and in gray, and classify it as a cut-out face."""
-    labels = analyzer.classifier.card.label_set
+    labels = analyzer.classifier.label_set
     n, k = len(samples), len(labels)
     scores, gray = np.zeros((n, k + 1)), np.zeros((n, k + 1))
     cut_out = np.zeros((n, k))
@@ -121,7 +128,7 @@ def read_all(analyzer: Analyzer, samples: Sequence[Sample], tick: Tick = lambda 
 
 
 def _largest(analyzer: Analyzer, image: Pixels) -> tuple[NDArray[np.float64], Face | None]:
-    k = len(analyzer.classifier.card.label_set)
+    k = len(analyzer.classifier.label_set)
     row = np.zeros(k + 1)
     faces = analyzer.analyze(image).faces
     if not faces or faces[0].expression is None:

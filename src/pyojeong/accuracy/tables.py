@@ -1,30 +1,18 @@
 """Result files of several models as tables, for Markdown and HTML alike."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from pyojeong.accuracy.table import SPLITS, Result, Table, percent, plain
+from pyojeong.accuracy.voted_tables import voted_tables
 from pyojeong.core.errors import DataError
-
-Result = Mapping[str, Any]
-SPLITS = {"valid": "validation split", "test": "test split"}
 
 _HEADS = {"eight": "vote head", "seven": "main head"}
 _HELD_BACK = (
     "Figures of the test split are computed only for models whose card already carries one for "
     "exactly these pictures; a model that is still being chosen has none."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table with its heading and what is to be known to read it."""
-
-    title: str
-    words: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 def check_same(results: Sequence[Result]) -> None:
@@ -49,11 +37,12 @@ def tables(results: Sequence[Result]) -> list[Table]:
     """All tables of the page; those without rows are left out."""
     check_same(results)
     made = [
+        *voted_tables(results),
         *(_split(results, split) for split in SPLITS),
         *(_more_views(results, split) for split in SPLITS),
         _copies(results),
         _votes(results),
-        _taggers(results),
+        _annotators(results),
         _photographs(results),
         _recalls(results),
         _slices(results),
@@ -87,22 +76,11 @@ def lead(results: Sequence[Result]) -> str:
     )
 
 
-def percent(figure: Mapping[str, float] | None) -> str:
-    """``70.7 [69.3, 72.2]``."""
-    if figure is None:
-        return ""
-    return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * figure[k] for k in ("value", "low", "high")))
-
-
-def plain(figure: Mapping[str, float]) -> str:
-    """``0.024 [0.015, 0.032]``."""
-    return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**figure)
-
-
 def _split(results: Sequence[Result], split: str) -> Table:
     rows = [_main_row(r["model"], r["splits"][split]) for r in _with(results, split)]
     words = (
-        "One view of each face. Chance: the ECE that so many pictures show of answers that are "
+        "The FER2013 output, scored against the data set's own labels, one a picture. One view of "
+        "each face. Chance: the ECE that so many pictures show of answers that are "
         "just right, and its 95th percentile. "
     )
     words += (
@@ -110,7 +88,7 @@ def _split(results: Sequence[Result], split: str) -> Table:
         if split == "valid"
         else _HELD_BACK
     )
-    return Table(_capital(SPLITS[split]), words, ["model", *_MAIN], rows)
+    return Table(capital(SPLITS[split]), words, ["model", *_MAIN], rows)
 
 
 _MAIN = (
@@ -156,7 +134,7 @@ def _more_views(results: Sequence[Result], split: str) -> Table:
         "both also moved to four corners (10). So many times slower; not the figures to compare "
         "with a single view."
     )
-    return Table(f"{_capital(SPLITS[split])}, several views", words, ["model", *_MAIN], rows)
+    return Table(f"{capital(SPLITS[split])}, several views", words, ["model", *_MAIN], rows)
 
 
 def _copies(results: Sequence[Result]) -> Table:
@@ -210,16 +188,16 @@ def _votes(results: Sequence[Result]) -> Table:
                 if head in votes["majority"]
             ]
     words = (
-        "FER+: ten taggers a picture (Barsoum et al. 2016). Majority = the authors' rule: one of "
-        "eight classes got more than half of the votes; plurality = one class got most. The main "
-        "head knows seven classes and is not asked about contempt. KL = mean divergence from the "
-        "taggers' shares, in nats."
+        "FER+: ten annotators a picture (Barsoum et al. 2016). Majority = the authors' rule: one "
+        "of eight classes got more than half of the votes; plurality = one class got most. The "
+        "main head knows seven classes and is not asked about contempt. KL = mean divergence from "
+        "the annotators' shares, in nats."
     )
     header = ("model", "split", "views", "read by", "majority, %", "plurality, %", "KL")
     return Table("FER+ votes", words, header, rows)
 
 
-def _taggers(results: Sequence[Result]) -> Table:
+def _annotators(results: Sequence[Result]) -> Table:
     rows = []
     for result, split, found in _each(results):
         votes = found["votes"]
@@ -230,16 +208,16 @@ def _taggers(results: Sequence[Result]) -> Table:
                 result["model"],
                 SPLITS[split],
                 name,
-                f"{100 * row['tagger']:.0f}",
+                f"{100 * row['annotator']:.0f}",
                 f"{100 * row['model']:.0f}",
             ]
-            for name, row in votes["taggers"].items()
+            for name, row in votes["annotators"].items()
         ]
     words = (
-        "How often one of FER+'s taggers, and how often the model, gives FER2013's own label: the "
-        "label itself is doubtful where people seldom give it."
+        "How often one of FER+'s annotators, and how often the model, gives FER2013's own label: "
+        "the label itself is doubtful where people seldom give it."
     )
-    header = ("model", "split", "label", "one tagger, %", "model, %")
+    header = ("model", "split", "label", "one annotator, %", "model, %")
     return Table("Beside people", words, header, rows)
 
 
@@ -263,8 +241,9 @@ def _photographs(results: Sequence[Result]) -> Table:
                 ]
             )
     words = (
-        "Whole photographs that no model was trained or chosen on; a picture in which no face is "
-        "found counts as wrong. ECE is that of the pictures with a face."
+        "Whole photographs that no model was trained on, answered as `analyze` does by default; a "
+        "picture in which no face is found counts as wrong. ECE is that of the pictures with a "
+        "face. Truth: agreed votes where there are votes, else the publisher's labels."
     )
     header = ("model", "read as", "n", "face found, %", "accuracy, %", "balanced, %", "ECE")
     return Table("Photographs", words, header, rows)
@@ -358,5 +337,6 @@ def _each(results: Sequence[Result]) -> Iterator[tuple[Result, str, Mapping[str,
                 yield result, split, result["splits"][split]
 
 
-def _capital(words: str) -> str:
+def capital(words: str) -> str:
+    """With an upper-case first letter."""
     return words[0].upper() + words[1:]

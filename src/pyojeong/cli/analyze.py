@@ -40,6 +40,8 @@ class Request:
     views: int = 1
     allow: str | None = None
     eyes: bool = False
+    prior: str | None = None
+    labels: str | None = None
 
 
 class _Faces:
@@ -91,9 +93,11 @@ def run(request: Request, console: Console) -> int:
         views=request.views,
         allow=request.allow,
         eyes=request.eyes,
+        prior=request.prior,
+        labels=request.labels,
     )
     shown = Console(highlight=False)
-    faces = _Faces(analyzer.classifier.card.label_set, wide=shown.width >= _WIDE)
+    faces = _Faces(analyzer.classifier.label_set, wide=shown.width >= _WIDE)
     tally = _Tally(faces)
     try:
         _read_all(request, analyzer, tally, console)
@@ -126,7 +130,7 @@ def _read_all(request: Request, analyzer: Analyzer, tally: _Tally, console: Cons
         _annotator(request.out, request.annotate_as) if request.annotate and request.out else None
     )
     with ExitStack() as stack:
-        sinks = _sinks(request, analyzer.classifier.card.label_set, stack)
+        sinks = _sinks(request, analyzer.classifier.label_set, stack)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         shown = bars(console, *columns, TimeRemainingColumn(), transient=True, few=len(inputs) < 3)
         progress = stack.enter_context(shown)

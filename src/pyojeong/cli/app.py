@@ -16,6 +16,7 @@ from pyojeong._version import __version__
 from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
+from pyojeong.cli.options import LabelsOption, OutputOption, PriorOption
 from pyojeong.cli.video_app import forget, video, webcam
 from pyojeong.core.errors import PyojeongError
 
@@ -118,6 +119,8 @@ def analyze(
         typer.Option(help="Licence flags that the model may carry, comma between; data:* too."),
     ] = None,
     eyes: Annotated[bool, typer.Option(help="Also head pose, eyes and gaze, in the data.")] = False,
+    prior: PriorOption = None,
+    labels: LabelsOption = None,
 ) -> None:
     """Read the expressions in photographs.
 
@@ -142,6 +145,8 @@ def analyze(
         views=views,
         allow=allow,
         eyes=eyes,
+        prior=prior,
+        labels=labels,
     )
     raise typer.Exit(run(request, _stderr()))
 
@@ -186,22 +191,39 @@ def models(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("model", "kind", "MB", "test, %", "licence"):
-        table.add_column(column, no_wrap=column != "licence")
+    answering = Table(box=None, header_style="bold", pad_edge=False)
+    others = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("classifier", "MB", "votes, %", "test, %"):
+        answering.add_column(column, no_wrap=True)
+    for column in ("other network", "kind", "MB", "licence"):
+        others.add_column(column, no_wrap=column != "licence")
     for name, entry in entries.items():
         card = entry.card
         size = entry.weights.stat().st_size / 1e6 if entry.weights.exists() else float("nan")
-        test = card.metrics.get("test", {}).get("accuracy")
-        shown = (
-            ""
-            if test is None
-            else "{:.1f} ({:.1f}-{:.1f})".format(*(100 * test[k] for k in ("value", "low", "high")))
-        )
         flags = " ".join((card.license, *card.license_flags))
-        known = f"{name}\n  = {called[name]}" if name in called else name
-        table.add_row(known, card.kind, f"{size:.1f}", shown, flags)
-    Console().print(table)
+        if card.kind == "classifier":
+            shown = [_percent(card.metrics.get(part, {})) for part in ("photographs", "test")]
+            known = f"= {called[name]}; {flags}" if name in called else flags
+            answering.add_row(f"{name}\n  [dim]{known}[/]", f"{size:.1f}", *shown)
+        else:
+            others.add_row(name, card.kind, f"{size:.1f}", flags)
+    console = Console(highlight=False)
+    console.print(answering)
+    console.print(
+        "\nAnswers are the share of people who would give each label, for the base rates on the "
+        "card unless --prior states others.\n\nvotes: right on photographs on whose label "
+        "annotators agree. test: the labels of the model's own test split, with --output fer2013.",
+    )
+    console.print()
+    console.print(others)
+
+
+def _percent(figures: dict[str, Any]) -> str:
+    """Accuracy with its interval, or nothing."""
+    accuracy = figures.get("accuracy")
+    if accuracy is None:
+        return ""
+    return "{:.1f} ({:.1f}-{:.1f})".format(*(100 * accuracy[k] for k in ("value", "low", "high")))
 
 
 @app.command()
@@ -299,13 +321,16 @@ def evaluate(
     split: Annotated[SplitName, typer.Option(help="valid, or test.")] = SplitName.TEST,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="JSON file.")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 2,
+    output: OutputOption = "auto",
+    prior: PriorOption = None,
 ) -> None:
     """Score a model on cut-out faces of a labelled data set, with 95 % intervals."""
     from pyojeong.cli.train import evaluate_split
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    evaluate_split(model, manifest, split.value, out=out, threads=threads, console=console)
+    answers = {"output": output, "prior": prior, "threads": threads}
+    evaluate_split(model, manifest, split.value, out=out, answers=answers, console=console)
 
 
 def _fail(error: PyojeongError, code: int) -> NoReturn:

@@ -16,7 +16,9 @@ from rich.progress import (
 )
 
 from pyojeong.cli.bars import bars
+from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ExperimentError, MissingExtra
+from pyojeong.runtime.output_head import OutputHead
 
 
 def _columns() -> tuple[Any, ...]:
@@ -145,7 +147,23 @@ def export_with_card(
         Run(run), manifest, out, options, detector=build_detector(detector), say=console.print
     )
     console.print(f"temperature {card.temperature}, unclear below {card.threshold}")
+    if (votes := card.vote_calibration) is not None:
+        console.print(
+            f"answers are shares of votes: temperature {votes.temperature}, unclear below "
+            f"{votes.threshold}"
+        )
     console.print(f"wrote {out / card.file} and its card")
+
+
+def _scored_as(head: OutputHead, card: ModelCard) -> str:
+    """One line that says which output was scored."""
+    if head.output == "votes":
+        return (
+            f"scored: shares of votes under the {head.prior} prior, as analyze answers; "
+            "--output fer2013 scores the labels that the training data would give"
+        )
+    prior = f" under the {head.prior} prior" if head.prior not in {"", "natural"} else ""
+    return f"scored: the labels that {card.id} learned from its training data{prior}"
 
 
 def evaluate_split(
@@ -154,17 +172,27 @@ def evaluate_split(
     split: str,
     *,
     out: Path | None,
-    threads: int,
+    answers: dict[str, Any],
     console: Console,
 ) -> None:
-    """Score a split; JSON to ``out`` or stdout, a summary to the console."""
-    from pyojeong.datasets.samples import Split
+    """Score a split; JSON to ``out`` or stdout, a summary to the console.
+
+    Args:
+        model: As for ``Analyzer``.
+        manifest: The data.
+        split: Its split.
+        out: JSON file; None = stdout.
+        answers: Which output answers, and how: arguments of ``Classifier.open``.
+        console: Gets progress and summary.
+    """
+    from pyojeong.datasets.samples import Split, manifest_labels
     from pyojeong.image.files import whole_file
     from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.classifier import Classifier
     from pyojeong.scoring import figures, predict_split
 
-    classifier = Classifier.open(find_classifier(model), threads=threads)
+    entry = find_classifier(model)
+    classifier = Classifier.open(entry, labels=manifest_labels(manifest).id, **answers)
     columns = (TextColumn("scored {task.completed:,} faces"),)
     with bars(console, *columns, transient=True) as progress:
         task = progress.add_task("", total=None)
@@ -172,6 +200,7 @@ def evaluate_split(
             classifier, manifest, Split(split), tick=lambda n: progress.advance(task, n)
         )
     result = {"model": classifier.card.id, **figures(classifier, predictions)}
+    console.print(_scored_as(classifier.head, entry.card))
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll"):
         console.print(
             f"{name:>18} {{value:.4f}}  [{{low:.4f}}, {{high:.4f}}]".format(**result[name])

@@ -49,6 +49,8 @@ class Request:
     min_face: int | None = None
     workers: int = 2
     allow: str | None = None
+    prior: str | None = None
+    labels: str | None = None
 
 
 def seconds_of(text: str) -> float:
@@ -75,6 +77,8 @@ def run(request: Request, console: Console) -> int:
         threads=1,
         allow=request.allow,
         eyes=request.eyes,
+        prior=request.prior,
+        labels=request.labels,
     )
     options = _options(request, analyzer)
     _greet(request.out, console)
@@ -95,7 +99,7 @@ def run(request: Request, console: Console) -> int:
                 table.add_row(*map(escape, cells))
                 failed += bool(outcome.complaint)
         if len(done) > 1:
-            join(done, request.out, options.formats, analyzer.classifier.card.label_set)
+            join(done, request.out, options.formats, analyzer.classifier.label_set)
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]: the same command goes on from here")
         code = 130

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pyojeong.cli.options import LabelsOption, PriorOption
+
 TABLES = ("parquet", "csv", "json")
 
 
@@ -53,6 +55,8 @@ def video(
         str | None,
         typer.Option(help="Licence flags that the model may carry, comma between; data:* too."),
     ] = None,
+    prior: PriorOption = None,
+    labels: LabelsOption = None,
 ) -> None:
     """Read clips: a table, a report page and events for each; the same command resumes."""
     from rich.console import Console
@@ -84,6 +88,8 @@ def video(
         min_face=min_face,
         workers=workers,
         allow=allow,
+        prior=prior,
+        labels=labels,
     )
     raise typer.Exit(run(request, Console(stderr=True, highlight=False)))
 
@@ -125,6 +131,8 @@ def webcam(
         str, typer.Option(help="Address to serve on; others than this machine see the picture.")
     ] = "127.0.0.1",
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+    prior: PriorOption = None,
+    labels: LabelsOption = None,
 ) -> None:
     """Read a camera live on a local page; nothing is stored unless you ask."""
     from rich.console import Console
@@ -148,5 +156,7 @@ def webcam(
         port=port,
         host=host,
         open_page=open_page,
+        prior=prior,
+        labels=labels,
     )
     raise typer.Exit(run(request, Console(stderr=True, highlight=False)))

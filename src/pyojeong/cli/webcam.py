@@ -35,6 +35,8 @@ class Request:
     port: int = 0
     host: str = "127.0.0.1"
     open_page: bool = True
+    prior: str | None = None
+    labels: str | None = None
 
 
 def run(request: Request, console: Console) -> int:
@@ -51,7 +53,14 @@ def run(request: Request, console: Console) -> int:
     except ModuleNotFoundError as error:
         raise MissingExtra("the live page", "serve") from error
     camera = Camera(request.source, size_wh=request.size_wh, rate=request.rate, loop=request.loop)
-    analyzer = Analyzer(request.model, detector=request.detector, threads=1, eyes=request.eyes)
+    analyzer = Analyzer(
+        request.model,
+        detector=request.detector,
+        threads=1,
+        eyes=request.eyes,
+        prior=request.prior,
+        labels=request.labels,
+    )
     token = secrets.token_urlsafe(24)
     bound = bind(request.host, request.port)
     url = f"http://{address(request.host, bound.getsockname()[1])}/?token={token}"

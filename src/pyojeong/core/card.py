@@ -6,9 +6,11 @@ unknown key is an error, so that a card written by a newer version is never half
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from pyojeong.core.calibration import PRIORS
 from pyojeong.core.errors import ModelMismatch
 from pyojeong.core.feature import Feature, HogVector, check_fits, feature_from_dict
 from pyojeong.core.labels import LabelSet, label_set
@@ -112,6 +114,53 @@ class Preprocess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoteCalibration:
+    """How the logits of the vote head become the share of people who would give each label.
+
+    Attributes:
+        temperature: The vote head's logits are divided by it before the softmax.
+        threshold: Best scores below it are reported as unclear.
+        prior: Label -> share, for every label of the vote head: the base rates that the
+            probabilities are calibrated to. They are called ``"natural"``.
+        default_prior: Base rates that answers are given for unless others are stated; a name of
+            ``core.calibration.PRIORS``.
+        fitted_on: On which votes all this was fitted, in one sentence.
+    """
+
+    temperature: float
+    threshold: float
+    prior: dict[str, float]
+    default_prior: str = "natural"
+    fitted_on: str = ""
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.temperature) and self.temperature > 0):
+            raise ModelMismatch(
+                f"vote_calibration: temperature must be positive, got {self.temperature}"
+            )
+        if not 0 <= self.threshold <= 1:
+            raise ModelMismatch(
+                f"vote_calibration: threshold must lie in [0, 1], got {self.threshold}"
+            )
+        if self.default_prior not in PRIORS:
+            raise ModelMismatch(
+                f"vote_calibration: default_prior must be one of {', '.join(PRIORS)}, got "
+                f"{self.default_prior!r}"
+            )
+
+
+def _check_prior(prior: dict[str, float], labels: LabelSet, what: str) -> None:
+    """Refuse base rates that lack a label, hold another, or do not sum to 1."""
+    values = [prior.get(name, 0.0) for name in labels.names]
+    if set(prior) != set(labels.names) or not all(isfinite(v) and v > 0 for v in values):
+        raise ModelMismatch(
+            f"{what}: expected a positive share for each of {', '.join(labels.names)}, got {prior}"
+        )
+    if abs(sum(values) - 1) > 1e-3:
+        raise ModelMismatch(f"{what}: the shares must sum to 1, they sum to {sum(values):g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What a model is, how to feed it, how good it is, and what it may be used for.
 
@@ -124,12 +173,16 @@ class ModelCard:
         description: One sentence for people.
         labels: Id of the label set (classifiers).
         votes: Id of the label set of a second output, if there is one: logits of the shares that
-            several taggers' votes would have.
+            several annotators' votes would have.
+        vote_calibration: How that output becomes the default answer; None = answers come from the
+            first output.
         preprocess: How faces are fed (classifiers).
         temperature: Logits are divided by it before the softmax.
         logit_scale: Factor per class after that (vector scaling), or None for 1.
         logit_offset: Added per class after that, or None for 0.
         threshold: Best scores below it are reported as unclear.
+        prior: Label -> share: the base rates that the first output is calibrated to, or None when
+            they are not known.
         twin: Id of the model with the same weights in another storage (int8 and float16): which of
             the two is faster depends on the CPU. "" = there is none.
         license: Licence of the weights.
@@ -147,11 +200,13 @@ class ModelCard:
     description: str
     labels: str | None = None
     votes: str | None = None
+    vote_calibration: VoteCalibration | None = None
     preprocess: Preprocess | None = None
     temperature: float = 1.0
     logit_scale: tuple[float, ...] | None = None
     logit_offset: tuple[float, ...] | None = None
     threshold: float = 0.0
+    prior: dict[str, float] | None = None
     twin: str = ""
     license: str = ""
     license_flags: tuple[str, ...] = ()
@@ -176,6 +231,14 @@ class ModelCard:
                 raise ModelMismatch(
                     f"card: vector scaling needs {len(self.label_set)} numbers, got {len(vector)}"
                 )
+        if self.prior is not None:
+            _check_prior(self.prior, self.label_set, "card: prior")
+        if self.vote_calibration is not None:
+            if self.votes is None:
+                raise ModelMismatch("card: vote_calibration without votes")
+            _check_prior(
+                self.vote_calibration.prior, label_set(self.votes), "card: vote_calibration.prior"
+            )
 
     @property
     def label_set(self) -> LabelSet:
@@ -210,6 +273,9 @@ class ModelCard:
             values = dict(data)
             if values.get("preprocess") is not None:
                 values["preprocess"] = Preprocess.from_dict(values["preprocess"])
+            if values.get("vote_calibration") is not None:
+                _known_only(VoteCalibration, values["vote_calibration"], "vote_calibration")
+                values["vote_calibration"] = VoteCalibration(**values["vote_calibration"])
             for name in ("license_flags", "limits"):
                 values[name] = tuple(values.get(name, ()))
             for name in ("logit_scale", "logit_offset"):

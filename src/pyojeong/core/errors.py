@@ -6,7 +6,8 @@
     ├── InputError (ValueError)
     │   ├── ImageUnreadable
     │   ├── VideoUnreadable
-    │   └── BadArray
+    │   ├── BadArray
+    │   └── PriorInvalid
     ├── ModelError
     │   ├── ModelUnknown
     │   ├── ModelCorrupt
@@ -67,6 +68,10 @@ class BadArray(InputError):  # noqa: N818
         self.expected = expected
         self.got = got
         super().__init__(f"{what}: expected {expected}, got {got}.{' ' + cure if cure else ''}")
+
+
+class PriorInvalid(InputError):  # noqa: N818
+    """Base rates name an unknown label, lack one, or are no shares that sum to 1."""
 
 
 class ModelError(PyojeongError):

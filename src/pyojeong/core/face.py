@@ -16,8 +16,12 @@ from pyojeong.core.errors import BadArray
 from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.labels import LabelSet, label_set
 
-SCHEMA_VERSION = 1
-"""Written into every table and JSON line; raised when a field changes its meaning."""
+SCHEMA_VERSION = 2
+"""Written into every table and JSON line; raised when a field changes its meaning.
+
+2: scores are shares of people, for the base rates that the new field ``prior`` names. Tables of
+schema 1 are read with ``prior=""``.
+"""
 
 Image = NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
@@ -81,17 +85,23 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """Calibrated scores of one face.
+    """The calibrated share of people who would give each label to one face.
+
+    With ``output="fer2013"``, or a model that never saw votes: the calibrated probability of each
+    label of the data that the model learned from.
 
     Attributes:
         scores: float32 (K,), in the order of ``label_set``, sum 1.
         label_set: Names of the K columns.
         threshold: The card's threshold: below it the answer counts as unclear.
+        prior: Base rates that the scores assume: ``"natural"``, ``"between"``, ``"balanced"``, or
+            ``"angry=0.1 happy=0.3 ..."``; "" = not known (tables of schema 1, older models).
     """
 
     scores: NDArray[np.float32]
     label_set: LabelSet
     threshold: float = 0.0
+    prior: str = ""
 
     def __post_init__(self) -> None:
         scores = np.asarray(self.scores, np.float32).copy()
@@ -110,11 +120,12 @@ class Expression:
             isinstance(other, Expression)
             and self.label_set == other.label_set
             and self.threshold == other.threshold
+            and self.prior == other.prior
             and np.array_equal(self.scores, other.scores)
         )
 
     def __hash__(self) -> int:
-        return hash((self.scores.tobytes(), self.label_set, self.threshold))
+        return hash((self.scores.tobytes(), self.label_set, self.threshold, self.prior))
 
     @property
     def top(self) -> tuple[str, float]:
@@ -145,6 +156,7 @@ class Expression:
             "scores": self.as_dict(),
             "label_set": self.label_set.id,
             "threshold": float(self.threshold),
+            "prior": self.prior,
         }
 
     @classmethod
@@ -152,7 +164,7 @@ class Expression:
         """Build from ``to_dict``'s output."""
         names = label_set(data["label_set"])
         scores = np.array([data["scores"][n] for n in names.names], np.float32)
-        return cls(scores, names, data["threshold"])
+        return cls(scores, names, data["threshold"], data.get("prior", ""))
 
 
 @dataclass(frozen=True, slots=True)

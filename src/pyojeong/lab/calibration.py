@@ -12,12 +12,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyojeong.evaluate import ece, fit_temperature, nll, softmax
+from pyojeong.core.calibration import calibrated
+from pyojeong.core.card import VoteCalibration
+from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.evaluate import ece, fit_temperature, fit_threshold, fit_vote_temperature, nll
+from pyojeong.vote_calibration import natural_prior, pluralities, shares_of
 
 RIDGE = 1e-3
 """Pulls the factors of vector scaling towards one another and its offsets towards 0."""
 
 FOLDS, REPEATS = 5, 3
+
+TARGET_ACCURACY, TARGET_RISK = 0.85, 0.05
+"""The threshold for "unclear" is set on VALID so that this share of the given answers is right, on
+other faces of the same kind too, but for this risk."""
+
+MIN_VOTED = 200
+"""So many faces of VALID need votes before the vote head is calibrated and answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +47,7 @@ class Calibration:
 
     def __call__(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
         """Logits (N, K) -> probabilities (N, K)."""
-        z = np.asarray(logits, np.float64) / self.temperature
-        if self.scale is not None and self.offset is not None:
-            z = z * np.asarray(self.scale) + np.asarray(self.offset)
-        return softmax(z)
+        return calibrated(logits, self.temperature, self.scale, self.offset)
 
 
 Fit = Callable[[NDArray[np.floating], NDArray[np.integer]], Calibration]
@@ -101,3 +109,51 @@ def _cross_validate(
         scores.append((nll(out, labels), ece(out, labels), right))
     means = np.mean(scores, axis=0)
     return {k: round(float(v), 5) for k, v in zip(("nll", "ece", "accuracy"), means, strict=True)}
+
+
+def label_shares(labels: NDArray[np.integer], names: LabelSet) -> dict[str, float] | None:
+    """Return the base rates of labels (N,); None when one of the names does not occur."""
+    counts = np.bincount(labels, minlength=len(names))
+    if not counts.all():
+        return None
+    shares = np.round(counts / counts.sum(), 5)
+    shares[shares.argmax()] += 1 - shares.sum()
+    return dict(zip(names.names, (round(float(s), 5) for s in shares), strict=True))
+
+
+def calibrate_votes(
+    logits: NDArray[np.floating],
+    votes: NDArray[np.integer],
+    trained: NDArray[np.floating],
+    labels: LabelSet,
+) -> VoteCalibration | None:
+    """Fit a vote head on the votes of the validation split alone.
+
+    Args:
+        logits: (N, 8) of the head, in the order of FERPLUS8.
+        votes: Counts (N, 8) of the same faces; rows below 0 have none.
+        trained: Counts (M, 8) of the training faces, whose mean shares are the base rates.
+        labels: The labels that the model answers with.
+
+    Returns:
+        The calibration under the natural base rates; None when fewer than ``MIN_VOTED`` faces have
+        votes, a label got none in training, or the head does not know the labels.
+    """
+    if not set(labels.names) <= set(FERPLUS8.names):
+        return None
+    columns = [FERPLUS8.names.index(name) for name in labels.names]
+    shares, some = shares_of(np.maximum(votes, 0), columns)
+    if len(shares) < MIN_VOTED or not len(trained) or not trained.any(0).all():
+        return None
+    logits = logits[some][:, columns]
+    temperature = round(fit_vote_temperature([(logits, shares, None)]), 3)
+    winners = pluralities(votes[some][:, columns])
+    clear = winners >= 0
+    scores = calibrated(logits, temperature)[clear]
+    threshold = fit_threshold(scores, winners[clear], target=TARGET_ACCURACY, risk=TARGET_RISK)
+    return VoteCalibration(
+        temperature=temperature,
+        threshold=round(threshold, 4),
+        prior=natural_prior(trained, FERPLUS8),
+        fitted_on=f"{len(shares):,} faces of the validation split and their votes",
+    )

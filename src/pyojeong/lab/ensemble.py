@@ -13,8 +13,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.calibration import softmax
 from pyojeong.core.errors import BadArray, ExperimentError
-from pyojeong.evaluate import fit_temperature, softmax
+from pyojeong.evaluate import fit_temperature
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]

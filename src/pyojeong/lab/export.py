@@ -24,13 +24,19 @@ from onnx import helper
 from torch import nn
 
 from pyojeong._version import __version__
-from pyojeong.core.card import ModelCard, Preprocess
+from pyojeong.core.card import ModelCard, Preprocess, VoteCalibration
 from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Detector
 from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.evaluate import fit_threshold
-from pyojeong.lab.calibration import choose_calibration
+from pyojeong.lab.calibration import (
+    TARGET_ACCURACY,
+    TARGET_RISK,
+    calibrate_votes,
+    choose_calibration,
+    label_shares,
+)
 from pyojeong.lab.datamodule import FaceDataset, load_faces
 from pyojeong.lab.framing import measure_framing
 from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half, to_onnx
@@ -39,15 +45,11 @@ from pyojeong.lab.quantising import quantise
 from pyojeong.lab.run import Run, load_picked
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_logits, golden_path
-from pyojeong.scoring import figures, predict_split
+from pyojeong.scoring import Predictions, figures, predict_split
 from pyojeong.zoo import Entry
 
 PARITY = 1e-3
 """Largest difference of logits allowed between the ONNX file and the torch net."""
-
-TARGET_ACCURACY, TARGET_RISK = 0.85, 0.05
-"""The threshold for "unclear" is set on VALID so that this share of the given answers is right, on
-other faces of the same kind too, but for this risk."""
 
 STORAGES = ("float16", "int8", "both")
 
@@ -237,6 +239,7 @@ def _embed(card: ModelCard, out: Path) -> ModelCard:
         "pyojeong.logit_scale": json.dumps(card.logit_scale),
         "pyojeong.logit_offset": json.dumps(card.logit_offset),
         "pyojeong.threshold": repr(card.threshold),
+        "pyojeong.vote_calibration": json.dumps(json.loads(card.to_json())["vote_calibration"]),
     }
     helper.set_model_props(model, facts)
     return _store(card, bytes(model.SerializeToString()), out)
@@ -307,8 +310,19 @@ def _calibrate(
         logit_scale=chosen.scale,
         logit_offset=chosen.offset,
         threshold=round(threshold, 4),
+        prior=label_shares(valid.labels, card.label_set),
     )
-    return card, figures
+    return replace(card, vote_calibration=_calibrate_votes(card, valid, manifest)), figures
+
+
+def _calibrate_votes(card: ModelCard, valid: Predictions, manifest: Path) -> VoteCalibration | None:
+    """The vote head's calibration; None when there is no such head or too few votes."""
+    if valid.vote_logits is None:
+        return None
+    voted = len(FERPLUS8)
+    train = (s.votes for s in read_manifest(manifest, splits=[Split.TRAIN], pictures=False))
+    trained = np.array([v[:voted] for v in train if v is not None], np.float64)
+    return calibrate_votes(valid.vote_logits, valid.votes[:, :voted], trained, card.label_set)
 
 
 def _measure(
@@ -321,7 +335,7 @@ def _measure(
     splits: Sequence[Split],
     say: Say,
 ) -> ModelCard:
-    classifier = Classifier.open(Entry(card, out))
+    classifier = Classifier.open(Entry(card, out), output="fer2013")
     metrics: dict[str, Any] = {}
     for split in splits:
         if next(read_manifest(manifest, splits=[split]), None) is None:

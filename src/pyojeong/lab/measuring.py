@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pyojeong.core.calibration import softmax
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
-from pyojeong.evaluate import fit_temperature, softmax, summary
+from pyojeong.evaluate import fit_temperature, summary
 from pyojeong.lab.cost import measure_cost, milliseconds
 from pyojeong.lab.datamodule import FaceDataset, Faces, load_faces
 from pyojeong.lab.experiment import Experiment

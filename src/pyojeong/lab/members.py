@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pyojeong.core.calibration import softmax
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import ExperimentError
-from pyojeong.evaluate import softmax
 from pyojeong.image.preprocess import Matrix
 from pyojeong.image.views import view_matrices
 from pyojeong.lab.datamodule import FaceDataset, Faces

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pyojeong.core.calibration import softmax
 from pyojeong.core.card import Preprocess
-from pyojeong.evaluate import softmax
 from pyojeong.lab.augment import Augment, Draws
 from pyojeong.lab.datamodule import FaceDataset, Faces
 

@@ -20,6 +20,8 @@ _OPENNESS = ("right_openness", "left_openness")
 _GAZE = ("gaze_yaw_rad", "gaze_pitch_rad")
 _IRIS = ("right_iris_x", "right_iris_y", "left_iris_x", "left_iris_y")
 _IRIS_DIAMETER = ("right_iris_diameter", "left_iris_diameter")
+_LATER = {"prior"}
+"""Columns that tables of schema 1 lack; they are read as empty."""
 
 
 def columns(labels: LabelSet, *, timeline: bool = False) -> dict[str, str]:
@@ -37,8 +39,8 @@ def columns(labels: LabelSet, *, timeline: bool = False) -> dict[str, str]:
     face |= {"label": "text", "unclear": "bool", "top": "text", "top_score": "float32"}
     face |= dict.fromkeys((f"score_{name}" for name in labels.names), "float32")
     more = timeline_columns(labels) if timeline else {}
-    last = {"threshold": "float", "label_set": "text", "model_ids": "text", "schema": "int"}
-    return frame | face | more | last
+    last = {"threshold": "float", "prior": "text", "label_set": "text"}
+    return frame | face | more | last | {"model_ids": "text", "schema": "int"}
 
 
 def timeline_columns(labels: LabelSet) -> dict[str, str]:
@@ -63,9 +65,9 @@ def kinds_of(header: Sequence[str]) -> dict[str, str]:
     timeline = bool(names) and all(name in header for name in timeline_columns(labels))
     kinds = columns(labels, timeline=timeline) if names else {"score_<label>": ""}
     missing = [name for name in kinds if name not in header]
-    if missing:
+    if set(missing) - _LATER:
         raise DataError(f"it is not a table of results: no column {', '.join(missing)}")
-    return kinds
+    return {name: kind for name, kind in kinds.items() if name not in missing}
 
 
 def rows(result: FrameResult, labels: LabelSet, *, timeline: bool = False) -> Iterator[Row]:
@@ -96,7 +98,7 @@ def rows(result: FrameResult, labels: LabelSet, *, timeline: bool = False) -> It
         seen = [number, face.track_id, *face.box.xyxy, face.score]
         answer = _scores(face.expression, labels)
         more = _timeline(face, labels) if timeline else []
-        yield [*head, *seen, *points, *answer[:-2], *more, *answer[-2:], *tail]
+        yield [*head, *seen, *points, *answer[:-3], *more, *answer[-3:], *tail]
 
 
 def _timeline(face: Face, labels: LabelSet) -> Row:
@@ -127,14 +129,14 @@ def _timeline(face: Face, labels: LabelSet) -> Row:
 
 def _scores(expression: Expression | None, labels: LabelSet) -> Row:
     if expression is None:
-        return [None] * (len(labels) + 6)
+        return [None] * (len(labels) + 7)
     if expression.label_set != labels:
         raise LabelUnknown(
             f"scores of label set {expression.label_set.id!r} in a table of {labels.id!r}: open "
             "the table with labels=... of the model"
         )
     e = expression
-    return [e.label, e.unclear, *e.top, *e.scores.tolist(), e.threshold, e.label_set.id]
+    return [e.label, e.unclear, *e.top, *e.scores.tolist(), e.threshold, e.prior, e.label_set.id]
 
 
 def frames(table: Iterable[dict[str, Any]]) -> Iterator[FrameResult]:
@@ -184,10 +186,11 @@ def _face(row: dict[str, Any]) -> Face:
     if row["label_set"]:
         labels = label_set(row["label_set"])
         scores = np.array([row[f"score_{name}"] for name in labels.names], np.float32)
-        expression = Expression(scores, labels, row["threshold"])
+        prior = row.get("prior") or ""
+        expression = Expression(scores, labels, row["threshold"], prior)
         if row.get("smooth_label"):
             scores = np.array([row[f"smooth_{name}"] for name in labels.names], np.float32)
-            smoothed = Expression(scores, labels, row["threshold"])
+            smoothed = Expression(scores, labels, row["threshold"], prior)
     return Face(
         box=Box(row["box_x1"], row["box_y1"], row["box_x2"], row["box_y2"]),
         score=row["score"],

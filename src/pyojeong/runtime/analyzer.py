@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.errors import BadArray, ModelError
+from pyojeong.core.calibration import Prior, estimate_prior
+from pyojeong.core.errors import BadArray, ModelError, PriorInvalid
 from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
 from pyojeong.image.files import load_image
 from pyojeong.runtime.classifier import Classifier
@@ -85,10 +86,19 @@ class Analyzer:
         allow: Licence flags, or patterns such as ``"data:*"``, that the classifier's card may
             carry; a string names several between commas, ``""`` allows none. None = any.
         eyes: Also measure where heads point and what eyes do; about half as much again to do.
+        labels: ``"fer7"`` (seven labels), or ``"ferplus8"`` (also contempt); None = seven, or the
+            labels of a model that learned others.
+        prior: Base rates that the answers assume: ``"natural"`` (mostly neutral and happy, as web
+            photographs are), ``"balanced"`` (each label as often, as in posed or selected sets),
+            ``"between"``, or label -> share; None = the default that the model's card states.
+        output: ``"auto"``: the share of people who would give each label, where the model learned
+            votes. ``"fer2013"``: the label that FER2013 would give, for benchmarks.
 
     Raises:
         ModelUnknown: When model or detector do not exist; the message suggests near names.
         ModelError: When the model's card carries a licence flag that is not allowed.
+        ModelMismatch: When the model does not have the output or the labels that are asked for.
+        PriorInvalid: When ``prior`` names an unknown label, lacks one, or does not sum to 1.
         ModelCorrupt: When a weight file is damaged or was swapped.
 
     Example:
@@ -98,7 +108,7 @@ class Analyzer:
         ('happy', 0.97)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the public options, all but one keyword-only
         self,
         model: str = "default",
         *,
@@ -108,10 +118,15 @@ class Analyzer:
         views: int = 1,
         allow: str | Iterable[str] | None = None,
         eyes: bool = False,
+        labels: str | None = None,
+        prior: Prior | None = None,
+        output: str = "auto",
     ) -> None:
         threads = _threads(threads)
         entry = find_classifier(model, allow=allow)
-        self.classifier = Classifier.open(entry, threads=threads, views=views)
+        self.classifier = Classifier.open(
+            entry, threads=threads, views=views, output=output, labels=labels, prior=prior
+        )
         if isinstance(detector, str):
             detector = build_detector(detector, min_face=min_face, threads=threads)
         self.detector = detector
@@ -153,8 +168,7 @@ class Analyzer:
             frames: (uint8 (H, W, 3) RGB, source, index, time in seconds) of each.
         """
         found = [(image, self.detector.detect(image)) for image, *_ in frames]
-        logits = self.classifier.face_logits(found)
-        expressions = iter(self.classifier.expressions(logits))
+        expressions = iter(self.classifier.expressions(self.classifier.face_outputs(found)))
         results = []
         for (image, source, index, time_s), (_, faces) in zip(frames, found, strict=True):
             done = tuple(self._finished(image, face, next(expressions)) for face in faces)
@@ -169,7 +183,7 @@ class Analyzer:
             image: uint8 (H, W, 3) RGB.
             faces: Their places in it.
         """
-        expressions = self.classifier.expressions(self.classifier.face_logits([(image, faces)]))
+        expressions = self.classifier.expressions(self.classifier.face_outputs([(image, faces)]))
         pairs = zip(faces, expressions, strict=True)
         return tuple(self._finished(image, face, expression) for face, expression in pairs)
 
@@ -203,7 +217,51 @@ class Analyzer:
                 got=str(crops.shape),
                 cure="Wrap a single crop in a list.",
             )
-        return self.classifier.expressions(self.classifier.crop_logits(crops))
+        return self.classifier.expressions(self.classifier.crop_outputs(crops))
+
+    def estimate_prior(self, results: Iterable[FrameResult]) -> dict[str, float]:
+        """Estimate the base rates of a folder or clip from this analyzer's own answers.
+
+        Expectation maximisation of Saerens et al. 2002; see ``core.calibration.estimate_prior``.
+        Nothing is changed: pass what is returned as ``prior`` to another analyzer. Some hundred
+        different faces are needed; frames of one person are not different faces.
+
+        Args:
+            results: Frames that this analyzer, or one with the same model and prior, has read.
+
+        Returns:
+            Label -> share, sum 1.
+
+        Raises:
+            PriorInvalid: When there is no face, answers assume other base rates than this
+                analyzer's, or the model does not state any.
+        """
+        head = self.classifier.head
+        rows = []
+        for result in results:
+            for face in result.faces:
+                if face.expression is None:
+                    continue
+                if (face.expression.prior, face.expression.label_set) != (
+                    head.prior,
+                    head.label_set,
+                ):
+                    raise PriorInvalid(
+                        f"{result.source}: answers assume the base rates "
+                        f"{face.expression.prior or 'of an unknown prior'!r} of "
+                        f"{face.expression.label_set.id}, this analyzer's assume {head.prior!r} "
+                        f"of {head.label_set.id}: read the images with this analyzer"
+                    )
+                rows.append(face.expression.scores)
+        if head.shares is None:
+            raise PriorInvalid(
+                f"model {self.classifier.card.id!r} does not say which base rates it was "
+                "calibrated to: export it again with this version of pyojeong"
+            )
+        if not rows:
+            raise PriorInvalid("estimating base rates needs at least one face; found none")
+        shares = estimate_prior(np.stack(rows), head.shares)
+        return dict(zip(head.label_set.names, map(float, shares), strict=True))
 
 
 def _threads(threads: int | None) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.calibration import Prior
 from pyojeong.core.card import ModelCard, Preprocess
 from pyojeong.core.errors import ModelMismatch
 from pyojeong.core.face import Expression, Face, Image
@@ -20,6 +21,7 @@ from pyojeong.image.preprocess import (
     warp,
 )
 from pyojeong.image.views import seen_through, view_matrices
+from pyojeong.runtime.output_head import OutputHead
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import Entry
 
@@ -35,23 +37,46 @@ class Classifier:
         session: Its network: (N, C, H, W) float32 -> (N, K) logits.
         views: 1, or how many views of each face are read and their logits averaged; see
             ``image.views``.
+        head: Which output answers, and how; None = as ``OutputHead.of`` chooses.
     """
 
-    def __init__(self, card: ModelCard, session: SessionLike, *, views: int = 1) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        session: SessionLike,
+        *,
+        views: int = 1,
+        head: OutputHead | None = None,
+    ) -> None:
         if card.kind != "classifier" or card.preprocess is None:
             raise ModelMismatch(
                 f"model {card.id!r} is no expression classifier: it is a {card.kind}"
             )
         self.card = card
         self._pre = card.preprocess
-        self._labels = card.label_set
+        self.head = OutputHead.of(card) if head is None else head
         self._session = session
         self._views = view_matrices(card.preprocess.size_hw, views)
 
     @classmethod
-    def open(cls, entry: Entry, *, threads: int = 1, views: int = 1) -> "Classifier":
-        """A classifier from a zoo entry; raises as ``Session`` does."""
-        return cls(entry.card, Session(entry, threads=threads), views=views)
+    def open(
+        cls,
+        entry: Entry,
+        *,
+        threads: int = 1,
+        views: int = 1,
+        output: str = "auto",
+        labels: str | None = None,
+        prior: Prior | None = None,
+    ) -> "Classifier":
+        """Open a classifier of the zoo; raises as ``Session`` and ``OutputHead.of`` do."""
+        head = OutputHead.of(entry.card, output=output, labels=labels, prior=prior)
+        return cls(entry.card, Session(entry, threads=threads), views=views, head=head)
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The labels of the answers."""
+        return self.head.label_set
 
     @property
     def pre(self) -> Preprocess:
@@ -81,13 +106,23 @@ class Classifier:
         size = (0, self._pre.channels, *self._pre.size_hw)
         return np.concatenate([np.zeros(size, np.float32), *parts])
 
+    def face_outputs(
+        self, images: Sequence[tuple[Image, Sequence[Face]]]
+    ) -> list[NDArray[np.float32]]:
+        """Return what ``outputs`` gives for all faces of several images, averaged over the views.
+
+        Args:
+            images: uint8 (H, W, 3) RGB, and the faces in it, of each image.
+        """
+        rows = [self.outputs(self._tensors(images, view)) for view in self._views]
+        return _mean(rows)
+
     def face_logits(self, images: Sequence[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
-        """Logits (N, K) of all faces of several pictures, in order, averaged over the views."""
-        rows = [self.logits(self._tensors(images, view)) for view in self._views]
-        return np.asarray(np.mean(rows, axis=0), np.float32)
+        """Return the first output's logits (N, K) of all faces of several images."""
+        return self.face_outputs(images)[0]
 
     def crop_logits(self, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Logits (N, K) of faces that are already cut out; uint8, gray or RGB, any sizes."""
+        """Return the first output's logits (N, K) of cut-out faces; uint8, gray or RGB."""
         return self.crop_outputs(crops)[0]
 
     def crop_outputs(self, crops: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -115,7 +150,7 @@ class Classifier:
                 for face, matrix in zip(faces, matrices, strict=True)
             ]
             rows.append(self.outputs(to_tensor(self._pre, patches)))
-        return [np.asarray(np.mean(part, axis=0), np.float32) for part in zip(*rows, strict=True)]
+        return _mean(rows)
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (N, K) of inputs (N, C, H, W), before the temperature."""
@@ -139,7 +174,8 @@ class Classifier:
 
     def _empty(self) -> list[NDArray[np.float32]]:
         """The outputs for no face."""
-        sets = [self._labels] if self.card.votes is None else [self._labels, self.vote_set]
+        own = self.card.label_set
+        sets = [own] if self.card.votes is None else [own, self.vote_set]
         return [np.zeros((0, len(names)), np.float32) for names in sets]
 
     @property
@@ -153,20 +189,22 @@ class Classifier:
             raise ModelMismatch(f"model {self.card.id!r} has no vote head")
         return label_set(self.card.votes)
 
-    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Calibrated scores (N, K), rows sum to 1."""
-        z = logits.astype(np.float64) / self.card.temperature
-        if self.card.logit_scale is not None:
-            z = z * np.asarray(self.card.logit_scale)
-        if self.card.logit_offset is not None:
-            z = z + np.asarray(self.card.logit_offset)
-        z = np.exp(z - z.max(1, keepdims=True, initial=-np.inf))
-        return np.asarray(z / z.sum(1, keepdims=True), np.float32)
+    def probabilities(self, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return the calibrated scores (N, K) of the network's outputs, rows sum to 1."""
+        return self.head.probabilities(outputs)
 
-    def expressions(self, logits: NDArray[np.float32]) -> list[Expression]:
-        """Calibrated expressions of logits (N, K)."""
-        scores = self.probabilities(logits)
-        return [Expression(row, self._labels, self.card.threshold) for row in scores]
+    def expressions(self, outputs: Sequence[NDArray[np.float32]]) -> list[Expression]:
+        """Return one calibrated expression for each row of the network's outputs."""
+        head = self.head
+        return [
+            Expression(row, head.label_set, head.threshold, head.prior)
+            for row in head.probabilities(outputs)
+        ]
+
+
+def _mean(views: Sequence[list[NDArray[np.float32]]]) -> list[NDArray[np.float32]]:
+    """Average each output over the views."""
+    return [np.asarray(np.mean(part, axis=0), np.float32) for part in zip(*views, strict=True)]
 
 
 def _is_gray(crop: NDArray[np.uint8]) -> bool:

@@ -65,17 +65,22 @@ def golden_faces() -> tuple[Image, list[Face]]:
 class Reader(Protocol):
     """What is asked: a ``Classifier``."""
 
-    def crop_logits(self, crops: Iterable[Pixels]) -> NDArray[np.float32]:
-        """Logits of cut-out faces."""
+    def crop_outputs(self, crops: Iterable[Pixels]) -> list[NDArray[np.float32]]:
+        """Outputs of the network for cut-out faces."""
 
-    def face_logits(self, images: Sequence[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
-        """Logits of faces within pictures."""
+    def face_outputs(
+        self, images: Sequence[tuple[Image, Sequence[Face]]]
+    ) -> list[NDArray[np.float32]]:
+        """Outputs of the network for faces within images."""
 
 
 def golden_logits(reader: Reader) -> NDArray[np.float32]:
-    """Logits (13, K) of ``golden_crops`` and then of ``golden_faces``."""
-    parts = [reader.crop_logits(golden_crops()), reader.face_logits([golden_faces()])]
-    return np.concatenate(parts)
+    """Logits (13, K), and beside them those of the vote head (13, K + V) where there is one.
+
+    Of ``golden_crops`` and then of ``golden_faces``.
+    """
+    parts = [reader.crop_outputs(golden_crops()), reader.face_outputs([golden_faces()])]
+    return np.concatenate([np.concatenate(outputs, axis=1) for outputs in parts])
 
 
 def golden_path(folder: Path, model_id: str) -> Path:
@@ -84,7 +89,7 @@ def golden_path(folder: Path, model_id: str) -> Path:
 
 
 def read_golden(folder: Path, model_id: str) -> NDArray[np.float32]:
-    """Stored logits (13, K), as ``golden_logits`` gave them.
+    """Stored logits, as ``golden_logits`` gave them.
 
     Raises:
         ModelCorrupt: When they are missing or cannot be read.

@@ -106,7 +106,7 @@ class Studio:
             if self._sink is None:
                 stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
                 self.file = self._record / f"live-{stamp}-{secrets.token_hex(2)}.csv"
-                labels = self._analyzer.classifier.card.label_set
+                labels = self._analyzer.classifier.label_set
                 sink = SINKS["csv"](self.file, labels=labels, timeline=True)
                 self._sink = self._stack.enter_context(sink)
             assert self.file is not None  # noqa: S101 - set together with the sink

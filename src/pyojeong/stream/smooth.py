@@ -75,7 +75,7 @@ def _with_mean(face: Face, sums: dict[int, tuple[float, NDArray[np.float64]]]) -
 
 
 def _expression(like: Expression, scores: NDArray[np.float64]) -> Expression:
-    return Expression((scores / scores.sum()).astype(np.float32), like.label_set, like.threshold)
+    return replace(like, scores=(scores / scores.sum()).astype(np.float32))
 
 
 class Trailing:

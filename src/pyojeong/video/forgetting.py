@@ -9,9 +9,11 @@ from typing import Any
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import FrameResult
+from pyojeong.core.labels import label_set
 from pyojeong.image.files import whole_file
 from pyojeong.output.tables import READERS, SINKS
 from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.output_head import OutputHead
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.job import DONE, ENDINGS, VideoOptions
@@ -91,7 +93,9 @@ def _rewrite(
     """Tables without these faces, and from the first of them everything else."""
     reading, writing = done["about"]["reading"], done["about"]["writing"]
     card = find_classifier(reading["models"][1]).card
-    labels = card.label_set
+    # Results of versions without votes do not say how they were answered: by the labels' output.
+    answers = reading.get("answers") or OutputHead.of(card, output="fer2013").to_dict()
+    labels = label_set(answers["label_set"])
     for name in tables:
         path = folder / f"results.{ENDINGS[name]}"
         with ExitStack() as stack:
@@ -104,7 +108,7 @@ def _rewrite(
         summary.add(result)
     summary.finish()
     with whole_file(folder / "summary.json", "w") as file:
-        file.write(json.dumps(summary.to_dict(), indent=1) + "\n")
+        file.write(json.dumps({**summary.to_dict(), "answers": answers}, indent=1) + "\n")
     had_report = (folder / "report.html").exists()
     for name in _SHOWN:
         (folder / name).unlink(missing_ok=True)
@@ -120,7 +124,13 @@ def _rewrite(
     ending = Ending(done["outcome"]["decoded"], done["outcome"]["complaint"])
     facts = ClipFacts(**done["facts"])
     clip = Path(done["path"])
-    show(clip, folder, card, options, (summary, lambda: READERS[tables[0]](first), ending, facts))
+    show(
+        clip,
+        folder,
+        (card, answers),
+        options,
+        (summary, lambda: READERS[tables[0]](first), ending, facts),
+    )
 
 
 def _cut_out(folder: Path, told: dict[str, Any], tracks: Collection[int]) -> None:

@@ -149,6 +149,7 @@ def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, A
     reading = {
         "clip": fingerprint(path),
         "models": list(analyzer.model_ids),
+        "answers": analyzer.classifier.head.to_dict(),
         "selection": wanted.pop("selection"),
         "version": __version__,
     }
@@ -225,7 +226,7 @@ def _write(
 ) -> Outcome:
     """Everything that is made from the ledger."""
     ledger, ending, facts = read
-    labels = analyzer.classifier.card.label_set
+    labels = analyzer.classifier.label_set
     summary = Summary(labels, hold_s=options.hold_s)
 
     def results() -> Iterator[FrameResult]:
@@ -243,7 +244,9 @@ def _write(
                 sink.write(result)
             summary.add(result)
     summary.finish()
+    model = analyzer.classifier
+    answers = model.head.to_dict()
     with whole_file(folder / "summary.json", "w") as file:
-        file.write(json.dumps(summary.to_dict(), indent=1) + "\n")
-    show(path, folder, analyzer.classifier.card, options, (summary, results, ending, facts))
+        file.write(json.dumps({**summary.to_dict(), "answers": answers}, indent=1) + "\n")
+    show(path, folder, (model.card, answers), options, (summary, results, ending, facts))
     return Outcome(folder, summary.frames, len(summary.people), ending.complaint)

@@ -73,6 +73,11 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
     page.section("Shares of time")
     _shares(page, summary, people)
     page.section("Timelines")
+    if meaning := facts.card.get("scores"):
+        page.text(
+            f"A score is {meaning}, for the base rates under model and settings "
+            f"({str(facts.card['base rates']).partition(':')[0]})."
+        )
     span = Span(start, max(end, start + 1e-3))
     for person in people[:CHARTED]:
         _timeline(page, summary, person, span)

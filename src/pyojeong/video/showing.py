@@ -28,8 +28,21 @@ _PICTURE_ROOM = 0.35
 """Room around a face in the pictures of the report, as a share of its box."""
 
 
-def show(path: Path, folder: Path, card: ModelCard, options: "VideoOptions", read: Read) -> None:
+def show(
+    path: Path,
+    folder: Path,
+    model: tuple[ModelCard, dict[str, Any]],
+    options: "VideoOptions",
+    read: Read,
+) -> None:
     """Write the pictures and pages that were asked for.
+
+    Args:
+        path: The clip.
+        folder: Gets the files.
+        model: Card of the classifier, and what decided its answers (``OutputHead.to_dict``).
+        options: What was asked for.
+        read: The results.
 
     Raises:
         OutputError: When one cannot be written.
@@ -58,7 +71,7 @@ def show(path: Path, folder: Path, card: ModelCard, options: "VideoOptions", rea
         said = ReportFacts(
             clip=path.name,
             settings=_settings(options, facts),
-            card=_card(card),
+            card=_card(*model),
             decoded=ending.frames,
             complaint=ending.complaint,
             pictures=pictures,
@@ -195,16 +208,26 @@ def _settings(options: "VideoOptions", facts: ClipFacts) -> dict[str, Any]:
     return out
 
 
-def _card(card: ModelCard) -> dict[str, Any]:
+def _card(card: ModelCard, answers: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"id": card.id, "what": card.description}
-    test = card.metrics.get("test", {})
-    for name, words in (("accuracy", "accuracy on its test split"), ("ece", "calibration error")):
-        figure = test.get(name)
+    if answers["output"] == "votes":
+        out["scores"] = "the share of people who would give each label"
+        shares = ", ".join(f"{n} {s:.0%}" for n, s in answers["prior_shares"].items())
+        out["base rates"] = f"{answers['prior']}: {shares}"
+    else:
+        out["output"] = "the labels that the model's training data would give"
+    measured, where = card.metrics.get("test", {}), "its test split"
+    calibration = "ece"
+    if answers["output"] == "votes":
+        measured, where = card.metrics.get("photographs", {}), "photographs with agreed votes"
+        calibration = "vote_ece"
+    for name, words in (("accuracy", f"accuracy on {where}"), (calibration, "calibration error")):
+        figure = measured.get(name)
         if figure:
             out[words] = "{:.1%} [{:.1%}, {:.1%}]".format(
                 figure["value"], figure["low"], figure["high"]
             )
-    out["unclear below"] = f"{card.threshold:.2f}"
+    out["unclear below"] = f"{answers['threshold']:.2f}"
     out["licence"] = " ".join((card.license, *card.license_flags))
     out["not tested for"] = " ".join(card.limits)
     return out

@@ -1,0 +1,120 @@
+"""Calibrate the vote heads of the bundled models, and write it on their cards.
+
+    python -m benchmarks.calibrate_votes --data FER2013.parquet --photographs ../shared/data/wild
+
+The network files stay as they are; description and limits are taken from
+experiments/*.about.toml. Temperature: least cross-entropy to the votes of FER2013's
+PublicTest (natural base rates) and of the photographs (default base rates), which weigh the same.
+Base rates: "natural" = mean vote shares of FER2013 Training; the default is the named prior that
+is right most often on photographs with an agreed label. Threshold: the lowest one above which
+88 % of those answers are right. What this gives people who took no part in it is cross-fitted by
+`pyojeong bench accuracy`.
+"""
+
+import argparse
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from pyojeong.accuracy.voted import (
+    TARGET,
+    natural_faces,
+    read_outputs,
+    read_voted_photographs,
+    voted_faces,
+    voted_figures,
+)
+from pyojeong.core.card import ModelCard
+from pyojeong.core.labels import FER7, FERPLUS8
+from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.image.files import whole_file
+from pyojeong.runtime.analyzer import SHORT_NAMES, Analyzer
+from pyojeong.runtime.golden import golden_logits, golden_path
+from pyojeong.scoring import predict_split
+from pyojeong.vote_calibration import fit_votes, natural_prior, to_calibration
+from pyojeong.zoo import BUNDLED, find
+
+ROOT = Path(__file__).parents[1]
+
+say = Console(stderr=True, highlight=False)
+
+
+def train_votes(manifest: Path) -> np.ndarray:
+    """Votes (N, 8) of the training split."""
+    rows = read_manifest(manifest, splits=[Split.TRAIN], pictures=False)
+    return np.array([s.votes[: len(FERPLUS8)] for s in rows if s.votes is not None], float)
+
+
+def label_shares(card: ModelCard) -> dict[str, float]:
+    """Base rates of the labels that the first output was calibrated on: PublicTest's."""
+    counts = np.array(card.metrics["valid"]["confusion"]).sum(1)
+    shares = np.round(counts / counts.sum(), 5)
+    shares[shares.argmax()] += 1 - shares.sum()
+    return dict(zip(FER7.names, (round(float(s), 5) for s in shares), strict=True))
+
+
+def words_of(name: str) -> dict[str, Any]:
+    """Description and limits of a bundled model, by its short name."""
+    about = tomllib.loads((ROOT / "experiments" / f"{name}.about.toml").read_text("utf-8"))
+    return {"description": about["description"], "limits": tuple(about["limits"])}
+
+
+def calibrate(model: str, manifest: Path, photographs: Path, prior: dict[str, float]) -> ModelCard:
+    """Fit one model; returns its new card."""
+    analyzer = Analyzer(model, threads=2)
+    card = analyzer.classifier.card
+    natural = natural_faces(predict_split(analyzer.classifier, manifest, Split.VALID))
+    shown = track(read_voted_photographs(photographs), card.id, console=say)
+    read = read_outputs(analyzer, list(shown))
+    faces = voted_faces(read)
+    shares = np.array([prior[name] for name in FER7.names])
+    fit = fit_votes(natural, faces, FER7, shares / shares.sum(), target=TARGET)
+    words = (
+        f"{len(natural):,} faces of FER2013 PublicTest with FER+ votes and {len(faces):,} "
+        f"photographs with the votes of a vision-language model asked twice "
+        f"({int((faces.agreed >= 0).sum())} agreed)"
+    )
+    say.print(f"{card.id}: {fit}")
+    card = replace(
+        card, vote_calibration=to_calibration(fit, prior, words), prior=label_shares(card)
+    )
+    found = voted_figures(card, read, natural)
+    default = found["by_prior"][fit.prior]
+    kept = ("accuracy", "balanced_accuracy", "auroc", "vote_ece", "recall", "answered")
+    figures = {
+        "name": photographs.name,
+        "truth": "labels on which the annotators agree",
+        "n": found["n"],
+        "prior": fit.prior,
+        **{name: default[name] for name in kept},
+        "cross_fitted": found["cross_fitted"],
+    }
+    card = replace(card, metrics={"photographs": figures, **card.metrics})
+    np.savez_compressed(golden_path(BUNDLED, card.id), logits=golden_logits(analyzer.classifier))
+    return card
+
+
+def main() -> None:
+    """Calibrate every bundled classifier."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="FER2013 with votes, .parquet")
+    parser.add_argument("--photographs", type=Path, required=True, help="votes.csv and images/")
+    given = parser.parse_args()
+    prior = natural_prior(train_votes(given.data), FERPLUS8)
+    for short, name in SHORT_NAMES.items():
+        for model in filter(None, (name, find(name).card.twin)):
+            card = calibrate(model, given.data, given.photographs, prior)
+            card = replace(card, **words_of(short))
+            with whole_file(BUNDLED / f"{card.id}.card.json", "w") as file:
+                file.write(card.to_json())
+
+
+if __name__ == "__main__":
+    main()

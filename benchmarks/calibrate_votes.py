@@ -21,7 +21,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from pyojeong.accuracy.voted import (
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.card import ModelCard
+from pyojeong.core.labels import FER7, FERPLUS8
+from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.evaluation.accuracy.voted import (
     TARGET,
     natural_faces,
     read_outputs,
@@ -29,13 +33,9 @@ from pyojeong.accuracy.voted import (
     voted_faces,
     voted_figures,
 )
-from pyojeong.core.card import ModelCard
-from pyojeong.core.labels import FER7, FERPLUS8
-from pyojeong.datasets.samples import Split, read_manifest
-from pyojeong.image.files import whole_file
+from pyojeong.evaluation.scoring import predict_split
 from pyojeong.runtime.analyzer import SHORT_NAMES, Analyzer
 from pyojeong.runtime.golden import golden_logits, golden_path
-from pyojeong.scoring import predict_split
 from pyojeong.vote_calibration import fit_votes, natural_prior, to_calibration
 from pyojeong.zoo import BUNDLED, find
 
@@ -112,7 +112,7 @@ def main() -> None:
         for model in filter(None, (name, find(name).card.twin)):
             card = calibrate(model, given.data, given.photographs, prior)
             card = replace(card, **words_of(short))
-            with whole_file(BUNDLED / f"{card.id}.card.json", "w") as file:
+            with atomic_write(BUNDLED / f"{card.id}.card.json", "w") as file:
                 file.write(card.to_json())
 
 

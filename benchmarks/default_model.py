@@ -15,7 +15,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from benchmarks.peers.page import percent, points
-from pyojeong.image.files import whole_file
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.runtime.analyzer import find_classifier
 
 ROOT = Path(__file__).parents[1]
@@ -371,7 +371,7 @@ def main() -> None:
     )
     text = between_marks(README.read_text(encoding="utf-8"), table)
     for path, content in ((PAGE, page), (README, text)):
-        with whole_file(path, "w") as file:
+        with atomic_write(path, "w") as file:
             file.write(content)
         print(path)
 

@@ -23,11 +23,11 @@ from rich.progress import Progress
 from pyojeong.core.face import Detector, Face, Image
 from pyojeong.image.boxes import iou, square
 from pyojeong.runtime.blazeface import BlazeFace
-from pyojeong.runtime.candidates import Candidates
 from pyojeong.runtime.centerface import CenterFace
 from pyojeong.runtime.centerface_onet import CenterFaceOnet
 from pyojeong.runtime.detectors import DETECTORS
 from pyojeong.runtime.mtcnn import Mtcnn, Onet
+from pyojeong.runtime.proposals import Candidates
 from pyojeong.speed import cpu_name
 
 FLOAT32 = Path(__file__).parents[1] / "docs" / "benchmarks" / "detectors.float32.json"

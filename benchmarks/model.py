@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.card import ModelCard
-from pyojeong.lab.nets.registry import STACKED
-from pyojeong.lab.soft_labels import SoftLabels
 from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.training.nets.registry import STACKED
+from pyojeong.training.soft_labels import SoftLabels
 
 DATA = "--data ../shared/data/fer2013/fer2013.csv.xz --votes ../shared/data/fer2013/fer2013new.csv"
 ROOT = Path(__file__).parents[1]

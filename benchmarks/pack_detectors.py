@@ -33,9 +33,9 @@ from rich.table import Table
 from pyojeong.core.card import Kind, ModelCard
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.export.quantization import quantise
 from pyojeong.image.canvas import fit
 from pyojeong.image.preprocess import to_gray
-from pyojeong.lab.quantising import quantise
 
 MODELS = Path(__file__).parents[1] / "src" / "pyojeong" / "models"
 KEEP_FLOAT32_BELOW = 4096

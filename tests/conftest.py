@@ -88,8 +88,8 @@ def timeline_faces(draw, labels=FER7):
         pose=draw(st.none() | st.builds(HeadPose, ANGLE, ANGLE, ANGLE)),
         eyes=draw(st.none() | eyes),
         smoothed=smoothed,
-        change=draw(st.none() | st.lists(ANGLE, min_size=k, max_size=k).map(tuple)),
-        light=draw(st.none() | st.floats(0, 1)),
+        baseline_delta=draw(st.none() | st.lists(ANGLE, min_size=k, max_size=k).map(tuple)),
+        luma=draw(st.none() | st.floats(0, 1)),
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pyojeong.batch import Outcome, analyze_files, find_pictures
+from pyojeong.batch import FileResult, analyze_files, find_pictures
 from pyojeong.core.errors import ImageUnreadable, OutputError
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES
@@ -40,7 +40,7 @@ def test_every_file_once(tree: Path) -> None:
 
 def test_names_that_lead_nowhere_are_outcomes(tmp_path: Path) -> None:
     found = list(find_pictures([str(tmp_path / "no*"), str(tmp_path)]))
-    assert all(isinstance(f, Outcome) and isinstance(f.error, ImageUnreadable) for f in found)
+    assert all(isinstance(f, FileResult) and isinstance(f.error, ImageUnreadable) for f in found)
     assert len(found) == 2
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pyojeong import doctor
-from pyojeong.doctor import CHECKS, examine
+from pyojeong.doctor import DIAGNOSTICS, examine
 from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.zoo import Entry
 
@@ -26,7 +26,7 @@ def test_all_checks_pass() -> None:
 )
 def test_it_notices(check: str, name: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, name, value)
-    ok, detail = CHECKS[check]()
+    ok, detail = DIAGNOSTICS[check]()
     assert not ok
     assert detail
 
@@ -49,7 +49,7 @@ def test_the_faster_form_is_named(
     monkeypatch.setattr(
         doctor, "_ms_per_face", lambda entries: {e.card.id: times[e.card.id] for e in entries}
     )
-    ok, detail = CHECKS["faster form"]()
+    ok, detail = DIAGNOSTICS["faster form"]()
     assert ok
     assert said in detail
     assert f"{twin.id} {ms_of_the_twin:.2f} ms" in detail

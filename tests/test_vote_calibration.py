@@ -6,7 +6,7 @@ import pytest
 from pyojeong.core.calibration import calibrated, log_prior_ratio, prior_shares, softmax
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
-from pyojeong.evaluate import ece, fit_vote_temperature, macro_auroc, vote_ece, widest_threshold
+from pyojeong.metrics import ece, fit_vote_temperature, macro_auroc, vote_ece, widest_threshold
 from pyojeong.vote_calibration import (
     FOLDS,
     VotedFaces,

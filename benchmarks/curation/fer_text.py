@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyojeong.curate.picture import Picture
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.curate.text_check import Text
 from pyojeong.datasets.samples import read_picked
 

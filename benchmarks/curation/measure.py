@@ -30,9 +30,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from pyojeong.core.labels import FERPLUS_TO_FER7
 from pyojeong.curate.checks import CHECKS, NOT_BY_DEFAULT, build_check, parse_checks
 from pyojeong.curate.curation import Plan, curate
-from pyojeong.curate.examiner import Examiner
+from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.face_inspection import Examiner
 from pyojeong.curate.findings import Store
-from pyojeong.curate.picture import Picture
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
 
 HERE = Path(__file__).parent

@@ -17,8 +17,8 @@ from pyojeong.core.labels import FER7
 from pyojeong.datasets.fingerprint import fingerprinted
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 from pyojeong.image.files import read_image
-from pyojeong.lab.covers import CANVAS, FacePoints, Painter
 from pyojeong.runtime.golden import PICTURES
+from research.occlusion_drawing import CANVAS, FacePoints, Painter
 
 
 def png(pixels: np.ndarray) -> bytes:

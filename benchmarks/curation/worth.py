@@ -21,9 +21,9 @@ import torch
 
 from pyojeong.core.labels import FERPLUS_TO_FER7
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
-from pyojeong.lab.datamodule import FaceDataset, load_faces
-from pyojeong.lab.run import Run, load_last
-from pyojeong.lab.training import Watch, train
+from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.loop import Watch, train
+from pyojeong.training.run import Run, load_last
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -33,7 +33,7 @@ from benchmarks.peers.pictures import (
     wild_pictures,
 )
 from benchmarks.peers.timing import TIMED, time_rounds
-from pyojeong.image.files import whole_file
+from pyojeong.core.atomic_write import atomic_write
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks"
@@ -82,9 +82,9 @@ def main() -> None:
         time_nets(given.model, given.work, say=say.print)
     else:
         result = summed_up(entrants, given.work)
-        with whole_file(PAGE / "peers.json", "w") as file:
+        with atomic_write(PAGE / "peers.json", "w") as file:
             file.write(json.dumps(result, indent=1) + "\n")
-        with whole_file(PAGE / "peers.md", "w") as file:
+        with atomic_write(PAGE / "peers.md", "w") as file:
             file.write(to_markdown(result))
         say.print(PAGE / "peers.md")
 

@@ -17,7 +17,7 @@ import onnxruntime as ort
 
 from benchmarks.peers.entrants import ADAPTERS, PINS
 from benchmarks.peers.environments import python_of, run_logged
-from pyojeong.image.files import whole_file
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.speed import cpu_name
 
@@ -77,7 +77,7 @@ def time_nets(models: list[str], work: Path, *, say: Callable[[str], None]) -> N
         "settings": {k: {"threads": t, "batch": b} for k, (t, b, _) in _SETTINGS.items()},
         "nets": figures,
     }
-    with whole_file(work / _RECORD, "w") as file:
+    with atomic_write(work / _RECORD, "w") as file:
         file.write(json.dumps(result, indent=1) + "\n")
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from pyojeong.accuracy.voted import read_voted_photographs
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.readers import READERS, detect_layout
 from pyojeong.datasets.samples import Sample, Split, read_rows
+from pyojeong.evaluation.accuracy.voted import read_voted_photographs
 from pyojeong.image.files import read_image, write_image
 from pyojeong.image.preprocess import matrix_for_face, to_gray, warp
 from pyojeong.runtime.analyzer import Analyzer

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.answers import SCORES
 from pyojeong.core.labels import FER7
-from pyojeong.evaluate import (
+from pyojeong.metrics import (
     Floats,
     Ints,
     Metric,

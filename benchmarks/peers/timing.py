@@ -11,7 +11,7 @@ from benchmarks.peers.answers import read_raw
 from benchmarks.peers.asking import AskingError, command, last_line, run_process, write_todo
 from benchmarks.peers.entrants import Entrant
 from benchmarks.peers.pictures import PictureSet, cut_faces
-from pyojeong.image.files import whole_file
+from pyojeong.core.atomic_write import atomic_write
 
 TIMED = 60
 """Pictures in a round, spread over the set."""
@@ -57,7 +57,7 @@ def time_rounds(
             for name, values in times.items()
         },
     }
-    with whole_file(work / "timing.json", "w") as file:
+    with atomic_write(work / "timing.json", "w") as file:
         file.write(json.dumps(result, indent=1) + "\n")
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.cli.experiments import write_report
-from pyojeong.image.files import whole_file
-from pyojeong.lab.comparing import Difference, compare
-from pyojeong.lab.results import experiment_of, read_results
-from pyojeong.lab.truth import Truth, read_truth
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.evaluation.paired_comparison import Difference, compare
+from pyojeong.experiments.reference_labels import Truth, read_truth
+from pyojeong.experiments.results import experiment_of, read_results
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "experiments" / "results"
@@ -353,7 +353,7 @@ def main() -> None:
         "",
     ]
     lines += ["## The 53 rows", "", *row_lines(results), "", *spent_lines(results), ""]
-    with whole_file(PAGE, "w") as file:
+    with atomic_write(PAGE, "w") as file:
         file.write("\n".join(lines))
     write_report(RESULTS, [], REPORT)
     print(PAGE, REPORT)

@@ -10,15 +10,15 @@ import json
 import sys
 from pathlib import Path
 
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.datasets.samples import Split
-from pyojeong.image.files import whole_file
-from pyojeong.lab.cost import measure_cost
-from pyojeong.lab.experiment import Experiment
-from pyojeong.lab.measuring import settings
-from pyojeong.lab.results import RESULT_VERSION
-from pyojeong.lab.run import read_curves
+from pyojeong.evaluation.scoring import predict_split
+from pyojeong.experiments.cost import measure_cost
+from pyojeong.experiments.measure import settings
+from pyojeong.experiments.results import RESULT_VERSION
 from pyojeong.runtime.classifier import Classifier
-from pyojeong.scoring import predict_split
+from pyojeong.training.experiment import Experiment
+from pyojeong.training.run import read_curves
 from pyojeong.zoo import find
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def main(manifest: Path) -> None:
     }
     out = RESULTS / "shipped" / f"{card.id}.json"
     out.parent.mkdir(exist_ok=True)
-    with whole_file(out, "w") as file:
+    with atomic_write(out, "w") as file:
         file.write(json.dumps(result, indent=1) + "\n")
     print(out)
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import torch
 
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.samples import Split, read_manifest
-from pyojeong.image.files import whole_file
-from pyojeong.lab.augment import Draws
-from pyojeong.lab.catalogue import Catalogue
-from pyojeong.lab.datamodule import FaceDataset, Portion, load_faces
-from pyojeong.lab.experiment import Experiment
-from pyojeong.lab.optimizing import build_optimizer, parameter_groups
-from pyojeong.lab.precision import PRECISIONS, choose_precision
-from pyojeong.lab.task import Classify
+from pyojeong.experiments.catalogue import Catalogue
+from pyojeong.training.data.augment import Draws
+from pyojeong.training.data.datamodule import FaceDataset, Portion, load_faces
+from pyojeong.training.experiment import Experiment
+from pyojeong.training.lightning_module import Classify
+from pyojeong.training.optimizers import build_optimizer, parameter_groups
+from pyojeong.training.precision import PRECISIONS, choose_precision
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "docs" / "benchmarks" / "training.md"
@@ -108,7 +108,7 @@ def main() -> None:
     for name in NAMES:
         lines.append(measure(name, chosen.manifest))
         print(lines[-1], flush=True)
-    with whole_file(OUT, "w") as file:
+    with atomic_write(OUT, "w") as file:
         file.write("\n".join([*lines, ""]))
 
 

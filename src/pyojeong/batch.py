@@ -18,7 +18,7 @@ Extra = Callable[[Image, FrameResult], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileResult:
     """What became of one input.
 
     Attributes:
@@ -32,23 +32,23 @@ class Outcome:
     error: InputError | None = None
 
 
-def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str | Outcome]:
+def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str | FileResult]:
     """Files of the named files, folders (searched deeply) and glob patterns, each once, in order.
 
-    A name that leads nowhere gives an ``Outcome`` with the error in its place.
+    A name that leads nowhere gives an ``FileResult`` with the error in its place.
     """
     seen: set[str] = set()
     for path in paths:
         for found in _expand(os.fspath(path)):
-            key = found if isinstance(found, Outcome) else os.path.realpath(found)
-            if isinstance(key, Outcome):
+            key = found if isinstance(found, FileResult) else os.path.realpath(found)
+            if isinstance(key, FileResult):
                 yield key
             elif key not in seen:
                 seen.add(key)
                 yield str(found)
 
 
-def _expand(name: str) -> Iterator[str | Outcome]:
+def _expand(name: str) -> Iterator[str | FileResult]:
     if Path(name).is_dir():
         files = _pictures_below(Path(name))
         if files:
@@ -56,14 +56,14 @@ def _expand(name: str) -> Iterator[str | Outcome]:
         else:
             endings = " ".join(sorted(SUFFIXES))
             error = ImageUnreadable(f"{name}: no pictures in this folder (looked for {endings})")
-            yield Outcome(name, error=error)
+            yield FileResult(name, error=error)
     elif glob.has_magic(name) and not Path(name).exists():
         matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
         if matches:
             for match in matches:
                 yield from _expand(match)
         else:
-            yield Outcome(name, error=ImageUnreadable(f"{name}: nothing matches this pattern"))
+            yield FileResult(name, error=ImageUnreadable(f"{name}: nothing matches this pattern"))
     else:
         yield name
 
@@ -78,11 +78,11 @@ def _pictures_below(folder: Path) -> list[str]:
 
 def analyze_files(
     analyzer: Analyzer,
-    inputs: Iterable[str | Outcome],
+    inputs: Iterable[str | FileResult],
     *,
     jobs: int = 1,
     extra: Extra | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[FileResult]:
     """Read files with several threads; outcomes come in the order of the inputs.
 
     Args:
@@ -95,22 +95,22 @@ def analyze_files(
         OutputError: What ``extra`` raises; unreadable inputs become outcomes instead.
     """
 
-    def work(item: str | Outcome) -> Outcome:
-        if isinstance(item, Outcome):
+    def work(item: str | FileResult) -> FileResult:
+        if isinstance(item, FileResult):
             return item
         try:
             image = read_image(item)
             result = analyzer.analyze_frames([(image, item, 0, 0.0)])[0]
         except InputError as error:
-            return Outcome(item, error=error)
+            return FileResult(item, error=error)
         if extra is not None:
             extra(image, result)
-        return Outcome(item, result)
+        return FileResult(item, result)
 
     if jobs <= 1:
         yield from map(work, inputs)
         return
-    waiting: deque[Future[Outcome]] = deque()
+    waiting: deque[Future[FileResult]] = deque()
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="pyojeong")
     try:
         for item in inputs:

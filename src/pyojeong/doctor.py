@@ -33,7 +33,7 @@ _CLEARLY = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One check's outcome."""
 
     what: str
@@ -41,14 +41,14 @@ class Finding:
     detail: str
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[CheckResult]:
     """Run all checks, one finding each; an unexpected error is a failed check."""
-    for what, check in CHECKS.items():
+    for what, check in DIAGNOSTICS.items():
         try:
             ok, detail = check()
         except (PyojeongError, OSError, ValueError) as error:
             ok, detail = False, str(error)
-        yield Finding(what, ok, detail)
+        yield CheckResult(what, ok, detail)
 
 
 def _versions() -> tuple[bool, str]:
@@ -149,7 +149,7 @@ def _ms_per_face(entries: list[Entry], *, rounds: int = 5, faces: int = 15) -> d
     return {i: min(values) * 1e3 for i, values in medians.items()}
 
 
-CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
+DIAGNOSTICS: dict[str, Callable[[], tuple[bool, str]]] = {
     "versions": _versions,
     "weight files": _weights,
     "colour order": _colours,

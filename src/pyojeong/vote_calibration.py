@@ -15,7 +15,7 @@ from pyojeong.core.calibration import PRIORS, calibrated, log_prior_ratio, prior
 from pyojeong.core.card import VoteCalibration
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet
-from pyojeong.evaluate import fit_vote_temperature, widest_threshold
+from pyojeong.metrics import fit_vote_temperature, widest_threshold
 
 FOLDS = 5
 

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyojeong.experiments
 import pytest
 from rich.console import Console
 
 import pyojeong.cli.experiments as command
-import pyojeong.lab
 from pyojeong.cli.app import main
 from pyojeong.core.errors import ExperimentError, MissingExtra
-from tests.lab import tiny
-from tests.lab.made_results import failed, keep, keep_truth, looked, made
+from tests.experiments.made_results import failed, keep, keep_truth, looked, made
+from tests.training import tiny
 
 ARM = 'extends = "_arms.toml"\n[about]\nchange = "none"\n'
 
@@ -33,8 +33,8 @@ def run(*args: object) -> int:
 def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, **functions: Any) -> None:
     """Put a module of the lab that needs torch aside, so that only the command is tested."""
     fake = SimpleNamespace(**functions)
-    monkeypatch.setitem(sys.modules, f"pyojeong.lab.{module}", fake)
-    monkeypatch.setattr(pyojeong.lab, module, fake, raising=False)
+    monkeypatch.setitem(sys.modules, f"pyojeong.experiments.{module}", fake)
+    monkeypatch.setattr(pyojeong.experiments, module, fake, raising=False)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_table_adds_means_over_seeds(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_report_takes_costs_and_labels_from_beside_the_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pyojeong.lab.results import cost_key
+    from pyojeong.experiments.results import cost_key
 
     found = [looked(made("arms/base.s1")), made("arms/good.s1", 0.9, loss="focal", smoothing=0.0)]
     found.append(made("full/yu-zhang.s1"))
@@ -245,7 +245,7 @@ def test_resume(
 def test_training_without_torch_names_the_cure(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pyojeong.lab.runner", None)
+    monkeypatch.setitem(sys.modules, "pyojeong.experiments.runner", None)
     with pytest.raises(MissingExtra, match=r"pyojeong\[train\]"):
         command.run_named(
             folder, ["arms"], tiny.manifest(tmp_path), tmp_path / "runs", Console(stderr=True)
@@ -256,7 +256,7 @@ def test_look_keeps_the_result_and_prints_the_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = looked(made("arms/base.s1"))
-    stand_in(monkeypatch, "looking", look=lambda *_: result)
+    stand_in(monkeypatch, "score_test", score_test=lambda *_: result)
     console = Console(stderr=True, width=200)
     command.look_at_test(tmp_path, tmp_path / "m.parquet", console, keep=tmp_path)
     assert json.loads((tmp_path / "arms" / "base.s1.json").read_text()) == result

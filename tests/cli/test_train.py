@@ -11,7 +11,7 @@ from pyojeong.cli.app import main
 from pyojeong.core.labels import FER7
 from pyojeong.output.tables import read_json
 from pyojeong.runtime.golden import GOLDEN_PICTURE
-from tests.lab.tiny import TOML
+from tests.training.tiny import TOML
 
 COUNTS = {"train": 12, "validation": 4, "test": 3}
 

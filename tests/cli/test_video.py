@@ -79,7 +79,7 @@ def test_selection_baseline_and_aggregate(clip: Path, tmp_path: Path) -> None:
     assert run("video", clip, "--out", out, *arguments, "--baseline", GOLDEN_PICTURE) == 0
     rows = list(read_csv(out / "walk" / "results.csv"))
     assert [r.index for r in rows] == [4, 6, 8]
-    assert all(f.change is not None for r in rows for f in r.faces)
+    assert all(f.baseline_delta is not None for r in rows for f in r.faces)
     assert run("video", clip, "--out", tmp_path / "b", "--aggregate", "--fps", "5") == 0
     told = json.loads((tmp_path / "b" / "walk" / "summary.json").read_text())
     assert told["frames"] == 3

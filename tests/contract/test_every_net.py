@@ -17,12 +17,12 @@ from pyojeong import Analyzer
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import ModelUnknown
 from pyojeong.core.labels import FER7
-from pyojeong.lab.cost import measure_cost
-from pyojeong.lab.experiment import build_sized
-from pyojeong.lab.export import PARITY, open_unmeasured
-from pyojeong.lab.nets.backbones import SMALLEST, TIMM
-from pyojeong.lab.nets.registry import NETS, build_net
-from pyojeong.lab.onnx_graph import fold_batch_norms, round_to_half
+from pyojeong.experiments.cost import measure_cost
+from pyojeong.export.exporter import PARITY, open_unmeasured
+from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half
+from pyojeong.training.experiment import build_sized
+from pyojeong.training.nets.backbones import SMALLEST, TIMM
+from pyojeong.training.nets.registry import NETS, build_net
 
 SIDES = {**{name: max(SMALLEST.get(name, 32), 48) for name in TIMM}, "mobilenet_v1_face": 64}
 """Smallest convenient side per net; 48 for all others."""

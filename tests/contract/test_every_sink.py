@@ -14,7 +14,7 @@ from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.eyes import HeadPose
 from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7, FERPLUS8
-from pyojeong.output.tables import READERS, SINKS
+from pyojeong.output.tables import SINKS, TABLE_READERS
 
 pytestmark = pytest.mark.parametrize("kind", SINKS)
 
@@ -29,7 +29,7 @@ def frame(index, count=1):
 
 
 def read(kind, path):
-    return list(READERS[kind](path))
+    return list(TABLE_READERS[kind](path))
 
 
 def written(kind, results, labels=FER7, **options):
@@ -42,7 +42,7 @@ def written(kind, results, labels=FER7, **options):
 
 
 def test_has_a_reader_and_a_suffix_of_its_own(kind):
-    assert set(READERS) == set(SINKS)
+    assert set(TABLE_READERS) == set(SINKS)
     assert len({s.suffix for s in SINKS.values()}) == len(SINKS)
 
 
@@ -69,7 +69,7 @@ def test_a_timeline_comes_back_as_it_was_written(kind, frame_results, data):
 
 
 def test_a_table_without_timeline_columns_leaves_them_out(kind):
-    face = replace(frame(0).faces[0], pose=HeadPose(0.1, 0.2, 0.3), light=0.5)
+    face = replace(frame(0).faces[0], pose=HeadPose(0.1, 0.2, 0.3), luma=0.5)
     result = replace(frame(0), faces=(face,))
     (again,) = written(kind, [result])
     assert again.faces[0].expression == face.expression
@@ -106,7 +106,7 @@ def test_final_name_appears_only_at_the_end(kind, tmp_path):
     with SINKS[kind](path) as sink:
         sink.write(frame(0))
         assert path.read_text() == "the old table"
-        assert len(list(tmp_path.glob("out.*.part"))) == 1
+        assert len(list(tmp_path.glob(".out.*.part"))) == 1
     assert read(kind, path) == [frame(0)]
 
 

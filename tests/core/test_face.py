@@ -129,7 +129,7 @@ def test_label_top_and_unclear():
     assert (unclear.label, unclear.unclear) == ("unclear", True)
     at_the_threshold = Expression(SCORES, FER7, float(SCORES[3]))
     assert not at_the_threshold.unclear
-    assert clear.as_dict()["disgust"] == 0
+    assert clear.by_label()["disgust"] == 0
     assert Expression(np.eye(8)[7], FERPLUS8).label == "contempt"
 
 

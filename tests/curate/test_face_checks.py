@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from pyojeong.core.face import Box
-from pyojeong.curate.examiner import Examiner, FaceFacts
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.curate.face_checks import EyesCovered, ManyFaces, MouthCovered, NoFace, Turned
-from pyojeong.curate.picture import Picture
-from pyojeong.lab.covers import CANVAS, FacePoints, paint
+from pyojeong.curate.face_inspection import Examiner, FaceFacts
 from pyojeong.runtime.facemesh import FaceMesh
+from research.occlusion_drawing import CANVAS, FacePoints, paint
 from tests.curate.made import ASTRONAUT, COFFEE, face, noise, sample
 
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pyojeong.curate.examiner import Examiner
-from pyojeong.curate.picture import Picture
+from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.face_inspection import Examiner
 from pyojeong.curate.pixel_checks import BadlyExposed, Blurred, Drawing, Flat, Small, Unreadable
 from tests.curate.made import COFFEE, face, sample
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from pyojeong.core.errors import MissingExtra
-from pyojeong.curate.picture import Picture
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.curate.text_check import Finder, Text, Word, language_folder, pages
 from pyojeong.image.preprocess import to_gray
 from tests.curate.made import ASTRONAUT, COFFEE, face, sample

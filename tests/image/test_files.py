@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import BadArray, ImageUnreadable, OutputError
 from pyojeong.image.files import (
     check_image,
@@ -21,7 +22,6 @@ from pyojeong.image.files import (
     from_pil,
     load_image,
     read_image,
-    whole_file,
     write_image,
 )
 
@@ -374,7 +374,7 @@ def test_interrupted_writing_keeps_the_old_file_and_leaves_no_other(tmp_path, st
     path.write_bytes(b"old")
 
     def interrupted():
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             file.write(b"half")
             raise stop
 
@@ -385,6 +385,6 @@ def test_interrupted_writing_keeps_the_old_file_and_leaves_no_other(tmp_path, st
 
 
 def test_text_files_keep_their_line_ends(tmp_path):
-    with whole_file(tmp_path / "t", "w") as file:
+    with atomic_write(tmp_path / "t", "w") as file:
         file.write("표정\n")
     assert (tmp_path / "t").read_bytes() == "표정\n".encode()

@@ -11,7 +11,7 @@ from pyojeong.core.errors import BadArray, OutputError
 from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7, FERPLUS8
 from pyojeong.image.files import read_image
-from pyojeong.output import media, painter, placement
+from pyojeong.output import drawing, label_layout, media
 from pyojeong.output.media import AnnotatedImages, annotate
 
 GRAY = (128, 128, 128)
@@ -35,12 +35,12 @@ def colourfulness(image):
     return int((image.max(2).astype(int) - image.min(2)).max())
 
 
-# --- the painter ---
+# --- the drawing ---
 
 
 def test_fill_of_whole_pixels_is_exact():
     image = flat(12, 9, (0, 0, 0))
-    painter.fill(image, (3, 2, 8, 6), (200, 100, 50))
+    drawing.fill(image, (3, 2, 8, 6), (200, 100, 50))
     expected = flat(12, 9, (0, 0, 0))
     expected[2:6, 3:8] = (200, 100, 50)
     assert np.array_equal(image, expected)
@@ -48,28 +48,28 @@ def test_fill_of_whole_pixels_is_exact():
 
 def test_fill_covers_half_pixels_by_half():
     image = flat(6, 6, (0, 0, 0))
-    painter.fill(image, (1.5, 1, 4, 5), (200, 200, 200))
+    drawing.fill(image, (1.5, 1, 4, 5), (200, 200, 200))
     assert image[2, :, 0].tolist() == [0, 100, 200, 200, 0, 0]
 
 
 def test_a_round_rectangle_has_the_area_of_a_disk():
     image = flat(60, 60, (0, 0, 0))
-    painter.fill(image, (10.3, 9.6, 50.3, 49.6), (255, 255, 255), radius=20)
+    drawing.fill(image, (10.3, 9.6, 50.3, 49.6), (255, 255, 255), radius=20)
     assert image[..., 0].sum() / 255 == pytest.approx(np.pi * 20**2, rel=0.003)
 
 
 def test_a_stroke_in_four_parts_equals_one_in_a_piece():
     rect, whole, parts = (20.4, 15.2, 170.7, 120.5), flat(200, 140), flat(200, 140)
-    painter.stroke(parts, rect, (255, 0, 0), width=3, radius=9, dash=8)
-    distance = np.abs(painter._distance((0, 0, 200, 140), rect, 9))
-    cover = np.clip(2 - distance, 0, 1) * painter._dashes((0, 0, 200, 140), rect, 9, 8)
-    painter._blend(whole, (0, 0, 200, 140), cover, (255, 0, 0))
+    drawing.stroke(parts, rect, (255, 0, 0), width=3, radius=9, dash=8)
+    distance = np.abs(drawing._distance((0, 0, 200, 140), rect, 9))
+    cover = np.clip(2 - distance, 0, 1) * drawing._dashes((0, 0, 200, 140), rect, 9, 8)
+    drawing._blend(whole, (0, 0, 200, 140), cover, (255, 0, 0))
     assert np.array_equal(whole, parts)
 
 
 def test_dashes_leave_about_half_of_an_edge_and_keep_the_corners():
     image = flat(300, 200, (0, 0, 0))
-    painter.stroke(image, (50, 50, 250, 150), (255, 255, 255), width=4, radius=6, dash=10)
+    drawing.stroke(image, (50, 50, 250, 150), (255, 255, 255), width=4, radius=6, dash=10)
     edge = image[50, 60:240, 0] / 255
     assert 0.4 < edge.mean() < 0.6
     assert image[51:54, 52:54, 0].max() == 255
@@ -78,7 +78,7 @@ def test_dashes_leave_about_half_of_an_edge_and_keep_the_corners():
 
 def test_lines_have_the_length_times_width():
     image = flat(80, 80, (0, 0, 0))
-    painter.line(image, (10, 10), (50, 40), (255, 255, 255), width=4)
+    drawing.line(image, (10, 10), (50, 40), (255, 255, 255), width=4)
     assert image[..., 0].sum() / 255 == pytest.approx(50 * 4 + np.pi * 4, rel=0.02)
 
 
@@ -86,11 +86,11 @@ def test_lines_have_the_length_times_width():
 @pytest.mark.parametrize("bold", [False, True])
 def test_text_takes_the_width_it_says(size, bold):
     image = flat(1200, 200, (0, 0, 0))
-    painter.write(
+    drawing.write(
         image, (1100, 150), "surprise 93%", (255, 255, 255), size=size, bold=bold, right=True
     )
     rows, cols = np.nonzero(image[..., 0] > 60)
-    width = painter.text_width("surprise 93%", size, bold=bold)
+    width = drawing.text_width("surprise 93%", size, bold=bold)
     assert cols.max() == pytest.approx(1100, abs=0.12 * size + 1)
     assert cols.min() == pytest.approx(1100 - width, abs=0.12 * size + 1)
     assert rows.max() < 150 + 0.3 * size + 2
@@ -102,10 +102,10 @@ def test_text_takes_the_width_it_says(size, bold):
 def test_nothing_is_painted_outside_or_breaks_at_the_borders(values, radius):
     x1, y1, w, h = values[0], values[1], abs(values[2]), abs(values[3])
     image = flat(50, 40)
-    painter.fill(image, (x1, y1, x1 + w, y1 + h), (255, 0, 0), radius=radius, alpha=0.5)
-    painter.stroke(image, (x1, y1, x1 + w, y1 + h), (0, 0, 255), width=3, radius=radius, dash=5)
-    painter.line(image, (x1, y1), (x1 + w, y1 + h), (0, 255, 0), width=2)
-    painter.write(image, (x1, y1), "angry", (9, 9, 9), size=14)
+    drawing.fill(image, (x1, y1, x1 + w, y1 + h), (255, 0, 0), radius=radius, alpha=0.5)
+    drawing.stroke(image, (x1, y1, x1 + w, y1 + h), (0, 0, 255), width=3, radius=radius, dash=5)
+    drawing.line(image, (x1, y1), (x1 + w, y1 + h), (0, 255, 0), width=2)
+    drawing.write(image, (x1, y1), "angry", (9, 9, 9), size=14)
     outside = np.ones((40, 50), bool)
     outside[max(int(y1) - 18, 0) : max(int(y1 + h) + 6, 0), max(int(x1) - 5, 0) :] = False
     assert (image[outside] == GRAY[0]).all()
@@ -263,7 +263,7 @@ def test_bad_arrays_are_refused():
         annotate(np.zeros((4, 4, 3), np.float32), result())
 
 
-# --- placement ---
+# --- label_layout ---
 
 
 @given(st.data())
@@ -274,31 +274,31 @@ def test_panels_hide_no_face_and_lie_in_the_frame(data):
         x, y = data.draw(st.floats(0, 900)), data.draw(st.floats(0, 600))
         w, h = data.draw(st.floats(20, 100)), data.draw(st.floats(20, 100))
         faces.append((x, y, x + w, y + h))
-    places = placement.panels(faces, [(160, 150)] * len(faces), (1000, 700), 12)
+    places = label_layout.panels(faces, [(160, 150)] * len(faces), (1000, 700), 12)
     if len(faces) == 1:
         assert places is not None
     for i, place in enumerate(places or ()):
         assert 0 <= place[0] < place[2] <= 1000
         assert 0 <= place[1] < place[3] <= 700
         others = [*faces, *(p for k, p in enumerate(places) if k != i)]
-        assert not any(placement.overlap(place, o) for o in others)
+        assert not any(label_layout.overlap(place, o) for o in others)
 
 
 @given(st.lists(st.tuples(st.floats(0, 900), st.floats(0, 600)), min_size=1, max_size=20))
 @settings(max_examples=30)
 def test_chips_lie_in_the_frame(corners):
     faces = [(x, y, x + 80, y + 90) for x, y in corners]
-    for place in placement.chips(faces, [(110, 22)] * len(faces), (1000, 700), 4):
+    for place in label_layout.chips(faces, [(110, 22)] * len(faces), (1000, 700), 4):
         assert -1e-9 <= place[0] < place[2] <= 1000 + 1e-9
         assert -1e-9 <= place[1] < place[3] <= 700 + 1e-9
 
 
 def test_chips_in_a_row_of_faces_hide_nobody():
     faces = [(20 + 120 * k, 100, 110 + 120 * k, 200) for k in range(8)]
-    places = placement.chips(faces, [(105, 22)] * 8, (1000, 300), 4)
+    places = label_layout.chips(faces, [(105, 22)] * 8, (1000, 300), 4)
     for i, place in enumerate(places):
-        assert not any(placement.overlap(place, f) for f in faces)
-        assert not any(placement.overlap(place, p) for p in places[:i])
+        assert not any(label_layout.overlap(place, f) for f in faces)
+        assert not any(label_layout.overlap(place, p) for p in places[:i])
 
 
 # --- saving ---

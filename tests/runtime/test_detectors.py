@@ -12,11 +12,11 @@ from pyojeong.core.errors import BadArray, ModelCorrupt, ModelMismatch, ModelUnk
 from pyojeong.image.canvas import fit, scaled
 from pyojeong.image.files import read_image
 from pyojeong.runtime.blazeface import BlazeFace
-from pyojeong.runtime.candidates import Candidates
 from pyojeong.runtime.centerface import CenterFace
 from pyojeong.runtime.centerface_onet import CenterFaceOnet
 from pyojeong.runtime.detectors import DETECTORS, build_detector
 from pyojeong.runtime.mtcnn import Mtcnn
+from pyojeong.runtime.proposals import Candidates
 from pyojeong.runtime.session import FakeSession
 
 ASTRONAUT = skimage.data.astronaut()

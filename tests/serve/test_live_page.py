@@ -16,7 +16,7 @@ from pyojeong.cli.serving import bind
 from pyojeong.core.errors import OutputError
 from pyojeong.output.tables import read_csv
 from pyojeong.serve.live_app import create_live_app
-from pyojeong.serve.studio import Studio
+from pyojeong.serve.live_session import LiveSession
 from pyojeong.stream.live import Camera
 from tests.video.made import make_clip
 
@@ -34,11 +34,11 @@ def analyzer():
 
 
 class Served:
-    """A studio behind a real server on a free port."""
+    """A session behind a real server on a free port."""
 
     def __init__(self, clip, analyzer, *, record=None, loop=True):
-        self.studio = Studio(Camera(str(clip), loop=loop), analyzer, record=record)
-        app = create_live_app(self.studio, token=TOKEN)
+        self.session = LiveSession(Camera(str(clip), loop=loop), analyzer, record=record)
+        app = create_live_app(self.session, token=TOKEN)
         self.bound: socket.socket = bind("127.0.0.1", 0)
         config = uvicorn.Config(
             app, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=1
@@ -51,14 +51,14 @@ class Served:
         self.headers = {"x-pyojeong-token": TOKEN}
 
     def __enter__(self):
-        self.studio.__enter__()
+        self.session.__enter__()
         self.thread.start()
         while not self.server.started:
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_):
-        self.studio.__exit__()
+        self.session.__exit__()
         self.server.should_exit = True
         self.thread.join(10)
         self.bound.close()
@@ -98,12 +98,12 @@ def test_events_and_pictures_come(clip, analyzer):
 
 def test_nothing_is_stored_unless_a_folder_was_given(clip, analyzer, tmp_path):
     with Served(clip, analyzer) as served:
-        wish = {"json": {"on": True}, "headers": served.headers}
-        answer = httpx.post(served.url + "/api/record", **wish)
+        request = {"json": {"on": True}, "headers": served.headers}
+        answer = httpx.post(served.url + "/api/record", **request)
         assert answer.status_code == 409
         assert "--record" in answer.json()["error"]
         with pytest.raises(OutputError, match="--record"):
-            served.studio.start_recording()
+            served.session.start_recording()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,11 +111,11 @@ def test_a_recording_holds_the_frames_of_its_time(clip, analyzer, tmp_path):
     with Served(clip, analyzer, record=tmp_path) as served:
         time.sleep(0.5)
         assert list(tmp_path.iterdir()) == []
-        wish = {"json": {"on": True}, "headers": served.headers}
-        assert httpx.post(served.url + "/api/record", **wish).json()["recording"]
+        request = {"json": {"on": True}, "headers": served.headers}
+        assert httpx.post(served.url + "/api/record", **request).json()["recording"]
         time.sleep(0.7)
-        wish["json"] = {"on": False}
-        told = httpx.post(served.url + "/api/record", **wish).json()
+        request["json"] = {"on": False}
+        told = httpx.post(served.url + "/api/record", **request).json()
         assert not told["recording"]
         rows = list(read_csv(tmp_path / told["file"]))
         time.sleep(0.3)
@@ -127,7 +127,7 @@ def test_a_recording_holds_the_frames_of_its_time(clip, analyzer, tmp_path):
 
 def test_what_was_being_recorded_is_whole_when_the_page_ends(clip, analyzer, tmp_path):
     with Served(clip, analyzer, record=tmp_path) as served:
-        served.studio.start_recording()
+        served.session.start_recording()
         time.sleep(0.4)
     (file,) = tmp_path.iterdir()
     assert file.suffix == ".csv"

@@ -82,7 +82,7 @@ def test_a_camera_that_is_unplugged_ends_with_a_word(clip, monkeypatch):
     camera.is_clip = False
     with camera:
         assert list(camera)
-    assert "gives no more pictures" in camera.complaint
+    assert "gives no more pictures" in camera.error
 
 
 def test_people_keep_their_numbers_and_scores_are_smoothed(clip):

@@ -220,7 +220,7 @@ def test_real_clip_does_not_depend_on_stride_or_threads(shared):
     assert all(len(r.faces) == 1 for r in everything.values())
     assert {f.track_id for r in everything.values() for f in r.faces} == {1}
     assert all(
-        f.eyes is not None and f.light is not None for r in everything.values() for f in r.faces
+        f.eyes is not None and f.luma is not None for r in everything.values() for f in r.faces
     )
     for stride in (3, 7):
         some = rows(workers=2, selection=Selection(stride=stride))

@@ -31,7 +31,7 @@ VP = ("-deadline", "realtime", "-cpu-used", "8")
 def times_of(path):
     with Clip(path) as clip:
         frames = [(frame.index, frame.time_s) for frame in clip]
-        assert clip.complaint == ""
+        assert clip.error == ""
     assert [index for index, _ in frames] == list(range(len(frames)))
     return [time for _, time in frames]
 
@@ -92,7 +92,7 @@ def test_an_edit_list_hides_frames(tmp_path):
     with Clip(path) as clip:
         times = [frame.time_s for frame in clip]
         assert clip.facts.frames > len(times)  # the header counts the hidden ones too
-        assert clip.complaint == ""
+        assert clip.error == ""
     assert times == pytest.approx(probed(path), abs=1e-3)
     assert len(times) < len(times_of(whole))
 
@@ -492,7 +492,7 @@ def test_a_clip_that_breaks_off_gives_what_there_is_and_says_so(tmp_path, name, 
     path.write_bytes(data[: int(len(data) * share)])
     with Clip(path) as clip:
         times = [frame.time_s for frame in clip]
-        assert clip.complaint.startswith(f"breaks off after frame {len(times) - 1} (")
+        assert clip.error.startswith(f"breaks off after frame {len(times) - 1} (")
     assert 5 < len(times) < len(whole)
     assert len(times) >= len(probed(path)) - 1  # ffprobe shows half of a torn frame
     assert times == pytest.approx(whole[: len(times)], abs=1e-3)
@@ -505,7 +505,7 @@ def test_a_clip_that_breaks_off_behind_a_whole_frame(tmp_path):
     path.write_bytes(path.read_bytes()[: packets[20].pos])
     with Clip(path) as clip:
         assert len(list(clip)) == 20
-        assert clip.complaint == "breaks off after frame 19 (at 0.8 s; its header says 2.0 s)"
+        assert clip.error == "breaks off after frame 19 (at 0.8 s; its header says 2.0 s)"
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -530,7 +530,7 @@ def test_damage_in_the_middle_costs_only_what_is_damaged(tmp_path):
     path.write_bytes(data)
     with Clip(path) as clip:
         times = [frame.time_s for frame in clip]
-        assert clip.complaint == "is damaged: frames are missing"
+        assert clip.error == "is damaged: frames are missing"
     assert times == pytest.approx([i / 25 for i in range(20) if i != 7], abs=1e-3)
 
 
@@ -539,7 +539,7 @@ def test_longer_sound_is_no_complaint(tmp_path):
         video = ("-c:v", "libvpx", *VP) if name == "a.webm" else ()
         extra = ("-f", "lavfi", "-i", "sine=d=6")
         path = pattern(tmp_path / name, *video, before=extra)
-        assert len(times_of(path)) == 50  # no complaint
+        assert len(times_of(path)) == 50  # no error
 
 
 def test_stopping_early_is_no_complaint(tmp_path):
@@ -547,7 +547,7 @@ def test_stopping_early_is_no_complaint(tmp_path):
         for frame in clip:
             if frame.index == 10:
                 break
-        assert clip.complaint == ""
+        assert clip.error == ""
 
 
 # --- the object ---
@@ -563,7 +563,7 @@ def test_a_clip_is_read_once(tmp_path):
         rest = [frame.index for frame in clip]
         assert first + rest == list(range(50))
         assert list(clip) == []
-        assert clip.complaint == ""
+        assert clip.error == ""
 
 
 def test_after_closing(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyojeong.core.face import Box, Face
-from pyojeong.stream.track import Tracker, TrackerOptions, looks_of
+from pyojeong.stream.track import Tracker, TrackerOptions, appearance_descriptor
 from tests.stream.made import patches
 
 STEP = 0.2
@@ -306,10 +306,12 @@ def test_callers_may_reuse_their_looks():
 
 def test_looks_are_the_colours_of_the_region():
     picture = patches(240, 320)
-    looks = looks_of(picture, Box(80, 80, 160, 160))  # the gray patch
+    looks = appearance_descriptor(picture, Box(80, 80, 160, 160))  # the gray patch
     assert (looks.shape, looks.dtype) == ((48,), np.float32)
     assert looks == pytest.approx(128 / 255, abs=0.01)
-    both = looks_of(picture, Box(0, 0, 160, 80)).reshape(4, 4, 3)  # red left, green right
+    both = appearance_descriptor(picture, Box(0, 0, 160, 80)).reshape(
+        4, 4, 3
+    )  # red left, green right
     assert both[1:3, 0] == pytest.approx(np.tile([230, 30, 30], (2, 1)) / 255, abs=0.05)
     assert both[1:3, 3] == pytest.approx(np.tile([30, 200, 40], (2, 1)) / 255, abs=0.05)
 
@@ -319,6 +321,6 @@ def test_looks_are_the_colours_of_the_region():
     [Box(-50, -50, 30, 30), Box(1e4, 1e4, 1e4 + 5, 1e4 + 5), Box(5, 5, 5, 5), Box(0, 0, 1, 9)],
 )
 def test_looks_of_odd_boxes(box):
-    looks = looks_of(patches(48, 64), box)
+    looks = appearance_descriptor(patches(48, 64), box)
     assert looks.shape == (48,)
     assert ((looks >= 0) & (looks <= 1)).all()

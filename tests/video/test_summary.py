@@ -65,7 +65,7 @@ def test_people_are_kept_apart():
 
 
 def test_quality_counts_what_makes_faces_worth_less():
-    turned = {"pose": HeadPose(0.9, 0, 0), "light": 0.1}
+    turned = {"pose": HeadPose(0.9, 0, 0), "luma": 0.1}
     told = summed(frames(10, lambda i: [face(openness=0.9, **(turned if i < 4 else {}))])).to_dict()
     assert told["quality"]["low light"] == 4
     assert told["quality"]["turned away"] == 4

@@ -18,10 +18,10 @@ def main() -> None:
 
     def ask(picture: object) -> list[Face]:
         if given.how == "classify":
-            return [(1.0, analyzer.classify([picture])[0].as_dict())]
+            return [(1.0, analyzer.classify([picture])[0].by_label())]
         faces = analyzer.analyze(picture).faces
         return [
-            (f.box.width * f.box.height, f.expression.as_dict())
+            (f.box.width * f.box.height, f.expression.by_label())
             for f in faces
             if f.expression is not None
         ]

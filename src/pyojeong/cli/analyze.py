@@ -24,7 +24,7 @@ _WIDE = 112
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class AnalyzeRequest:
     """The options of ``pyojeong analyze``; see its help."""
 
     paths: list[str]
@@ -81,7 +81,7 @@ class _Faces:
         return [appears, f"{score:.0%}", f"[dim]{then}[/]"]
 
 
-def run(request: Request, console: Console) -> int:
+def run(request: AnalyzeRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
     _check_folder(request.out)
     threads = request.threads or (1 if request.jobs > 1 else None)
@@ -124,7 +124,7 @@ class _Tally:
     failed: int = 0
 
 
-def _read_all(request: Request, analyzer: Analyzer, tally: _Tally, console: Console) -> None:
+def _read_all(request: AnalyzeRequest, analyzer: Analyzer, tally: _Tally, console: Console) -> None:
     inputs = list(find_pictures(request.paths))
     extra = (
         _annotator(request.out, request.annotate_as) if request.annotate and request.out else None
@@ -166,7 +166,7 @@ def _check_folder(out: Path | None) -> None:
         ) from error
 
 
-def _sinks(request: Request, labels: LabelSet, stack: ExitStack) -> list[Sink]:
+def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[Sink]:
     options = {"labels": labels, "timeline": request.eyes}
     if request.out is None:
         targets = [(name, sys.stdout) for name in request.formats]

@@ -1,6 +1,6 @@
 """The command line: thin commands; everything heavy is imported inside them.
 
-What machines read goes to files or stdout; tables, progress and complaints go to stderr whenever
+What machines read goes to files or stdout; tables, progress and errors go to stderr whenever
 stdout carries data. Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, 130 interrupted.
 """
 
@@ -126,13 +126,13 @@ def analyze(
 
     Prints a table; with --format, data goes to --out, or to stdout when there is no --out.
     """
-    from pyojeong.cli.analyze import Request, run
+    from pyojeong.cli.analyze import AnalyzeRequest, run
 
     if annotate and out is None:
         raise typer.BadParameter("annotated pictures need a folder: add --out DIR")
     if out is None and formats and (len(formats) > 1 or formats[0] is Format.PARQUET):
         raise typer.BadParameter("stdout takes one of json and csv; add --out DIR for the rest")
-    request = Request(
+    request = AnalyzeRequest(
         paths=paths,
         out=out,
         formats=[f.value for f in formats or ()],
@@ -158,10 +158,10 @@ def demo(
     ),
 ) -> None:
     """Read two bundled photographs: table, JSON, CSV and annotated pictures."""
-    from pyojeong.cli.analyze import Request, run
+    from pyojeong.cli.analyze import AnalyzeRequest, run
     from pyojeong.runtime.golden import PICTURES
 
-    request = Request(
+    request = AnalyzeRequest(
         paths=[str(PICTURES)],
         out=out,
         formats=["json", "csv"],

@@ -59,8 +59,8 @@ def bench_accuracy(
     """
     from rich.markup import escape
 
-    from pyojeong.accuracy.measuring import measure, write_measured
     from pyojeong.cli.train import manifest_with_progress
+    from pyojeong.evaluation.accuracy.measuring import measure, write_measured
 
     console = _stderr()
     manifest = manifest_with_progress(data, votes, console)
@@ -84,9 +84,9 @@ def bench_page(
     ],
 ) -> None:
     """Put result files of several models side by side, on one page."""
-    from pyojeong.accuracy.measuring import read_measured
-    from pyojeong.accuracy.page import to_page
-    from pyojeong.accuracy.tables import to_markdown
+    from pyojeong.evaluation.accuracy.measuring import read_measured
+    from pyojeong.evaluation.accuracy.page import to_page
+    from pyojeong.evaluation.accuracy.tables import to_markdown
 
     measured = read_measured(results)
     if out.suffix == ".html":
@@ -99,7 +99,7 @@ def bench_page(
 
 
 def _write(out: Path, text: str) -> None:
-    from pyojeong.image.files import whole_file
+    from pyojeong.core.atomic_write import atomic_write
 
-    with whole_file(out, "w") as file:
+    with atomic_write(out, "w") as file:
         file.write(text)

@@ -11,8 +11,8 @@ from pyojeong.core.face import Image
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.overview import Overview
 from pyojeong.datasets.samples import Split, read_picked, read_rows
+from pyojeong.output.drawing import Color, fill, mix, text_width, write
 from pyojeong.output.media import COLORS
-from pyojeong.output.painter import Color, fill, mix, text_width, write
 
 _FACES = 10
 _CELL = 64

@@ -16,7 +16,7 @@ from pyojeong.cli.bars import bars
 from pyojeong.core.errors import ExperimentError, MissingExtra
 
 if TYPE_CHECKING:
-    from pyojeong.lab.catalogue import Catalogue, Planned
+    from pyojeong.experiments.catalogue import Catalogue, Planned
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def needs_training() -> Iterator[None]:
 def open_catalogue(folder: Path) -> "Catalogue":
     """The experiments of a folder."""
     with needs_training():  # writes TOML, which the base install cannot
-        from pyojeong.lab.catalogue import Catalogue
+        from pyojeong.experiments.catalogue import Catalogue
     return Catalogue(folder)
 
 
@@ -126,7 +126,7 @@ def resume_all(
     if not runs.is_dir():
         raise ExperimentError(f"{runs} is not a folder of runs: nothing was begun there")
     with needs_training():
-        from pyojeong.lab.runner import unfinished
+        from pyojeong.experiments.runner import unfinished
     planned = unfinished(runs)
     if not planned:
         console.print(f"every run in {escape(str(runs))} has its result")
@@ -143,7 +143,7 @@ def _given(option: str, value: object) -> list[str]:
 
 def _keep_truth(manifest: Path, folder: Path, console: Console) -> None:
     """Keep the labels beside the results, so that runs can be compared picture by picture."""
-    from pyojeong.lab.truth import TRUTH_FILE, write_truth
+    from pyojeong.experiments.reference_labels import TRUTH_FILE, write_truth
 
     if (folder / TRUTH_FILE).exists():
         return
@@ -155,7 +155,7 @@ def _keep_truth(manifest: Path, folder: Path, console: Console) -> None:
 
 def _in_processes(arguments: list[str], jobs: int) -> int:
     with needs_training():
-        from pyojeong.lab.runner import in_processes
+        from pyojeong.experiments.runner import in_processes
     changed = {"OMP_NUM_THREADS": "1", "TERM": "dumb"}  # bars of several processes would overlap
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
@@ -178,7 +178,7 @@ def _run(
 ) -> int:
     """One bar over the current run's epochs, one line per finished run."""
     with needs_training():
-        from pyojeong.lab.runner import RunOptions, run_all
+        from pyojeong.experiments.runner import RunOptions, run_all
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
         task = progress.add_task("preparing", total=None)
@@ -216,8 +216,8 @@ def show_table(results: Path, only: Sequence[str], format_: str, out: Path | Non
     Raises:
         ExperimentError: When the folder is missing, a file is damaged or a name matches nothing.
     """
-    from pyojeong.lab.result_table import to_csv, to_markdown
-    from pyojeong.lab.results import over_seeds, sort_by
+    from pyojeong.experiments.result_table import to_csv, to_markdown
+    from pyojeong.experiments.results import over_seeds, sort_by
 
     rows = sort_by(_rows(results, only), "accuracy")
     if format_ == "csv":
@@ -230,14 +230,14 @@ def show_table(results: Path, only: Sequence[str], format_: str, out: Path | Non
     if out is None:
         print(text, end="")  # noqa: T201 - this is the command's data
         return
-    from pyojeong.image.files import whole_file
+    from pyojeong.core.atomic_write import atomic_write
 
-    with whole_file(out, "w") as file:
+    with atomic_write(out, "w") as file:
         file.write(text)
 
 
 def _rows(results: Path, only: Sequence[str]) -> list[Any]:
-    from pyojeong.lab.results import matching_results, read_costs, read_results, row_of
+    from pyojeong.experiments.results import matching_results, read_costs, read_results, row_of
 
     costs = read_costs(results) if results.is_dir() else None
     return [row_of(result, costs) for result in matching_results(read_results(results), only)]
@@ -249,9 +249,9 @@ def write_report(results: Path, only: Sequence[str], out: Path) -> Path:
     Raises:
         ExperimentError: When there are no results, or a name matches nothing.
     """
-    from pyojeong.lab.results import matching_results, read_costs, read_results
-    from pyojeong.lab.results_page import write_page
-    from pyojeong.lab.truth import read_truth
+    from pyojeong.experiments.reference_labels import read_truth
+    from pyojeong.experiments.results import matching_results, read_costs, read_results
+    from pyojeong.experiments.results_page import write_page
 
     found = matching_results(read_results(results), only)
     return write_page(found, out, costs=read_costs(results), truth=read_truth(results))
@@ -264,13 +264,13 @@ def look_at_test(run: Path, manifest: Path, console: Console, *, keep: Path | No
         ExperimentError: When the run is unfinished, failed, or was looked at before.
     """
     with needs_training():
-        from pyojeong.lab.looking import look
-    result = look(run, manifest)
+        from pyojeong.experiments.score_test import score_test
+    result = score_test(run, manifest)
     if keep is not None:
-        from pyojeong.image.files import whole_file
-        from pyojeong.lab.results import result_path
+        from pyojeong.core.atomic_write import atomic_write
+        from pyojeong.experiments.results import result_path
 
-        with whole_file(result_path(keep, result["name"]), "w") as file:
+        with atomic_write(result_path(keep, result["name"]), "w") as file:
             file.write(json.dumps(result, indent=1) + "\n")
     for split in ("valid", "test"):
         figures = result[split]
@@ -286,19 +286,19 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
     Raises:
         ExperimentError: When there are no results.
     """
-    from pyojeong.image.files import whole_file
-    from pyojeong.lab.results import read_results
+    from pyojeong.core.atomic_write import atomic_write
+    from pyojeong.experiments.results import read_results
 
     found = read_results(results)
     if not any(result["status"] == "finished" for result in found):
         raise ExperimentError(f"{results} holds no finished run: there is nothing to time")
     with needs_training():
-        from pyojeong.lab import timing
+        from pyojeong.experiments import timing
     with console.status("timing") as status:
         costs = timing.time_nets(
             found, rounds=rounds, say=lambda words: status.update(escape(words))
         )
-    with whole_file(out, "w") as file:
+    with atomic_write(out, "w") as file:
         file.write(json.dumps(costs, indent=1) + "\n")
     console.print(f"timed {len(costs['nets'])} nets; wrote {escape(str(out))}", soft_wrap=True)
 
@@ -312,11 +312,11 @@ def measure_ensemble(
     views: int,
     look: bool,
 ) -> None:
-    """Write or complete the record of an ensemble; see ``lab.committee``."""
+    """Write or complete the record of an ensemble; see ``training.ensemble.evaluate``."""
     with needs_training():
         from pyojeong.datasets.samples import Split
-        from pyojeong.lab import committee
-        from pyojeong.lab.run import Run
+        from pyojeong.training.ensemble import evaluate as committee
+        from pyojeong.training.run import Run
     runs = [Run(folder) for folder in folders]
     split = Split.TEST if look else Split.VALID
     views = committee.views_of(out) if look else views
@@ -343,7 +343,7 @@ def measure_ensemble(
 
 
 def pack_run(run: Path, out: Path) -> Path:
-    """Copy a finished run with its weights alone; see ``lab.run.pack``."""
+    """Copy a finished run with its weights alone; see ``training.run.pack``."""
     with needs_training():
-        from pyojeong.lab.run import Run, pack
+        from pyojeong.training.run import Run, pack
     return pack(Run(run), out)

@@ -48,30 +48,30 @@ def review(
         from pyojeong.curate.review.app import create_app
     except ModuleNotFoundError as error:
         raise MissingExtra("the review page", "serve") from error
-    from pyojeong.curate.review.desk import Desk
     from pyojeong.curate.review.index import ReviewIndex
+    from pyojeong.curate.review.session import ReviewSession
 
     name = own_name() if reviewer is None else reviewer
     if name == RULE:
         raise DataError(f"reviewer {RULE!r}: accepted suggestions have that name, choose another")
     kept = Store.beside(manifest) if store is None else Store(store, manifest)
-    desk = Desk(ReviewIndex(kept), name)
+    session = ReviewSession(ReviewIndex(kept), name)
     token = secrets.token_urlsafe(24)
-    app = create_app(desk, token=token, host=host)
+    app = create_app(session, token=token, host=host)
     bound = bind(host, port)
     url = f"http://{address(host, bound.getsockname()[1])}/?token={token}"
-    announce(url, host, desk.ledger.file, console)
+    announce(url, host, session.ledger.file, console)
     if open_page and has_screen():
         threading.Timer(0.5, webbrowser.open, [url]).start()
-    before = len(desk.ledger.read())
+    before = len(session.ledger.read())
     serve(app, bound)
-    lines = len(desk.ledger.read()) - before
-    console.print(f"{lines:,} lines added to {escape(str(desk.ledger.file))}", soft_wrap=True)
+    lines = len(session.ledger.read()) - before
+    console.print(f"{lines:,} lines added to {escape(str(session.ledger.file))}", soft_wrap=True)
 
 
 def announce(url: str, host: str, ledger: Path, console: Console) -> None:
     """Say where the page is and where decisions go."""
-    from pyojeong.curate.review.guard import LOOPBACK
+    from pyojeong.serve.security import LOOPBACK
 
     console.print(f"decisions go to [bold]{escape(str(ledger))}[/]; Ctrl-C ends", soft_wrap=True)
     if host not in LOOPBACK:

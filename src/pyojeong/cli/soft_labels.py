@@ -11,7 +11,7 @@ from pyojeong.cli.bars import bars
 from pyojeong.cli.experiments import needs_training, open_catalogue
 
 if TYPE_CHECKING:
-    from pyojeong.lab.soft_labels import SoftLabels
+    from pyojeong.training.soft_labels import SoftLabels
 
 
 def teach_students(
@@ -30,9 +30,9 @@ def teach_students(
         ExperimentError: When a run is unfinished, or the student's experiment is unknown.
     """
     with needs_training():
-        from pyojeong.lab.experiment import Experiment
-        from pyojeong.lab.run import Run
-        from pyojeong.lab.soft_labels import answers_needed, teach
+        from pyojeong.distillation.teacher import answers_needed, teach
+        from pyojeong.training.experiment import Experiment
+        from pyojeong.training.run import Run
     folder, like = augment_of
     plan = open_catalogue(folder).plan(like)[0]
     augment = Experiment.from_toml(plan.text).augment
@@ -58,14 +58,14 @@ def relabel_faces(
     teacher: Path | None,
     share: float,
 ) -> "SoftLabels":
-    """Soft labels from votes and out-of-fold answers; see ``lab.denoise``.
+    """Soft labels from votes and out-of-fold answers; see ``distillation.relabel``.
 
     Raises:
         ExperimentError: When the share is none, or the teacher answered for other faces.
     """
     with needs_training():
-        from pyojeong.lab.denoise import relabel
-        from pyojeong.lab.soft_labels import SoftLabels
+        from pyojeong.distillation.relabel import relabel
+        from pyojeong.training.soft_labels import SoftLabels
 
     def say(accuracy: float, loss: float) -> None:
         console.print(f"foretell {accuracy:.1%} of the labels they never saw; NLL {loss:.3f}")

@@ -38,7 +38,7 @@ def read_experiment(path: Path, *, epochs: int | None) -> str:
     try:
         import tomli_w
 
-        from pyojeong.lab.catalogue import read_toml
+        from pyojeong.experiments.catalogue import read_toml
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
     table = {"name": path.stem, **read_toml(path)}
@@ -67,8 +67,8 @@ def train_with_progress(
 ) -> Path:
     """Train or resume, one bar over the epochs; returns the run folder."""
     try:
-        from pyojeong.lab.run import Run
-        from pyojeong.lab.training import Watch, train
+        from pyojeong.training.loop import Watch, train
+        from pyojeong.training.run import Run
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
     with bars(console, *_columns()) as progress:
@@ -99,7 +99,7 @@ def train_folds_with_progress(
 ) -> Path:
     """Train one net per fold or resume, one bar over all epochs; returns the predictions' file."""
     try:
-        from pyojeong.lab.folds import train_folds
+        from pyojeong.training.folds import train_folds
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
     with bars(console, *_columns()) as progress:
@@ -133,8 +133,8 @@ def export_with_card(
 ) -> None:
     """Export a run and say what came out; ``words`` are further ``ExportOptions``."""
     try:
-        from pyojeong.lab.export import ExportOptions, export_run
-        from pyojeong.lab.run import Run
+        from pyojeong.export.exporter import ExportOptions, export_run
+        from pyojeong.training.run import Run
     except ModuleNotFoundError as error:
         raise MissingExtra("exporting", "train") from error
     from pyojeong.runtime.detectors import build_detector
@@ -185,11 +185,11 @@ def evaluate_split(
         answers: Which output answers, and how: arguments of ``Classifier.open``.
         console: Gets progress and summary.
     """
+    from pyojeong.core.atomic_write import atomic_write
     from pyojeong.datasets.samples import Split, manifest_labels
-    from pyojeong.image.files import whole_file
+    from pyojeong.evaluation.scoring import figures, predict_split
     from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.classifier import Classifier
-    from pyojeong.scoring import figures, predict_split
 
     entry = find_classifier(model)
     classifier = Classifier.open(entry, labels=manifest_labels(manifest).id, **answers)
@@ -209,5 +209,5 @@ def evaluate_split(
     if out is None:
         print(text, end="")  # noqa: T201 - this is the command's data
         return
-    with whole_file(out, "w") as file:
+    with atomic_write(out, "w") as file:
         file.write(text)

@@ -11,12 +11,13 @@ from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.core.errors import InputError
-from pyojeong.output.river import clock
+from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip, find_clips
-from pyojeong.video.job import Outcome, VideoOptions, read_clip
-from pyojeong.video.joining import join
+from pyojeong.video.merge import join
+from pyojeong.video.options import VideoOptions
+from pyojeong.video.process import ClipResult, read_clip
 
 NOTICE = (
     "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it errs. "
@@ -25,7 +26,7 @@ NOTICE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class VideoRequest:
     """The options of ``pyojeong video``; see its help."""
 
     clips: list[str]
@@ -67,7 +68,7 @@ def seconds_of(text: str) -> float:
     return total
 
 
-def run(request: Request, console: Console) -> int:
+def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
     clips = find_clips(request.clips)
     analyzer = Analyzer(
@@ -93,11 +94,11 @@ def run(request: Request, console: Console) -> int:
             failed += outcome is None
             if outcome is not None:
                 done.append(outcome.folder)
-                note = outcome.complaint or ("there already" if outcome.again else "")
+                note = outcome.error or ("there already" if outcome.again else "")
                 where = str(outcome.folder)
                 cells = (clip.name, f"{outcome.frames:,}", str(outcome.people), where, note)
                 table.add_row(*map(escape, cells))
-                failed += bool(outcome.complaint)
+                failed += bool(outcome.error)
         if len(done) > 1:
             join(done, request.out, options.formats, analyzer.classifier.label_set)
     except KeyboardInterrupt:
@@ -120,7 +121,7 @@ def folders(clips: list[Path], out: Path) -> list[Path]:
     return [out / name for name in names]
 
 
-def _options(request: Request, analyzer: Analyzer) -> VideoOptions:
+def _options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
     start = 0.0 if request.start is None else seconds_of(request.start)
     selection = Selection(
         stride=request.stride,
@@ -171,7 +172,7 @@ def _greet(out: Path, console: Console) -> None:
 
 def _one(
     clip: Path, folder: Path, analyzer: Analyzer, options: VideoOptions, console: Console
-) -> Outcome | None:
+) -> ClipResult | None:
     """One clip with its bar; None when it cannot be read."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"))
     with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:

@@ -61,12 +61,12 @@ def video(
     """Read clips: a table, a report page and events for each; the same command resumes."""
     from rich.console import Console
 
-    from pyojeong.cli.video import Request, run
+    from pyojeong.cli.video import VideoRequest, run
 
     wrong = [name for name in formats or () if name not in TABLES]
     if wrong:
         raise typer.BadParameter(f"--format {wrong[0]}: known are {', '.join(TABLES)}")
-    request = Request(
+    request = VideoRequest(
         clips=clips,
         out=out,
         formats=formats or ["parquet"],
@@ -99,7 +99,7 @@ def forget(
     track: Annotated[list[int], typer.Option("--track", "-t", help="Number of a person.")],
 ) -> None:
     """Take people out of a clip's results: rows, numbers, events and pictures."""
-    from pyojeong.video.forgetting import forget as forget_people
+    from pyojeong.video.redact import forget as forget_people
 
     for name in forget_people(folder, track):
         typer.echo(f"{folder / name}: rewritten or deleted")
@@ -137,12 +137,12 @@ def webcam(
     """Read a camera live on a local page; nothing is stored unless you ask."""
     from rich.console import Console
 
-    from pyojeong.cli.webcam import Request, run
+    from pyojeong.cli.webcam import WebcamRequest, run
 
     width, _, height = size.lower().partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise typer.BadParameter(f"--size {size}: expected for example 640x480")
-    request = Request(
+    request = WebcamRequest(
         source=source,
         record=record,
         eyes=eyes,

@@ -19,7 +19,7 @@ from pyojeong.stream.live import Camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class WebcamRequest:
     """The options of ``pyojeong webcam``; see its help."""
 
     source: str = "0"
@@ -39,7 +39,7 @@ class Request:
     labels: str | None = None
 
 
-def run(request: Request, console: Console) -> int:
+def run(request: WebcamRequest, console: Console) -> int:
     """Serve the page until Ctrl-C; prints its address to stdout.
 
     Raises:
@@ -49,7 +49,7 @@ def run(request: Request, console: Console) -> int:
     """
     try:
         from pyojeong.serve.live_app import create_live_app
-        from pyojeong.serve.studio import Studio
+        from pyojeong.serve.live_session import LiveSession
     except ModuleNotFoundError as error:
         raise MissingExtra("the live page", "serve") from error
     camera = Camera(request.source, size_wh=request.size_wh, rate=request.rate, loop=request.loop)
@@ -71,18 +71,18 @@ def run(request: Request, console: Console) -> int:
     console.print(f"{escape(kept)}; Ctrl-C ends", soft_wrap=True)
     typer.echo(url)
     sys.stdout.flush()
-    with Studio(
+    with LiveSession(
         camera, analyzer, record=request.record, tau_s=request.smooth, boxes=request.boxes
-    ) as studio:
-        app = create_live_app(studio, token=token, host=request.host)
+    ) as session:
+        app = create_live_app(session, token=token, host=request.host)
         if request.open_page and has_screen():
             threading.Timer(0.5, webbrowser.open, [url]).start()
         serve(app, bound)
-        pace, complaint = studio.pace, studio.complaint
+        pace, failure = session.pace, session.error
     console.print(
         f"{pace.fps:.0f} frames/s, {pace.latency_ms:.0f} ms from picture to answer, "
         f"{pace.passed_over:,} frames passed over"
     )
-    if complaint:
-        console.print(f"[yellow]{escape(complaint)}[/]", soft_wrap=True)
-    return 1 if complaint else 0
+    if failure:
+        console.print(f"[yellow]{escape(failure)}[/]", soft_wrap=True)
+    return 1 if failure else 0

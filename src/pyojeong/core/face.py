@@ -5,6 +5,7 @@ pixel, so a W x H frame spans 0..W and 0..H and the centre of its first pixel is
 Right and left are always the subject's own.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
@@ -25,6 +26,10 @@ schema 1 are read with ``prior=""``.
 
 Image = NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
+
+
+def _deprecated(old: str, new: str) -> None:
+    warnings.warn(f"{old} is now called {new}", DeprecationWarning, stacklevel=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +148,14 @@ class Expression:
         """The best label, or ``"unclear"``."""
         return "unclear" if self.unclear else self.top[0]
 
-    def as_dict(self) -> dict[str, float]:
-        """Label -> score."""
+    def by_label(self) -> dict[str, float]:
+        """Return label -> score."""
         return dict(zip(self.label_set.names, map(float, self.scores), strict=True))
+
+    def as_dict(self) -> dict[str, float]:
+        """Deprecated name of ``by_label``."""
+        _deprecated("Expression.as_dict", "Expression.by_label")
+        return self.by_label()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; ``from_dict`` is its inverse."""
@@ -153,7 +163,7 @@ class Expression:
             "label": self.label,
             "top": self.top[0],
             "unclear": self.unclear,
-            "scores": self.as_dict(),
+            "scores": self.by_label(),
             "label_set": self.label_set.id,
             "threshold": float(self.threshold),
             "prior": self.prior,
@@ -180,9 +190,9 @@ class Face:
         pose: Where the head points, when it was measured.
         eyes: What the eyes do, when it was measured; its parts may be None.
         smoothed: The expression over the time around this frame, beside the frame's own.
-        change: Scores minus those of this person's own neutral face, in the order of the label
-            set; the numbers sum to 0.
-        light: Mean luma of the face's region in [0, 1], when it was measured.
+        baseline_delta: Scores minus those of this person's own neutral face, in the order of the
+            label set; the numbers sum to 0.
+        luma: Mean luma of the face's region in [0, 1], when it was measured.
     """
 
     box: Box
@@ -193,8 +203,20 @@ class Face:
     pose: HeadPose | None = None
     eyes: EyeSignals | None = None
     smoothed: Expression | None = None
-    change: tuple[float, ...] | None = None
-    light: float | None = None
+    baseline_delta: tuple[float, ...] | None = None
+    luma: float | None = None
+
+    @property
+    def change(self) -> tuple[float, ...] | None:
+        """Deprecated name of ``baseline_delta``."""
+        _deprecated("Face.change", "Face.baseline_delta")
+        return self.baseline_delta
+
+    @property
+    def light(self) -> float | None:
+        """Deprecated name of ``luma``."""
+        _deprecated("Face.light", "Face.luma")
+        return self.luma
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; ``from_dict`` is its inverse."""
@@ -214,16 +236,17 @@ class Face:
             out["eyes"] = self.eyes.to_dict()
         if self.smoothed is not None:
             out["smoothed"] = self.smoothed.to_dict()
-        if self.change is not None:
-            out["change"] = [float(v) for v in self.change]
-        if self.light is not None:
-            out["light"] = float(self.light)
+        if self.baseline_delta is not None:
+            out["baseline_delta"] = [float(v) for v in self.baseline_delta]
+        if self.luma is not None:
+            out["luma"] = float(self.luma)
         return out
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Build a face from ``to_dict``'s output."""
-        landmarks, change = data.get("landmarks"), data.get("change")
+        """Build a face from ``to_dict``'s output; names of schema 1 are read too."""
+        landmarks = data.get("landmarks")
+        delta = data.get("baseline_delta", data.get("change"))
         expression, smoothed = data.get("expression"), data.get("smoothed")
         pose, eyes = data.get("pose"), data.get("eyes")
         return cls(
@@ -235,8 +258,8 @@ class Face:
             pose=None if pose is None else HeadPose.from_dict(pose),
             eyes=None if eyes is None else EyeSignals.from_dict(eyes),
             smoothed=None if smoothed is None else Expression.from_dict(smoothed),
-            change=None if change is None else tuple(map(float, change)),
-            light=data.get("light"),
+            baseline_delta=None if delta is None else tuple(map(float, delta)),
+            luma=data.get("luma", data.get("light")),
         )
 
 
@@ -298,7 +321,7 @@ class Detector(Protocol):
 
 
 @runtime_checkable
-class Follower(Detector, Protocol):
+class TrackingDetector(Detector, Protocol):
     """A detector that can also look for known faces only, which takes a fraction of the time."""
 
     def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:

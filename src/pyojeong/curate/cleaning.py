@@ -108,14 +108,14 @@ def clean(store: Store, out: Path) -> Cleaned:
                 dropped[sample.split.value] += 1
             elif decision.action == "relabel" and decision.label != sample.label:
                 relabelled[sample.split.value] += 1
-                words = f"relabelled from {sample.label} by {_who(decision)}"
+                words = f"relabelled from {sample.label} by {_decided_by(decision)}"
                 yield replace(sample, label=decision.label, decision=words)
             else:
-                yield replace(sample, decision=f"kept by {_who(decision)}")
+                yield replace(sample, decision=f"kept by {_decided_by(decision)}")
 
     kept = write_manifest(out, rows(), manifest_labels(store.manifest))
     return Cleaned(kept, dict(dropped), dict(relabelled), len(conflicts))
 
 
-def _who(decision: Decision) -> str:
+def _decided_by(decision: Decision) -> str:
     return f"{decision.reviewer} ({decision.check})" if decision.check else decision.reviewer

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.curate.base_check import Judgement
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.curate.findings import Finding
-from pyojeong.curate.judgement import Judgement
-from pyojeong.curate.picture import Picture
 from pyojeong.datasets.samples import Sample, Split, read_picked, read_rows
 from pyojeong.image.preprocess import Pixels
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from pyojeong.core.errors import DataError
 from pyojeong.curate.checks import build_check
-from pyojeong.curate.examiner import Examiner
+from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.face_inspection import Examiner
 from pyojeong.curate.findings import Check, PictureCheck, Store, TableCheck
-from pyojeong.curate.picture import Picture
 from pyojeong.datasets.samples import read_picked
 
 PIECE = 512

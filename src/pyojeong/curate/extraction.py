@@ -11,7 +11,7 @@ import numpy as np
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import Box, Detector, Face
-from pyojeong.curate.picture import Picture
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 from pyojeong.image.features import content_hash, perceptual_hash
 from pyojeong.image.preprocess import Pixels

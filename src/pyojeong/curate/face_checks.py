@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from pyojeong.curate.examiner import COVER_MODEL, FaceFacts
+from pyojeong.curate.base_check import Judgement
+from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.face_inspection import COVER_MODEL, FaceFacts
 from pyojeong.curate.findings import Finding
-from pyojeong.curate.judgement import Judgement
-from pyojeong.curate.picture import Picture
 
 
 class _FaceCheck(Judgement, ABC):

@@ -20,8 +20,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.errors import DataError, ManifestInvalid
-from pyojeong.curate.picture import Picture
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.datasets.samples import load_pyarrow, manifest_id, manifest_size
 
 STORE_VERSION = 1
@@ -170,9 +171,8 @@ class Store:
             ]
         )
         target = self.part_folder(check) / f"part-{part}.parquet"
-        temporary = target.with_name(f".{target.name}.part")
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
-        temporary.replace(target)
+        with atomic_path(target) as temporary:
+            pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
 
     def has_part(self, check: str, part: str) -> bool:
         """True when that piece of work is done."""
@@ -218,6 +218,5 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write a JSON object, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with atomic_write(path, "w") as file:
+        file.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")

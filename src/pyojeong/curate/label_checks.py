@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pyojeong.core.errors import DataError, MissingExtra
 from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.curate.base_check import Judgement
 from pyojeong.curate.findings import Finding
-from pyojeong.curate.judgement import Judgement
 from pyojeong.datasets.predictions import Predictions, read_predictions
 from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_rows
 

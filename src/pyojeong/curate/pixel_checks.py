@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from pyojeong.core.errors import MissingExtra
+from pyojeong.curate.base_check import Judgement
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.curate.findings import Finding
-from pyojeong.curate.judgement import Judgement
-from pyojeong.curate.picture import Picture
 from pyojeong.image.preprocess import Pixels
 
 _LONGEST = 256

@@ -9,8 +9,8 @@ import numpy as np
 
 from pyojeong._version import __version__
 from pyojeong.curate.decisions import merged, read_ledger
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.curate.findings import Finding, Store
-from pyojeong.curate.picture import Picture
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_picked, read_rows
 from pyojeong.image.preprocess import Pixels
 from pyojeong.output.page import Page

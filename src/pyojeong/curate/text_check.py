@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import MissingExtra
+from pyojeong.curate.base_check import Judgement
+from pyojeong.curate.decoded_image import Picture
 from pyojeong.curate.findings import Finding
-from pyojeong.curate.judgement import Judgement
-from pyojeong.curate.picture import Picture
 from pyojeong.image.preprocess import Pixels
 from pyojeong.runtime.session import Session
 from pyojeong.zoo import find
@@ -109,7 +109,7 @@ class Text(Judgement):
     def __init__(self, *, threshold: float | None = None, tessdata: Path | None = None) -> None:
         super().__init__(threshold=threshold)
         self._finder = Finder()
-        self._reader = Reader(tessdata)
+        self._reader = TextReader(tessdata)
 
     def settings(self) -> dict[str, Any]:
         """What decides the scores."""
@@ -184,7 +184,7 @@ class Finder:
         return sorted(out, key=lambda s: -s.probability)[:6]
 
 
-class Reader:
+class TextReader:
     """Has spots read by Tesseract.
 
     Args:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError, ImageUnreadable, OutputError
 from pyojeong.core.labels import FER7, FER2013_TO_FER7
@@ -20,7 +21,6 @@ from pyojeong.datasets.importing import Ticker
 from pyojeong.datasets.layout import png
 from pyojeong.datasets.layout_fer2013 import SIDE, USAGES
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
-from pyojeong.image.files import whole_file
 from pyojeong.image.preprocess import Pixels, matrix_for_crop, to_gray, warp
 
 _FER2013 = Preprocess(size_hw=(SIDE, SIDE), color="gray", mean=(0.0,), std=(1.0,))
@@ -119,7 +119,7 @@ def export_fer2013(manifest: Path, out: Path, *, tick: Ticker | None = None) -> 
         )
     if out.exists():
         raise OutputError(f"{out}: is there already; name another file")
-    with whole_file(out, "w") as file:
+    with atomic_write(out, "w") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["emotion", "pixels", "Usage"])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.atomic_write import atomic_path
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.datasets.samples import load_pyarrow
@@ -55,13 +56,8 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         "pyojeong.manifest_id": predictions.manifest,
         "pyojeong.origin": predictions.origin,
     }
-    temporary = path.with_name(f".{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with atomic_path(path) as temporary:
         pq.write_table(pa.table(columns, metadata=meta), temporary, compression="zstd")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_predictions(path: Path, *, manifest: str) -> Predictions:

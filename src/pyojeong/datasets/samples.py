@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.atomic_write import atomic_path
 from pyojeong.core.errors import ManifestInvalid, MissingExtra
 from pyojeong.core.labels import LabelSet, label_set
 
@@ -114,11 +115,9 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
     """
     pa, pq = load_pyarrow()
     schema = _schema(pa, labels)
-    temporary = path.with_name(f".{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     identity = hashlib.sha256(labels.id.encode())
-    try:
+    with atomic_path(path) as temporary:
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for rows in _groups(samples):
                 for i, sample in enumerate(rows):
@@ -138,9 +137,6 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
             writer.add_key_value_metadata({"pyojeong.id": identity.hexdigest()[:32]})
         if not count:
             raise ManifestInvalid("the data set has no samples")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return count
 
 

@@ -6,19 +6,19 @@ transparency laid on white.
 
 import io
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 from PIL import ImageOps, UnidentifiedImageError
 
-from pyojeong.core.errors import BadArray, ImageUnreadable, OutputError
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.errors import BadArray, ImageUnreadable
 from pyojeong.core.face import Image
 
 MAX_PIXELS = 100_000_000
@@ -182,38 +182,6 @@ def load_image(source: Any) -> tuple[Image, str]:
     )
 
 
-@contextmanager
-def whole_file(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Open a temporary file beside ``path`` that takes its name only when all went well.
-
-    Raises:
-        OutputError: When the folder cannot be written to or the disk is full.
-    """
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-        with os.fdopen(handle, mode, **text) as file:  # type: ignore[call-overload]
-            yield file
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        _discard(temporary)
-        if isinstance(error, OutputError):
-            raise
-        reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {path}: {reason}. Choose another --out folder.") from error
-    except BaseException:
-        _discard(temporary)
-        raise
-
-
-def _discard(temporary: str) -> None:
-    if temporary:
-        Path(temporary).unlink(missing_ok=True)
-
-
 def write_image(path: Path, image: Image) -> None:
     """Write RGB pixels as PNG or JPEG (by the ending), whole or not at all.
 
@@ -222,5 +190,5 @@ def write_image(path: Path, image: Image) -> None:
     """
     kind = "JPEG" if path.suffix.lower() in {".jpg", ".jpeg"} else "PNG"
     options: dict[str, Any] = {"quality": 92} if kind == "JPEG" else {}
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         PilImage.fromarray(image).save(file, kind, **options)

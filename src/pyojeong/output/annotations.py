@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from pyojeong.image.files import whole_file
+from pyojeong.core.atomic_write import atomic_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def write_vtt(path: Path, annotations: Sequence[Annotation]) -> None:
     Raises:
         OutputError: When the file cannot be written.
     """
-    with whole_file(path, "w") as file:
+    with atomic_write(path, "w") as file:
         file.write("WEBVTT\n")
         for number, a in enumerate(sorted(annotations, key=lambda a: a.start_s), 1):
             words = a.words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -98,5 +98,5 @@ def write_eaf(path: Path, annotations: Sequence[Annotation], *, media: Path) -> 
         },
     )
     ET.indent(root)
-    with whole_file(path, "wb") as file:
+    with atomic_write(path, "wb") as file:
         file.write(ET.tostring(root, encoding="UTF-8", xml_declaration=True))

@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from pyojeong.core.atomic_write import output_errors
 from pyojeong.core.errors import MissingExtra, OutputError
 from pyojeong.core.face import Image
-from pyojeong.output.part import explained
 
 _TICKS = 90_000
 _COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "opus")
@@ -57,7 +57,7 @@ class ClipFile:
         self._start_s = start_s
         self._last = -1
         self._size = (size_wh[0] + size_wh[0] % 2, size_wh[1] + size_wh[1] % 2)
-        with explained(self.path):
+        with output_errors(self.path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._out = av.open(str(self._growing), "w", format="mp4", options=_GROWING)
         shown = Fraction(min(max(rate, 1.0), 240.0)).limit_denominator(1001)
@@ -84,7 +84,7 @@ class ClipFile:
         ticks = max(round((time_s - self._start_s) * _TICKS), self._last + 1)
         self._last = ticks
         frame.pts, frame.time_base = ticks, Fraction(1, _TICKS)
-        with explained(self.path):
+        with output_errors(self.path):
             for packet in self._stream.encode(frame):
                 self._out.mux(packet)
             if self._sound is not None:
@@ -106,7 +106,7 @@ class ClipFile:
 
     def close(self) -> None:
         """Finish the file and give it its name."""
-        with explained(self.path):
+        with output_errors(self.path):
             for packet in self._stream.encode(None):
                 self._out.mux(packet)
             if self._sound is not None:

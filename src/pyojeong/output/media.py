@@ -14,8 +14,8 @@ from PIL import Image as PilImage
 
 from pyojeong.core.face import Expression, Face, FrameResult, Image
 from pyojeong.image.files import check_image, write_image
-from pyojeong.output.painter import Color, Rect, fill, line, mix, stroke, text_width, write
-from pyojeong.output.placement import Size, chips, corner, panels
+from pyojeong.output.drawing import Color, Rect, fill, line, mix, stroke, text_width, write
+from pyojeong.output.label_layout import Size, chips, corner, panels
 
 COLORS: dict[str, Color] = {
     "angry": (213, 94, 0),  # vermillion
@@ -282,7 +282,7 @@ def _draw_panel(canvas: Image, look: _Look, place: Rect, text: float) -> None:
         write(canvas, (right, base), look.percent, _TEXT, size=1.2 * text, bold=True, right=True)
     names = max(text_width(n, 0.92 * text) for n in seen.label_set.names)
     bar = (left + names + 0.6 * text, right - text_width("100%", 0.86 * text) - 0.5 * text)
-    for label, share in seen.as_dict().items():
+    for label, share in seen.by_label().items():
         best = label == seen.top[0]
         ink = _TEXT if best and not look.unclear else _DIM
         base, middle = y + 0.32 * text, y

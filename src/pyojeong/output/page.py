@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from pyojeong.image.files import whole_file
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.image.preprocess import Pixels
 from pyojeong.output.charts import Drawing, Form, Line, Spot, draw_lines, draw_scatter
 from pyojeong.output.page_style import SORTING, STYLE
@@ -258,7 +258,7 @@ class Page:
     def write(self, path: Path) -> Path:
         """Write the page, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path, "w") as file:
+        with atomic_write(path, "w") as file:
             file.write(self.to_html())
         return path
 

@@ -21,11 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self, TextIO
 
+from pyojeong.core.atomic_write import GrowingFile, TextStream, output_errors
 from pyojeong.core.errors import DataError, LabelUnknown, MissingExtra, OutputError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult, Sink
 from pyojeong.core.labels import FER7, LabelSet
-from pyojeong.output.part import Part, Stream, explained
-from pyojeong.output.rows import FORMATS, PARSERS, Row, columns, frames, kinds_of, rows
+from pyojeong.output.columns import ColumnSpec, columns_of
+from pyojeong.output.rows import FORMATS, PARSERS, Row, check_header, frames, rows
 
 ROWS_PER_GROUP = 1024
 """Parquet rows are collected in memory up to this number and then written together."""
@@ -64,11 +65,12 @@ class _TextSink(_Table):
     ) -> None:
         self.labels = labels
         self.timeline = timeline
+        self._columns = columns_of(labels, timeline=timeline)
         self._closed = False
         if isinstance(target, str | os.PathLike):
-            self._out: Part | Stream = Part(Path(target))
+            self._out: GrowingFile | TextStream = GrowingFile(Path(target))
         else:
-            self._out = Stream(target)
+            self._out = TextStream(target)
         try:
             if head := self._head():
                 self._out.append(head)
@@ -132,20 +134,19 @@ class CsvSink(_TextSink):
     Args:
         target: A path, or an open text stream, which is not closed.
         labels: Decides the ``score_`` columns.
-        timeline: With the columns of clips and eyes; see ``output.rows.columns``.
+        timeline: With the columns of clips and eyes; see ``output.columns``.
     """
 
     suffix = ".csv"
 
     def _head(self) -> str:
-        return ",".join(columns(self.labels, timeline=self.timeline)) + "\n"
+        return ",".join(column.name for column in self._columns) + "\n"
 
     def _text(self, result: FrameResult) -> str:
-        kinds = columns(self.labels, timeline=self.timeline)
-        formats = [FORMATS[kind] for kind in kinds.values()]
+        formats = [FORMATS[column.dtype] for column in self._columns]
         text = "".join(
             ",".join("" if v is None else f(v) for f, v in zip(formats, row, strict=True)) + "\n"
-            for row in rows(result, self.labels, timeline=self.timeline)
+            for row in rows(result, self._columns, self.labels)
         )
         encoding = self._out.encoding
         return text.encode(encoding, "backslashreplace").decode(encoding)
@@ -160,7 +161,7 @@ class ParquetSink(_Table):
     Args:
         target: A path.
         labels: Decides the ``score_`` columns.
-        timeline: With the columns of clips and eyes; see ``output.rows.columns``.
+        timeline: With the columns of clips and eyes; see ``output.columns``.
 
     Raises:
         MissingExtra: When pyarrow is not installed.
@@ -178,21 +179,21 @@ class ParquetSink(_Table):
     ) -> None:
         if not isinstance(target, str | os.PathLike):
             raise OutputError("a Parquet table cannot go down a stream: name a file or folder")
-        arrow, parquet = _pyarrow()
+        arrow, parquet = load_pyarrow()
         self.labels = labels
         self.timeline = timeline
-        kinds = columns(labels, timeline=timeline)
+        self._columns = columns_of(labels, timeline=timeline)
         types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64()}
         types |= {"float32": arrow.float32(), "bool": arrow.bool_()}
-        self._schema = arrow.schema([(n, types[kind]) for n, kind in kinds.items()])
+        self._schema = arrow.schema([(c.name, types[c.dtype]) for c in self._columns])
         self._table = arrow.Table.from_arrays
         self._array = arrow.array
         self._rows: list[Row] = []
         self._closed = False
-        self._part = Part(Path(target))
+        self._part = GrowingFile(Path(target))
         # Arrow gets a name, not a Python file: Ctrl-C cannot strike in the middle of its writing.
         try:
-            with explained(target):
+            with output_errors(target):
                 self._writer = parquet.ParquetWriter(str(self._part.path), self._schema)
         except BaseException:
             self._part.discard()
@@ -207,7 +208,7 @@ class ParquetSink(_Table):
         """
         if self._closed:
             raise OutputError("cannot write: the table is already closed")
-        self._rows.extend(list(rows(result, self.labels, timeline=self.timeline)))
+        self._rows.extend(list(rows(result, self._columns, self.labels)))
         if len(self._rows) >= ROWS_PER_GROUP:
             try:
                 self._flush()
@@ -225,7 +226,7 @@ class ParquetSink(_Table):
             return
         try:
             self._flush()
-            with explained(self._part.target):
+            with output_errors(self._part.target):
                 self._writer.close()
         except OSError:
             self._give_up()
@@ -238,7 +239,7 @@ class ParquetSink(_Table):
         if collected:
             by_column = zip(*collected, strict=True)
             arrays = [self._array(c, f.type) for c, f in zip(by_column, self._schema, strict=True)]
-            with explained(self._part.target):
+            with output_errors(self._part.target):
                 self._writer.write_table(self._table(arrays, schema=self._schema))
 
     def _give_up(self) -> None:
@@ -247,7 +248,12 @@ class ParquetSink(_Table):
         self._part.discard()
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def load_pyarrow() -> tuple[Any, Any]:
+    """Return the modules pyarrow and pyarrow.parquet.
+
+    Raises:
+        MissingExtra: When pyarrow is not installed.
+    """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -257,7 +263,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 @contextmanager
-def _readable(path: str | os.PathLike[str]) -> Iterator[None]:
+def readable(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn whatever a damaged table raises into ``DataError`` that names the file."""
     try:
         yield
@@ -273,7 +279,7 @@ def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
     Raises:
         DataError: While iterating, when the file is missing or a line is not a frame.
     """
-    with _readable(path), Path(path).open(encoding="utf-8-sig", newline="\n") as file:
+    with readable(path), Path(path).open(encoding="utf-8-sig", newline="\n") as file:
         for number, line in enumerate(file, start=1):
             try:
                 data = json.loads(line)
@@ -291,12 +297,16 @@ def read_csv(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
     Raises:
         DataError: While iterating, when the file is missing or a row is not a face of a frame.
     """
-    with _readable(path), Path(path).open(encoding="utf-8-sig", newline="") as file:
-        yield from frames(_typed(csv.DictReader(file)))
+    with readable(path), Path(path).open(encoding="utf-8-sig", newline="") as file:
+        table = csv.DictReader(file)
+        columns = check_header(table.fieldnames or ())
+        yield from frames(_typed(table, columns), columns)
 
 
-def _typed(table: Any) -> Iterator[dict[str, Any]]:
-    kinds = kinds_of(table.fieldnames or ())
+def _typed(
+    table: Iterable[dict[str, Any]], columns: dict[str, ColumnSpec]
+) -> Iterator[dict[str, Any]]:
+    kinds = {name: column.dtype for name, column in columns.items()}
     for number, row in enumerate(table, start=1):
         try:
             yield {
@@ -314,10 +324,11 @@ def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
         MissingExtra: When pyarrow is not installed.
         DataError: While iterating, when the file is missing or a row is not a face of a frame.
     """
-    _, parquet = _pyarrow()
-    with _readable(path), Path(path).open("rb") as file, parquet.ParquetFile(file) as table:
-        kinds_of(table.schema_arrow.names)
-        yield from frames(row for batch in table.iter_batches() for row in batch.to_pylist())
+    _, parquet = load_pyarrow()
+    with readable(path), Path(path).open("rb") as file, parquet.ParquetFile(file) as table:
+        columns = check_header(table.schema_arrow.names)
+        found = (row for batch in table.iter_batches() for row in batch.to_pylist())
+        yield from frames(found, columns)
 
 
 def require(kinds: Iterable[str]) -> None:
@@ -327,7 +338,7 @@ def require(kinds: Iterable[str]) -> None:
         MissingExtra: When pyarrow is wanted and not installed.
     """
     if "parquet" in kinds:
-        arrow, _ = _pyarrow()
+        arrow, _ = load_pyarrow()
         arrow.array([0.0])  # its first array loads pandas where that is installed: 40 MB
 
 
@@ -338,7 +349,7 @@ SINKS: dict[str, Callable[..., AbstractContextManager[Sink]]] = {
 }
 """Every kind of table: constructed with a path (json and csv also with an open text stream)."""
 
-READERS: dict[str, Callable[[str | os.PathLike[str]], Iterator[FrameResult]]] = {
+TABLE_READERS: dict[str, Callable[[str | os.PathLike[str]], Iterator[FrameResult]]] = {
     "json": read_json,
     "csv": read_csv,
     "parquet": read_parquet,

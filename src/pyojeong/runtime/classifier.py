@@ -20,7 +20,7 @@ from pyojeong.image.preprocess import (
     to_tensor,
     warp,
 )
-from pyojeong.image.views import seen_through, view_matrices
+from pyojeong.image.tta import seen_through, view_matrices
 from pyojeong.runtime.output_head import OutputHead
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import Entry
@@ -36,7 +36,7 @@ class Classifier:
         card: The model's card.
         session: Its network: (N, C, H, W) float32 -> (N, K) logits.
         views: 1, or how many views of each face are read and their logits averaged; see
-            ``image.views``.
+            ``image.tta``.
         head: Which output answers, and how; None = as ``OutputHead.of`` chooses.
     """
 

@@ -62,7 +62,7 @@ def golden_faces() -> tuple[Image, list[Face]]:
     return image, faces
 
 
-class Reader(Protocol):
+class OutputsReader(Protocol):
     """What is asked: a ``Classifier``."""
 
     def crop_outputs(self, crops: Iterable[Pixels]) -> list[NDArray[np.float32]]:
@@ -74,7 +74,7 @@ class Reader(Protocol):
         """Outputs of the network for faces within images."""
 
 
-def golden_logits(reader: Reader) -> NDArray[np.float32]:
+def golden_logits(reader: OutputsReader) -> NDArray[np.float32]:
     """Logits (13, K), and beside them those of the vote head (13, K + V) where there is one.
 
     Of ``golden_crops`` and then of ``golden_faces``.

@@ -17,16 +17,16 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from pyojeong.core.errors import OutputError
-from pyojeong.curate.review.guard import Guard
 from pyojeong.output.media import COLORS
-from pyojeong.output.river import css
-from pyojeong.serve.studio import Studio
+from pyojeong.output.timeline_svg import css
+from pyojeong.serve.live_session import LiveSession
+from pyojeong.serve.security import Guard
 
 _MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _UNSAVED = {"cache-control": "no-store"}
 
 
-class Record(BaseModel):
+class RecordRequest(BaseModel):
     """Whether results are to be written."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -34,11 +34,11 @@ class Record(BaseModel):
     on: bool
 
 
-def create_live_app(studio: Studio, *, token: str, host: str = "127.0.0.1") -> Guard:
+def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1") -> Guard:
     """The page's server as an ASGI application.
 
     Args:
-        studio: Reads the camera.
+        session: Reads the camera.
         token: The secret that each request must carry.
         host: What the server is bound to.
     """
@@ -66,26 +66,26 @@ def create_live_app(studio: Studio, *, token: str, host: str = "127.0.0.1") -> G
     def picture() -> Response:
         """The moving picture."""
         kind = "multipart/x-mixed-replace; boundary=frame"
-        return StreamingResponse(studio.pictures(), media_type=kind, headers=_UNSAVED)
+        return StreamingResponse(session.pictures(), media_type=kind, headers=_UNSAVED)
 
     @app.get("/events")
     def events() -> Response:
         """Answers as they come."""
-        return StreamingResponse(studio.events(), media_type="text/event-stream", headers=_UNSAVED)
+        return StreamingResponse(session.events(), media_type="text/event-stream", headers=_UNSAVED)
 
     @app.get("/api/about")
     def about() -> dict[str, Any]:
         """Labels, colours and the state of things."""
         colors = {name: css(color) for name, color in COLORS.items()}
-        return {"colors": colors, **studio.state()}
+        return {"colors": colors, **session.state()}
 
     @app.post("/api/record")
-    def record(wish: Record) -> Response:
+    def record(request: RecordRequest) -> Response:
         """Begin or end a recording."""
         try:
-            file = studio.start_recording() if wish.on else studio.stop_recording()
+            file = session.start_recording() if request.on else session.stop_recording()
         except OutputError as error:
             return JSONResponse({"error": str(error)}, 409)
-        return JSONResponse({**studio.state(), "file": None if file is None else file.name})
+        return JSONResponse({**session.state(), "file": None if file is None else file.name})
 
     return Guard(app, token=token, host=host, command="pyojeong webcam")

@@ -17,12 +17,12 @@ from typing import Any, Self
 import numpy as np
 
 from pyojeong.core.errors import VideoUnreadable
-from pyojeong.core.face import Face, Follower, FrameResult, Image
+from pyojeong.core.face import Face, FrameResult, Image, TrackingDetector
 from pyojeong.runtime.analyzer import Analyzer
-from pyojeong.stream.cuts import is_cut
+from pyojeong.stream.scene_cuts import is_cut
 from pyojeong.stream.smooth import Trailing
 from pyojeong.stream.source import Clip, Frame
-from pyojeong.stream.track import Tracker, light_of, looks_of
+from pyojeong.stream.track import Tracker, appearance_descriptor, mean_luma
 
 _FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
@@ -67,7 +67,7 @@ class Camera:
     ) -> None:
         self.name = source
         self.is_clip = Path(source).is_file()
-        self.complaint = ""
+        self.error = ""
         self._loop = loop and self.is_clip
         self._wanted = (size_wh, rate)
         self._clip = self._open()
@@ -127,16 +127,16 @@ class Camera:
                     now = time.monotonic()
                     self._publish(Moment(index, now - started, now, frame))
                     index += 1
-                self.complaint = self._clip.complaint
+                self.error = self._clip.error
                 if not self._loop:
                     return
                 self._clip.close()
                 self._clip = self._open()
         except VideoUnreadable as error:
-            self.complaint = str(error)
+            self.error = str(error)
         finally:
             if not self.is_clip and not self._stop:
-                self.complaint = self.complaint or "gives no more pictures (unplugged?)"
+                self.error = self.error or "gives no more pictures (unplugged?)"
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
@@ -205,11 +205,11 @@ class LiveReader:
         cut = self._thumb is not None and is_cut(self._thumb, thumb)
         self._thumb = thumb
         found = self._find(pixels, cut=cut)
-        looks = [looks_of(pixels, face.box) for face in found]
+        looks = [appearance_descriptor(pixels, face.box) for face in found]
         ids = self._tracker.update(found, looks, moment.time_s, cut=cut)
         read = self._analyzer.read_faces(pixels, found)
         faces = tuple(
-            replace(face, track_id=number, light=light_of(look))
+            replace(face, track_id=number, luma=mean_luma(look))
             for face, number, look in zip(read, ids, looks, strict=True)
         )
         self._known = found
@@ -221,7 +221,12 @@ class LiveReader:
     def _find(self, pixels: Image, *, cut: bool) -> tuple[Face, ...]:
         detector = self._analyzer.detector
         self._since += 1
-        if self._known and not cut and self._since < self._every and isinstance(detector, Follower):
+        if (
+            self._known
+            and not cut
+            and self._since < self._every
+            and isinstance(detector, TrackingDetector)
+        ):
             there = [face for face in detector.follow(pixels, self._known) if face is not None]
             if len(there) == len(self._known):
                 return tuple(sorted(there, key=lambda f: -f.box.width * f.box.height))

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.face import Face, Follower, FrameResult, Image
+from pyojeong.core.face import Face, FrameResult, Image, TrackingDetector
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.segments import Segment, Selection, segments
 from pyojeong.stream.source import Clip, Frame
-from pyojeong.stream.track import Tracker, light_of, looks_of
+from pyojeong.stream.track import Tracker, appearance_descriptor, mean_luma
 
 Looks = NDArray[np.float32]
 
@@ -71,16 +71,16 @@ class Chunk:
 def read_segment(analyzer: Analyzer, segment: Segment) -> _Read:
     """Search the key frame and read the selected frames; depends on nothing else."""
     found = analyzer.detector.detect(segment.key)
-    looks = tuple(looks_of(segment.key, face.box) for face in found)
+    looks = tuple(appearance_descriptor(segment.key, face.box) for face in found)
     frames = []
     for index, time_s, pixels in segment.frames:
         faces, parents = found, list[int | None](range(len(found)))
         if index != segment.index:
             faces, parents = _followed(analyzer, pixels, found)
         size = (pixels.shape[1], pixels.shape[0])
-        shown = tuple(looks_of(pixels, face.box) for face in faces)
+        shown = tuple(appearance_descriptor(pixels, face.box) for face in faces)
         done = tuple(
-            replace(face, light=light_of(look))
+            replace(face, luma=mean_luma(look))
             for face, look in zip(analyzer.read_faces(pixels, faces), shown, strict=True)
         )
         frames.append(_Seen(index, time_s, size, done, tuple(parents), shown))
@@ -92,7 +92,7 @@ def _followed(
 ) -> tuple[tuple[Face, ...], list[int | None]]:
     """Faces of a frame, largest first, and which of the key frame's each of them is."""
     detector = analyzer.detector
-    if found and isinstance(detector, Follower):
+    if found and isinstance(detector, TrackingDetector):
         there = detector.follow(pixels, found)
         if all(face is not None for face in there):
             pairs = [(face, i) for i, face in enumerate(there) if face is not None]
@@ -204,7 +204,7 @@ def _chunk(
         numbers = [None if parent is None else ids[parent] for parent in seen.parents]
         for place, number in enumerate(numbers):
             if number is None:
-                numbers[place] = _who(seen, place, numbers, tracker, following)
+                numbers[place] = _track_of(seen, place, numbers, tracker, following)
         faces = tuple(
             replace(face, track_id=number) for face, number in zip(seen.faces, numbers, strict=True)
         )
@@ -212,7 +212,7 @@ def _chunk(
     return Chunk(tuple(results), read.segment_index, before)
 
 
-def _who(
+def _track_of(
     seen: _Seen,
     place: int,
     taken: Sequence[int | None],

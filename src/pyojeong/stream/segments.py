@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pyojeong.core.errors import BadArray
 from pyojeong.core.face import Image
-from pyojeong.stream.cuts import is_cut
+from pyojeong.stream.scene_cuts import is_cut
 from pyojeong.stream.source import Frame
 
 

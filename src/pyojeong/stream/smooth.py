@@ -141,7 +141,7 @@ def changed(
     neutral: dict[int, NDArray[np.float64]],
     default: NDArray[np.float64] | None = None,
 ) -> Iterator[FrameResult]:
-    """The same frames with ``Face.change``: scores minus those of the person's neutral face.
+    """Yield the frames with ``Face.baseline_delta``: scores minus those of a neutral face.
 
     Args:
         results: Frames.
@@ -160,4 +160,4 @@ def _changed(
     if own is None or face.expression is None:
         return face
     scores = face.expression.scores.astype(np.float64)
-    return replace(face, change=tuple(map(float, scores / scores.sum() - own / own.sum())))
+    return replace(face, baseline_delta=tuple(map(float, scores / scores.sum() - own / own.sum())))

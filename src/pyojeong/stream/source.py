@@ -3,7 +3,7 @@
 Index and time are the container's: every decoded frame is counted, and ``time_s`` is its
 presentation time, with variable frame rates, B-frames, edit lists and late starts as they are; it
 never runs backwards. A clip that breaks off gives what can be decoded and says so in
-``Clip.complaint``.
+``Clip.error``.
 """
 
 from collections.abc import Generator, Iterator
@@ -127,7 +127,7 @@ class Clip:
         facts: What the container says of the picture stream.
         pixel_shape: Width of a stored pixel over its height; 1 when it is not stated.
         turn: First five numbers of the current frame's display matrix; () = upright.
-        complaint: After the last frame: where the clip breaks off, or that it is damaged; "" when
+        error: After the last frame: where the clip breaks off, or that it is damaged; "" when
             all is well.
 
     Raises:
@@ -144,7 +144,7 @@ class Clip:
     ) -> None:
         av = _av()
         self.name = str(path)
-        self.complaint = ""
+        self.error = ""
         self._next = 0
         self._torn = self._damaged = False
         self._reached_s = 0.0
@@ -254,9 +254,9 @@ class Clip:
             why = reason or ("it is damaged" if self._damaged else "there is none")
             raise VideoUnreadable(f"{self.name}: not one frame can be decoded ({why})")
         if reason:
-            self.complaint = f"breaks off after frame {self._next - 1} ({reason})"
+            self.error = f"breaks off after frame {self._next - 1} ({reason})"
         elif self._damaged:
-            self.complaint = "is damaged: frames are missing"
+            self.error = "is damaged: frames are missing"
 
     def _see_turn(self, raw: Any) -> None:
         """Take the display matrix of the first frame, and again when the angle changes.

@@ -23,7 +23,7 @@ _FADE_S = 0.4
 """The speed of a face that comes to rest out of sight falls to 1/e in this time."""
 
 
-def looks_of(image: Image, box: Box) -> NDArray[np.float32]:
+def appearance_descriptor(image: Image, box: Box) -> NDArray[np.float32]:
     """Colours of a face's region: float32 (48,), RGB in [0, 1] on a 4 x 4 grid."""
     scale_x = _LOOKS_SIDE / max(box.width, 1.0)
     scale_y = _LOOKS_SIDE / max(box.height, 1.0)
@@ -35,7 +35,7 @@ def looks_of(image: Image, box: Box) -> NDArray[np.float32]:
     return patch.reshape(-1).astype(np.float32) / np.float32(255)
 
 
-def light_of(looks: NDArray[np.float32]) -> float:
+def mean_luma(looks: NDArray[np.float32]) -> float:
     """Mean luma of a face's region, in [0, 1]."""
     return float(looks.reshape(-1, 3).mean(0) @ np.array([0.299, 0.587, 0.114]))
 
@@ -105,7 +105,7 @@ class Tracker:
 
         Args:
             faces: The frame's faces.
-            looks: ``looks_of`` each of them.
+            looks: ``appearance_descriptor`` each of them.
             time_s: The frame's time; must not run backwards.
             cut: A new scene begins here: nobody is recognised.
         """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyojeong.core.face import Image
 from pyojeong.output.page import Page
-from pyojeong.output.river import Span, Trace, clock, draw_river, draw_traces
+from pyojeong.output.timeline_svg import Span, Trace, clock, draw_timeline, draw_traces
 from pyojeong.video.summary import (
     CHARTED,
     LOW_LIGHT,
@@ -40,7 +40,7 @@ class ReportFacts:
         settings: Name -> value of everything that decided the result.
         card: Name -> value, what the model's card says of it.
         decoded: Frames that were decoded.
-        complaint: Why decoding stopped early; "" = it did not.
+        error: Why decoding stopped early; "" = it did not.
         pictures: (event, face) of key frames; empty = none are shown.
         files: Name -> what is in it, of the files beside the page.
     """
@@ -49,7 +49,7 @@ class ReportFacts:
     settings: Mapping[str, Any]
     card: Mapping[str, Any]
     decoded: int
-    complaint: str = ""
+    error: str = ""
     pictures: Sequence[tuple[Event, Image]] = ()
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -67,8 +67,8 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
     )
     page = Page(f"Expressions in {Path(facts.clip).name}", lead)
     page.text(NOTICE, quiet=True)
-    if facts.complaint:
-        page.text(f"The clip {facts.complaint}; everything up to there is in this report.")
+    if facts.error:
+        page.text(f"The clip {facts.error}; everything up to there is in this report.")
     people = sorted(summary.people.values(), key=lambda p: (-p.seconds, p.track_id))
     page.section("Shares of time")
     _shares(page, summary, people)
@@ -125,7 +125,7 @@ def _timeline(page: Page, summary: Summary, person: Person, span: Span) -> None:
         if e.track_id == person.track_id
     ]
     names = summary.labels.names
-    drawing = draw_river(span, times, scores, names, bin_s=person.scores.bin_s, bands=bands)
+    drawing = draw_timeline(span, times, scores, names, bin_s=person.scores.bin_s, bands=bands)
     legend = (
         f"Person {person.track_id}: scores of {', '.join(names)} (from below), and the answers "
         f"that were held for {summary.hold_s:g} s or more; gray = unclear."

@@ -198,7 +198,7 @@ class Summary:
         self.quality["frames without a face"] += not faces
         self.quality["faces"] += len(faces)
         for face in faces:
-            self.quality["low light"] += face.light is not None and face.light < LOW_LIGHT
+            self.quality["low light"] += face.luma is not None and face.luma < LOW_LIGHT
             self.quality["turned away"] += (
                 face.pose is not None and abs(face.pose.yaw_rad) > PROFILE_RAD
             )

@@ -21,8 +21,8 @@ from pyojeong.cli.serving import bind
 from pyojeong.core.labels import FER7
 from pyojeong.curate.findings import Finding, Store
 from pyojeong.curate.review.app import create_app
-from pyojeong.curate.review.desk import Desk
 from pyojeong.curate.review.index import ReviewIndex
+from pyojeong.curate.review.session import ReviewSession
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 from pyojeong.image.features import content_hash
 
@@ -211,11 +211,11 @@ def serve() -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
 
     def start(store: Store, reviewer: str = "anna", port: int = 0) -> Served:
-        desk = Desk(ReviewIndex(store), reviewer)
+        session = ReviewSession(ReviewIndex(store), reviewer)
         token = f"secret-of-{reviewer}"
         bound = bind("127.0.0.1", port)
         config = uvicorn.Config(
-            create_app(desk, token=token), log_level="warning", lifespan="off", ws="none"
+            create_app(session, token=token), log_level="warning", lifespan="off", ws="none"
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
@@ -224,7 +224,7 @@ def serve() -> Iterator[Callable[..., Served]]:
             assert thread.is_alive()
             time.sleep(0.01)
         root = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        running.append(Served(root, token, desk.ledger.file, server, thread))
+        running.append(Served(root, token, session.ledger.file, server, thread))
         return running[-1]
 
     yield start

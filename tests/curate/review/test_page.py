@@ -45,10 +45,10 @@ class Visit:
         self.context = browser.new_context(viewport={"width": 1360, "height": 850})
         self.page: Page = self.context.new_page()
         self.outside: list[str] = []
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self.context.route("**/*", self._local_only)
-        self.page.on("console", lambda m: self.complaints.append(f"{m.type}: {m.text}"))
-        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.on("console", lambda m: self.errors.append(f"{m.type}: {m.text}"))
+        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
         self.page.goto(url + fragment)
         self.ready()
 
@@ -87,7 +87,7 @@ class Visit:
     def close(self) -> None:
         self.context.close()
         assert self.outside == []
-        assert self.complaints == []
+        assert self.errors == []
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ def test_a_decision_outlives_a_server_that_is_away(
     seen.saved()
     assert [d["action"] for d in served.lines()] == ["drop", "keep"]
     assert seen.outside == []
-    assert all("ERR_" in c or "Failed" in c for c in seen.complaints)  # the browser's own
+    assert all("ERR_" in c or "Failed" in c for c in seen.errors)  # the browser's own
     seen.context.close()
 
 

@@ -19,11 +19,11 @@ from pyojeong.core.errors import ManifestInvalid
 from pyojeong.core.labels import FER7
 from pyojeong.curate.decisions import Decision, Ledger, merged
 from pyojeong.curate.findings import Finding, Store
-from pyojeong.curate.review.desk import Desk
-from pyojeong.curate.review.guard import Guard
 from pyojeong.curate.review.index import NO_KEY, ReviewIndex
 from pyojeong.curate.review.pictures import Pictures
+from pyojeong.curate.review.session import ReviewSession
 from pyojeong.datasets.samples import Sample, Split, write_manifest
+from pyojeong.serve.security import Guard
 
 Serve = Callable[..., Any]
 Build = Callable[..., Store]
@@ -140,10 +140,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_wrong_words_are_refused_and_none_is_written(small: Store, serve: Serve) -> None:
     served = serve(small)
     with served.client() as client:
-        for word, complaint in WRONG:
+        for word, error in WRONG:
             answer = post(client, {"row": 2, "action": "drop"}, word)
             assert answer.status_code == 422
-            assert complaint in answer.json()["error"]
+            assert error in answer.json()["error"]
             assert "\n" not in answer.json()["error"]
     assert served.lines() == []
 
@@ -231,18 +231,18 @@ def test_a_damaged_ledger_of_another_is_told(small: Store, serve: Serve) -> None
 
 
 def test_batches_that_can_be_undone_outlive_the_server(small: Store) -> None:
-    desk = Desk(ReviewIndex(small), "anna")
+    session = ReviewSession(ReviewIndex(small), "anna")
 
     def say(batch: str, action: str, *rows: int) -> None:
-        desk.decide(batch, [Decision(row=r, action=action, reviewer="") for r in rows])
+        session.decide(batch, [Decision(row=r, action=action, reviewer="") for r in rows])
         time.sleep(0.002)
 
     say("a", "keep", 1, 2)
     say("b", "drop", 2, 3)
     say("c", "undo", 2, 3)
     say("d", "drop", 4)
-    again = Desk(ReviewIndex(small), "anna")
-    assert desk.recent() == again.recent() == [[1, 2], [4]]
+    again = ReviewSession(ReviewIndex(small), "anna")
+    assert session.recent() == again.recent() == [[1, 2], [4]]
     assert again.words()["rows"] == [1, 2, 4]
 
 

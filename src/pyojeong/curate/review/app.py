@@ -27,10 +27,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.labels import FERPLUS8
 from pyojeong.curate.decisions import Decision
-from pyojeong.curate.review.desk import Desk
-from pyojeong.curate.review.guard import Guard
 from pyojeong.curate.review.index import NO_KEY, ReviewIndex
 from pyojeong.curate.review.pictures import Pictures, Sent
+from pyojeong.curate.review.session import ReviewSession
+from pyojeong.serve.security import Guard
 
 _MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _LASTING = "private, max-age=31536000, immutable"
@@ -51,7 +51,7 @@ class Word(BaseModel):
     final: bool = False
 
 
-class Batch(BaseModel):
+class DecisionBatch(BaseModel):
     """Decisions of one moment; the id makes a repeated request harmless."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -60,20 +60,20 @@ class Batch(BaseModel):
     words: list[Word] = Field(min_length=1, max_length=_MOST_WORDS)
 
 
-def create_app(desk: Desk, *, token: str, host: str = "127.0.0.1") -> Guard:
+def create_app(session: ReviewSession, *, token: str, host: str = "127.0.0.1") -> Guard:
     """The page's server as an ASGI application.
 
     Args:
-        desk: The decisions, and the index of rows and findings.
+        session: The decisions, and the index of rows and findings.
         token: The secret that each request must carry.
         host: What the server is bound to.
     """
     app = FastAPI(title="pyojeong review", docs_url=None, redoc_url=None, openapi_url=None)
     _add_page(app)
-    pictures = Pictures(desk.index.store.manifest)
-    _add_answers(app, desk)
-    _add_details(app, desk, pictures)
-    _add_pictures(app, desk.index, pictures)
+    pictures = Pictures(session.index.store.manifest)
+    _add_answers(app, session)
+    _add_details(app, session, pictures)
+    _add_pictures(app, session.index, pictures)
     _add_faults(app)
     return Guard(app, token=token, host=host)
 
@@ -106,40 +106,40 @@ def _add_page(app: FastAPI) -> None:
         return Response(content, media_type=media, headers=unsaved)
 
 
-def _add_answers(app: FastAPI, desk: Desk) -> None:
-    index = desk.index
+def _add_answers(app: FastAPI, session: ReviewSession) -> None:
+    index = session.index
 
     @app.get("/api/index")
     def whole_index() -> Response:
         """Rows, labels and findings, in columns; findings made meanwhile are read again."""
         index.refresh()
-        text = index.to_json(reviewer=desk.reviewer, recent=desk.recent(), votes=VOTES)
+        text = index.to_json(reviewer=session.reviewer, recent=session.recent(), votes=VOTES)
         return Response(text, media_type="application/json", headers={"cache-control": "no-store"})
 
     @app.get("/api/words")
     def words(known: Annotated[str, Query(max_length=80)] = "") -> dict[str, Any]:
         """What has been decided; ``{"version": known}`` alone when nothing was since."""
-        return desk.words(known)
+        return session.words(known)
 
     @app.post("/api/decisions")
-    def decide(batch: Batch) -> dict[str, Any]:
+    def decide(batch: DecisionBatch) -> dict[str, Any]:
         """Append to the ledger; answered when it is on disk."""
         decisions = [
             Decision(
                 row=w.row,
                 action=w.action,
                 label=w.label,
-                reviewer=desk.reviewer,
+                reviewer=session.reviewer,
                 check=w.check,
                 final=w.final,
             )
             for w in batch.words
         ]
-        return desk.decide(batch.id, decisions)
+        return session.decide(batch.id, decisions)
 
 
-def _add_details(app: FastAPI, desk: Desk, pictures: Pictures) -> None:
-    index = desk.index
+def _add_details(app: FastAPI, session: ReviewSession, pictures: Pictures) -> None:
+    index = session.index
 
     @app.get("/api/rows/{row}")
     def details(row: int) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _add_details(app: FastAPI, desk: Desk, pictures: Pictures) -> None:
             **{k: v for k, v in pictures.row(row).items() if k != "phash"},
             "picture": pictures.facts(row),
             "findings": [check.about(row) for check in index.checks],
-            "history": desk.history(row),
+            "history": session.history(row),
         }
 
 

@@ -167,7 +167,7 @@ def _decode_jpeg(data: bytes, side: int, name: str) -> Image:
             return from_pil(picture, name=name)
     except ImageUnreadable:
         raise
-    except Exception:  # the one door to pictures words the complaint
+    except Exception:  # the one door to pictures words the error
         return decode_image(data, name=name)
 
 

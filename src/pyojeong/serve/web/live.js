@@ -57,7 +57,7 @@ function person(face) {
 }
 
 function show_state(told) {
-  const words = told.over ? `over${told.complaint ? `: ${told.complaint}` : ""}`
+  const words = told.over ? `over${told.error ? `: ${told.error}` : ""}`
     : `${told.fps.toFixed(0)} frames/s, ${told.latency_ms.toFixed(0)} ms from picture to answer`;
   state.textContent = words;
   state.className = told.over ? "over" : "";

@@ -1,0 +1,139 @@
+"""Files that take their name only when they are whole: a temporary file, then a rename.
+
+Every file that the project writes goes through this module. A temporary file lies beside its
+target and is called ``.<name>.<random>.part``.
+"""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, TextIO
+
+from pyojeong.core.errors import OutputError
+
+_CURES = {
+    errno.ENOSPC: "Free some space or choose a place on another disk.",
+    errno.EDQUOT: "Your quota is used up: free some space or choose another place.",
+    errno.EPIPE: "The program that was reading has ended.",
+}
+
+
+@contextmanager
+def output_errors(target: object) -> Iterator[None]:
+    """Turn the file system's errors into ``OutputError`` that names the target and a cure."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        cure = _CURES.get(error.errno or 0, "Choose another --out folder.")
+        raise OutputError(f"cannot write {target}: {error.strerror or error}. {cure}") from error
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file that takes the name ``path`` when the block ends.
+
+    For libraries that want a path; ``atomic_write`` gives an open file. After an exception the
+    temporary file is removed and ``path`` is what it was. A symbolic link is followed.
+
+    Raises:
+        OutputError: When the folder cannot be written to or the disk is full.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = _temporary(target)
+    try:
+        with output_errors(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists() and not target.is_file():
+                raise OutputError(f"cannot write {path}: it exists and is not an ordinary file")
+            yield temporary
+            temporary.replace(target)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Yield an open temporary file that takes the name ``path`` when the block ends.
+
+    Args:
+        path: The target; its folder is made.
+        mode: ``"wb"``, or ``"w"`` for text in UTF-8 without translation of line ends.
+
+    Raises:
+        OutputError: When the folder cannot be written to or the disk is full.
+    """
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    with atomic_path(path) as temporary, temporary.open(mode.replace("w", "x"), **text) as file:
+        yield file
+
+
+class GrowingFile:
+    """An unfinished text file beside its target; text is appended whole or not at all."""
+
+    encoding = "utf-8"
+
+    def __init__(self, target: Path) -> None:
+        # A link is followed, so that its target is replaced and not the link.
+        self.target = Path(os.path.realpath(target))
+        with output_errors(target):
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            if self.target.exists() and not self.target.is_file():
+                raise OutputError(f"cannot write {target}: it exists and is not an ordinary file")
+            self.path = _temporary(self.target)
+            self._file = self.path.open("xb", buffering=0)
+        self._whole = 0  # bytes up to the end of the last whole text
+
+    def append(self, text: str) -> None:
+        """Add text, whole or not at all."""
+        data = memoryview(text.encode("utf-8"))
+        end = self._whole + len(data)
+        try:
+            with output_errors(self.target):
+                while data:
+                    data = data[self._file.write(data) :]
+            self._whole = end
+        except BaseException:
+            self._file.truncate(self._whole)
+            self._file.seek(self._whole)
+            raise
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        self._file.close()
+        with output_errors(self.target):
+            self.path.replace(self.target)
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class TextStream:
+    """An open text stream such as standard output; it is flushed but never closed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def append(self, text: str) -> None:
+        """Write text and flush it."""
+        with output_errors(getattr(self._stream, "name", "<stream>")):
+            self._stream.write(text)
+            self._stream.flush()
+
+    def finish(self) -> None:
+        """Do nothing: every text was flushed."""
+
+    def discard(self) -> None:
+        """Do nothing: text that was written to a stream stays there."""

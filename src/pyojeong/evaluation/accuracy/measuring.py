@@ -1,0 +1,219 @@
+"""All figures of one model, as one JSON file: what ``pyojeong bench accuracy`` measures."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pyojeong._version import __version__
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.errors import DataError
+from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.evaluation.accuracy.crops import corrupted_figures, split_figures
+from pyojeong.evaluation.accuracy.invariance import invariance
+from pyojeong.evaluation.accuracy.leaks import copies_across_splits
+from pyojeong.evaluation.accuracy.photographs import photograph_figures, read_all, read_photographs
+from pyojeong.evaluation.accuracy.voted import (
+    VOTES,
+    natural_faces,
+    read_outputs,
+    read_voted_photographs,
+    voted_figures,
+)
+from pyojeong.evaluation.scoring import predict_split
+from pyojeong.image.preprocess import to_gray
+from pyojeong.runtime.analyzer import Analyzer, find_classifier
+from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.output_head import OutputHead
+from pyojeong.zoo import Entry
+
+VERSION = 2
+_FACES = 512
+
+Say = Callable[[str], None]
+
+
+def measure(
+    model: str,
+    manifest: Path,
+    *,
+    photographs: Path | None = None,
+    threads: int = 1,
+    say: Say = lambda _: None,
+    keep: Path | None = None,
+    rounds: int = 1000,
+) -> dict[str, Any]:
+    """Measure a model on cut-out faces and, where a folder is given, on photographs.
+
+    Args:
+        model: As for ``Analyzer``.
+        manifest: The data set of cut-out faces.
+        photographs: See ``photographs.read_photographs``.
+        threads: Threads inside the network.
+        say: Called with what is being measured.
+        keep: Folder in which finished parts are kept until all is done, so that an interrupted
+            measurement goes on where it was; None = nothing is kept.
+        rounds: Bootstrap rounds of every interval.
+
+    Returns:
+        JSON types; the test split only for published models (``crops.may_be_shown``).
+    """
+    entry = find_classifier(model)
+    parts = _Parts(
+        keep,
+        entry.card.id,
+        [VERSION, entry.card.to_json(), rounds, *map(_stamp, (manifest, photographs))],
+    )
+    open_with = partial(_open, entry, threads)
+    classifier = open_with(1)
+    say("looking for copies across splits")
+    copies, counts = parts("copies", partial(_copies, manifest))
+    more: dict[str, Any] = {"say": say, "rounds": rounds}
+    splits = {
+        s.value: parts(
+            s.value, partial(split_figures, open_with, manifest, s, copies[s.value], **more)
+        )
+        for s in (Split.VALID, Split.TEST)
+    }
+    disturbed = partial(corrupted_figures, classifier, manifest, Split.VALID, **more)
+    out: dict[str, Any] = {
+        **_head(entry),
+        "copies": counts,
+        "splits": splits,
+        "disturbed": parts("disturbed", disturbed),
+        "invariance": parts("invariance", partial(_invariance, entry, classifier, manifest)),
+    }
+    if photographs is not None:
+        say("photographs")
+        read = partial(_read_pictures, model, photographs, threads, rounds)
+        out["photographs"] = parts("photographs", read)
+        if (photographs / VOTES).is_file():
+            say("photographs with votes")
+            voted = partial(_read_voted, model, manifest, photographs, threads, rounds)
+            out["voted"] = parts("voted", voted)
+    parts.forget()
+    return out
+
+
+def _open(entry: Entry, threads: int, views: int) -> Classifier:
+    """With the output that is labelled as the data are; what users get is measured on votes."""
+    return Classifier.open(entry, threads=threads, views=views, output="fer2013")
+
+
+def _head(entry: Entry) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "model": entry.card.id,
+        "sha256": entry.card.sha256,
+        "megabytes": round(entry.weights.stat().st_size / 1e6, 3),
+        "threshold": entry.card.threshold,
+        "answers": OutputHead.of(entry.card).to_dict(),
+        "pyojeong": __version__,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+class _Parts:
+    """Finished parts of a measurement, kept in a file while the rest is not done."""
+
+    def __init__(self, folder: Path | None, name: str, of: list[Any]) -> None:
+        self._file = None if folder is None else folder / f".{name}.part"
+        self._kept: dict[str, Any] = {"of": of}
+        if self._file is not None and self._file.is_file():
+            try:
+                kept = json.loads(self._file.read_text(encoding="utf-8"))
+            except ValueError:
+                kept = {}
+            if kept.get("of") == of:
+                self._kept = kept
+
+    def __call__(self, key: str, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+            if self._file is not None:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_write(self._file, "w") as stream:
+                    stream.write(json.dumps(self._kept))
+        return self._kept[key]
+
+    def forget(self) -> None:
+        """Everything is done."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+
+def _stamp(path: Path | None) -> list[Any] | None:
+    """Tells whether a file or folder is still the one it was."""
+    if path is None:
+        return None
+    return [str(path.resolve()), path.stat().st_size, path.stat().st_mtime]
+
+
+def _copies(manifest: Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
+    rows, counts = copies_across_splits(manifest)
+    return {split.value: sorted(found) for split, found in rows.items()}, counts
+
+
+def _read_pictures(model: str, folder: Path, threads: int, rounds: int) -> dict[str, Any]:
+    analyzer = Analyzer(model, threads=threads)
+    labels = analyzer.classifier.label_set
+    read = read_all(analyzer, read_photographs(folder, labels))
+    return {"name": folder.name, **photograph_figures(read, labels, rounds=rounds)}
+
+
+def _read_voted(
+    model: str, manifest: Path, folder: Path, threads: int, rounds: int
+) -> dict[str, Any]:
+    analyzer = Analyzer(model, threads=threads)
+    card = analyzer.classifier.card
+    read = read_outputs(analyzer, read_voted_photographs(folder))
+    natural = None
+    if card.vote_calibration is not None:
+        classifier = Classifier.open(find_classifier(model), threads=threads, output="fer2013")
+        predictions = predict_split(classifier, manifest, Split.VALID)
+        if (predictions.votes.max(1) > 0).any():
+            natural = natural_faces(predictions)
+    return {"name": folder.name, **voted_figures(card, read, natural, rounds=rounds)}
+
+
+def _invariance(entry: Entry, classifier: Classifier, manifest: Path) -> dict[str, Any]:
+    gray = classifier.pre.color == "gray"
+    samples = islice(read_manifest(manifest, splits=[Split.VALID]), _FACES)
+    return invariance(entry, [to_gray(p) if gray else p for p in map(pixels_of, samples)])
+
+
+def write_measured(result: dict[str, Any], folder: Path) -> Path:
+    """Keep a model's figures as ``<model>.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{result['model']}.json"
+    with atomic_write(file, "w") as stream:
+        stream.write(json.dumps(result, indent=1) + "\n")
+    return file
+
+
+def read_measured(folder: Path) -> list[dict[str, Any]]:
+    """All result files of a folder, by name.
+
+    Raises:
+        DataError: When there are none, or one was made by another version.
+    """
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise DataError(
+            f"{folder} has no result files; make one with `pyojeong bench accuracy --out {folder}`"
+        )
+    out = []
+    for file in files:
+        try:
+            result = json.loads(file.read_text(encoding="utf-8"))
+            version = result["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{file} is no result file of `pyojeong bench accuracy`") from error
+        if version != VERSION:
+            raise DataError(f"{file} is of version {version}, not {VERSION}: measure it again")
+        out.append(result)
+    return out

@@ -1,0 +1,342 @@
+"""Result files of several models as tables, for Markdown and HTML alike."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from pyojeong.core.errors import DataError
+from pyojeong.evaluation.accuracy.table import SPLITS, Result, Table, percent, plain
+from pyojeong.evaluation.accuracy.voted_tables import voted_tables
+
+_HEADS = {"eight": "vote head", "seven": "main head"}
+_HELD_BACK = (
+    "Figures of the test split are computed only for models whose card already carries one for "
+    "exactly these pictures; a model that is still being chosen has none."
+)
+
+
+def check_same(results: Sequence[Result]) -> None:
+    """Refuse to put models side by side that were measured on different pictures.
+
+    Raises:
+        DataError: When a split's hash differs, or there are no results.
+    """
+    if not results:
+        raise DataError("there is no result file; make one with `pyojeong bench accuracy`")
+    for split, words in SPLITS.items():
+        seen = [(r["model"], r["splits"][split]) for r in results if r["splits"].get(split)]
+        for (one, a), (other, b) in pairwise(seen):
+            if a["split_sha256"] != b["split_sha256"]:
+                raise DataError(
+                    f"{one} and {other} were measured on different pictures of the {words} "
+                    "and cannot stand in one table; measure both on the same data set"
+                )
+
+
+def tables(results: Sequence[Result]) -> list[Table]:
+    """All tables of the page; those without rows are left out."""
+    check_same(results)
+    made = [
+        *voted_tables(results),
+        *(_split(results, split) for split in SPLITS),
+        *(_more_views(results, split) for split in SPLITS),
+        _copies(results),
+        _votes(results),
+        _annotators(results),
+        _photographs(results),
+        _recalls(results),
+        _slices(results),
+        _corrupted(results),
+        _invariance(results),
+    ]
+    return [table for table in made if table.rows]
+
+
+def to_markdown(results: Sequence[Result]) -> str:
+    """The page as Markdown."""
+    parts = ["# Accuracy\n", lead(results)]
+    for table in tables(results):
+        parts += [f"\n## {table.title}\n", f"{table.words}\n" if table.words else ""]
+        lines = [table.header, ["---", *["--:"] * (len(table.header) - 1)], *table.rows]
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def lead(results: Sequence[Result]) -> str:
+    """Which models, and what an interval is."""
+    check_same(results)
+    models = "; ".join(
+        f"`{r['model']}` ({r['megabytes']:.2f} MB, measured {r['date']} by pyojeong "
+        f"{r['pyojeong']})"
+        for r in results
+    )
+    return (
+        f"{models}. Brackets are 95 % bootstrap intervals. Answers come from the ONNX files through"
+        " the same code that `analyze` and `classify` run."
+    )
+
+
+def _split(results: Sequence[Result], split: str) -> Table:
+    rows = [_main_row(r["model"], r["splits"][split]) for r in _with(results, split)]
+    words = (
+        "The FER2013 output, scored against the data set's own labels, one a picture. One view of "
+        "each face. Chance: the ECE that so many pictures show of answers that are "
+        "just right, and its 95th percentile. "
+    )
+    words += (
+        "Models, temperatures and thresholds were chosen on these pictures."
+        if split == "valid"
+        else _HELD_BACK
+    )
+    return Table(capital(SPLITS[split]), words, ["model", *_MAIN], rows)
+
+
+_MAIN = (
+    "n",
+    "accuracy, %",
+    "balanced, %",
+    "macro-F1",
+    "ECE",
+    "NLL",
+    "answered, %",
+    "right among the answered, %",
+)
+
+
+def _main_row(name: str, found: Mapping[str, Any]) -> list[str]:
+    answered = found["answered"]
+    return [
+        name,
+        f"{found['n']:,}",
+        percent(found["accuracy"]),
+        percent(found["balanced_accuracy"]),
+        plain(found["macro_f1"]),
+        plain(found["ece"]) + _by_chance(found),
+        plain(found["nll"]),
+        f"{100 * answered['share']:.1f}",
+        f"{100 * answered['accuracy']:.1f}",
+    ]
+
+
+def _by_chance(found: Mapping[str, Any]) -> str:
+    chance = found.get("calibration", {}).get("ece_by_chance")
+    return f"; chance {chance['mean']:.3f}, up to {chance['high']:.3f}" if chance else ""
+
+
+def _more_views(results: Sequence[Result], split: str) -> Table:
+    rows = [
+        _main_row(f"{r['model']}, {views} views", found)
+        for r in _with(results, split)
+        for views, found in r["splits"][split]["more_views"].items()
+    ]
+    words = (
+        "Test-time augmentation: logits averaged over the face and its mirror image (2), and over "
+        "both also moved to four corners (10). So many times slower; not the figures to compare "
+        "with a single view."
+    )
+    return Table(f"{capital(SPLITS[split])}, several views", words, ["model", *_MAIN], rows)
+
+
+def _copies(results: Sequence[Result]) -> Table:
+    rows = []
+    for result, split, found in _each(results):
+        parts = found["without_copies"]
+        row = [result["model"], SPLITS[split], percent(found["accuracy"])]
+        clean = found.get("deduplicated")
+        row.append(f"{percent(clean['accuracy'])}, n = {clean['n']:,}" if clean else "")
+        for name in ("alone", "copied"):
+            part = parts.get(name)
+            row.append(f"{percent(part['accuracy'])}, n = {part['n']:,}" if part else "")
+        rows.append(row)
+    words = (
+        "Pictures that stand in an earlier split too may be remembered instead of read. Exact = "
+        "the same bytes; near = found by the curation's check (correlation of at least 0.9 after "
+        "a shift). The last column is the accuracy on just those pictures that have a copy: what "
+        "it is above the column before is what the copies give away."
+    )
+    header = (
+        "model",
+        "split",
+        "official, %",
+        "without exact copies, %",
+        "without near copies, %",
+        "copies alone, %",
+    )
+    return Table("Copies across splits", words, header, rows)
+
+
+def _votes(results: Sequence[Result]) -> Table:
+    rows = []
+    for result, split, found in _each(results):
+        for views, part in (("1", found), *found["more_views"].items()):
+            votes = part["votes"]
+            if votes is None:
+                continue
+            rows += [
+                [
+                    result["model"],
+                    SPLITS[split],
+                    views,
+                    words,
+                    *(
+                        f"{percent(votes[rule][head]['accuracy'])}, n = {votes[rule][head]['n']:,}"
+                        for rule in ("majority", "plurality")
+                    ),
+                    f"{votes['divergence'][head]:.3f}",
+                ]
+                for head, words in _HEADS.items()
+                if head in votes["majority"]
+            ]
+    words = (
+        "FER+: ten annotators a picture (Barsoum et al. 2016). Majority = the authors' rule: one "
+        "of eight classes got more than half of the votes; plurality = one class got most. The "
+        "main head knows seven classes and is not asked about contempt. KL = mean divergence from "
+        "the annotators' shares, in nats."
+    )
+    header = ("model", "split", "views", "read by", "majority, %", "plurality, %", "KL")
+    return Table("FER+ votes", words, header, rows)
+
+
+def _annotators(results: Sequence[Result]) -> Table:
+    rows = []
+    for result, split, found in _each(results):
+        votes = found["votes"]
+        if votes is None:
+            continue
+        rows += [
+            [
+                result["model"],
+                SPLITS[split],
+                name,
+                f"{100 * row['annotator']:.0f}",
+                f"{100 * row['model']:.0f}",
+            ]
+            for name, row in votes["annotators"].items()
+        ]
+    words = (
+        "How often one of FER+'s annotators, and how often the model, gives FER2013's own label: "
+        "the label itself is doubtful where people seldom give it."
+    )
+    header = ("model", "split", "label", "one annotator, %", "model, %")
+    return Table("Beside people", words, header, rows)
+
+
+def _photographs(results: Sequence[Result]) -> Table:
+    rows = []
+    for r in results:
+        shots = r.get("photographs")
+        if not shots:
+            continue
+        for key, words in _WAYS.items():
+            part = shots[key]
+            rows.append(
+                [
+                    r["model"],
+                    words,
+                    f"{shots['n']:,}",
+                    f"{100 * shots['found'] / shots['n']:.1f}" if key != "classify" else "",
+                    percent(part["accuracy"]),
+                    percent(part["balanced_accuracy"]),
+                    plain(shots["ece_of_found"]) if key == "analyze" else "",
+                ]
+            )
+    words = (
+        "Whole photographs that no model was trained on, answered as `analyze` does by default; a "
+        "picture in which no face is found counts as wrong. ECE is that of the pictures with a "
+        "face. Truth: agreed votes where there are votes, else the publisher's labels."
+    )
+    header = ("model", "read as", "n", "face found, %", "accuracy, %", "balanced, %", "ECE")
+    return Table("Photographs", words, header, rows)
+
+
+_WAYS = {
+    "analyze": "found and aligned (`analyze`)",
+    "analyze_in_gray": "the same, colours taken away",
+    "classify": "whole picture as the face (`classify`)",
+}
+
+
+def _recalls(results: Sequence[Result]) -> Table:
+    shown = [r for r in results if r.get("photographs")]
+    names = list(shown[0]["photographs"]["analyze"]["recall"]) if shown else []
+    rows = []
+    for r in shown:
+        recall = r["photographs"]["analyze"]["recall"]
+        rows.append(
+            [r["model"], *("" if recall[n] is None else f"{100 * recall[n]:.0f}" for n in names)]
+        )
+    return Table("Photographs, recall of each label, %", "", ["model", *names], rows)
+
+
+def _slices(results: Sequence[Result]) -> Table:
+    rows = [
+        [r["model"], name, level, f"{part['n']:,}", percent(part["accuracy"])]
+        for r in results
+        if r.get("photographs")
+        for name, levels in r["photographs"]["slices"].items()
+        for level, part in levels.items()
+    ]
+    words = (
+        "Turned: the nose's distance from the middle between the eyes, in units of the eyes' "
+        "distance; about 0.35 at 30 degrees."
+    )
+    header = ("model", "slice", "level", "n", "accuracy, %")
+    return Table("Photographs, by size and turn of the face", words, header, rows)
+
+
+def _corrupted(results: Sequence[Result]) -> Table:
+    first = results[0]["disturbed"]
+    rows = []
+    for name, levels in first["slices"].items():
+        for level in levels:
+            row = [name, level]
+            for r in results:
+                part = r["disturbed"]["slices"].get(name, {}).get(level)
+                if part is None:
+                    row.append("")
+                    continue
+                change = part["change"]
+                row.append(
+                    f"{100 * part['accuracy']['value']:.1f} ({100 * change['value']:+.1f} "
+                    f"[{100 * change['low']:+.1f}, {100 * change['high']:+.1f}])"
+                )
+            rows.append(row)
+    words = (
+        f"The {SPLITS[first['split']]} made worse in one way at a time: accuracy, and in brackets "
+        "its change against the same faces undisturbed, compared face by face."
+    )
+    header = ("change", "level", *(r["model"] for r in results))
+    return Table("Disturbed faces", words, header, rows)
+
+
+def _invariance(results: Sequence[Result]) -> Table:
+    rows = [
+        [
+            r["model"],
+            f"{r['invariance']['faces']:,}",
+            ", ".join(f"{size}: {d:.0e}" for size, d in r["invariance"]["batches"].items()),
+            f"{r['invariance']['shuffled']:.0e}",
+            f"{r['invariance']['two_threads']:.0e}",
+            str(r["invariance"]["other_answers"]),
+        ]
+        for r in results
+    ]
+    words = "Largest difference of any score against all faces in one call on one thread."
+    header = ("model", "faces", "batches of", "shuffled", "two threads", "other answers")
+    return Table("The same in any company", words, header, rows)
+
+
+def _with(results: Sequence[Result], split: str) -> list[Result]:
+    return [r for r in results if r["splits"].get(split)]
+
+
+def _each(results: Sequence[Result]) -> Iterator[tuple[Result, str, Mapping[str, Any]]]:
+    for result in results:
+        for split in SPLITS:
+            if result["splits"].get(split):
+                yield result, split, result["splits"][split]
+
+
+def capital(words: str) -> str:
+    """With an upper-case first letter."""
+    return words[0].upper() + words[1:]

@@ -1,0 +1,196 @@
+"""Tables of what users get, held against votes: on photographs and on the splits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pyojeong.evaluation.accuracy.table import SPLITS, Result, Table, percent, plain
+
+_COVERAGE = (0.25, 0.5, 0.75, 1.0)
+
+
+def voted_tables(results: Sequence[Result]) -> list[Table]:
+    """All of them, the leading one first; some may have no rows."""
+    return [
+        _answers(results),
+        _recalls(results),
+        _unclear(results),
+        _cross_fitted(results),
+        _splits(results),
+    ]
+
+
+def _variants(results: Sequence[Result]) -> Iterator[tuple[str, str, Mapping[str, Any], Result]]:
+    """Model, how it answers, the figures, and everything of the model's voted photographs."""
+    for result in results:
+        voted = result.get("voted")
+        if not voted:
+            continue
+        default = voted.get("default_prior")
+        by_prior = voted.get("by_prior", {})
+        for prior in sorted(by_prior, key=lambda name: name != default):
+            words = f"votes, {prior} prior{' (default)' if prior == default else ''}"
+            yield result["model"], words, by_prior[prior], voted
+        if "fer2013" in voted:
+            yield result["model"], "FER2013 output", voted["fer2013"], voted
+
+
+def _answers(results: Sequence[Result]) -> Table:
+    rows = [
+        [
+            model,
+            words,
+            f"{voted['n']:,}",
+            percent(found["accuracy"]),
+            percent(found["balanced_accuracy"]),
+            plain(found["auroc"]),
+            plain(found["vote_ece"]),
+            plain(found["ece"]),
+            plain(found["divergence"]),
+        ]
+        for model, words, found, voted in _variants(results)
+    ]
+    words = (
+        "Does it give the label that most people would give? Accuracy, balanced accuracy and macro "
+        "AUROC: photographs on whose label the annotators agree; a photograph in which no face is "
+        "found counts as wrong (AUROC and calibration: photographs with a face). ECE of shares: "
+        "how far the score of the best label is from the share of votes for it, on all photographs "
+        "with votes. ECE, agreed: from being right, on the agreed ones alone; shares must be too "
+        "low there, because photographs on which annotators differ were taken out. KL = mean "
+        "divergence from the votes, in nats. Temperature, default prior and threshold were fitted "
+        "on these photographs too: see the cross-fitted figures below."
+    )
+    header = (
+        "model",
+        "answers",
+        "n",
+        "accuracy, %",
+        "balanced, %",
+        "macro AUROC",
+        "ECE of shares",
+        "ECE, agreed",
+        "KL",
+    )
+    return Table("Photographs with agreed votes", words, header, rows)
+
+
+def _recalls(results: Sequence[Result]) -> Table:
+    rows = [
+        [model, words, *("" if v is None else f"{100 * v:.0f}" for v in found["recall"].values())]
+        for model, words, found, _ in _variants(results)
+    ]
+    first = next(_variants(results), None)
+    names = list(first[2]["recall"]) if first else []
+    header = ("model", "answers", *names)
+    return Table("Photographs with agreed votes, recall of each label, %", "", header, rows)
+
+
+def _unclear(results: Sequence[Result]) -> Table:
+    rows = []
+    for model, words, found, _ in _variants(results):
+        answered, target = found["answered"], found["answered_at_target"]
+        errors = dict(found["risk_coverage"]["points"])
+        rows.append(
+            [
+                model,
+                words,
+                f"{100 * answered['share']:.1f}",
+                f"{100 * answered['accuracy']:.1f}",
+                f"{100 * target['share']:.1f}",
+                *(f"{100 * (1 - errors[share]):.1f}" for share in _COVERAGE),
+            ]
+        )
+    words = (
+        "The threshold on the card was set on these photographs, under the default prior, to the "
+        "lowest score above which 88 % of the answers are right; it stays the same under other "
+        "priors. Then the share that could be answered with 88 % right, and how many are right "
+        "when only the surest are answered."
+    )
+    header = (
+        "model",
+        "answers",
+        "answered, %",
+        "right among them, %",
+        "answered at 88 % right, %",
+        *(f"right of the surest {100 * share:.0f} %" for share in _COVERAGE),
+    )
+    return Table("Unclear: what is answered", words, header, rows)
+
+
+def _cross_fitted(results: Sequence[Result]) -> Table:
+    rows = []
+    for result in results:
+        held = (result.get("voted") or {}).get("cross_fitted")
+        if not held:
+            continue
+        fits, answered = held["fits"], held["answered"]
+        temperatures = [f["temperature"] for f in fits]
+        thresholds = [f["threshold"] for f in fits]
+        rows.append(
+            [
+                result["model"],
+                f"{held['people']:,}",
+                f"{100 * held['accuracy']:.1f}",
+                plain(held["vote_ece"]),
+                plain(held["ece"]),
+                f"{100 * answered['accuracy']:.1f} of {100 * answered['share']:.1f}",
+                f"{min(temperatures):.2f} to {max(temperatures):.2f}",
+                f"{min(thresholds):.2f} to {max(thresholds):.2f}",
+                ", ".join(sorted({f["prior"] for f in fits})),
+            ]
+        )
+    words = (
+        "Temperature, default prior and threshold fitted without a fifth of the people (and with "
+        "the validation split's votes), then used on them: what the calibration is worth on people "
+        "who took no part in it."
+    )
+    header = (
+        "model",
+        "people",
+        "accuracy, %",
+        "ECE of shares",
+        "ECE, agreed",
+        "right of answered, %",
+        "temperatures",
+        "thresholds",
+        "priors",
+    )
+    return Table("Photographs, cross-fitted by person", words, header, rows)
+
+
+def _splits(results: Sequence[Result]) -> Table:
+    rows = []
+    for result in results:
+        for split, name in SPLITS.items():
+            votes = (result["splits"].get(split) or {}).get("votes") or {}
+            for prior, found in votes.get("answers", {}).items():
+                answered = found["answered"]
+                rows.append(
+                    [
+                        result["model"],
+                        name,
+                        prior,
+                        f"{found['n']:,}",
+                        percent(found["accuracy"]),
+                        plain(found["vote_ece"]),
+                        f"{found['divergence']:.3f}",
+                        f"{100 * answered['share']:.1f}",
+                        f"{100 * answered['accuracy']:.1f}",
+                    ]
+                )
+    words = (
+        "The same answers on FER2013's pictures and FER+'s ten annotators, seven labels. Accuracy: "
+        "where one label got more votes than any other. The validation split's votes took part in "
+        "fitting the temperature, under the natural prior; the threshold was fitted elsewhere."
+    )
+    header = (
+        "model",
+        "split",
+        "prior",
+        "n",
+        "accuracy, %",
+        "ECE of shares",
+        "KL",
+        "answered, %",
+        "right among them, %",
+    )
+    return Table("Answers beside FER+ votes", words, header, rows)

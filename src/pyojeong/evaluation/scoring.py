@@ -1,0 +1,137 @@
+"""Models held against labelled data: classifier + manifest -> predictions -> figures.
+
+Works without torch. Everything is computed by the runtime that users have, from the ONNX file
+that users have.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.errors import DataError
+from pyojeong.core.labels import LabelSet
+from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest, split_hash
+from pyojeong.image.preprocess import to_gray
+from pyojeong.metrics import summary
+from pyojeong.runtime.classifier import Classifier
+
+_BATCH = 256
+
+Ticker = Callable[[int], None]
+"""Called with the number of samples that were just finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPredictions:
+    """A classifier's answers on one split.
+
+    Attributes:
+        logits: float32 (N, K), before the temperature.
+        labels: int64 (N,).
+        seen_before: bool (N,): the same picture, byte for byte, is in an earlier split too (of
+            train, valid, test), so that the answer may be remembered instead of read.
+        split: Which split.
+        digest: ``split_hash`` of it.
+        views: Views of each face that were averaged.
+        vote_logits: float32 (N, V) of the vote head; None = the model has none.
+        votes: int64 (N, 10), FER+'s counts; a row of -1 where a picture has none.
+    """
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    seen_before: NDArray[np.bool_]
+    split: Split
+    digest: str
+    views: int
+    vote_logits: NDArray[np.float32] | None
+    votes: NDArray[np.int64]
+
+    @property
+    def outputs(self) -> list[NDArray[np.float32]]:
+        """The network's outputs, as ``Classifier.probabilities`` takes them."""
+        return [self.logits] if self.vote_logits is None else [self.logits, self.vote_logits]
+
+
+def predict_split(
+    classifier: Classifier, manifest: Path, split: Split, *, tick: Ticker | None = None
+) -> SplitPredictions:
+    """Run a classifier over a split of cut-out faces, with as many views as it was opened with.
+
+    Raises:
+        DataError: When the split is empty or its labels are not the model's.
+    """
+    labels = classifier.label_set
+    theirs = manifest_labels(manifest)
+    if theirs != labels:
+        raise DataError(f"{manifest} is labelled with {theirs.id}, the model with {labels.id}")
+    samples = list(read_manifest(manifest, splits=[split]))
+    if not samples:
+        raise DataError(f"{manifest} has no samples in split {split.value!r}")
+    rows = []
+    for part in _parts(samples):
+        crops = [to_gray(p) if classifier.pre.color == "gray" else p for p in map(pixels_of, part)]
+        rows.append(classifier.crop_outputs(crops))
+        if tick is not None:
+            tick(len(part))
+    logits, *rest = (np.concatenate(part) for part in zip(*rows, strict=True))
+    return SplitPredictions(
+        logits=logits,
+        labels=_positions(samples, labels),
+        seen_before=_seen_before(samples, manifest, split),
+        split=split,
+        digest=split_hash(samples),
+        views=classifier.views,
+        vote_logits=rest[0] if rest else None,
+        votes=np.array([s.votes or (-1,) * 10 for s in samples], np.int64),
+    )
+
+
+def _parts(samples: list[Sample]) -> Iterator[list[Sample]]:
+    for i in range(0, len(samples), _BATCH):
+        yield samples[i : i + _BATCH]
+
+
+def _positions(samples: Iterable[Sample], labels: LabelSet) -> NDArray[np.int64]:
+    return np.array([labels.index(s.label) for s in samples], np.int64)
+
+
+def _seen_before(samples: list[Sample], manifest: Path, split: Split) -> NDArray[np.bool_]:
+    order = [Split.TRAIN, Split.VALID, Split.TEST]
+    earlier = order[: order.index(split)]
+    known = {s.image for s in read_manifest(manifest, splits=earlier) if s.image is not None}
+    return np.array([s.image in known for s in samples], bool)
+
+
+def figures(
+    classifier: Classifier, predictions: SplitPredictions, *, rounds: int = 1000
+) -> dict[str, Any]:
+    """All figures of one split with 95 % intervals, also without pictures of earlier splits.
+
+    Args:
+        classifier: Gives the output that answers, its calibration, threshold and class names.
+        predictions: From ``predict_split``.
+        rounds: Bootstrap rounds.
+    """
+    names = classifier.label_set.names
+    threshold = classifier.head.threshold
+    scores = classifier.probabilities(predictions.outputs)
+    out = summary(scores, predictions.labels, names, threshold=threshold, rounds=rounds)
+    fresh = ~predictions.seen_before
+    if 0 < fresh.sum() < len(fresh):
+        clean = summary(
+            scores[fresh], predictions.labels[fresh], names, threshold=threshold, rounds=rounds
+        )
+        out["deduplicated"] = {k: clean[k] for k in ("n", "accuracy", "macro_f1", "ece")}
+    return {
+        "split": predictions.split.value,
+        "split_sha256": predictions.digest,
+        "views": predictions.views,
+        "output": classifier.head.output,
+        "prior": classifier.head.prior,
+        **out,
+    }

@@ -1,0 +1,171 @@
+"""Experiments by name: TOML files with one parent each, and the students' rows.
+
+``extends = "file.toml"`` (beside the file) takes everything from a parent. Tables are merged key by
+key; ``[net]`` of another name and ``preprocess.feature`` replace the parent's as a whole, because
+their options belong to them. ``remove = ["table.key"]`` takes a key away. ``seeds`` lists the seeds
+that belong to the experiment; each gives a run of its own, ``<name>.s<seed>``.
+
+Files that begin with an underscore are parents only. Nothing here needs torch.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from pyojeong.core.errors import ExperimentError
+from pyojeong.experiments.seed2021 import FOLDER, seed_experiments
+
+Table = dict[str, Any]
+
+_DEEPEST = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One run that an experiment asks for.
+
+    Attributes:
+        name: Name of the run folder: the experiment's name and the seed.
+        experiment: Name of the experiment, for example ``"full/yu-zhang"``.
+        seed: The seed.
+        text: The complete experiment as TOML.
+    """
+
+    name: str
+    experiment: str
+    seed: int
+    text: str
+
+
+class Catalogue:
+    """The experiments of a folder.
+
+    Args:
+        folder: Holds ``*.toml`` in any depth, and ``seed2021.csv`` with ``_seed2021.toml``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not folder.is_dir():
+            raise ExperimentError(
+                f"{folder} is not a folder of experiments: give one with --folder"
+            )
+        files = (p for p in folder.rglob("*.toml") if not p.name.startswith("_"))
+        files = (p for p in files if not p.name.endswith(".about.toml"))
+        files = (p for p in files if p.name != "experiment.toml")  # of a run folder
+        self._files = {str(p.relative_to(folder).with_suffix("")): p for p in files}
+        self._rows: dict[str, Table] = {}
+        if (folder / f"{FOLDER}.csv").exists():
+            parent = read_toml(folder / f"_{FOLDER}.toml")
+            self._rows = {
+                f"{FOLDER}/{row}": merged(parent, table)
+                for row, table in seed_experiments(folder / f"{FOLDER}.csv", parent).items()
+            }
+        for table in self._rows.values():
+            table.pop("budget", None)
+
+    @property
+    def names(self) -> list[str]:
+        """All experiments, sorted."""
+        return sorted([*self._files, *self._rows])
+
+    def table(self, name: str) -> Table:
+        """The complete experiment as a dictionary, with ``seeds``.
+
+        Raises:
+            ExperimentError: When there is none of that name, with the nearest names.
+        """
+        if name in self._rows:
+            return {**self._rows[name], "name": name}
+        if name not in self._files:
+            near = get_close_matches(name, self.names, n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+            raise ExperimentError(
+                f"unknown experiment {name!r}: {hint}`pyojeong experiments list` names all"
+            )
+        table = read_toml(self._files[name])
+        return {**table, "name": table.get("name", name)}
+
+    def plan(self, name: str, *, seeds: Iterable[int] | None = None) -> list[Planned]:
+        """The runs of an experiment: its own seeds, or the given ones."""
+        table = self.table(name)
+        own = table.pop("seeds", None)
+        wanted = list(seeds) if seeds is not None else own
+        if wanted is None:
+            label = str(table["name"])
+            return [
+                Planned(
+                    name=label,
+                    experiment=name,
+                    seed=int(table.get("seed", 0)),
+                    text=tomli_w.dumps(table),
+                )
+            ]
+        planned = []
+        for seed in wanted:
+            label = f"{table['name']}.s{seed}"
+            text = tomli_w.dumps({**table, "name": label, "seed": seed})
+            planned.append(Planned(name=label, experiment=name, seed=seed, text=text))
+        return planned
+
+    def matching(self, patterns: Iterable[str]) -> list[str]:
+        """Names that equal a pattern, or lie in a folder of that name (``"seed2021"``).
+
+        Raises:
+            ExperimentError: When a pattern matches nothing.
+        """
+        chosen: list[str] = []
+        for pattern in patterns:
+            inside = [n for n in self.names if n.startswith(pattern.rstrip("/") + "/")]
+            if not inside:
+                self.table(pattern)
+                inside = [pattern]
+            chosen += [n for n in inside if n not in chosen]
+        return chosen
+
+
+def read_toml(path: Path, *, depth: int = 0) -> Table:
+    """A TOML file with all it inherits.
+
+    Raises:
+        ExperimentError: When a file is missing, is no TOML, or parents go round in a circle.
+    """
+    if depth > _DEEPEST:
+        raise ExperimentError(f"{path}: more than {_DEEPEST} parents; do they form a circle?")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"{path}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ExperimentError(f"{path} is not valid TOML: {error}") from error
+    removed = table.pop("remove", [])
+    if "extends" in table:
+        parent = read_toml(path.parent / str(table.pop("extends")), depth=depth + 1)
+        table = merged(parent, table)
+    for key in removed:
+        part, _, last = str(key).rpartition(".")
+        place = table
+        for step in part.split(".") if part else []:
+            place = place.get(step, {})
+        if last not in place:
+            raise ExperimentError(f"{path}: remove names {key!r}, which is not there")
+        del place[last]
+    return table
+
+
+def merged(parent: Table, child: Table) -> Table:
+    """``child`` over ``parent``; see the module's text."""
+    out = dict(parent)
+    for key, value in child.items():
+        before = out.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            other = "name" in value and value["name"] != before.get("name")
+            out[key] = dict(value) if other or key == "feature" else merged(before, value)
+        else:
+            out[key] = value
+    return out

@@ -1,0 +1,195 @@
+"""Many experiments, one after another or in several processes; nothing runs or counts twice.
+
+A run is claimed by a lock on its folder that dies with the process, so that a killed one leaves no
+claim behind. Results are written last and whole: a run folder with ``result.json`` is over, one
+without is continued from its last whole epoch.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pyojeong.core.errors import ExperimentError, MissingExtra, ModelError
+from pyojeong.experiments.catalogue import Planned
+from pyojeong.experiments.measure import describe, measure_run
+from pyojeong.experiments.results import result_path
+from pyojeong.training.experiment import Experiment
+from pyojeong.training.loop import Progress, Watch, train
+from pyojeong.training.run import Run, read_curves, write_text
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What happens around a training.
+
+    Attributes:
+        keep: Folder that gets a copy of ``result.json`` as ``<name>.json``.
+        again: Try a run once more that failed before.
+        logger: See ``Watch``.
+    """
+
+    keep: Path | None = None
+    again: bool = False
+    logger: str | None = None
+
+
+def run_planned(
+    planned: Planned,
+    manifest: Path,
+    runs: Path,
+    *,
+    options: RunOptions = RunOptions(),
+    progress: Progress | None = None,
+) -> dict[str, Any] | None:
+    """Train, measure and note one run, or take up where it was left.
+
+    Args:
+        planned: From the catalogue.
+        manifest: The data set's Parquet file.
+        runs: Folder of run folders.
+        options: What happens around the training.
+        progress: Called after every epoch.
+
+    Returns:
+        The result, also when the training failed (``status``, ``reason``), or None when another
+        process is at it.
+    """
+    folder = runs / planned.name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
+            result = _finished(folder, again=options.again)
+            if result is None:
+                watch = Watch(epoch=progress, logger=options.logger)
+                result = _train_and_measure(planned, manifest, runs, watch)
+                write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
+    except Timeout:
+        return None
+    if options.keep is not None:
+        path = result_path(options.keep, planned.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
+    file = folder / "result.json"
+    if not file.exists():
+        return None
+    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return None if again and result["status"] == "failed" else result
+
+
+def _train_and_measure(
+    planned: Planned, manifest: Path, runs: Path, watch: Watch
+) -> dict[str, Any]:
+    """The result; what goes wrong with the experiment itself becomes a row of the table."""
+    run = Run(runs / planned.name)
+    try:
+        train(planned.text, manifest, runs, watch=watch)
+        return measure_run(run, manifest)
+    except (ExperimentError, ModelError, MissingExtra) as error:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        curves = read_curves(run.folder / "curves.jsonl")
+        return {
+            **describe(run, Experiment.from_toml(planned.text)),
+            "status": "failed",
+            "reason": str(error),
+            "curves": curves,
+            "minutes": round(sum(row["seconds"] for row in curves) / 60, 2),
+            "environment": run.environment if (run.folder / "environment.json").exists() else None,
+        }
+
+
+def run_all(
+    planned: Sequence[Planned],
+    manifest: Path,
+    runs: Path,
+    *,
+    options: RunOptions = RunOptions(),
+    say: Say = lambda _: None,
+    progress: Callable[[Planned, dict[str, Any]], None] | None = None,
+) -> list[dict[str, Any]]:
+    """All runs, in order; those that another process works at are left to it.
+
+    Raises:
+        ExperimentError: When an experiment is wrong in itself, before any is run; it is named.
+    """
+    for plan in planned:
+        try:
+            Experiment.from_toml(plan.text)
+        except ExperimentError as error:
+            raise ExperimentError(f"{plan.experiment}: {error}") from error
+    results = []
+    for plan in planned:
+
+        def show(line: dict[str, Any], plan: Planned = plan) -> None:
+            if progress is not None:
+                progress(plan, line)
+
+        result = run_planned(plan, manifest, runs, options=options, progress=show)
+        if result is None:
+            say(f"{plan.name}: another process is at it")
+            continue
+        results.append(result)
+        say(f"{plan.name}: {outcome_text(result)}")
+    return results
+
+
+def outcome_text(result: dict[str, Any]) -> str:
+    """A result in one line."""
+    if result["status"] != "finished":
+        return f"failed: {result['reason']}"
+    value = result["valid"]["accuracy"]
+    return (
+        f"valid accuracy {value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}], "
+        f"{result['minutes']:.1f} min"
+    )
+
+
+def unfinished(runs: Path) -> list[Planned]:
+    """Run folders that were begun and have no result yet; folds are another command's."""
+    found = []
+    for file in sorted(runs.rglob("experiment.toml")):
+        if (file.parent / "result.json").exists() or "-folds" in str(file.relative_to(runs)):
+            continue
+        text = file.read_text(encoding="utf-8")
+        experiment = Experiment.from_toml(text)
+        if file.parent == runs / experiment.name:
+            found.append(
+                Planned(
+                    name=experiment.name,
+                    experiment=experiment.name,
+                    seed=experiment.seed,
+                    text=text,
+                )
+            )
+    return found
+
+
+def in_processes(arguments: Iterable[str], jobs: int) -> int:
+    """The same command in several processes of one thread each; returns the worst exit code.
+
+    They share the work through the runs' locks. Each sees every run twice, so that one which was
+    taken when it came by is still found when its owner died.
+    """
+    command = [sys.executable, "-m", "pyojeong", *arguments, "--jobs", "1"]
+    processes = []
+    for _ in range(jobs):
+        processes.append(subprocess.Popen(command))  # noqa: S603
+        time.sleep(1)
+    try:
+        return max(process.wait() for process in processes)
+    except KeyboardInterrupt:
+        for process in processes:
+            process.terminate()
+        raise

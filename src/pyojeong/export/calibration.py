@@ -1,0 +1,159 @@
+"""Choosing how logits become probabilities, on the validation split alone.
+
+Two candidates from Guo et al. 2017 (arXiv 1706.04599), section 4.2: one temperature, or vector
+scaling (a factor and an offset per class). Cross-validation within the split decides, by negative
+log-likelihood; the winner is then fitted on the whole split.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pyojeong.core.calibration import calibrated
+from pyojeong.core.card import VoteCalibration
+from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.metrics import ece, fit_temperature, fit_threshold, fit_vote_temperature, nll
+from pyojeong.vote_calibration import natural_prior, pluralities, shares_of
+
+RIDGE = 1e-3
+"""Pulls the factors of vector scaling towards one another and its offsets towards 0."""
+
+FOLDS, REPEATS = 5, 3
+
+TARGET_ACCURACY, TARGET_RISK = 0.85, 0.05
+"""The threshold for "unclear" is set on VALID so that this share of the given answers is right, on
+other faces of the same kind too, but for this risk."""
+
+MIN_VOTED = 200
+"""So many faces of VALID need votes before the vote head is calibrated and answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """probabilities = softmax(scale * logits / temperature + offset).
+
+    Attributes:
+        temperature: One number for all classes.
+        scale: Factor per class, or None for 1.
+        offset: Added per class, or None for 0.
+    """
+
+    temperature: float
+    scale: tuple[float, ...] | None = None
+    offset: tuple[float, ...] | None = None
+
+    def __call__(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Logits (N, K) -> probabilities (N, K)."""
+        return calibrated(logits, self.temperature, self.scale, self.offset)
+
+
+Fit = Callable[[NDArray[np.floating], NDArray[np.integer]], Calibration]
+
+
+def temperature_scaling(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Calibration:
+    """The one temperature with the least negative log-likelihood."""
+    return Calibration(round(fit_temperature(logits, labels), 4))
+
+
+def vector_scaling(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Calibration:
+    """Factor and offset per class with the least penalised negative log-likelihood (L-BFGS)."""
+    z = torch.tensor(np.asarray(logits), dtype=torch.float64)
+    y = torch.tensor(np.asarray(labels), dtype=torch.int64)
+    scale = torch.ones(z.shape[1], dtype=torch.float64, requires_grad=True)
+    offset = torch.zeros(z.shape[1], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([scale, offset], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(z * scale + offset, y)
+        loss = loss + RIDGE * ((scale - scale.mean()).square().sum() + offset.square().sum())
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    rounded = [tuple(round(float(v), 4) for v in part.detach()) for part in (scale, offset)]
+    return Calibration(1.0, rounded[0], rounded[1])
+
+
+FITS: dict[str, Fit] = {"temperature": temperature_scaling, "vector": vector_scaling}
+
+
+def choose_calibration(
+    logits: NDArray[np.floating], labels: NDArray[np.integer]
+) -> tuple[Calibration, dict[str, dict[str, float]]]:
+    """The better of ``FITS``, fitted on everything, and the cross-validated figures of all.
+
+    Args:
+        logits: (N, K) of the validation split.
+        labels: (N,).
+    """
+    figures = {name: _cross_validate(fit, logits, labels) for name, fit in FITS.items()}
+    best = min(figures, key=lambda name: figures[name]["nll"])
+    return FITS[best](logits, labels), figures
+
+
+def _cross_validate(
+    fit: Fit, logits: NDArray[np.floating], labels: NDArray[np.integer]
+) -> dict[str, float]:
+    scores = []
+    for repeat in range(REPEATS):
+        fold = np.random.default_rng(repeat).permutation(len(labels)) % FOLDS
+        out = np.zeros(logits.shape)
+        for k in range(FOLDS):
+            held = fold == k
+            out[held] = fit(logits[~held], labels[~held])(logits[held])
+        right = float((out.argmax(1) == labels).mean())
+        scores.append((nll(out, labels), ece(out, labels), right))
+    means = np.mean(scores, axis=0)
+    return {k: round(float(v), 5) for k, v in zip(("nll", "ece", "accuracy"), means, strict=True)}
+
+
+def label_shares(labels: NDArray[np.integer], names: LabelSet) -> dict[str, float] | None:
+    """Return the base rates of labels (N,); None when one of the names does not occur."""
+    counts = np.bincount(labels, minlength=len(names))
+    if not counts.all():
+        return None
+    shares = np.round(counts / counts.sum(), 5)
+    shares[shares.argmax()] += 1 - shares.sum()
+    return dict(zip(names.names, (round(float(s), 5) for s in shares), strict=True))
+
+
+def calibrate_votes(
+    logits: NDArray[np.floating],
+    votes: NDArray[np.integer],
+    trained: NDArray[np.floating],
+    labels: LabelSet,
+) -> VoteCalibration | None:
+    """Fit a vote head on the votes of the validation split alone.
+
+    Args:
+        logits: (N, 8) of the head, in the order of FERPLUS8.
+        votes: Counts (N, 8) of the same faces; rows below 0 have none.
+        trained: Counts (M, 8) of the training faces, whose mean shares are the base rates.
+        labels: The labels that the model answers with.
+
+    Returns:
+        The calibration under the natural base rates; None when fewer than ``MIN_VOTED`` faces have
+        votes, a label got none in training, or the head does not know the labels.
+    """
+    if not set(labels.names) <= set(FERPLUS8.names):
+        return None
+    columns = [FERPLUS8.names.index(name) for name in labels.names]
+    shares, some = shares_of(np.maximum(votes, 0), columns)
+    if len(shares) < MIN_VOTED or not len(trained) or not trained.any(0).all():
+        return None
+    logits = logits[some][:, columns]
+    temperature = round(fit_vote_temperature([(logits, shares, None)]), 3)
+    winners = pluralities(votes[some][:, columns])
+    clear = winners >= 0
+    scores = calibrated(logits, temperature)[clear]
+    threshold = fit_threshold(scores, winners[clear], target=TARGET_ACCURACY, risk=TARGET_RISK)
+    return VoteCalibration(
+        temperature=temperature,
+        threshold=round(threshold, 4),
+        prior=natural_prior(trained, FERPLUS8),
+        fitted_on=f"{len(shares):,} faces of the validation split and their votes",
+    )

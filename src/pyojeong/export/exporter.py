@@ -1,0 +1,385 @@
+"""From a finished run to a model others can use: ONNX, card, golden vectors.
+
+What is exported are the averaged weights of the epoch that the recipe picks (the best one on
+Split.VALID, or the last). The torch net is folded and rounded like the file (``export.onnx_graph``)
+before the two are compared, so that parity speaks of the conversion alone; the rounding's own
+effect is reported beside it, and so is that of int8, if asked for. Every figure on the card is
+measured on the file itself.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import helper
+from torch import nn
+
+from pyojeong._version import __version__
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.card import ModelCard, Preprocess, VoteCalibration
+from pyojeong.core.errors import ExperimentError, ModelMismatch
+from pyojeong.core.face import Detector
+from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
+from pyojeong.evaluation.scoring import SplitPredictions, figures, predict_split
+from pyojeong.export.calibration import (
+    TARGET_ACCURACY,
+    TARGET_RISK,
+    calibrate_votes,
+    choose_calibration,
+    label_shares,
+)
+from pyojeong.export.framing import measure_framing
+from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half, to_onnx
+from pyojeong.export.provenance import commit, stages_of, teachers_of
+from pyojeong.export.quantization import quantise
+from pyojeong.metrics import fit_threshold
+from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.golden import golden_logits, golden_path
+from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.run import Run, load_picked
+from pyojeong.zoo import Entry
+
+PARITY = 1e-3
+"""Largest difference of logits allowed between the ONNX file and the torch net."""
+
+STORAGES = ("float16", "int8", "both")
+
+INT8_LOSS = 0.005
+"""Largest loss of accuracy on VALID for which an int8 model is written."""
+
+_CALIBRATION_FACES = 1000
+
+Say = Callable[[str], None]
+
+
+def open_unmeasured(
+    net: nn.Module, pre: Preprocess, labels: LabelSet, folder: Path, *, name: str = "unmeasured"
+) -> Classifier:
+    """A net as the runtime would serve it, with a card that says nothing of its quality.
+
+    For timing and tests; ``net`` is folded and rounded in place, like an exported one.
+
+    Args:
+        net: Takes (N, C, H, W) as ``pre`` makes them.
+        pre: The preprocessing.
+        labels: The classes of its logits.
+        folder: Gets ``<name>.onnx`` and ``<name>.card.json``.
+        name: The model's id.
+    """
+    fold_batch_norms(net.eval())
+    round_to_half(net)
+    facts = {"pyojeong.id": name, "pyojeong.labels": labels.id}
+    data = to_onnx(net, (pre.channels, *pre.size_hw), facts)
+    card = ModelCard(
+        id=name,
+        kind="classifier",
+        file=f"{name}.onnx",
+        sha256="",
+        description="Not measured.",
+        labels=labels.id,
+        preprocess=pre,
+    )
+    return Classifier.open(Entry(_store(card, data, folder), folder))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What an export is called and what its card says of rights and limits.
+
+    Attributes:
+        id: The model's id; also the files' name.
+        description: One sentence.
+        license: Licence of the weights.
+        license_flags: Machine-readable caveats.
+        source: Where the weights come from.
+        limits: Plain sentences.
+        storage: ``"float16"`` (weights only), ``"int8"`` (weights and activations), or ``"both"``:
+            int8 under the id, and float16 beside it as its twin, ``<id>-float16``.
+        spared: Patterns of the names of ONNX nodes that stay float in the int8 form.
+    """
+
+    id: str
+    description: str = "Expression classifier trained with pyojeong."
+    license: str = ""
+    license_flags: tuple[str, ...] = ()
+    source: str = "trained with pyojeong"
+    limits: tuple[str, ...] = ()
+    storage: str = "float16"
+    spared: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.storage not in STORAGES:
+            raise ExperimentError(f"storage must be one of {STORAGES}, got {self.storage!r}")
+
+
+def export_run(
+    run: Run,
+    manifest: Path,
+    out: Path,
+    options: ExportOptions,
+    *,
+    detector: Detector,
+    say: Say = lambda _: None,
+) -> ModelCard:
+    """Write ``<id>.onnx``, ``<id>.card.json`` and ``<id>.golden.npz`` of a finished run.
+
+    Calibration and threshold are fitted on Split.VALID; Split.TEST, if any, is scored once and the
+    look is noted in the run folder (``test_looks.jsonl``).
+
+    Raises:
+        ExperimentError: When the run is unfinished.
+        ModelMismatch: When ONNX and torch differ by more than ``PARITY``.
+    """
+    experiment = run.experiment
+    if not run.done:
+        raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
+    origin = _origin(run)  # all that can fail comes before the look at the test split
+    pre, framing = measure_framing(experiment.preprocess, manifest, detector)
+    say(f"framing measured on {framing['with_landmarks']} training crops")
+    labels = manifest_labels(manifest)
+    card = ModelCard(
+        id=options.id,
+        kind="classifier",
+        file=f"{options.id}.onnx",
+        sha256="",
+        description=options.description,
+        labels=labels.id,
+        preprocess=pre,
+        license=options.license,
+        license_flags=options.license_flags,
+        source=options.source,
+        limits=options.limits,
+    )
+    card = _convert(card, run, out, say)
+    whole, exact = card, (out / card.file).read_bytes()
+    if options.storage != "float16":
+        card = _quantise(card, manifest, out, options.spared, say)
+    origin |= {"data": manifest.name, "framing": framing}
+    measure = partial(_measure, run=run, manifest=manifest, out=out, origin=origin, say=say)
+    if options.storage == "both":
+        # One published model: the test split is looked at in the form that is used by default.
+        name = f"{card.id}-float16"
+        twin = replace(whole, id=name, file=f"{name}.onnx", twin=card.id)
+        twin = _store(twin, exact, out)
+        _finish(twin, manifest, out, partial(measure, splits=[Split.VALID]))
+        card = replace(card, twin=name)
+    return _finish(card, manifest, out, partial(measure, splits=[Split.VALID, Split.TEST]))
+
+
+def _finish(
+    card: ModelCard, manifest: Path, out: Path, measure: Callable[[ModelCard], ModelCard]
+) -> ModelCard:
+    """Calibrate a stored network, score it, and write its last card and its golden answers."""
+    effects = card.metrics
+    card, calibrations = _calibrate(card, manifest, out)
+    card = measure(card)
+    card = replace(card, metrics={**card.metrics, **effects})
+    card = replace(card, training={**card.training, "calibration_on_valid": calibrations})
+    # The final card also goes into the ONNX metadata, so that the two cannot be told apart.
+    card = _embed(card, out)
+    _write_golden(Classifier.open(Entry(card, out)), out)
+    return card
+
+
+def _convert(card: ModelCard, run: Run, out: Path, say: Say) -> ModelCard:
+    """Write the ONNX file; the card says how far it is from torch and what the rounding changed.
+
+    Raises:
+        ModelMismatch: When ONNX and torch differ by more than ``PARITY``.
+    """
+    pre = run.experiment.preprocess
+    classes = len(card.label_set)
+    plain = load_picked(run, num_classes=classes).scored.net
+    headed = load_picked(run, num_classes=classes).scored
+    folded, vote_head = headed.net, headed.vote_head
+    fold_batch_norms(folded)  # type: ignore[arg-type]
+    round_to_half(headed)
+    card = replace(card, votes=None if vote_head is None else FERPLUS8.id)
+    shape = (pre.channels, *pre.size_hw)
+    facts = {"pyojeong.id": card.id, "pyojeong.labels": card.label_set.id}
+    data = to_onnx(folded, shape, facts, vote_head=vote_head)  # type: ignore[arg-type]
+    card = _store(card, data, out)
+    parity, rounding = _compare(Classifier.open(Entry(card, out)), folded, plain, shape)  # type: ignore[arg-type]
+    say(f"|onnx - torch| {parity:.1e}; effect of float16 weights {rounding:.1e} (logits)")
+    if parity > PARITY:
+        raise ModelMismatch(f"ONNX and torch logits differ by {parity:.2e}, more than {PARITY}")
+    return replace(card, metrics={"onnx_parity": parity, "half_effect": rounding})
+
+
+def _store(card: ModelCard, data: bytes, out: Path) -> ModelCard:
+    out.mkdir(parents=True, exist_ok=True)
+    card = replace(card, sha256=hashlib.sha256(data).hexdigest())
+    for path, content in (
+        (out / card.file, data),
+        (out / f"{card.id}.card.json", card.to_json().encode()),
+    ):
+        with atomic_write(path) as file:
+            file.write(content)
+    return card
+
+
+def _embed(card: ModelCard, out: Path) -> ModelCard:
+    model = onnx.load(out / card.file)
+    preprocess = json.loads(card.to_json())["preprocess"]
+    facts = {
+        "pyojeong.id": card.id,
+        "pyojeong.labels": ",".join(card.label_set.names),
+        "pyojeong.preprocess": json.dumps(preprocess),
+        "pyojeong.temperature": repr(card.temperature),
+        "pyojeong.logit_scale": json.dumps(card.logit_scale),
+        "pyojeong.logit_offset": json.dumps(card.logit_offset),
+        "pyojeong.threshold": repr(card.threshold),
+        "pyojeong.vote_calibration": json.dumps(json.loads(card.to_json())["vote_calibration"]),
+    }
+    helper.set_model_props(model, facts)
+    return _store(card, bytes(model.SerializeToString()), out)
+
+
+def _compare(
+    classifier: Classifier, folded: nn.Module, plain: nn.Module, shape: tuple[int, ...]
+) -> tuple[float, float]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (64, *shape)).astype(np.float32)
+    with torch.no_grad():
+        ours, original = folded.eval()(torch.from_numpy(x)), plain.eval()(torch.from_numpy(x))
+    theirs = classifier.logits(x)
+    parity = float(np.abs(theirs - ours.numpy()).max())
+    return round(parity, 7), round(float((ours - original).abs().max()), 7)
+
+
+def _quantise(
+    card: ModelCard, manifest: Path, out: Path, spared: Sequence[str], say: Say
+) -> ModelCard:
+    """Replace the file by its int8 form; the card gets the figures of VALID before and after.
+
+    Raises:
+        ModelMismatch: When more than ``INT8_LOSS`` of the accuracy is lost.
+    """
+    assert card.preprocess is not None  # noqa: S101 - it is a classifier's
+    gray = card.preprocess.color == "gray"
+    samples = list(read_manifest(manifest, splits=[Split.TRAIN]))
+    chosen = samples[:: max(len(samples) // (_CALIBRATION_FACES + _CALIBRATION_FACES // 2), 1)]
+    faces = FaceDataset(load_faces(chosen, card.label_set, gray=gray), card.preprocess)
+    inputs = faces.__getitems__(list(range(len(faces)))).inputs.numpy()
+    cut = len(inputs) * 2 // 3
+    before = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
+    exact = (out / card.file).read_bytes()
+    data, facts = quantise(exact, inputs[:cut], inputs[cut:], spared=spared)
+    card = _store(card, data, out)
+    after = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
+    hits = [float((p.logits.argmax(1) == p.labels).mean()) for p in (before, after)]
+    facts |= {
+        "valid_accuracy_before": round(hits[0], 5),
+        "valid_accuracy_after": round(hits[1], 5),
+        "same_answers": round(float((before.logits.argmax(1) == after.logits.argmax(1)).mean()), 5),
+        "calibration_faces": cut,
+    }
+    say(
+        f"int8 ({facts['method']}): accuracy on valid {hits[0]:.4f} -> {hits[1]:.4f}, "
+        f"{facts['same_answers']:.1%} of the answers unchanged"
+    )
+    if hits[1] < hits[0] - INT8_LOSS:
+        raise ModelMismatch(
+            f"int8 loses {100 * (hits[0] - hits[1]):.1f} points on valid, more than "
+            f"{100 * INT8_LOSS:g}: export with storage float16"
+        )
+    return replace(card, metrics={**card.metrics, "int8_effect": facts})
+
+
+def _calibrate(
+    card: ModelCard, manifest: Path, out: Path
+) -> tuple[ModelCard, dict[str, dict[str, float]]]:
+    valid = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
+    chosen, figures = choose_calibration(valid.logits, valid.labels)
+    threshold = fit_threshold(
+        chosen(valid.logits), valid.labels, target=TARGET_ACCURACY, risk=TARGET_RISK
+    )
+    card = replace(
+        card,
+        temperature=chosen.temperature,
+        logit_scale=chosen.scale,
+        logit_offset=chosen.offset,
+        threshold=round(threshold, 4),
+        prior=label_shares(valid.labels, card.label_set),
+    )
+    return replace(card, vote_calibration=_calibrate_votes(card, valid, manifest)), figures
+
+
+def _calibrate_votes(
+    card: ModelCard, valid: SplitPredictions, manifest: Path
+) -> VoteCalibration | None:
+    """The vote head's calibration; None when there is no such head or too few votes."""
+    if valid.vote_logits is None:
+        return None
+    voted = len(FERPLUS8)
+    train = (s.votes for s in read_manifest(manifest, splits=[Split.TRAIN], pictures=False))
+    trained = np.array([v[:voted] for v in train if v is not None], np.float64)
+    return calibrate_votes(valid.vote_logits, valid.votes[:, :voted], trained, card.label_set)
+
+
+def _measure(
+    card: ModelCard,
+    *,
+    run: Run,
+    manifest: Path,
+    out: Path,
+    origin: dict[str, Any],
+    splits: Sequence[Split],
+    say: Say,
+) -> ModelCard:
+    classifier = Classifier.open(Entry(card, out), output="fer2013")
+    metrics: dict[str, Any] = {}
+    for split in splits:
+        if next(read_manifest(manifest, splits=[split]), None) is None:
+            say(f"the data has no {split.value} split: the card has no figures of it")
+            continue
+        metrics[split.value] = figures(classifier, predict_split(classifier, manifest, split))
+        if split is Split.TEST:
+            _note_look(run, card, metrics[split.value])
+        value = metrics[split.value]["accuracy"]
+        say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
+    return replace(card, metrics=metrics, training=origin)
+
+
+def _origin(run: Run) -> dict[str, Any]:
+    """What the card says of the training."""
+    return {
+        "experiment": asdict(run.experiment),
+        "stages": stages_of(run),
+        "taught_by": teachers_of(run),
+        "chosen_on": Split.VALID.value,
+        "best_epoch": json.loads((run.folder / "done.json").read_text())["epoch"],
+        "environment": run.environment,
+        "commit": commit(),
+        "pyojeong": __version__,
+        "exported": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _note_look(run: Run, card: ModelCard, seen: dict[str, Any]) -> None:
+    """Looks at the test split cannot be taken back, so each is written down with what was seen."""
+    line = {
+        "model": card.id,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "calibration": "temperature" if card.logit_scale is None else "vector",
+        **{name: seen[name]["value"] for name in ("accuracy", "ece")},
+    }
+    with (run.folder / "test_looks.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _write_golden(classifier: Classifier, out: Path) -> None:
+    logits: NDArray[np.float32] = golden_logits(classifier)
+    path = golden_path(out, classifier.card.id)
+    with atomic_write(path) as file:
+        np.savez_compressed(file, logits=logits)

@@ -1,0 +1,78 @@
+"""Where a run's weights come from: what stands on an exported model's card."""
+
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.card import ModelCard
+from pyojeong.training.run import Run
+from pyojeong.training.soft_labels import SoftLabels
+from pyojeong.zoo import find
+
+Stage = dict[str, Any]
+"""An experiment; of a shipped model also ``model`` and ``sha256``."""
+
+
+def stages_of(run: Run) -> list[Stage]:
+    """The experiments that led to a run's weights, first to last, each once, without its own.
+
+    Its ``start`` and its ``members`` come before it, and so do theirs. A start that is no run is a
+    model's id: that model's own stages are on its card.
+
+    Raises:
+        ModelUnknown: When that model is not there (``PYOJEONG_MODELS`` names more folders of them).
+    """
+    found: dict[str, Stage] = {}
+    _collect(run, found)
+    return list(found.values())
+
+
+def _collect(run: Run, found: dict[str, Stage]) -> None:
+    starts = () if run.experiment.start is None else (run.experiment.start,)
+    for name in (*starts, *run.experiment.members):
+        earlier = _beside(run, name)
+        if not earlier.folder.exists():
+            for stage in _stages_on(find(name).card):
+                found.setdefault(stage["name"], stage)
+        elif name not in found:
+            _collect(earlier, found)
+            found[name] = asdict(earlier.experiment)
+
+
+def _stages_on(card: ModelCard) -> list[Stage]:
+    """A model's stages with its last one; older cards nest each stage's start in it."""
+    last = {"model": card.id, "sha256": card.sha256, **card.training["experiment"]}
+    if "stages" in card.training:
+        return [*card.training["stages"], last]
+    chain, earlier = [last], card.training["started_from"]
+    while earlier is not None:
+        chain.insert(0, {key: value for key, value in earlier.items() if key != "started_from"})
+        earlier = earlier["started_from"]
+    return chain
+
+
+def _beside(run: Run, name: str) -> Run:
+    """A run by its name, in the folder of runs that this one lies in."""
+    return Run(run.folder.parents[len(Path(run.experiment.name).parts) - 1] / name)
+
+
+def teachers_of(run: Run) -> dict[str, float]:
+    """Who answered for the soft labels, with which weight."""
+    recipe = run.experiment.recipe
+    if recipe.soft_labels is None:
+        return {} if recipe.teacher is None else {recipe.teacher: 1.0}
+    taught: dict[str, float] = SoftLabels.read(Path(recipe.soft_labels)).facts["teachers"]
+    return taught
+
+
+def commit() -> str:
+    """The project's commit, or "" outside of its repository."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

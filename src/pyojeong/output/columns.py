@@ -1,0 +1,362 @@
+"""Every column of the tables, once: header, writer, reader, documentation and old names.
+
+A column is a path into the JSON form of a frame or face (``FrameResult.to_dict``), or a value that
+is computed from it. To add one, add a ``ColumnSpec`` to ``COLUMNS``; nothing else changes.
+``python -m pyojeong.output.columns`` prints docs/columns.md.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyojeong.core.labels import FER7, LabelSet
+
+Tree = dict[Any, Any]
+Key = str | int
+
+_LABEL, _POSITION = "{label}", "{position}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnSpec:
+    """A column of CSV and Parquet tables.
+
+    Attributes:
+        name: Its name; ``{label}`` in it stands for each label: one column a label.
+        dtype: ``text``, ``int``, ``float`` (64 bits), ``float32`` or ``bool``.
+        description: What it holds, for docs/columns.md.
+        unit: Of its values; "" = none.
+        since: The schema that brought it. Tables of an earlier one are read without it.
+        group: ``frame`` (every row), ``face``, or ``timeline`` (clips and ``--eyes``).
+        path: Where the value lies in the dictionary of a frame or face; () = it is computed.
+        compute: Dictionary of a face -> the value, where there is no path; it is not read back.
+        required: A table without it is not a table of results.
+        old_names: What it was called in earlier schemas; still read.
+    """
+
+    name: str
+    dtype: str
+    description: str
+    unit: str = ""
+    since: int = 1
+    group: str = "face"
+    path: tuple[Key, ...] = ()
+    compute: Callable[[Tree], Any] | None = None
+    required: bool = False
+    old_names: tuple[str, ...] = ()
+
+    def get(self, source: Tree) -> Any:
+        """Return the value in the dictionary of a frame or face; None when it was not measured."""
+        if self.compute is not None:
+            return self.compute(source)
+        node: Any = source
+        for key in self.path:
+            if isinstance(node, dict):
+                node = node.get(key)
+                if node is None:
+                    return None
+            else:
+                node = node[key]
+        return node
+
+    def set(self, target: Tree, value: Any) -> None:
+        """Put a value that was read into the dictionary; lists are dictionaries of positions."""
+        if self.path and value is not None:
+            for key in self.path[:-1]:
+                target = target.setdefault(key, {})
+            target[self.path[-1]] = value
+
+    def for_label(self, label: str, position: int) -> "ColumnSpec":
+        """Return the column of one label."""
+        keys: dict[Key, Key] = {_LABEL: label, _POSITION: position}
+        return replace(
+            self,
+            name=self.name.replace(_LABEL, label),
+            path=tuple(keys.get(key, key) for key in self.path),
+            old_names=tuple(name.replace(_LABEL, label) for name in self.old_names),
+        )
+
+
+def _of_expression(key: str) -> Callable[[Tree], Any]:
+    def compute(face: Tree) -> Any:
+        expression = face.get("expression")
+        if expression is None:
+            return None
+        return max(expression["scores"].values()) if key == "top_score" else expression[key]
+
+    return compute
+
+
+def _head_valid(face: Tree) -> bool | None:
+    tried = "pose" in face or "eyes" in face
+    return "pose" in face if tried else None
+
+
+def _eyes_valid(part: str) -> Callable[[Tree], bool | None]:
+    return lambda face: None if "eyes" not in face else part in face["eyes"]
+
+
+def _points(names: Sequence[str], path: str, words: str) -> Iterator[ColumnSpec]:
+    for at, name in enumerate(names):
+        for axis, letter in enumerate("xy"):
+            yield ColumnSpec(
+                name=f"{name}_{letter}",
+                dtype="float32",
+                unit="px",
+                path=(*path.split("."), at, axis),
+                group="timeline" if path.startswith("eyes") else "face",
+                description=words,
+            )
+
+
+_BOX = [
+    ColumnSpec(
+        name=f"box_{side}",
+        dtype="float",
+        unit="px",
+        path=("box", at),
+        required=True,
+        description="the face's box; x2 and y2 are exclusive",
+    )
+    for at, side in enumerate(("x1", "y1", "x2", "y2"))
+]
+
+_FRAME = [
+    ColumnSpec(
+        name="source", dtype="text", group="frame", path=("source",), required=True,
+        description="the file the frame comes from",
+    ),
+    ColumnSpec(
+        name="index", dtype="int", group="frame", path=("index",), required=True,
+        description="number of the frame in its source; 0 for photographs",
+    ),
+    ColumnSpec(
+        name="time_s", dtype="float", unit="s", group="frame", path=("time_s",), required=True,
+        description="time by the clip's own clock; 0 for photographs",
+    ),
+    ColumnSpec(
+        name="width", dtype="int", unit="px", group="frame", path=("size_wh", 0), required=True,
+        description="width of the frame as it is meant to be seen",
+    ),
+    ColumnSpec(
+        name="height", dtype="int", unit="px", group="frame", path=("size_wh", 1), required=True,
+        description="height of the frame",
+    ),
+]  # fmt: skip
+
+_FACE = [
+    ColumnSpec(
+        name="face", dtype="int", path=("face",), required=True,
+        description="number of the face in its frame, the largest first; empty: no face",
+    ),
+    ColumnSpec(
+        name="track_id", dtype="int", path=("track_id",),
+        description="number of the person in this clip; empty in photographs",
+    ),
+    *_BOX,
+    ColumnSpec(
+        name="score", dtype="float", path=("score",), required=True,
+        description="the detector's confidence, 0 to 1",
+    ),
+    *_points(
+        ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth"),
+        "landmarks",
+        "five landmarks; right and left are the subject's own",
+    ),
+    ColumnSpec(
+        name="label", dtype="text", compute=_of_expression("label"),
+        description="the best label, or unclear",
+    ),
+    ColumnSpec(
+        name="unclear", dtype="bool", compute=_of_expression("unclear"),
+        description="the best score is below the threshold",
+    ),
+    ColumnSpec(
+        name="top", dtype="text", compute=_of_expression("top"),
+        description="the best label, whatever its score",
+    ),
+    ColumnSpec(
+        name="top_score", dtype="float32", compute=_of_expression("top_score"),
+        description="its score, 0 to 1",
+    ),
+    ColumnSpec(
+        name="score_{label}", dtype="float32", path=("expression", "scores", _LABEL), required=True,
+        description="share of people who would give this label, 0 to 1; they sum to 1",
+    ),
+]  # fmt: skip
+
+_TIMELINE = [
+    ColumnSpec(
+        name="smooth_label", dtype="text", group="timeline", path=("smoothed", "label"),
+        description="`--smooth`: the label of the smoothed scores, or unclear",
+    ),
+    ColumnSpec(
+        name="smooth_unclear", dtype="bool", group="timeline", path=("smoothed", "unclear"),
+        description="`--smooth`: the best smoothed score is below the threshold",
+    ),
+    ColumnSpec(
+        name="smooth_{label}", dtype="float32", group="timeline",
+        path=("smoothed", "scores", _LABEL),
+        description="`--smooth S`: Gaussian average over the track, standard deviation S seconds",
+    ),
+    ColumnSpec(
+        name="baseline_delta_{label}", dtype="float", group="timeline", since=2,
+        path=("baseline_delta", _POSITION), old_names=("change_{label}",),
+        description="`--baseline`: score minus that of the person's own neutral face, -1 to 1",
+    ),
+    ColumnSpec(
+        name="luma", dtype="float", group="timeline", since=2, path=("luma",),
+        old_names=("light",), description="mean luma of the face's region, 0 to 1",
+    ),
+    ColumnSpec(
+        name="head_valid", dtype="bool", group="timeline", compute=_head_valid,
+        description="the head's pose was measured; empty: it was not tried",
+    ),
+    *(
+        ColumnSpec(
+            name=f"head_{key}", dtype="float", unit="rad", group="timeline", path=("pose", key),
+            description=words,
+        )
+        for key, words in (
+            ("yaw_rad", "positive when the subject turns to their left"),
+            ("pitch_rad", "positive when the subject looks down"),
+            ("roll_rad", "positive when the head tilts clockwise in the image"),
+        )
+    ),
+    ColumnSpec(
+        name="eyes_valid", dtype="bool", group="timeline", compute=_eyes_valid("openness"),
+        description="the eyes were measured; empty: it was not tried",
+    ),
+    *(
+        ColumnSpec(
+            name=f"{side}_openness", dtype="float", group="timeline",
+            path=("eyes", "openness", at), description="0 closed to 1 wide open",
+        )
+        for at, side in enumerate(("right", "left"))
+    ),
+    ColumnSpec(
+        name="gaze_valid", dtype="bool", group="timeline", compute=_eyes_valid("gaze_rad"),
+        description="the gaze was measured",
+    ),
+    *(
+        ColumnSpec(
+            name=f"gaze_{axis}_rad", dtype="float", unit="rad", group="timeline",
+            path=("eyes", "gaze_rad", at), description="gaze relative to the head; signs as there",
+        )
+        for at, axis in enumerate(("yaw", "pitch"))
+    ),
+    *_points(("right_iris", "left_iris"), "eyes.iris", "centre of the iris"),
+    *(
+        ColumnSpec(
+            name=f"{side}_iris_diameter", dtype="float", unit="px", group="timeline",
+            path=("eyes", "iris_diameter", at), description="diameter of the iris",
+        )
+        for at, side in enumerate(("right", "left"))
+    ),
+]  # fmt: skip
+
+_END = [
+    ColumnSpec(
+        name="threshold", dtype="float", path=("expression", "threshold"), required=True,
+        description="best scores below it are unclear",
+    ),
+    ColumnSpec(
+        name="prior", dtype="text", path=("expression", "prior"), since=2,
+        description="base rates that the scores assume: natural, between, balanced, or shares",
+    ),
+    ColumnSpec(
+        name="label_set", dtype="text", path=("expression", "label_set"), required=True,
+        description="fer7 or ferplus8",
+    ),
+    ColumnSpec(
+        name="model_ids", dtype="text", group="frame", path=("model_ids",), required=True,
+        description="the models, detector first, with semicolons between",
+    ),
+    ColumnSpec(
+        name="schema", dtype="int", group="frame", path=("schema",), required=True,
+        description="version of this list of columns",
+    ),
+]  # fmt: skip
+
+COLUMNS = (*_FRAME, *_FACE, *_TIMELINE, *_END)
+"""Every column, in the order of the tables."""
+
+
+def columns_of(labels: LabelSet, *, timeline: bool = True) -> list[ColumnSpec]:
+    """Return the columns of a table of these labels, in order, one for each label.
+
+    Args:
+        labels: The label set.
+        timeline: Also those of the group ``timeline``.
+    """
+    out: list[ColumnSpec] = []
+    shown = [c for c in COLUMNS if timeline or c.group != "timeline"]
+    for each in shown:
+        if _LABEL in each.name:
+            out += [each.for_label(name, i) for i, name in enumerate(labels.names)]
+        else:
+            out.append(each)
+    return out
+
+
+def present(header: Iterable[str]) -> dict[str, ColumnSpec]:
+    """Return name in the file -> column, of the columns that a header holds; old names count."""
+    names = tuple(header)
+    labels = LabelSet("", tuple(n.removeprefix("score_") for n in names if n[:6] == "score_"))
+    known: dict[str, ColumnSpec] = {}
+    for each in columns_of(labels):
+        for name in (each.name, *each.old_names):
+            known.setdefault(name, each)
+    return {name: known[name] for name in names if name in known}
+
+
+def absent(header: Iterable[str]) -> list[str]:
+    """Return the required columns that a header lacks; labels are those that it has."""
+    names = set(header)
+    labels = tuple(n.removeprefix("score_") for n in names if n[:6] == "score_")
+    if not labels:
+        return ["score_{label}"]
+    return [c.name for c in columns_of(LabelSet("", labels)) if c.required and c.name not in names]
+
+
+def lengths() -> dict[tuple[Key, ...], int]:
+    """Return path of a list -> its length, for lists of a fixed length."""
+    out: dict[tuple[Key, ...], int] = {}
+    for each in COLUMNS:
+        for at, key in enumerate(each.path):
+            if isinstance(key, int):
+                path = each.path[:at]
+                out[path] = max(out.get(path, 0), key + 1)
+    return out
+
+
+def to_markdown() -> str:
+    """Return docs/columns.md."""
+    lines = [
+        "# Columns of the tables",
+        "",
+        "<!-- Written by `python -m pyojeong.output.columns`; do not edit. -->",
+        "",
+        "CSV and Parquet have one row for each face. Frames without a face produce one row with",
+        "empty face columns. What was not measured is empty, never zero. JSON lines hold the same",
+        "as one dictionary for each frame. Tables of earlier schemas are read: their old names",
+        "count, and columns that they lack are empty. Columns that are not in this list stay where",
+        "they are when `pyojeong video redact` rewrites a table.",
+        "",
+        "`{label}`: one column for each label of the table's label set, for example "
+        f"`score_{FER7.names[3]}`.",
+        "",
+        "| column | type | unit | since schema | what it holds |",
+        "|---|---|---|---|---|",
+    ]
+    groups: Mapping[str, str] = {"timeline": " (clips and `--eyes`)"}
+    for each in COLUMNS:
+        old = f" Earlier: `{'`, `'.join(each.old_names)}`." if each.old_names else ""
+        words = f"{each.description}{groups.get(each.group, '')}.{old}"
+        lines.append(f"| `{each.name}` | {each.dtype} | {each.unit} | {each.since} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(to_markdown())

@@ -1,0 +1,370 @@
+"""Data sets for training: samples in memory, augmentation, then ``image.preprocess``.
+
+Only Split.TRAIN and Split.VALID are ever read here. The test split cannot reach a training: the
+manifest reader is asked for these two and yields nothing else.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from pyojeong.core.card import Preprocess
+from pyojeong.core.errors import DataError, ExperimentError
+from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest
+from pyojeong.image.preprocess import (
+    Matrix,
+    Pixels,
+    matrix_for_crop,
+    to_gray,
+    to_tensor,
+    warp,
+)
+from pyojeong.image.tta import seen_through
+from pyojeong.training.data.augment import Augment, Draws
+
+
+class Batch(NamedTuple):
+    """What a step learns from.
+
+    Attributes:
+        inputs: float32 (N, C, H, W).
+        labels: int64 (N,).
+        votes: float32 (N, 8), vote shares; zero rows = none.
+        taught: float32 (N, K), logarithms of a teacher's probabilities; (N, 0) = no teacher.
+    """
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    votes: torch.Tensor
+    taught: torch.Tensor
+
+
+class Taught(Protocol):
+    """Cached answers of a teacher to fixed views; ``training.soft_labels`` makes them."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Among them ``seed``, of the views."""
+        ...
+
+    @property
+    def per_face(self) -> bool:
+        """True when the answers hold for a face, however it is changed."""
+        ...
+
+    def view_of(self, epoch: int) -> int:
+        """The view that an epoch shows."""
+        ...
+
+    def of(self, view: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Logarithms of probabilities (len(rows), K)."""
+        ...
+
+    def votes(self) -> NDArray[np.float32] | None:
+        """Shares of votes (N, 8), None without."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """A split in memory.
+
+    Attributes:
+        images: uint8 pictures, (H, W) or (H, W, 3), of any sizes.
+        labels: int64 (N,), positions in the label set.
+        votes: float32 (N, 8), vote shares in the order of FERPLUS8; zero rows = no usable votes.
+    """
+
+    images: list[Pixels]
+    labels: NDArray[np.int64]
+    votes: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def vote_shares(votes: tuple[int, ...] | None) -> NDArray[np.float32]:
+    """FER+ counts of ten columns -> shares of the eight expressions.
+
+    Rows without votes, or where "unknown" or "not a face" has at least half of the votes, give
+    zeros. Single votes are dropped as noise first, as FER+'s authors do (unless nothing is left).
+    """
+    zeros = np.zeros(len(FERPLUS8), np.float32)
+    if votes is None:
+        return zeros
+    counts = np.asarray(votes, np.float32)
+    if counts[8:].sum() * 2 >= max(float(counts.sum()), 1.0):
+        return zeros
+    kept = np.where(counts[:8] > 1, counts[:8], 0)
+    kept = kept if kept.sum() > 0 else counts[:8]
+    return kept / kept.sum() if kept.sum() > 0 else zeros
+
+
+def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Faces:
+    """Decode samples into memory.
+
+    Raises:
+        DataError: When there is none.
+        ImageUnreadable: When a picture cannot be decoded; it is named.
+    """
+    images: list[Pixels] = []
+    targets: list[int] = []
+    votes: list[NDArray[np.float32]] = []
+    for sample in samples:
+        image: Pixels = pixels_of(sample)
+        images.append(to_gray(image) if gray else image)
+        targets.append(labels.index(sample.label))
+        votes.append(vote_shares(sample.votes))
+    if not images:
+        raise DataError("a split has no samples: training needs train and valid")
+    return Faces(images, np.array(targets, np.int64), np.stack(votes))
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One part of the training split that is kept out of a training.
+
+    Attributes:
+        index: Which part, from 0.
+        count: Of how many.
+    """
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count or self.count < 2:
+            raise DataError(f"fold {self.index} of {self.count}: need at least 2, counted from 0")
+
+    def holds(self, sample: Sample) -> bool:
+        """True when the sample is in this part; equal pictures and groups are never divided."""
+        key = sample.group or sample.content_hash
+        data = key.encode() if key else sample.image or (sample.path or "").encode()
+        digest = hashlib.sha256(b"pyojeong fold\0" + data).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.index
+
+
+def stratified(samples: Iterable[Sample], count: int) -> list[Sample]:
+    """``count`` samples in the classes' proportions, the same whenever the data are the same.
+
+    Every class is ordered by a digest of its pictures; a smaller subset lies within a larger one,
+    but for rounding. The samples keep their order.
+
+    Raises:
+        DataError: When there are fewer samples.
+    """
+    everything = list(samples)
+    if not 0 < count <= len(everything):
+        raise DataError(f"subset = {count}: the training split has {len(everything)} samples")
+    by_label: dict[str, list[tuple[bytes, int]]] = {}
+    for row, sample in enumerate(everything):
+        data = sample.image or (sample.path or "").encode()
+        digest = hashlib.sha256(b"pyojeong subset\0" + data).digest()
+        by_label.setdefault(sample.label, []).append((digest, row))
+    # Largest remainders, so that the counts add up.
+    exact = {k: len(v) * count / len(everything) for k, v in by_label.items()}
+    take = {k: int(v) for k, v in exact.items()}
+    for label in sorted(exact, key=lambda k: (take[k] - exact[k], k))[: count - sum(take.values())]:
+        take[label] += 1
+    rows = [row for k, v in by_label.items() for _, row in sorted(v)[: take[k]]]
+    return [everything[row] for row in sorted(rows)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """Which part of the training split is used; all of it by default.
+
+    Attributes:
+        without: This part is kept out.
+        limit: Only the first samples of what is left (smoke tests).
+        subset: Only so many samples (see ``stratified``).
+    """
+
+    without: Fold | None = None
+    limit: int | None = None
+    subset: int | None = None
+
+    def of(self, samples: Iterable[Sample]) -> Iterable[Sample]:
+        """The samples of this part, in their order."""
+        fold = self.without
+        if fold is not None:
+            samples = (s for s in samples if not fold.holds(s))
+        if self.limit is not None:
+            samples = (s for _, s in zip(range(self.limit), samples, strict=False))
+        return samples if self.subset is None else stratified(samples, self.subset)
+
+
+class FaceDataset(Dataset[Batch]):
+    """Batches of one split; fetches a whole batch at a time (``__getitems__``).
+
+    Args:
+        faces: The split.
+        pre: The model's preprocessing.
+        draws: The epoch's random numbers, or None for none.
+        taught: A teacher's answers (N, K) to the faces as the draws change them, in the faces'
+            order, or None.
+        view: Matrix over the input through which every face is seen (``image.tta``), or None.
+    """
+
+    def __init__(
+        self,
+        faces: Faces,
+        pre: Preprocess,
+        draws: Draws | None = None,
+        taught: NDArray[np.float32] | None = None,
+        *,
+        view: Matrix | None = None,
+    ) -> None:
+        self.faces = faces
+        self.view = view
+        self.pre = pre
+        self.draws = draws
+        self.taught = np.zeros((len(faces), 0), np.float32) if taught is None else taught
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """The batch of these positions in the epoch's order."""
+        rows = np.asarray(indices) if self.draws is None else self.draws.order[indices]
+        patches = [self._patch(int(row)) for row in rows]
+        return Batch(
+            torch.from_numpy(to_tensor(self.pre, patches)),
+            torch.from_numpy(self.faces.labels[rows]),
+            torch.from_numpy(self.faces.votes[rows]),
+            torch.from_numpy(self.taught[rows]),
+        )
+
+    def _patch(self, row: int) -> Pixels:
+        image = self.faces.images[row]
+        size = self.pre.size_hw
+        matrix = matrix_for_crop(self.pre, image.shape[:2])
+        if self.view is not None:
+            matrix = seen_through(self.view, matrix)
+        if self.draws is None:
+            return warp(image, matrix, size)
+        return self.draws.pixels(row, warp(image, self.draws.geometry(row, matrix, size), size))
+
+
+def _identity(batch: Any) -> Any:
+    return batch
+
+
+class FaceData(L.LightningDataModule):  # type: ignore[misc]
+    """Training and validation data of an experiment.
+
+    Args:
+        manifest: The data set's Parquet file.
+        pre: The model's preprocessing.
+        augment: Strengths of the random changes on the training split.
+        batch_size: Samples per step.
+        seed: Seed of order and augmentation.
+        portion: Which part of the training split is used.
+    """
+
+    def __init__(
+        self,
+        manifest: Path,
+        pre: Preprocess,
+        augment: Augment,
+        *,
+        batch_size: int,
+        seed: int,
+        portion: Portion = Portion(),
+    ) -> None:
+        super().__init__()
+        self.manifest = manifest
+        self.pre = pre
+        self.augment = augment
+        self.batch_size = batch_size
+        self.seed = seed
+        self.portion = portion
+        self.label_set = manifest_labels(manifest)
+        self.taught: Taught | None = None
+        self.taught_votes = 0.0
+        """Share of the teacher's votes, in [0, 1], among those that are learnt."""
+        self._train: Faces | None = None
+        self._valid: Faces | None = None
+
+    def setup(self, stage: str = "fit") -> None:  # noqa: ARG002
+        """Decode both splits into memory, once."""
+        if self._train is None:
+            self._train = self._load(Split.TRAIN)
+            self._valid = self._load(Split.VALID)
+
+    def _load(self, split: Split) -> Faces:
+        samples = read_manifest(self.manifest, splits=[split])
+        if split is Split.TRAIN:
+            samples = iter(self.portion.of(samples))
+        return load_faces(samples, self.label_set, gray=self.pre.color == "gray")
+
+    @property
+    def train(self) -> Faces:
+        """The training split in memory."""
+        self.setup()
+        assert self._train is not None  # noqa: S101
+        return self._train
+
+    @property
+    def valid(self) -> Faces:
+        """The validation split in memory."""
+        self.setup()
+        assert self._valid is not None  # noqa: S101
+        return self._valid
+
+    def epoch(self, number: int) -> FaceDataset:
+        """The training set as epoch ``number`` sees it; with a teacher's answers if there are.
+
+        Raises:
+            ExperimentError: When the teacher's votes are wanted and there are none.
+        """
+        count = len(self.train)
+        if self.taught is None:
+            draws = Draws(self.augment, count, seed=self.seed, epoch=number)
+            return FaceDataset(self.train, self.pre, draws)
+        view = self.taught.view_of(number)
+        seen = None if self.taught.per_face else (int(self.taught.facts["seed"]), view)
+        draws = Draws(self.augment, count, seed=self.seed, epoch=number, view=seen)
+        answers = self.taught.of(view, np.arange(count))
+        return FaceDataset(self._with_votes(self.taught), self.pre, draws, answers)
+
+    def _with_votes(self, taught: Taught) -> Faces:
+        """The training split, with the teacher's votes mixed into those that there are."""
+        if not self.taught_votes:
+            return self.train
+        theirs = taught.votes()
+        if theirs is None:
+            raise ExperimentError(
+                "[recipe] distil_votes: the soft labels hold no votes; make them anew with "
+                "teachers that have a vote head"
+            )
+        own = self.train.votes
+        mixed = (1 - self.taught_votes) * own + self.taught_votes * theirs
+        return replace(self.train, votes=np.where(own.any(1, keepdims=True), mixed, own))
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the current epoch; a short last batch is dropped when there are others."""
+        number = self.trainer.current_epoch if self.trainer is not None else 0
+        return DataLoader(
+            self.epoch(number),
+            batch_size=self.batch_size,
+            drop_last=len(self.train) >= self.batch_size,
+            collate_fn=_identity,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The validation split, in order, without augmentation."""
+        return DataLoader(FaceDataset(self.valid, self.pre), batch_size=256, collate_fn=_identity)

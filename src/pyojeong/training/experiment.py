@@ -1,0 +1,183 @@
+"""Experiments as data: a frozen ``Experiment`` from TOML."""
+
+import inspect
+import tomllib
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, Self, get_type_hints
+
+import torch
+
+from pyojeong.core.card import Preprocess
+from pyojeong.core.errors import ExperimentError, ModelError
+from pyojeong.training.data.augment import Augment
+from pyojeong.training.lightning_module import Classify
+from pyojeong.training.nets.registry import NETS, build_net
+from pyojeong.training.precision import PRECISIONS
+from pyojeong.training.pretrained import STARTS, load_start
+from pyojeong.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Everything that decides a run's outcome, except the pixels.
+
+    Attributes:
+        name: Names the run folder.
+        seed: Of weights, order, augmentation and dropout.
+        precision: ``"auto"`` (measured at the start), or a key of ``PRECISIONS``.
+        net: Key of ``NETS``.
+        net_options: Passed to the net's builder.
+        preprocess: How faces are fed, in training and ever after.
+        augment: Random changes in training.
+        recipe: Optimisation.
+        start: Name of a finished run in the same folder whose best weights training starts from,
+            or id of a model that is there (``pyojeong models``); None = fresh weights.
+        pretrained: Key of ``STARTS``: weights from outside that training starts from; None = none.
+        pretrained_path: Where the file of such weights lies, when no package brings it.
+        members: Names of finished runs in the same folder that a stacked net is made of, in order;
+            for other nets, runs of the same net whose weights are averaged to start from.
+        subset: Train on this many samples, the same ones for every experiment, drawn in the
+            classes' proportions; None = all.
+        views: Also score the validation split with so many perturbed views of each face, averaged
+            (Yu and Zhang); 0 = single views only.
+        about: Words and figures for the table: family, what was reduced, the students' figures.
+    """
+
+    name: str
+    seed: int = 0
+    precision: str = "auto"
+    net: str = "se_resnet"
+    net_options: dict[str, Any] = field(default_factory=dict)
+    preprocess: Preprocess
+    augment: Augment = field(default_factory=Augment)
+    recipe: Recipe
+    start: str | None = None
+    pretrained: str | None = None
+    pretrained_path: str | None = None
+    members: tuple[str, ...] = ()
+    subset: int | None = None
+    views: int = 0
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Parse an experiment.
+
+        Raises:
+            ExperimentError: When a table or key is unknown, missing or of the wrong type, or when
+                the parts cannot work together.
+        """
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ExperimentError(f"experiment is not valid TOML: {error}") from error
+        _known(data, {f.name for f in fields(cls)} - {"net_options"}, "experiment")
+        data["members"] = tuple(data.get("members", ()))
+        try:
+            net = dict(data.pop("net"))
+            built = cls(
+                net=net.pop("name"),
+                net_options=net,
+                preprocess=_preprocess(data.pop("preprocess")),
+                augment=_table(Augment, data.pop("augment", {}), "augment"),
+                recipe=_table(Recipe, data.pop("recipe"), "recipe"),
+                **data,
+            )
+        except KeyError as error:
+            raise ExperimentError(f"experiment lacks the key {error}") from error
+        except (TypeError, ValueError) as error:
+            if isinstance(error, ExperimentError):
+                raise
+            raise ExperimentError(f"experiment: {error}") from error
+        _choice("net", built.net, NETS)
+        if built.precision != "auto":
+            _choice("precision", built.precision, PRECISIONS)
+        if built.pretrained is not None:
+            _choice("pretrained", built.pretrained, STARTS)
+        _check_growth(built)
+        return built
+
+    def build_net(self, *, num_classes: int) -> torch.nn.Module:
+        """A freshly initialised net; the weights depend on ``seed`` alone.
+
+        Raises:
+            ExperimentError: When the net does not know an option or cannot take the input's size.
+        """
+        torch.manual_seed(self.seed)
+        try:
+            net = build_sized(
+                self.net,
+                self.preprocess.size_hw,
+                num_classes=num_classes,
+                in_channels=self.preprocess.channels,
+                **self.net_options,
+            )
+        except TypeError as error:
+            raise ExperimentError(f"[net] {self.net}: {error}") from error
+        if self.pretrained is not None:
+            load_start(net, self.pretrained, path=self.pretrained_path)
+        return net
+
+    def build_task(self, *, num_classes: int) -> Classify:
+        """A freshly initialised task; see ``build_net``."""
+        net = self.build_net(num_classes=num_classes)
+        return Classify(net, self.recipe, seed=self.seed)
+
+
+def build_sized(name: str, size_hw: tuple[int, int], **options: Any) -> torch.nn.Module:
+    """``build_net``, telling nets that need to know it the input's size."""
+    if "size_hw" in inspect.signature(NETS[name]).parameters:
+        options.setdefault("size_hw", size_hw)
+    return build_net(name, **options)
+
+
+def _check_growth(experiment: Experiment) -> None:
+    smallest, (height, width) = experiment.recipe.grow_from_px, experiment.preprocess.size_hw
+    if not smallest:
+        return
+    if "size_hw" in inspect.signature(NETS[experiment.net]).parameters:
+        raise ExperimentError(
+            f"[recipe] grow_from_px: {experiment.net} is made for one input size: set it to 0"
+        )
+    if height != width or smallest >= width:
+        raise ExperimentError(
+            f"[recipe] grow_from_px: expected square faces of more than {smallest} pixels, got "
+            f"[preprocess] size_hw = [{height}, {width}]"
+        )
+
+
+def _preprocess(data: dict[str, Any]) -> Preprocess:
+    _known(data, {f.name for f in fields(Preprocess)}, "[preprocess]")
+    try:
+        return Preprocess.from_dict(data)
+    except ModelError as error:
+        raise ExperimentError(f"[preprocess] {error}") from error
+
+
+def _table(cls: type, data: dict[str, Any], name: str) -> Any:
+    _known(data, {f.name for f in fields(cls)}, f"[{name}]")
+    kinds = get_type_hints(cls)
+    for key, value in data.items():
+        if kinds[key] is bool and not isinstance(value, bool):
+            raise ExperimentError(f"[{name}] {key}: expected true or false, got {value!r}")
+        if kinds[key] is int and (isinstance(value, bool) or not isinstance(value, int)):
+            raise ExperimentError(f"[{name}] {key}: expected a whole number, got {value!r}")
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def _known(data: dict[str, Any], known: set[str], where: str) -> None:
+    for key in data:
+        if key not in known:
+            near = get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ExperimentError(
+                f"{where}: unknown key {key!r}: {hint}Known: {', '.join(sorted(known))}."
+            )
+
+
+def _choice(what: str, value: str, known: Any) -> None:
+    if value not in known:
+        near = get_close_matches(str(value), list(known), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ExperimentError(f"unknown {what} {value!r}: {hint}Known: {', '.join(sorted(known))}.")

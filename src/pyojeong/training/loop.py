@@ -1,0 +1,392 @@
+"""Training an experiment in its run folder, or resuming it."""
+
+import io
+import json
+import logging
+import platform
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
+from pyojeong.datasets.samples import Split, manifest_id, read_manifest, split_hash
+from pyojeong.training.data.datamodule import FaceData, Fold, Portion
+from pyojeong.training.experiment import Experiment
+from pyojeong.training.lightning_module import MONITOR, Classify, HeadedNet
+from pyojeong.training.nets.columns import Columns, join_heads
+from pyojeong.training.nets.registry import STACKED
+from pyojeong.training.onnx_warm_start import start_from_model
+from pyojeong.training.precision import PRECISIONS, Precision, choose_precision
+from pyojeong.training.run import (
+    Run,
+    load_best,
+    load_last,
+    load_picked,
+    mean_weights,
+    read_curves,
+    write_text,
+)
+from pyojeong.training.soft_labels import SoftLabels
+from pyojeong.zoo import cards
+
+_MEASURED = 1024
+"""Faces on which the batch norms of a shipped model are measured."""
+
+Progress = Callable[[dict[str, Any]], None]
+"""Called after every epoch with its line of ``curves.jsonl``."""
+
+
+class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
+    """Writes a checkpoint whole or not at all; Lightning's own leaves a torso on a full disk."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any = None,  # noqa: ARG002
+    ) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(Path(path), "wb") as file:
+            file.write(buffer.getbuffer())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who is told of a training.
+
+    Attributes:
+        started: Called once with the run's environment (versions, precision, data).
+        epoch: Called after every epoch with its line of ``curves.jsonl``.
+        logger: ``"tensorboard"`` or ``"mlflow"``: curves go there as well.
+    """
+
+    started: Progress | None = None
+    epoch: Progress | None = None
+    logger: str | None = None
+
+
+class _Curves(Callback):  # type: ignore[misc]
+    """Appends one line per epoch to ``curves.jsonl``; drops lines that a resume repeats."""
+
+    def __init__(self, file: Path, progress: Progress | None) -> None:
+        self.file = file
+        self.progress = progress
+        self._started = time.monotonic()
+        self._worked = time.process_time()
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        self._started = time.monotonic()
+        self._worked = time.process_time()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        epoch = trainer.current_epoch
+        metrics = {k: round(float(v), 6) for k, v in trainer.callback_metrics.items()}
+        if (epoch + 1) % trainer.check_val_every_n_epoch:  # Lightning repeats the last validation
+            metrics = {k: v for k, v in metrics.items() if not k.startswith("valid_")}
+        line = {
+            "epoch": epoch,
+            **metrics,
+            "epochs": trainer.max_epochs,
+            "seconds": round(time.monotonic() - self._started, 1),
+            "cpu_seconds": round(time.process_time() - self._worked, 1),
+        }
+        kept = [row for row in read_curves(self.file) if row["epoch"] < epoch]
+        write_text(self.file, "".join(json.dumps(row) + "\n" for row in [*kept, line]))
+        if self.progress is not None:
+            self.progress(line)
+
+
+def run_name(name: str, without: Fold | None = None) -> str:
+    """Folder of an experiment's run, relative to the folder of runs."""
+    if without is None:
+        return name
+    return f"{name}-folds/{without.index}-of-{without.count}"
+
+
+def _prepare(run: Run, text: str, manifest: Path) -> Experiment:
+    """Create the folder, or check that it belongs to the same experiment."""
+    experiment = Experiment.from_toml(text)
+    file = run.folder / "experiment.toml"
+    if file.exists():
+        before = Experiment.from_toml(file.read_text(encoding="utf-8"))
+        if replace(before, about={}) != replace(experiment, about={}):
+            raise ExperimentError(
+                f"{run.folder} holds another experiment of that name; give the new one another "
+                "name, or remove the folder"
+            )
+        if run.environment["manifest"] != manifest.name:
+            raise ExperimentError(f"{run.folder} was started on other data; use another name")
+        write_text(file, text)
+    else:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    return experiment
+
+
+def _settle_precision(run: Run, experiment: Experiment, text: str, manifest: Path) -> Precision:
+    """Choose the precision once per run and write the environment down."""
+    if (run.folder / "experiment.toml").exists():
+        return PRECISIONS[run.environment["precision"]]
+    timings: dict[str, float] = {}
+    name = experiment.precision
+    if name == "auto":
+        net = experiment.build_net(num_classes=7)
+        shape = (experiment.preprocess.channels, *experiment.preprocess.size_hw)
+        name, timings = choose_precision(net, shape, batch_size=experiment.recipe.batch_size)
+    environment = {
+        "manifest": manifest.name,
+        "manifest_id": manifest_id(manifest),
+        "precision": name,
+        "precision_ms_per_step": timings,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "lightning": L.__version__,
+        "python": platform.python_version(),
+    }
+    write_text(run.folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    write_text(run.folder / "experiment.toml", text)
+    return PRECISIONS[name]
+
+
+def train(
+    text: str,
+    manifest: Path,
+    runs: Path,
+    *,
+    limit: int | None = None,
+    without: Fold | None = None,
+    watch: Watch = Watch(),
+) -> Run:
+    """Train an experiment, or resume it from its last whole epoch.
+
+    Args:
+        text: The experiment, TOML.
+        manifest: The data set's Parquet file; only train and valid rows are read.
+        runs: Folder of run folders.
+        limit: Only the first training samples (smoke tests).
+        without: Part of the training split that is kept out; the run folder is then
+            ``<name>-folds/<index>-of-<count>``.
+        watch: Who is told of what happens.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ExperimentError: When the experiment is wrong or the folder belongs to another one.
+        Diverged: When the loss is no longer a number; earlier checkpoints stay.
+        DataError: When the data cannot be used.
+        MissingExtra: When the logger is not installed.
+        OutputError: When the run folder cannot be written.
+    """
+    run = Run(runs / run_name(Experiment.from_toml(text).name, without))
+    experiment = _prepare(run, text, manifest)
+    if run.done:
+        return run
+    precision = _settle_precision(run, experiment, text, manifest)
+    if watch.started is not None:
+        watch.started(run.environment)
+    portion = Portion(limit=limit, without=without, subset=experiment.subset)
+    data = _build_data(experiment, manifest, portion)
+    task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
+    resume = str(run.last) if run.last.exists() else None
+    with _quiet_lightning():
+        trainer = _trainer(run, experiment, precision, watch)
+        try:
+            trainer.fit(task, data, ckpt_path=resume, weights_only=False)
+        except OSError as error:
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            raise OutputError(
+                f"{run.folder}: {cause.strerror or cause}; the last whole epoch is kept: make "
+                "room, then give the same command again"
+            ) from error
+    summary = {**_picked_line(run, experiment), "train_samples": len(data.train)}
+    write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
+    return run
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without Lightning's advertisements, and without warnings that do not concern us."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
+            warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=r".*The number of training batches.*")
+            warnings.filterwarnings("ignore", message=r".*exists and is not empty.*")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _build_task(
+    experiment: Experiment, data: FaceData, runs: Path, *, channels_last: bool
+) -> Classify:
+    """The task with its class weights, starting weights and teacher."""
+    classes = len(data.label_set)
+    weights = None
+    if experiment.recipe.class_weights == "balanced":
+        counts = np.bincount(data.train.labels, minlength=classes).clip(min=1)
+        weights = torch.tensor(len(data.train) / (classes * counts), dtype=torch.float32)
+    net = experiment.build_net(num_classes=classes)
+    members = _members(experiment, runs, num_classes=classes)
+    stacked = experiment.net in STACKED
+    if members and stacked:
+        net.adopt([model.net for model in members])  # type: ignore[operator]
+    task = Classify(
+        net,
+        experiment.recipe,
+        seed=experiment.seed,
+        channels_last=channels_last,
+        class_weights=weights,
+    )
+    heads = [model.vote_head for model in members if model.vote_head is not None]
+    own = task.model.vote_head
+    if isinstance(net, Columns) and own is not None and members and len(heads) == len(members):
+        join_heads(own, heads)
+    if members and not stacked:
+        task.model.load_state_dict(mean_weights([model.state_dict() for model in members]))
+    if experiment.start is not None:
+        _start(task, experiment.start, data, runs)
+    if experiment.recipe.teacher is not None:
+        teacher = Run(runs / experiment.recipe.teacher)
+        if not teacher.done or teacher.experiment.preprocess != experiment.preprocess:
+            raise ExperimentError(
+                f"[recipe] teacher {experiment.recipe.teacher!r} must be a finished run in {runs} "
+                "with the same [preprocess]"
+            )
+        taught = load_picked(teacher, num_classes=classes).scored.net
+        task.learn_from(taught)  # type: ignore[arg-type]
+    return task
+
+
+def _start(task: Classify, name: str, data: FaceData, runs: Path) -> None:
+    """Weights of a finished run, or of a model that is shipped."""
+    run = Run(runs / name)
+    if run.folder.exists() or name not in cards():
+        start = load_best(run, num_classes=len(data.label_set))
+        task.model.load_state_dict(start.scored.state_dict())
+    else:
+        count = min(len(data.train), _MEASURED)
+        faces = data.epoch(0).__getitems__(list(range(count))).inputs
+        start_from_model(task.model, cards()[name], faces, labels=data.label_set)
+
+
+def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> FaceData:
+    """The data, with a teacher's cached answers when the recipe names some."""
+    data = FaceData(
+        manifest,
+        experiment.preprocess,
+        experiment.augment,
+        batch_size=experiment.recipe.batch_size,
+        seed=experiment.seed,
+        portion=portion,
+    )
+    name = experiment.recipe.soft_labels
+    if name is None:
+        return data
+    if portion != Portion():
+        raise ExperimentError(
+            "[recipe] soft_labels belong to the whole training split: not with a subset, a limit "
+            "or folds"
+        )
+    soft = SoftLabels.read(Path(name))
+    digest = split_hash(read_manifest(data.manifest, splits=[Split.TRAIN]))
+    soft.check(experiment.augment, data.label_set, digest, name)
+    data.taught = soft
+    data.taught_votes = experiment.recipe.distil_votes
+    return data
+
+
+def _members(experiment: Experiment, runs: Path, *, num_classes: int) -> list[HeadedNet]:
+    """The trained nets that a net is made of; none for most.
+
+    A stacked net and columns take the epoch that each recipe picked. Nets whose weights are
+    averaged are taken after their last epoch, which nothing was chosen by.
+    """
+    members = [Run(runs / name) for name in experiment.members]
+    for run in members:
+        if not run.done:
+            raise ExperimentError(f"members: {run.folder} is not a finished run")
+        if experiment.net not in STACKED and _shape(run.experiment) != _shape(experiment):
+            raise ExperimentError(
+                f"members: {run.experiment.name} is another net, so that its weights cannot be "
+                "averaged with these: give members the same [net] and [preprocess]"
+            )
+    load = load_picked if experiment.net in STACKED else load_last
+    return [load(run, num_classes=num_classes).scored for run in members]  # type: ignore[misc]
+
+
+def _shape(experiment: Experiment) -> tuple[Any, ...]:
+    heads = experiment.recipe.vote_weight > 0
+    return experiment.net, experiment.net_options, experiment.preprocess, heads
+
+
+def _picked_line(run: Run, experiment: Experiment) -> dict[str, Any]:
+    rows = [row for row in read_curves(run.folder / "curves.jsonl") if MONITOR in row]
+    if experiment.recipe.pick == "last":
+        return rows[-1]
+    return max(rows, key=lambda row: float(row[MONITOR]))
+
+
+def _logger(name: str | None, run: Run) -> Any:
+    """Lightning's logger of that name, or False for none."""
+    if name is None:
+        return False
+    from lightning.pytorch import loggers
+
+    try:
+        if name == "tensorboard":
+            return loggers.TensorBoardLogger(run.folder, name="", version="tensorboard")
+        if name == "mlflow":
+            return loggers.MLFlowLogger(run.folder.name, save_dir=str(run.folder / "mlruns"))
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"logging to {name}", name, cure=f"pip install {name}") from error
+    raise ExperimentError(f"unknown logger {name!r}: Known: tensorboard, mlflow.")
+
+
+def _trainer(run: Run, experiment: Experiment, precision: Precision, watch: Watch) -> L.Trainer:
+    folder = run.folder / "checkpoints"
+    best = ModelCheckpoint(
+        folder, filename="best", monitor=MONITOR, mode="max", enable_version_counter=False
+    )
+    # Lightning's save_last follows save_top_k and would skip epochs that do not improve.
+    last = ModelCheckpoint(
+        folder,
+        filename="last",
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    curves = _Curves(run.folder / "curves.jsonl", watch.epoch)
+    return L.Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_epochs=experiment.recipe.epochs,
+        check_val_every_n_epoch=experiment.recipe.validate_every,
+        precision=precision.lightning,
+        gradient_clip_val=experiment.recipe.clip or None,
+        callbacks=[curves, best, last],
+        plugins=[_WholeCheckpoints()],
+        logger=_logger(watch.logger, run),
+        default_root_dir=run.folder,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        deterministic=True,
+    )

@@ -1,0 +1,132 @@
+"""A shipped model's weights as the start of a training: from its ONNX file back into the net.
+
+In the file every batch norm may be folded into the convolution before it. A net that learns needs
+it back: its mean and variance are measured on faces, and its factor and offset are set so that
+the net answers as before.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from pyojeong.core.errors import ExperimentError
+from pyojeong.core.labels import LabelSet
+from pyojeong.training.lightning_module import HeadedNet
+from pyojeong.zoo import Entry, cards, verify
+
+Weights = dict[str, NDArray[np.float32]]
+
+_HALF = ".half"
+_PREFIX, _HEAD = "net.", "classifier."
+
+
+def start_from_model(model: HeadedNet, entry: Entry, faces: Tensor, *, labels: LabelSet) -> None:
+    """Give a net (and its vote head, if both have one) the weights of a shipped model.
+
+    Args:
+        model: Its net must be the one that the shipped model was made of.
+        entry: The shipped model; with int8 weights its float16 twin is read.
+        faces: (N, C, H, W) as the net sees them; its batch norms are measured on them.
+        labels: Of the data; where they differ from the shipped model's, the classifier stays fresh.
+
+    Raises:
+        ExperimentError: When the model was made of another net, or keeps no float weights.
+        ModelCorrupt: When its file is damaged.
+    """
+    if "int8_effect" in entry.card.metrics and entry.card.twin in cards():
+        entry = cards()[entry.card.twin]
+    weights = _initialisers(entry)
+    heads = _under("vote_head.", weights)
+    own = _under(_PREFIX, weights)
+    if entry.card.label_set != labels:
+        own = {k: v for k, v in own.items() if not k.startswith(_HEAD)}
+        own |= {k: v.numpy() for k, v in model.net.state_dict().items() if k.startswith(_HEAD)}
+    offsets = _fill(model.net, own, entry.card.id)
+    if model.vote_head is not None and heads:
+        model.vote_head.load_state_dict({k: torch.from_numpy(v) for k, v in heads.items()})
+    if offsets:
+        _unfold(model.net, offsets, faces)
+
+
+def _under(prefix: str, weights: Weights) -> Weights:
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+
+
+def _initialisers(entry: Entry) -> Weights:
+    verify(entry)
+    graph = onnx.load(str(entry.weights)).graph
+    return {
+        tensor.name.removesuffix(_HALF): numpy_helper.to_array(tensor).astype(np.float32)
+        for tensor in graph.initializer
+    }
+
+
+def _fill(net: nn.Module, weights: Weights, name: str) -> Weights:
+    """Copy what has a place of its own; returns the offsets of folded norms by the norm's name."""
+    state = net.state_dict()
+    offsets = {}
+    missing = {key for key in state if not key.endswith("num_batches_tracked")}
+    for key, values in weights.items():
+        if key in state and tuple(state[key].shape) == values.shape:
+            state[key] = torch.from_numpy(values.copy())
+            missing.discard(key)
+        elif key.endswith(".bias") and (norm := _norm_behind(key, state)) is not None:
+            offsets[norm] = values
+            missing -= {f"{norm}.{part}" for part in _NORM_PARTS}
+        else:
+            missing.add(key)
+            break
+    if missing:
+        raise ExperimentError(
+            f"start = {name!r}: that model was made of another net ({min(missing)} differs); give "
+            "[net] the name and the sizes on its card"
+        )
+    net.load_state_dict(state)
+    return offsets
+
+
+_NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
+
+
+def _norm_behind(bias: str, state: dict[str, Tensor]) -> str | None:
+    """Name of the norm that follows the convolution whose bias this is, in one Sequential."""
+    parent, _, index = bias.removesuffix(".bias").rpartition(".")
+    if not index.isdigit():
+        return None
+    norm = f"{parent}.{int(index) + 1}"
+    return norm if f"{norm}.running_var" in state else None
+
+
+@torch.no_grad()
+def _unfold(net: nn.Module, offsets: Weights, faces: Tensor) -> None:
+    """Measure the norms' inputs and let the norms give what went in, plus the offset."""
+    norms: dict[str, Any] = {name: net.get_submodule(name) for name in offsets}
+    seen: dict[nn.Module, Tensor] = {}
+    hooks = []
+    for name, norm in norms.items():
+        _set(norm, mean=0, variance=1 - norm.eps, factor=1, offset=torch.from_numpy(offsets[name]))
+        hooks.append(norm.register_forward_pre_hook(lambda at, x: seen.update({at: x[0].double()})))
+    was_training = net.training
+    net.eval()(faces)
+    net.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    for norm in norms.values():
+        mean, variance = seen[norm].mean((0, 2, 3)), seen[norm].var((0, 2, 3))
+        factor = (variance + norm.eps).sqrt()
+        _set(norm, mean=mean, variance=variance, factor=factor, offset=norm.bias + mean)
+
+
+def _set(norm: Any, *, mean: Any, variance: Any, factor: Any, offset: Any) -> None:
+    for place, values in (
+        (norm.running_mean, mean),
+        (norm.running_var, variance),
+        (norm.weight, factor),
+        (norm.bias, offset),
+    ):
+        place.copy_(torch.as_tensor(values))

@@ -1,0 +1,201 @@
+"""A run folder, and what lies in it.
+
+``experiment.toml`` (complete, nothing inherited), ``environment.json`` (versions, precision, data),
+``curves.jsonl`` (one line per epoch), ``checkpoints/last.ckpt`` and ``best.ckpt``, ``done.json``
+once the last epoch is over, ``result.json`` once it is measured or has failed for good. A folder
+without ``done.json`` is unfinished; the same command resumes it from the last whole epoch.
+
+A packed run holds ``weights.safetensors`` instead of checkpoints: it can teach, start other runs
+and be exported, but not be resumed.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from pyojeong.core.atomic_write import atomic_path, atomic_write
+from pyojeong.core.errors import ExperimentError
+from pyojeong.training.experiment import Experiment
+from pyojeong.training.lightning_module import Classify
+
+WEIGHTS = "weights.safetensors"
+_WORDS = (
+    "experiment.toml", "environment.json", "curves.jsonl", "done.json", "result.json",
+    "test_looks.jsonl",
+)  # fmt: skip
+
+
+def read_curves(file: Path) -> list[dict[str, Any]]:
+    """The epochs of a run so far; an unfinished last line is ignored."""
+    if not file.exists():
+        return []
+    rows = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    with atomic_write(path, "w") as file:
+        file.write(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        folder: Where everything of the run lies.
+    """
+
+    folder: Path
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint of the last whole epoch."""
+        return self.folder / "checkpoints" / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """Checkpoint of the epoch with the best accuracy on Split.VALID."""
+        return self.folder / "checkpoints" / "best.ckpt"
+
+    @property
+    def done(self) -> bool:
+        """True when the last epoch is over."""
+        return (self.folder / "done.json").exists()
+
+    @property
+    def test_looks(self) -> list[dict[str, Any]]:
+        """Every look at the test split with this run's weights; they cannot be taken back."""
+        file = self.folder / "test_looks.jsonl"
+        if not file.exists():
+            return []
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def experiment(self) -> Experiment:
+        """What was run.
+
+        Raises:
+            ExperimentError: When the folder is no run folder.
+        """
+        file = self.folder / "experiment.toml"
+        try:
+            return Experiment.from_toml(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ExperimentError(f"{self.folder} is not a run folder: {error}") from error
+
+    @property
+    def picked(self) -> Path:
+        """The checkpoint that is the run's result, as its recipe says."""
+        return self.last if self.experiment.recipe.pick == "last" else self.best
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, precision and data of the run."""
+        text = (self.folder / "environment.json").read_text(encoding="utf-8")
+        return dict(json.loads(text))
+
+
+def load_best(run: Run, *, num_classes: int) -> Classify:
+    """The checkpoint with the best accuracy on Split.VALID, in evaluation mode.
+
+    Raises:
+        ExperimentError: When the run has no checkpoint yet.
+    """
+    return _load(run, run.best, num_classes)
+
+
+def load_picked(run: Run, *, num_classes: int) -> Classify:
+    """The checkpoint that is the run's result (best or last, by its recipe), in evaluation mode.
+
+    Raises:
+        ExperimentError: When the run has no checkpoint yet.
+    """
+    return _load(run, run.picked, num_classes)
+
+
+def load_last(run: Run, *, num_classes: int) -> Classify:
+    """The checkpoint of the last epoch, which nothing was chosen by, in evaluation mode.
+
+    Raises:
+        ExperimentError: When the run has no checkpoint yet.
+    """
+    return _load(run, run.last, num_classes)
+
+
+def pack(run: Run, out: Path) -> Path:
+    """Copy a finished run to a folder of its name in ``out``, with its result's weights alone.
+
+    Weights are kept as float16 (norms and their statistics as float32), a twelfth of a checkpoint.
+
+    Raises:
+        ExperimentError: When the run is not finished.
+    """
+    if not run.done:
+        raise ExperimentError(f"{run.folder} is not finished: only finished runs can be packed")
+    folder = out / run.experiment.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _WORDS:
+        if (run.folder / name).exists():
+            shutil.copyfile(run.folder / name, folder / name)
+    classes = int(_weights_of(run.picked)["net.classifier.weight"].shape[0])
+    task = load_picked(run, num_classes=classes)
+    small = {
+        name: value.half() if value.is_floating_point() and value.dim() > 1 else value
+        for name, value in task.scored.state_dict().items()
+    }
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file({k: v.contiguous() for k, v in small.items()}, temporary)
+    return folder
+
+
+def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of several nets' weights: a uniform soup.
+
+    It is a good net when they went on from the same weights (Wortsman et al., ICML 2022, arXiv
+    2203.05482), and costs no more than one. Counters are taken from the first.
+    """
+    first, *_ = states
+    return {
+        key: torch.stack([state[key] for state in states]).mean(0)
+        if value.is_floating_point()
+        else value
+        for key, value in first.items()
+    }
+
+
+def _weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """The net's weights in a checkpoint, as ``HeadedNet`` names them."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    return {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+
+
+def _load(run: Run, checkpoint: Path, num_classes: int) -> Classify:
+    packed = run.folder / WEIGHTS
+    if not checkpoint.exists() and not packed.exists():
+        raise ExperimentError(f"{run.folder} has no checkpoint yet: train it first")
+    task = run.experiment.build_task(num_classes=num_classes)
+    if not checkpoint.exists():
+        weights = {
+            k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(packed).items()
+        }
+        task.model.load_state_dict(weights)
+        task.scored.load_state_dict(weights)
+        task.eval()
+        return task
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    task.load_state_dict(state["state_dict"])
+    task.eval()
+    return task

@@ -1,0 +1,149 @@
+"""What was read of a clip so far: a file that only grows, so that a killed run goes on.
+
+First a line that says which clip and which settings, then a line per segment with its frames and
+the tracker's state behind it, and at the end a line that says how the clip ended. A line that was
+cut short by a kill is dropped. Everything that is shown later is made from this file, which is why
+a run that was interrupted gives the same bytes as one that was not.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pyojeong.core.errors import OutputError
+from pyojeong.core.face import FrameResult
+from pyojeong.stream.pipeline import Chunk
+
+FORMAT = 1
+_TAIL = 1 << 16
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """What tells one clip from another without reading it whole: name, size, time of change."""
+    stat = path.stat()
+    return {"name": path.name, "bytes": stat.st_size, "changed_ns": stat.st_mtime_ns}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a clip ended.
+
+    Attributes:
+        frames: Frames that were decoded.
+        error: Why decoding stopped early; "" = it did not.
+    """
+
+    frames: int
+    error: str
+
+
+class Checkpoint:
+    """The file of one clip; opened for adding, or for reading what it holds.
+
+    Args:
+        path: The file.
+        about: Clip and settings, plain JSON types. A file about something else is begun anew.
+
+    Raises:
+        OutputError: When the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+        self.path = path
+        self._head = json.dumps({"format": FORMAT, **about}, sort_keys=True, ensure_ascii=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b")
+            self._mend()
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}. Choose another --out folder."
+            ) from error
+
+    def _mend(self) -> None:
+        """Keep whole lines of the same run; forget everything else."""
+        self._file.seek(0)
+        first = self._file.readline()
+        if first != self._head.encode() + b"\n":
+            self._file.truncate(0)
+            self._append(self._head)
+            return
+        end = self._file.seek(0, os.SEEK_END)
+        keep = end
+        while keep > 0:
+            start = max(keep - _TAIL, 0)
+            self._file.seek(start)
+            newline = self._file.read(keep - start).rfind(b"\n")
+            if newline >= 0:
+                keep = start + newline + 1
+                break
+            keep = start
+        if keep < end:
+            self._file.truncate(keep)
+        self._file.seek(0, os.SEEK_END)
+
+    def _append(self, text: str) -> None:
+        try:
+            self._file.write(text.encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {self.path}: {error.strerror or error}; what was read so far is "
+                "kept: make room, then give the same command again"
+            ) from error
+
+    def add(self, chunk: Chunk) -> None:
+        """Write one segment down."""
+        frames = [result.to_dict() for result in chunk.results]
+        line = {"key": chunk.key, "tracker": chunk.tracker, "frames": frames}
+        self._append(json.dumps(line, ensure_ascii=True, separators=(",", ":")))
+
+    def finish(self, ending: Ending) -> None:
+        """Write down how the clip ended."""
+        self._append(json.dumps({"end": {"frames": ending.frames, "error": ending.error}}))
+
+    def last(self) -> tuple[int | None, dict[str, Any] | None, Ending | None]:
+        """Key frame and tracker's state of the last segment, and the ending if there is one."""
+        key: int | None = None
+        tracker: dict[str, Any] | None = None
+        for line in self._lines():
+            if line.startswith(b'{"end"'):
+                end = json.loads(line)["end"]
+                return key, tracker, Ending(end["frames"], end["error"])
+            last = line
+            key = -1
+        if key is not None:
+            data = json.loads(last)
+            key, tracker = data["key"], data["tracker"]
+        return key, tracker, None
+
+    def results(self) -> Iterator[FrameResult]:
+        """All frames so far, in order."""
+        for line in self._lines():
+            if line.startswith(b'{"end"'):
+                return
+            for frame in json.loads(line)["frames"]:
+                yield FrameResult.from_dict(frame)
+
+    def _lines(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            file.readline()
+            yield from file
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """Close and delete the file."""
+        self.close()
+        self.path.unlink(missing_ok=True)

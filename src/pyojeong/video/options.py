@@ -1,0 +1,50 @@
+"""What is done with a clip, as data."""
+
+from dataclasses import dataclass, field
+
+from pyojeong.core.errors import InputError
+from pyojeong.stream.segments import Selection
+
+ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
+"""Kind of table -> ending of its file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoOptions:
+    """What is done with a clip.
+
+    Attributes:
+        selection: Which frames are read.
+        formats: Tables that are written: keys of ``SINKS``.
+        smooth_s: Standard deviation of the smoothing in seconds; None = none.
+        baseline_s: Time in which everybody kept a neutral face: (start, end); None = none.
+        baseline: Scores of a neutral face, for people who have none in ``baseline_s``.
+        annotate: Write the annotated clip.
+        report: Write the report.
+        pictures: Show key frames in the report.
+        aggregate: Keep only shares, events and counts: no row per frame, no picture.
+        hold_s: Shortest event.
+        workers: Threads that read.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    formats: tuple[str, ...] = ("parquet",)
+    smooth_s: float | None = None
+    baseline_s: tuple[float, float] | None = None
+    baseline: tuple[float, ...] | None = None
+    annotate: bool = False
+    report: bool = True
+    pictures: bool = True
+    aggregate: bool = False
+    hold_s: float = 0.5
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.smooth_s is not None and not self.smooth_s > 0:
+            raise InputError(
+                f"smoothing: expected a positive number of seconds, got {self.smooth_s}"
+            )
+        if self.aggregate and (self.annotate or self.formats):
+            raise InputError(
+                "aggregate keeps no frames: not together with tables or an annotated clip"
+            )

@@ -1,0 +1,211 @@
+"""Process one clip from file to results; an interrupted run resumes from its checkpoint.
+
+What is read goes into a checkpoint file. When the clip has ended, tables, report, annotated clip
+and the rest are written from it, each under its final name only when it is whole, and the
+checkpoint is removed.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong._version import __version__
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.errors import InputError
+from pyojeong.core.face import FrameResult, Sink
+from pyojeong.output.tables import SINKS, require
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.pipeline import read_frames
+from pyojeong.stream.smooth import changed, neutral_of, smoothed
+from pyojeong.stream.source import Clip, ClipFacts
+from pyojeong.stream.track import Tracker
+from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
+from pyojeong.video.options import ENDINGS, VideoOptions
+from pyojeong.video.render import show
+from pyojeong.video.summary import Summary
+
+DONE = "done.json"
+CHECKPOINT = ".reading.jsonl"
+
+Progress = Callable[[float, int], None]
+"""Called now and then with the clip's time in seconds and the number of frames read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """What came of a clip.
+
+    Attributes:
+        folder: Where the results are.
+        frames: Frames that were read.
+        people: Number of tracks.
+        error: Why decoding stopped early; "" = it did not.
+        again: The results were there already.
+    """
+
+    folder: Path
+    frames: int
+    people: int
+    error: str = ""
+    again: bool = False
+
+
+def read_clip(
+    path: Path,
+    folder: Path,
+    analyzer: Analyzer,
+    options: VideoOptions,
+    *,
+    progress: Progress = lambda _time, _frames: None,
+) -> ClipResult:
+    """Read a clip, or go on reading it, and write everything that was asked for.
+
+    Args:
+        path: The clip.
+        folder: Gets the results; made when it is missing.
+        analyzer: Reads frames.
+        options: What is done.
+        progress: Told how far it is.
+
+    Raises:
+        VideoUnreadable: When the clip cannot be read at all.
+        OutputError: When something cannot be written; reading goes on from there the next time.
+        MissingExtra: When a table needs what is not installed.
+    """
+    require(options.formats)
+    with Clip(path) as clip:
+        facts = clip.facts
+        about = _about(path, analyzer, options)
+        before = _read_done(folder, about)
+        if before is not None:
+            return replace(before, again=True)
+        with Checkpoint(folder / CHECKPOINT, about["reading"]) as checkpoint:
+            (folder / DONE).unlink(missing_ok=True)
+            ending = _read(clip, analyzer, options, checkpoint, progress)
+            outcome = _write(path, folder, analyzer, options, (checkpoint, ending, facts))
+    with atomic_write(folder / DONE, "w") as file:
+        told = {
+            "frames": outcome.frames,
+            "people": outcome.people,
+            "decoded": ending.frames,
+            "error": ending.error,
+        }
+        done = {"about": about, "outcome": told, "path": str(path), "facts": asdict(facts)}
+        file.write(json.dumps(done, indent=1) + "\n")
+    checkpoint.remove()
+    return outcome
+
+
+def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
+    """Everything that decides the results; the part that decides what is read stands apart."""
+    wanted = asdict(options)
+    reading = {
+        "clip": fingerprint(path),
+        "models": list(analyzer.model_ids),
+        "answers": analyzer.classifier.head.to_dict(),
+        "selection": wanted.pop("selection"),
+        "version": __version__,
+    }
+    wanted.pop("workers")
+    about = {"reading": reading, "writing": wanted}
+    return json.loads(json.dumps(about))  # type: ignore[no-any-return]
+
+
+def _read_done(folder: Path, about: dict[str, Any]) -> ClipResult | None:
+    try:
+        data = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        if {k: v for k, v in data["about"].items() if k != "forgotten"} != about:
+            return None
+        told = data["outcome"]
+        return ClipResult(folder, told["frames"], told["people"], told["error"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read(
+    clip: Clip,
+    analyzer: Analyzer,
+    options: VideoOptions,
+    checkpoint: Checkpoint,
+    progress: Progress,
+) -> Ending:
+    """Fill the checkpoint from where it ends."""
+    key, state, ending = checkpoint.last()
+    if ending is not None:
+        return ending
+    tracker = None if state is None else Tracker.from_dict(state)
+    frames = 0
+    chunks = read_frames(
+        clip,
+        analyzer,
+        Path(clip.name).name,
+        selection=options.selection,
+        workers=options.workers,
+        tracker=tracker,
+        after=key,
+    )
+    for chunk in chunks:
+        checkpoint.add(chunk)
+        frames += len(chunk.results)
+        if chunk.results:
+            progress(chunk.results[-1].time_s, frames)
+    ending = Ending(clip.decoded, clip.error)
+    checkpoint.finish(ending)
+    return ending
+
+
+def _results(
+    checkpoint: Checkpoint, options: VideoOptions, labels: tuple[str, ...]
+) -> Iterator[FrameResult]:
+    """The frames with what is computed over time."""
+    results = checkpoint.results()
+    if options.baseline_s is not None or options.baseline is not None:
+        neutral: dict[int, NDArray[np.float64]] = {}
+        if options.baseline_s is not None:
+            neutral = neutral_of(checkpoint.results(), *options.baseline_s)
+        default = None if options.baseline is None else np.asarray(options.baseline)
+        if default is not None and len(default) != len(labels):
+            raise InputError(f"baseline: expected {len(labels)} scores, got {len(default)}")
+        results = changed(results, neutral, default)
+    return results if options.smooth_s is None else smoothed(results, options.smooth_s)
+
+
+def _write(
+    path: Path,
+    folder: Path,
+    analyzer: Analyzer,
+    options: VideoOptions,
+    read: tuple[Checkpoint, Ending, ClipFacts],
+) -> ClipResult:
+    """Everything that is made from the checkpoint."""
+    checkpoint, ending, facts = read
+    labels = analyzer.classifier.label_set
+    summary = Summary(labels, hold_s=options.hold_s)
+
+    def results() -> Iterator[FrameResult]:
+        return _results(checkpoint, options, labels.names)
+
+    with ExitStack() as stack:
+        sinks: list[Sink] = [
+            stack.enter_context(
+                SINKS[name](folder / f"results.{ENDINGS[name]}", labels=labels, timeline=True)
+            )
+            for name in options.formats
+        ]
+        for result in results():
+            for sink in sinks:
+                sink.write(result)
+            summary.add(result)
+    summary.finish()
+    model = analyzer.classifier
+    answers = model.head.to_dict()
+    with atomic_write(folder / "summary.json", "w") as file:
+        file.write(json.dumps({**summary.to_dict(), "answers": answers}, indent=1) + "\n")
+    show(path, folder, (model.card, answers), options, (summary, results, ending, facts))
+    return ClipResult(folder, summary.frames, len(summary.people), ending.error)

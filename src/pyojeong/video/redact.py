@@ -1,0 +1,133 @@
+"""Taking people out of results that were already written: by the number of their track."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.errors import DataError
+from pyojeong.core.labels import label_set
+from pyojeong.output.table_rewriting import remove_tracks
+from pyojeong.output.tables import TABLE_READERS
+from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.output_head import OutputHead
+from pyojeong.stream.segments import Selection
+from pyojeong.stream.source import ClipFacts
+from pyojeong.video.checkpoint import Ending
+from pyojeong.video.merge import PEOPLE
+from pyojeong.video.options import ENDINGS, VideoOptions
+from pyojeong.video.process import DONE
+from pyojeong.video.render import show
+from pyojeong.video.summary import Summary
+
+_SHOWN = ("report.html", "annotated.mp4", "annotated.incomplete.mp4", "events.vtt", "events.eaf")
+
+
+def forget(folder: Path, tracks: Collection[int]) -> list[str]:
+    """Remove people from a clip's results.
+
+    Their faces leave the tables (the frames stay), the summary and the events; the report is made
+    anew without pictures; the annotated clip, which shows them, is deleted. Results that keep no
+    rows lose the people's numbers, their events and the report. Tables that join several clips are
+    deleted; the command that made them makes them anew.
+
+    Args:
+        folder: Of one clip's results.
+        tracks: Numbers of the people.
+
+    Returns:
+        Names of the files that were rewritten or deleted.
+
+    Raises:
+        DataError: When the folder holds no finished results, or nobody of that number.
+    """
+    try:
+        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        told = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        known = {int(person["track_id"]) for person in told["people"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{folder}: holds no finished results of a clip; finish it first with the command it "
+            "was begun with"
+        ) from error
+    missing = sorted(set(tracks) - known)
+    if missing:
+        people = ", ".join(map(str, sorted(known))) or "nobody"
+        raise DataError(f"{folder}: no person {missing[0]} here; there are: {people}")
+    tables = [name for name, ending in ENDINGS.items() if (folder / f"results.{ending}").exists()]
+    before = {name for name in _SHOWN if (folder / name).exists()}
+    if tables:
+        _rewrite(folder, tables, tracks, done)
+    else:
+        _cut_out(folder, told, tracks)
+    joined = _drop_joined(folder.parent)
+    done["outcome"]["people"] -= len(set(tracks))
+    done["about"]["forgotten"] = sorted({*done["about"].get("forgotten", []), *map(int, tracks)})
+    with atomic_write(folder / DONE, "w") as file:
+        file.write(json.dumps(done, indent=1) + "\n")
+    changed = {*before, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)}
+    return [*sorted(changed), *joined]
+
+
+def _drop_joined(out: Path) -> list[str]:
+    """Delete tables of several clips, which may hold the people too."""
+    names = []
+    if (out / PEOPLE).exists():
+        for path in (out / PEOPLE, *(out / f"results.{ending}" for ending in ENDINGS.values())):
+            if path.exists():
+                path.unlink()
+                names.append(f"../{path.name}")
+    return names
+
+
+def _rewrite(
+    folder: Path, tables: list[str], tracks: Collection[int], done: dict[str, Any]
+) -> None:
+    """Tables without these faces, and from the first of them everything else."""
+    reading, writing = done["about"]["reading"], done["about"]["writing"]
+    card = find_classifier(reading["models"][1]).card
+    # Results of versions without votes do not say how they were answered: by the labels' output.
+    answers = reading.get("answers") or OutputHead.of(card, output="fer2013").to_dict()
+    labels = label_set(answers["label_set"])
+    for name in tables:
+        remove_tracks(name, folder / f"results.{ENDINGS[name]}", tracks)
+    first = folder / f"results.{ENDINGS[tables[0]]}"
+    summary = Summary(labels, hold_s=writing["hold_s"])
+    for result in TABLE_READERS[tables[0]](first):
+        summary.add(result)
+    summary.finish()
+    with atomic_write(folder / "summary.json", "w") as file:
+        file.write(json.dumps({**summary.to_dict(), "answers": answers}, indent=1) + "\n")
+    had_report = (folder / "report.html").exists()
+    for name in _SHOWN:
+        (folder / name).unlink(missing_ok=True)
+    options = VideoOptions(
+        selection=Selection(**reading["selection"]),
+        formats=tuple(tables),
+        smooth_s=writing["smooth_s"],
+        baseline_s=None if writing["baseline_s"] is None else tuple(writing["baseline_s"]),
+        report=had_report,
+        pictures=False,
+        hold_s=writing["hold_s"],
+    )
+    ending = Ending(done["outcome"]["decoded"], done["outcome"]["error"])
+    facts = ClipFacts(**done["facts"])
+    clip = Path(done["path"])
+    show(
+        clip,
+        folder,
+        (card, answers),
+        options,
+        (summary, lambda: TABLE_READERS[tables[0]](first), ending, facts),
+    )
+
+
+def _cut_out(folder: Path, told: dict[str, Any], tracks: Collection[int]) -> None:
+    """Results without rows: numbers and events go, and what was drawn from them."""
+    for part in ("people", "events"):
+        told[part] = [row for row in told[part] if row["track_id"] not in tracks]
+    with atomic_write(folder / "summary.json", "w") as file:
+        file.write(json.dumps(told, indent=1) + "\n")
+    for name in _SHOWN:
+        (folder / name).unlink(missing_ok=True)

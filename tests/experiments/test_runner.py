@@ -1,0 +1,272 @@
+"""Many runs: none is lost, none counts twice, failures are rows, one look at the test split."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+from lightning.pytorch import loggers
+
+from pyojeong.core.errors import DataError, ExperimentError, OutputError
+from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.experiments.catalogue import Planned
+from pyojeong.experiments.runner import RunOptions, run_all, run_planned, unfinished
+from pyojeong.experiments.score_test import score_test
+from pyojeong.training import loop as training
+from pyojeong.training.data.datamodule import stratified
+from tests.training.tiny import TOML, manifest
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from pyojeong.experiments.catalogue import Planned
+from pyojeong.experiments.runner import RunOptions, run_all
+text = Path(sys.argv[1]).read_text()
+plans = [
+    Planned(name=f"tiny.s{i}", experiment="tiny", seed=i,
+            text=text.replace('"tiny"', f'"tiny.s{i}"').replace("seed = 3", f"seed = {i}"))
+    for i in (1, 2, 3)
+]
+run_all(plans, Path(sys.argv[2]), Path(sys.argv[3]), options=RunOptions(keep=Path(sys.argv[4])))
+"""
+
+
+def planned(name: str = "tiny", text: str = TOML) -> Planned:
+    text = text.replace('name = "tiny"', f'name = "{name}"')
+    return Planned(name=name, experiment=name, seed=3, text=text)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict]:
+    folder = tmp_path_factory.mktemp("finished")
+    data = manifest(folder)
+    result = run_planned(planned(), data, folder / "runs", options=RunOptions(keep=folder / "kept"))
+    assert result is not None
+    return folder, data, result
+
+
+def test_a_result_holds_what_the_table_needs(finished: tuple[Path, Path, dict]) -> None:
+    folder, _, result = finished
+    assert result["status"] == "finished"
+    assert result["valid"]["n"] == len(result["valid"]["answers"]) == 42
+    hits = sum(map(sum, [[row[i] for i, row in enumerate(result["valid"]["confusion"])]]))
+    assert result["valid"]["accuracy"]["value"] == pytest.approx(hits / 42, abs=1e-4)
+    assert result["params"] > 0
+    assert result["torch_ms"] > 0
+    assert result["valid_views"] is None
+    assert result["macs"] > 0
+    assert len(result["curves"]) == 6
+    assert result["test"] is None
+    assert json.loads((folder / "kept" / "tiny.json").read_text()) == result
+    assert json.loads((folder / "runs" / "tiny" / "result.json").read_text()) == result
+
+
+def test_a_finished_run_is_not_run_again(finished: tuple[Path, Path, dict]) -> None:
+    folder, data, result = finished
+    before = (folder / "runs" / "tiny" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    assert run_planned(planned(), data, folder / "runs", options=RunOptions(again=True)) == result
+    assert (folder / "runs" / "tiny" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
+    assert unfinished(folder / "runs") == []
+
+
+def test_a_run_that_another_process_has_is_left_to_it(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    (tmp_path / "runs").mkdir()
+    said: list[str] = []
+    with FileLock(tmp_path / "runs" / ".tiny.lock"):
+        assert run_all([planned()], data, tmp_path / "runs", say=said.append) == []
+    assert said == ["tiny: another process is at it"]
+    assert not (tmp_path / "runs" / "tiny").exists()
+
+
+def test_failures_are_rows_and_can_be_tried_again(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    wild = TOML.replace(
+        "lr = 3e-3", 'lr = 1e3\noptimizer = "sgd"\nclip = 0.0\nschedule = "constant"'
+    )
+    result = run_planned(planned("wild", wild), data, tmp_path / "runs")
+    assert result is not None
+    assert result["status"] == "failed"
+    assert "the loss became" in result["reason"]
+    assert "lower lr" in result["reason"]
+    small = TOML.replace(
+        'name = "se_resnet"\nstem = 4\nwidths = [8, 12, 16, 16]', 'name = "yu_zhang"'
+    )
+    small = small.replace("depths = [1, 1, 1, 1]\n", "").replace("[24, 24]", "[4, 4]")
+    tiny = run_planned(planned("small", small), data, tmp_path / "runs")
+    assert tiny is not None
+    assert tiny["status"] == "failed"
+    assert "size_hw" in tiny["reason"]
+    assert unfinished(tmp_path / "runs") == []
+    assert run_planned(planned("wild", wild), data, tmp_path / "runs") == result
+
+
+def test_a_wrong_file_is_named_before_anything_runs(tmp_path: Path) -> None:
+    wrong = planned("wrong", TOML.replace("epochs = 6", "epoch = 6"))
+    with pytest.raises(ExperimentError, match=r"wrong: .*did you mean 'epochs'"):
+        run_all([planned(), wrong], manifest(tmp_path), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_killed_at_any_time_nothing_is_lost_or_counted_twice(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    (tmp_path / "tiny.toml").write_text(TOML)
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, tmp_path / "tiny.toml", data]
+    command += [tmp_path / "runs", tmp_path / "kept"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def curves() -> int:
+        files = (tmp_path / "runs").glob("*/curves.jsonl")
+        return sum(len(f.read_text().splitlines()) for f in files)
+
+    for more in (2, 5, 4):
+        process = subprocess.Popen(list(map(str, command)), env=environment)
+        goal, started = curves() + more, time.monotonic()
+        while process.poll() is None and curves() < goal and time.monotonic() - started < 120:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert unfinished(tmp_path / "runs")
+    # Two at once finish what is left, without treading on each other.
+    both = [subprocess.Popen(list(map(str, command)), env=environment) for _ in range(2)]
+    assert [process.wait(timeout=240) for process in both] == [0, 0]
+    results = [json.loads(f.read_text()) for f in sorted((tmp_path / "kept").glob("*.json"))]
+    assert [r["name"] for r in results] == ["tiny.s1", "tiny.s2", "tiny.s3"]
+    for result in results:
+        assert result["status"] == "finished"
+        assert [line["epoch"] for line in result["curves"]] == list(range(6))
+    alone = tmp_path / "alone"
+    text = TOML.replace('"tiny"', '"tiny.s2"').replace("seed = 3", "seed = 2")
+    plan = Planned(name="tiny.s2", experiment="tiny", seed=2, text=text)
+    again = run_planned(plan, data, alone)
+    assert again is not None
+    assert again["valid"]["answers"] == results[1]["valid"]["answers"]
+
+
+def test_one_look_at_the_test_split(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    assert run_planned(planned(), data, tmp_path / "runs") is not None
+    result = score_test(tmp_path / "runs" / "tiny", data)
+    assert result["test"]["split"] == "test"
+    assert result["test"]["n"] == 42
+    assert len(result["test_looks"]) == 1
+    assert result["test"]["temperature"] == result["valid"]["temperature"]
+    with pytest.raises(ExperimentError, match="One look per run"):
+        score_test(tmp_path / "runs" / "tiny", data)
+    with pytest.raises(ExperimentError, match="no result yet"):
+        score_test(tmp_path / "runs" / "gone", data)
+
+
+def test_labels_of_the_test_split_cannot_reach_a_result(tmp_path: Path) -> None:
+    clean, poisoned = tmp_path / "clean", tmp_path / "poisoned"
+    clean.mkdir()
+    poisoned.mkdir()
+    results = [
+        run_planned(planned(), manifest(clean), clean / "runs"),
+        run_planned(planned(), manifest(poisoned, poison=Split.TEST), poisoned / "runs"),
+    ]
+    assert results[0] is not None
+    assert results[1] is not None
+    assert results[0]["valid"] == results[1]["valid"]
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = manifest(tmp_path)
+    real = training.write_text
+
+    def write(path: Path, text: str) -> None:
+        if path.name == "curves.jsonl" and text.count("\n") == 3:
+            raise OSError(28, "No space left on device")
+        real(path, text)
+
+    monkeypatch.setattr(training, "write_text", write)
+    with pytest.raises(OutputError, match="No space left on device; the last whole epoch is kept"):
+        run_planned(planned(), data, tmp_path / "runs")
+    monkeypatch.undo()
+    assert [p.name for p in unfinished(tmp_path / "runs")] == ["tiny"]
+    result = run_planned(planned(), data, tmp_path / "runs")
+    assert result is not None
+    assert [line["epoch"] for line in result["curves"]] == list(range(6))
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))  # less than a checkpoint
+    try:
+        with pytest.raises(OutputError, match="the last whole epoch is kept"):
+            run_planned(planned(), data, tmp_path / "runs")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "runs" / "tiny" / "checkpoints").iterdir()) == []
+    result = run_planned(planned(), data, tmp_path / "runs")
+    assert result is not None
+    assert result["status"] == "finished"
+
+
+def test_a_logger_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("no tensorboard")
+
+    monkeypatch.setattr(loggers, "TensorBoardLogger", missing)
+    result = run_planned(
+        planned(), manifest(tmp_path), tmp_path / "runs", options=RunOptions(logger="tensorboard")
+    )
+    assert result is not None
+    assert "pip install tensorboard" in result["reason"]
+
+
+def test_members_and_teachers_must_be_finished_runs(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    short = TOML.replace("epochs = 6", "epochs = 1")
+    stacked = run_planned(planned("stacked", 'members = ["a"]\n' + short), data, tmp_path / "runs")
+    assert stacked is not None
+    assert "is not a finished run" in stacked["reason"]
+    taught = short.replace("[recipe]", '[recipe]\nteacher = "teacher"')
+    alone = run_planned(planned("alone", taught), data, tmp_path / "runs")
+    assert alone is not None
+    assert "must be a finished run" in alone["reason"]
+    assert run_planned(planned("teacher", short), data, tmp_path / "runs") is not None
+    pupil = run_planned(planned("pupil", "views = 2\n" + taught), data, tmp_path / "runs")
+    assert pupil is not None
+    assert pupil["status"] == "finished"
+    assert pupil["settings"]["teacher"] == "teacher"
+    assert pupil["valid_views"]["views"] == 2
+    assert len(pupil["valid_views"]["answers"]) == pupil["valid"]["n"]
+    other = taught.replace("std = [0.25]", "std = [0.5]")
+    odd = run_planned(planned("odd", other), data, tmp_path / "runs")
+    assert odd is not None
+    assert "same [preprocess]" in odd["reason"]
+
+
+def test_a_subset_keeps_the_proportions(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    samples = list(read_manifest(data, splits=[Split.TRAIN]))
+    part = stratified(samples, 50)
+    counts = Counter(s.label for s in part)
+    whole = Counter(s.label for s in samples)
+    assert len(part) == 50
+    assert all(abs(counts[k] - 50 * n / len(samples)) < 1 for k, n in whole.items())
+    assert [s.source for s in part] == [s.source for s in stratified(samples, 50)]
+    assert {s.source for s in stratified(samples, 21)} <= {s.source for s in part}
+    with pytest.raises(DataError, match="126 samples"):
+        stratified(samples, 127)

@@ -1,0 +1,74 @@
+"""What a model's card says of where its weights come from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyojeong.core.errors import ModelUnknown
+from pyojeong.core.face import Face
+from pyojeong.export.exporter import ExportOptions, export_run
+from pyojeong.export.provenance import stages_of
+from pyojeong.training.run import Run
+from tests.training.tiny import TOML
+
+PACKED = Path(__file__).parents[2] / "experiments/packed/models"
+
+
+class NoDetector:
+    id = "none"
+
+    def detect(self, image: np.ndarray, /) -> tuple[Face, ...]:
+        raise AssertionError("nothing may be read before the origin is known")
+
+
+def made(folder: Path, name: str, more: str = "") -> Run:
+    """A run's folder with its experiment alone."""
+    run = Run(folder / name)
+    run.folder.mkdir(parents=True)
+    text = TOML.replace('name = "tiny"', f'name = "{name}"\n{more}')
+    (run.folder / "experiment.toml").write_text(text)
+    return run
+
+
+def names(run: Run) -> list[str]:
+    return [stage["name"] for stage in stages_of(run)]
+
+
+def test_starts_and_members_come_first_and_once(tmp_path: Path) -> None:
+    made(tmp_path, "model/first.s1")
+    made(tmp_path, "model/left.s1", 'start = "model/first.s1"')
+    made(tmp_path, "model/right.s1", 'start = "model/first.s1"')
+    made(tmp_path, "model/soup.s1", 'members = ["model/left.s1", "model/right.s1"]')
+    after = made(tmp_path, "model/after.s1", 'start = "model/soup.s1"')
+    want = ["model/first.s1", "model/left.s1", "model/right.s1", "model/soup.s1"]
+    assert names(after) == want
+    assert [stage["start"] for stage in stages_of(after)] == [None, want[0], want[0], None]
+    assert names(Run(tmp_path / "model/first.s1")) == []
+
+
+def test_a_shipped_model_brings_its_own_stages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYOJEONG_MODELS", str(PACKED))
+    run = made(tmp_path, "later", 'start = "seresnet-s-fer2013-fer7.v1"')
+    stages = stages_of(run)
+    assert [stage["name"] for stage in stages] == [
+        "se-resnet-fer2013",
+        "se-resnet-fer2013-settle",
+    ]
+    assert stages[-1]["model"] == "seresnet-s-fer2013-fer7.v1"
+    assert "model" not in stages[0]
+    assert all("started_from" not in stage for stage in stages)
+
+
+def test_a_start_that_is_nowhere_is_named_before_the_test_split_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    run = made(tmp_path, "lost", 'start = "nobody-s-fer2013-fer7.v9"')
+    (run.folder / "done.json").write_text('{"epoch": 0}')
+    (run.folder / "result.json").write_text("{}")
+    options = ExportOptions(id="lost-s-none-fer7.v1")
+    with pytest.raises(ModelUnknown, match=r"nobody-s-fer2013-fer7\.v9"):
+        export_run(run, tmp_path / "none.parquet", tmp_path, options, detector=NoDetector())
+    assert not (run.folder / "test_looks.jsonl").exists()

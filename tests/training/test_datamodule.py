@@ -1,0 +1,59 @@
+"""What training sees is what the runtime will show."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyojeong.core.card import Preprocess
+from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.image.files import decode_image
+from pyojeong.image.preprocess import matrix_for_crop, preprocess, to_gray
+from pyojeong.training.data.augment import Augment
+from pyojeong.training.data.datamodule import FaceData, Portion, vote_shares
+from tests.training.tiny import manifest
+
+PRE = Preprocess(size_hw=(22, 22), color="gray", mean=(0.5,), std=(0.25,), center_fraction=22 / 24)
+
+
+def test_validation_pixels_are_those_of_the_runtime(tmp_path: Path) -> None:
+    path = manifest(tmp_path)
+    data = FaceData(path, PRE, Augment(), batch_size=8, seed=0)
+    seen = np.concatenate([batch.inputs.numpy() for batch in data.val_dataloader()])
+    samples = list(read_manifest(path, splits=[Split.VALID]))
+    assert len(seen) == len(samples) == 42
+    for x, sample in zip(seen, samples, strict=True):
+        image = to_gray(decode_image(sample.image or b""))
+        runtime = preprocess(PRE, image, [matrix_for_crop(PRE, image.shape[:2])])[0]
+        np.testing.assert_array_equal(x, runtime)
+
+
+def test_training_without_augmentation_shows_every_sample_once(tmp_path: Path) -> None:
+    data = FaceData(manifest(tmp_path), PRE, Augment(), batch_size=1000, seed=0)
+    ((x, labels, votes, _),) = list(data.train_dataloader())
+    assert x.shape == (126, 1, 22, 22)
+    assert sorted(labels.tolist()) == sorted(data.train.labels.tolist())
+    np.testing.assert_allclose(votes.sum(1), 1, atol=1e-6)
+
+
+def test_limit(tmp_path: Path) -> None:
+    data = FaceData(
+        manifest(tmp_path), PRE, Augment(), batch_size=8, seed=0, portion=Portion(limit=20)
+    )
+    assert len(data.train) == 20
+    assert len(data.valid) == 42
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        (None, [0] * 8),
+        ((10, 0, 0, 0, 0, 0, 0, 0, 0, 0), [1, 0, 0, 0, 0, 0, 0, 0]),
+        ((6, 0, 3, 1, 0, 0, 0, 0, 0, 0), [6 / 9, 0, 3 / 9, 0, 0, 0, 0, 0]),  # single votes go
+        ((4, 0, 0, 1, 0, 0, 0, 0, 5, 0), [0] * 8),  # half say unknown
+        ((0, 0, 0, 0, 0, 0, 0, 0, 0, 10), [0] * 8),  # not a face
+        ((1, 1, 1, 1, 1, 1, 0, 0, 4, 0), [1 / 6] * 6 + [0, 0]),  # nothing but single votes
+    ],
+)
+def test_vote_shares(votes: tuple[int, ...] | None, expected: list[float]) -> None:
+    np.testing.assert_allclose(vote_shares(votes), expected, atol=1e-6)

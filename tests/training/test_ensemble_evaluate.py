@@ -1,0 +1,112 @@
+"""Ensembles of runs: right answers, right weights, one look at the test split."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pyojeong.core.errors import BadArray, ExperimentError
+from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
+from pyojeong.image.preprocess import matrix_for_crop, to_tensor, warp
+from pyojeong.image.tta import seen_through, view_matrices
+from pyojeong.training.data.datamodule import load_faces
+from pyojeong.training.ensemble.evaluate import fit_ensemble, look_at_test
+from pyojeong.training.loop import train
+from pyojeong.training.run import Run, load_picked
+from tests.training.tiny import TOML, manifest
+
+Made = tuple[Path, Path, list[Run]]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("committee")
+    data = manifest(folder)
+    other = TOML.replace('name = "tiny"', 'name = "other"').replace("seed = 3", "seed = 4")
+    small = other.replace("size_hw = [24, 24]", "size_hw = [20, 20]")
+    return folder, data, [train(text, data, folder / "runs") for text in (TOML, small)]
+
+
+def by_hand(run: Run, data: Path, split: Split, views: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities averaged over the views, one face at a time."""
+    labels = manifest_labels(data)
+    faces = load_faces(read_manifest(data, splits=[split]), labels, gray=True)
+    pre = run.experiment.preprocess
+    net = load_picked(run, num_classes=len(labels)).scored.net
+    out = []
+    for image in faces.images:
+        base = matrix_for_crop(pre, image.shape[:2])
+        seen = [seen_through(view, base) for view in view_matrices(pre.size_hw, views)]
+        batch = to_tensor(pre, [warp(image, matrix, pre.size_hw) for matrix in seen])
+        with torch.inference_mode():
+            out.append(net(torch.from_numpy(batch)).softmax(1).mean(0).numpy())  # type: ignore[operator]
+    return np.stack(out), faces.labels
+
+
+def tempered(parts: list[tuple[np.ndarray, np.ndarray]], record: dict) -> list[np.ndarray]:
+    pairs = zip(parts, record["temperatures"].values(), strict=True)
+    sharp = [own ** (1 / t) for (own, _), t in pairs]
+    return [own / own.sum(1, keepdims=True) for own in sharp]
+
+
+def test_figures_are_those_of_the_weighted_mean_over_views(made: Made) -> None:
+    folder, data, runs = made
+    record = fit_ensemble(runs, data, folder / "pair.json", views=10)
+    weights = list(record["members"].values())
+    assert sum(weights) == pytest.approx(1, abs=1e-3)
+    parts = [by_hand(run, data, Split.VALID, 10) for run in runs]
+    labels = parts[0][1]
+    for run, (own, _) in zip(runs, parts, strict=True):
+        alone = record["alone"][run.experiment.name]
+        assert alone == pytest.approx((own.argmax(1) == labels).mean(), abs=1e-5)
+    warm = tempered(parts, record)
+    mixed = sum(w * own for w, own in zip(weights, warm, strict=True))
+    wanted = (mixed.argmax(1) == labels).mean()
+    assert record["valid"]["accuracy"]["value"] == pytest.approx(wanted, abs=1e-5)
+    assert "test" not in record
+
+
+def test_a_record_without_temperatures_is_of_answers_as_they_are(made: Made) -> None:
+    folder, data, runs = made
+    file = folder / "old.json"
+    record = fit_ensemble(runs, data, file)
+    del record["temperatures"]
+    file.write_text(json.dumps(record))
+    parts = [by_hand(run, data, Split.TEST, 1) for run in runs]
+    mixed = sum(w * own for w, (own, _) in zip(record["members"].values(), parts, strict=True))
+    nll = -np.log(mixed[np.arange(len(mixed)), parts[0][1]]).mean()
+    test = look_at_test(runs, data, file)["test"]
+    assert test["nll"]["value"] == pytest.approx(nll, abs=1e-4)
+
+
+def test_one_look_and_no_fitting_after_it(made: Made) -> None:
+    folder, data, runs = made
+    file = folder / "looked.json"
+    with pytest.raises(ExperimentError, match="without --look"):
+        look_at_test(runs, data, file)
+    before = fit_ensemble(runs, data, file)
+    with pytest.raises(ExperimentError, match="give these runs"):
+        look_at_test(runs[::-1], data, file)
+    record = look_at_test(runs, data, file)
+    assert record["members"] == before["members"]
+    parts = [by_hand(run, data, Split.TEST, 1) for run in runs]
+    warm = tempered(parts, record)
+    shares = record["members"].values()
+    mixed = sum(w * own for w, own in zip(shares, warm, strict=True))
+    wanted = (mixed.argmax(1) == parts[0][1]).mean()
+    assert record["test"]["accuracy"]["value"] == pytest.approx(wanted, abs=1e-5)
+    assert json.loads(file.read_text()) == record
+    for again in (look_at_test, fit_ensemble):
+        with pytest.raises(ExperimentError, match="look"):
+            again(runs, data, file)
+    assert json.loads(file.read_text()) == record
+
+
+def test_numbers_of_views_that_there_are(made: Made) -> None:
+    folder, data, runs = made
+    with pytest.raises(BadArray, match="views"):
+        fit_ensemble(runs, data, folder / "three.json", views=3)
+    assert not (folder / "three.json").exists()

@@ -1,0 +1,70 @@
+"""Trainings that start from a shipped model's weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from pyojeong.core.errors import ExperimentError
+from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.runtime.analyzer import DEFAULT_MODEL
+from pyojeong.runtime.classifier import Classifier
+from pyojeong.training.lightning_module import HeadedNet
+from pyojeong.training.nets.registry import build_net
+from pyojeong.training.onnx_warm_start import start_from_model
+from pyojeong.zoo import find
+
+MODEL = f"{DEFAULT_MODEL}-float16"
+
+
+def fitting(*, votes: bool, classes: int = 7) -> HeadedNet:
+    """The net that the bundled model was made of, with fresh weights."""
+    made_of = find(MODEL).card.training["experiment"]
+    net = build_net(made_of["net"], num_classes=classes, **made_of["net_options"])
+    return HeadedNet(net, votes=votes)
+
+
+@pytest.fixture
+def faces() -> torch.Tensor:
+    noise = np.random.default_rng(0).normal(0, 1, (64, 1, 44, 44)).astype(np.float32)
+    return torch.nn.functional.avg_pool2d(torch.from_numpy(noise), 5, 1, 2) * 4
+
+
+def test_the_net_answers_as_the_model_does(faces: torch.Tensor) -> None:
+    entry = find(MODEL)
+    model = fitting(votes=False).eval()
+    start_from_model(model, entry, faces, labels=FER7)
+    wanted = Classifier.open(entry).logits(faces.numpy())
+    with torch.no_grad():
+        np.testing.assert_allclose(model(faces)[0].numpy(), wanted, atol=2e-3)
+        # and nearly so in training, whose norms use the batch's own statistics: they are restored
+        model.train()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout | torch.nn.Dropout2d):
+                module.p = 0.0
+        again = model(faces)[0].numpy()
+    assert (again.argmax(1) == wanted.argmax(1)).mean() > 0.9
+    np.testing.assert_allclose(again, wanted, atol=0.2)
+
+
+def test_int8_weights_are_read_from_their_twin(faces: torch.Tensor) -> None:
+    nets = []
+    for name in (MODEL, DEFAULT_MODEL):
+        model = fitting(votes=True)
+        start_from_model(model, find(name), faces, labels=FER7)
+        nets.append(model.state_dict())
+    for key, values in nets[0].items():
+        torch.testing.assert_close(nets[1][key], values, msg=key)
+
+
+def test_other_labels_get_a_fresh_classifier(faces: torch.Tensor) -> None:
+    labels = LabelSet("two", ("calm", "loud"))
+    model = fitting(votes=False, classes=2)
+    fresh = model.net.classifier.weight.clone()
+    start_from_model(model, find(MODEL), faces, labels=labels)
+    torch.testing.assert_close(model.net.classifier.weight, fresh)
+
+
+def test_another_net_is_refused_in_a_sentence(faces: torch.Tensor) -> None:
+    model = HeadedNet(build_net("se_resnet", widths=(48, 96, 192, 384)), votes=False)
+    with pytest.raises(ExperimentError, match=r"made of another net .*sizes on its card"):
+        start_from_model(model, find(MODEL), faces, labels=FER7)

@@ -1,0 +1,100 @@
+"""Whoever is forgotten is nowhere any more, and nobody else is touched."""
+
+import json
+
+import pytest
+
+from pyojeong import Analyzer
+from pyojeong.core.errors import DataError
+from pyojeong.core.labels import FER7
+from pyojeong.output.tables import read_csv
+from pyojeong.video.merge import join
+from pyojeong.video.options import VideoOptions
+from pyojeong.video.process import read_clip
+from pyojeong.video.redact import forget
+from tests.video.made import make_clip
+
+OPTIONS = VideoOptions(formats=("csv", "json"), annotate=True)
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer(threads=1)
+
+
+def test_rows_pictures_and_numbers_of_a_person_go_and_frames_stay(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, OPTIONS)
+    assert "data:image" in (out / "report.html").read_text()
+    changed = forget(out, [1])
+    assert "results.csv" in changed
+    assert "annotated.mp4" in changed
+    assert not (out / "annotated.mp4").exists()
+    rows = list(read_csv(out / "results.csv"))
+    assert len(rows) == 30
+    assert not any(r.faces for r in rows)
+    page = (out / "report.html").read_text()
+    assert "data:image" not in page
+    assert "person 1" not in page
+    assert json.loads((out / "summary.json").read_text())["people"] == []
+    assert "person 1" not in (out / "events.vtt").read_text()
+    # Reading the clip again with the same command does not bring them back.
+    assert read_clip(clip, out, analyzer, OPTIONS).again
+    assert not any(r.faces for r in read_csv(out / "results.csv"))
+
+
+def test_results_of_before_votes_keep_their_answers(analyzer, tmp_path):
+    """Folders made by versions that answered with FER2013's labels do not say so themselves."""
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, VideoOptions(formats=("csv",)))
+    done = json.loads((out / "done.json").read_text())
+    del done["about"]["reading"]["answers"]
+    (out / "done.json").write_text(json.dumps(done))
+    forget(out, [1])
+    card = analyzer.classifier.card
+    page = (out / "report.html").read_text()
+    assert f"{card.threshold:.2f}" in page
+    assert "A score is the share" not in page
+
+
+def test_other_base_rates_are_read_anew(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    options = VideoOptions(formats=("csv",))
+    read_clip(clip, out, analyzer, options)
+    assert read_clip(clip, out, analyzer, options).again
+    outcome = read_clip(clip, out, Analyzer(threads=1, prior="balanced"), options)
+    assert not outcome.again
+    found = {f.expression.prior for r in read_csv(out / "results.csv") for f in r.faces}
+    assert found <= {"balanced"}
+    assert "balanced: angry 14%" in (out / "report.html").read_text()
+
+
+def test_tables_of_several_clips_go_too(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4", frames=6)
+    folders = [tmp_path / "out" / name for name in ("a", "b")]
+    for folder in folders:
+        read_clip(clip, folder, analyzer, VideoOptions(formats=("csv",), report=False))
+    join(folders, tmp_path / "out", ["csv"], FER7)
+    assert forget(folders[0], [1])[-2:] == ["../people.csv", "../results.csv"]
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "b"}
+
+
+def test_results_without_rows_lose_the_numbers(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    read_clip(clip, tmp_path / "out", analyzer, VideoOptions(formats=(), aggregate=True))
+    forget(tmp_path / "out", [1])
+    told = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert told["people"] == told["events"] == []
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_nobody_of_that_number_and_no_results_are_one_line(analyzer, tmp_path):
+    with pytest.raises(DataError, match="no finished results"):
+        forget(tmp_path, [1])
+    clip = make_clip(tmp_path / "walk.mp4")
+    read_clip(clip, tmp_path / "out", analyzer, VideoOptions(formats=("csv",), report=False))
+    with pytest.raises(DataError, match="no person 7 here; there are: 1"):
+        forget(tmp_path / "out", [7])

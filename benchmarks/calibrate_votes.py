@@ -36,7 +36,7 @@ from pyojeong.evaluation.accuracy.voted import (
 from pyojeong.evaluation.scoring import predict_split
 from pyojeong.runtime.analyzer import SHORT_NAMES, Analyzer
 from pyojeong.runtime.golden import golden_logits, golden_path
-from pyojeong.vote_calibration import fit_votes, natural_prior, to_calibration
+from pyojeong.vote_calibration import fit_votes, natural_prior, rounded_shares, to_calibration
 from pyojeong.zoo import BUNDLED, find
 
 ROOT = Path(__file__).parents[1]
@@ -53,9 +53,7 @@ def train_votes(manifest: Path) -> np.ndarray:
 def label_shares(card: ModelCard) -> dict[str, float]:
     """Base rates of the labels that the first output was calibrated on: PublicTest's."""
     counts = np.array(card.metrics["valid"]["confusion"]).sum(1)
-    shares = np.round(counts / counts.sum(), 5)
-    shares[shares.argmax()] += 1 - shares.sum()
-    return dict(zip(FER7.names, (round(float(s), 5) for s in shares), strict=True))
+    return rounded_shares(counts, FER7)
 
 
 def words_of(name: str) -> dict[str, Any]:

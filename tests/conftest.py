@@ -120,3 +120,23 @@ def shared():
     if not folder.is_dir():
         pytest.skip("the shared data folder is missing: set PYOJEONG_SHARED to it")
     return folder
+
+
+@pytest.fixture
+def whole_face_result():
+    """A frame with one face on which everything was measured."""
+    scores = np.array([0.05, 0.0, 0.05, 0.6, 0.1, 0.1, 0.1], np.float32)
+    expression = Expression(scores, FER7, 0.5, "between")
+    face = Face(
+        Box(1, 2, 30, 40),
+        0.9,
+        Landmarks(np.arange(10, dtype=np.float32).reshape(5, 2)),
+        expression,
+        track_id=3,
+        pose=HeadPose(0.1, -0.2, 0.3),
+        eyes=EyeSignals((0.5, 0.6), (0.1, 0.2), np.ones((2, 2), np.float32), (3.0, 4.0)),
+        smoothed=replace(expression, scores=scores[::-1]),
+        baseline_delta=(0.1, -0.1, 0.0, 0.0, 0.0, 0.0, 0.0),
+        luma=0.5,
+    )
+    return FrameResult("clip.mp4", 4, 0.16, (64, 48), (face,), ("det", "cls"))

@@ -49,7 +49,11 @@ def test_temperature_and_default_prior_come_out_as_they_were_put_in() -> None:
 
 def test_folds_divide_nobody_and_answer_everybody() -> None:
     faces = made(300, 1.2, "natural", 4)
-    held = cross_fit(made(500, 1.2, "natural", 5), faces, FER7, NATURAL, target=0.6)
+    natural = made(500, 1.2, "natural", 5)
+    held = cross_fit(natural, faces, FER7, NATURAL, target=0.6)
+    assert held is not None
+    alone = VotedFaces(faces.logits, faces.shares, faces.agreed, ["nobody"] * len(faces))
+    assert cross_fit(natural, alone, FER7, NATURAL, target=0.6) is None
     assert len(held.fits) == FOLDS
     np.testing.assert_allclose(held.scores.sum(1), 1)
     # A person's three faces were scored by one fit: the same temperature fits all their scores.
@@ -107,3 +111,5 @@ def test_the_widest_threshold() -> None:
     assert widest_threshold(scores, right, target=0.75) == pytest.approx(0.6)
     assert widest_threshold(scores, right, target=0.9) == pytest.approx(0.9)
     assert widest_threshold(scores, 1 - right, target=0.9) == 1.0
+    ties = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4]])
+    assert widest_threshold(ties, np.array([0, 1, 0]), target=0.88) == 1.0

@@ -285,14 +285,18 @@ def widest_threshold(probabilities: Floats, labels: Ints, *, target: float) -> f
     It says what was seen on these samples; unlike ``fit_threshold`` it promises nothing of others.
 
     Returns:
-        A threshold in [0, 1]; 1 when even the most confident answers fall short.
+        A threshold in [0, 1]; 1 when even the most confident answers fall short (those with a
+        confidence of exactly 1 are answered all the same).
     """
     _check(probabilities, labels)
     confidence = probabilities.max(1)
     order = np.argsort(-confidence, kind="stable")
     hits = np.cumsum((probabilities.argmax(1) == labels)[order])
-    enough = np.flatnonzero(hits >= target * np.arange(1, len(hits) + 1) - 1e-9)
-    return float(confidence[order][enough[-1]]) if len(enough) else 1.0
+    sure = confidence[order]
+    # Equal confidences are answered together: only the last of them can be a threshold.
+    last = np.append(sure[1:] < sure[:-1], True)
+    enough = np.flatnonzero(last & (hits >= target * np.arange(1, len(hits) + 1) - 1e-9))
+    return float(sure[enough[-1]]) if len(enough) else 1.0
 
 
 def answered(probabilities: Floats, labels: Ints, *, threshold: float) -> tuple[float, float]:

@@ -81,9 +81,14 @@ def natural_prior(votes: Floats, labels: LabelSet) -> dict[str, float]:
     if not (means > 0).all():
         absent = [n for n, m in zip(labels.names, means, strict=True) if m <= 0]
         raise DataError(f"no votes for {', '.join(absent)}: base rates need some for every label")
-    rounded = np.round(means / means.sum(), 5)
+    return rounded_shares(means, labels)
+
+
+def rounded_shares(weights: NDArray[Any], labels: LabelSet) -> dict[str, float]:
+    """Return label -> share of weights (K,), to six decimals, none of them 0, with sum 1."""
+    rounded = np.maximum(np.round(weights / weights.sum(), 6), 1e-6)
     rounded[rounded.argmax()] += 1 - rounded.sum()
-    return dict(zip(labels.names, (round(float(m), 5) for m in rounded), strict=True))
+    return dict(zip(labels.names, (round(float(m), 6) for m in rounded), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +186,19 @@ def cross_fit(
     *,
     target: float,
     seed: int = 0,
-) -> CrossFitted:
-    """Return what ``fit_votes`` gives each fifth of the people when it is fitted without them."""
+) -> CrossFitted | None:
+    """Return what ``fit_votes`` gives each fifth of the people when it is fitted without them.
+
+    None when there are fewer people than folds, or a fold leaves no agreed photograph to fit on.
+    """
+    folds = list(_folds(photographs.groups, seed))
+    agreed = photographs.agreed >= 0
+    if len(folds) < FOLDS or not all((agreed & ~held).any() for held in folds):
+        return None
     scores = np.zeros((len(photographs), len(labels)))
     answered = np.zeros(len(photographs), bool)
     fits = []
-    for held in _folds(photographs.groups, seed):
+    for held in folds:
         fit = fit_votes(natural_faces, photographs[~held], labels, natural, target=target)
         scores[held] = fit.scores(photographs.logits[held], labels, natural)
         answered[held] = scores[held].max(1) >= fit.threshold

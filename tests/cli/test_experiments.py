@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyojeong.experiments
 import pytest
 from rich.console import Console
 
 import pyojeong.cli.experiments as command
+import pyojeong.experiments
 from pyojeong.cli.app import main
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from tests.experiments.made_results import failed, keep, keep_truth, looked, made

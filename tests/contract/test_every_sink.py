@@ -14,6 +14,7 @@ from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.eyes import HeadPose
 from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7, FERPLUS8
+from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import SINKS, TABLE_READERS
 
 pytestmark = pytest.mark.parametrize("kind", SINKS)
@@ -66,6 +67,20 @@ def test_a_timeline_comes_back_as_it_was_written(kind, frame_results, data):
     results = data.draw(st.lists(frame_results(labels, timeline=True), max_size=3))
     again = written(kind, results, labels, timeline=True)
     assert again == results
+
+
+def test_taking_a_person_out_keeps_every_frame_and_everybody_else(kind, tmp_path):
+    def seen(index, *tracks):
+        found = frame(index, len(tracks)).faces
+        faces = tuple(replace(f, track_id=t) for f, t in zip(found, tracks, strict=True))
+        return replace(frame(index), faces=faces)
+
+    path = tmp_path / "table"
+    with SINKS[kind](path, timeline=True) as sink:
+        for result in (seen(0, 1, 2), seen(1, 2), seen(2), seen(3, 1, None, 2)):
+            sink.write(result)
+    remove_tracks(kind, path, {2})
+    assert read(kind, path) == [seen(0, 1), seen(1), seen(2), seen(3, 1, None)]
 
 
 def test_a_table_without_timeline_columns_leaves_them_out(kind):

@@ -87,6 +87,7 @@ def test_stated_shares_are_named_in_the_results_and_can_be_given_again() -> None
     [
         ("ballanced", "unknown prior 'ballanced': expected natural, between, balanced"),
         ("", "unknown prior"),
+        ('{"happy": 0.5', "not a JSON object"),
         ({"happy": 0.5, "bored": 0.5}, "unknown label 'bored'"),
         ({"happy": 1.0}, "no share for neutral"),
         ({"happy": -0.5, "neutral": 1.5}, "'happy' must be a number of at least 0"),
@@ -108,6 +109,10 @@ def test_other_base_rates_are_refused(prior: object, words: str) -> None:
 
 def test_text_of_shares() -> None:
     assert parse_prior("happy=0.3, neutral=.7") == {"happy": 0.3, "neutral": 0.7}
+    assert parse_prior('{"happy": 0.3, "neutral": 0.7}') == {"happy": 0.3, "neutral": 0.7}
+    assert prior_shares(" Balanced ", TWO, np.array([0.3, 0.7]))[0] == "balanced"
+    shares = {"happy": 0.32, "neutral": 0.69}  # rounded to whole percents
+    assert prior_shares(shares, TWO, np.array([0.3, 0.7]))[1].sum() == pytest.approx(1)
 
 
 def test_base_rates_are_estimated_from_answers() -> None:
@@ -123,8 +128,13 @@ def test_base_rates_are_estimated_from_answers() -> None:
     assert found.sum() == pytest.approx(1)
 
 
+def test_a_label_that_is_absent_is_not_ruled_out() -> None:
+    found = estimate_prior(np.tile([0.99, 0.01], (60, 1)), np.array([0.5, 0.5]))
+    assert found[1] == pytest.approx(0.5 / 60, rel=0.02)
+
+
 def test_estimates_of_nothing_are_refused() -> None:
-    with pytest.raises(PriorInvalid, match="at least one face"):
+    with pytest.raises(PriorInvalid, match="at least 50 faces"):
         estimate_prior(np.zeros((0, 2)), np.array([0.5, 0.5]))
     with pytest.raises(PriorInvalid, match="zero shares"):
-        estimate_prior(np.array([[0.5, 0.5]]), np.array([0.0, 1.0]))
+        estimate_prior(np.full((50, 2), 0.5), np.array([0.0, 1.0]))

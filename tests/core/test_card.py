@@ -2,14 +2,17 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyojeong.core.card import CARD_VERSION, ModelCard, Preprocess
+from pyojeong.core.card import CARD_VERSION, ModelCard, Preprocess, card_schema
 from pyojeong.core.errors import ModelMismatch
-from pyojeong.core.labels import FER7
+from pyojeong.core.labels import FER7, FERPLUS8
+from pyojeong.zoo import BUNDLED
 
 TEMPLATE = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
 GRAY = Preprocess(size_hw=(48, 48), color="gray", mean=(0.5,), std=(0.25,), template=TEMPLATE)
@@ -35,6 +38,11 @@ def changed(**values):
     return json.dumps(json.loads(CARD.to_json()) | values)
 
 
+def votes(**values):
+    prior = dict.fromkeys(FERPLUS8.names, 0.125)
+    return {"temperature": 1.2, "threshold": 0.5, "prior": prior} | values
+
+
 def with_preprocess(**values):
     data = json.loads(CARD.to_json())
     data["preprocess"] |= values
@@ -47,6 +55,23 @@ def test_json_round_trip(tmp_path):
     assert ModelCard.read(tmp_path / "c.card.json") == CARD
     assert CARD.to_json().endswith("}\n")
     assert "표정" in CARD.to_json()
+
+
+def test_a_card_with_votes_comes_back():
+    text = changed(votes="ferplus8", vote_calibration=votes())
+    card = ModelCard.from_json(text)
+    assert card.vote_calibration.default_prior == "natural"
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_the_documented_schema_is_generated_and_every_bundled_card_fits():
+    stored = Path(__file__).parents[2] / "docs" / "card.schema.json"
+    assert json.loads(stored.read_text()) == card_schema()
+    for path in BUNDLED.glob("*.card.json"):
+        jsonschema.validate(json.loads(path.read_text()), card_schema())
+    wrong = json.loads(changed(temperature="high"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, card_schema())
 
 
 def test_the_shortest_card():
@@ -98,15 +123,35 @@ def test_preprocess_round_trip(size, color, mean, scale, template, margin):
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
         ("{}", "incomplete"),
-        (changed(license_flags=None), "incomplete"),
+        (changed(license_flags=None), "license_flags: Expected `array`, got `null`"),
         (with_preprocess(color="bgr"), "color"),
         (with_preprocess(color="rgb"), "3 means"),
         (with_preprocess(std=[0.0]), "positive"),
-        (with_preprocess(std=["a"]), "incomplete"),
+        (with_preprocess(std=["a"]), "std: Expected `float`, got `str`"),
         (with_preprocess(center_fraction=0), "positive"),
         (with_preprocess(template=[[0, 0]]), "5 points"),
-        (with_preprocess(template=[[0, 0, 0]] * 5), "incomplete"),
+        (with_preprocess(template=[[0, 0, 0]] * 5), "template: Expected `array` of length 2"),
         (changed(preprocess={"color": "gray"}), "incomplete"),
+        (with_preprocess(size_hw=["a", -2]), "size_hw: Expected `int`, got `str`"),
+        (with_preprocess(size_hw=[48, -2]), "size_hw must be 1 to 4096"),
+        (with_preprocess(size_hw=[48]), "size_hw"),
+        (with_preprocess(margin=True), "margin: Expected `float`, got `bool`"),
+        (changed(threshold="high"), "threshold: Expected `float`, got `str`"),
+        (changed(threshold=1.5), r"threshold must lie in \[0, 1\]"),
+        (changed(temperature=1e-320), "temperature must be positive"),
+        (CARD.to_json().replace("1.5", "NaN"), "NaN is not a number of JSON"),
+        (CARD.to_json().replace("1.5", "1e999"), "temperature: numbers must be finite"),
+        (CARD.to_json().replace("1.5", "9" * 400), "temperature"),
+        (changed(prior=[1]), "prior: Expected `object | null`, got `array`"),
+        (changed(prior={"happy": 1.0}), "a positive share for each of angry"),
+        (changed(vote_calibration={}), "vote_calibration is incomplete"),
+        (changed(vote_calibration=5), "vote_calibration is not a JSON object"),
+        (changed(votes="ferplus8", vote_calibration=votes(temperature=0)), "temperature must be"),
+        (changed(votes="ferplus8", vote_calibration=votes(threshold=2)), "threshold must lie"),
+        (changed(votes="ferplus8", vote_calibration=votes(prior=[1])), "prior: Expected `object`"),
+        (changed(votes="ferplus8", vote_calibration=votes(prior={})), "a positive share for each"),
+        (changed(votes="ferplus8", vote_calibration=votes(default_prior="x")), "default_prior"),
+        (changed(vote_calibration=votes()), "vote_calibration without votes"),
     ],
 )
 def test_bad_cards(text, says):

@@ -104,15 +104,34 @@ def test_pages_lead_with_votes(figures: dict[str, Any]) -> None:
     assert "## Photographs with agreed votes" in to_markdown([result])
 
 
-@pytest.mark.parametrize("text", ["", "image,agree\na.jpg,1\n", "\n"])
-def test_tables_without_votes_are_refused(text: str, tmp_path: Path) -> None:
+HEAD = ",".join(COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "cannot be read as votes"),
+        ("image,agree\na.jpg,1\n", "cannot be read as votes"),
+        (HEAD, "no photograph has a vote"),
+        (HEAD + "a.jpg,1" + ",0" * 9 + "\n", "no photograph has a vote"),
+        (HEAD + "a.jpg,1,inf" + ",0" * 8 + "\n", "line 2: votes must be finite"),
+        (HEAD + "a.jpg,1,nan" + ",0" * 8 + "\n", "line 2: votes must be finite"),
+        (HEAD + "a.jpg,1,-1" + ",0" * 8 + "\n", "line 2: votes must be finite"),
+        (HEAD + ("a.jpg,1,2" + ",0" * 8 + "\n") * 2, "line 3: a.jpg is there twice"),
+        (HEAD + "../a.jpg,1,2" + ",0" * 8 + "\n", "name of a file in images/"),
+    ],
+)
+def test_wrong_votes_are_refused(text: str, words: str, tmp_path: Path) -> None:
     if text:
         (tmp_path / "votes.csv").write_text(text)
-    if text == "\n":
-        assert read_voted_photographs(tmp_path) == []
-    else:
-        with pytest.raises(DataError, match="cannot be read as votes"):
-            read_voted_photographs(tmp_path)
+    with pytest.raises(DataError, match=words):
+        read_voted_photographs(tmp_path)
+
+
+def test_a_tie_is_no_agreed_label_and_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    rows = "a.jpg,1,2,2" + ",0" * 7 + "\nb.jpg, 1.0 ,2" + ",0" * 8 + "\n"
+    (tmp_path / "votes.csv").write_text("\ufeff" + HEAD + rows, encoding="utf-8")
+    assert [p.agreed for p in read_voted_photographs(tmp_path)] == ["", "neutral"]
 
 
 @pytest.mark.data

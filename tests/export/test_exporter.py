@@ -1,6 +1,7 @@
 """A tiny run becomes a model that the runtime serves."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import onnx
 import pytest
 import torch
 
+from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Box, Face, Landmarks
 from pyojeong.core.labels import FER7
@@ -161,6 +163,7 @@ def test_a_model_with_enough_votes_answers_with_them(
     embedded = Session(find(tmp_path / "voted.v1.card.json")).metadata
     kept = json.loads(embedded["pyojeong.vote_calibration"])
     assert kept["temperature"] == card.vote_calibration.temperature
+    assert ModelCard.from_json(embedded["pyojeong.card"]) == replace(card, sha256="")
     image = np.zeros((300, 300, 3), np.uint8)
     for options, label_set in (({}, "fer7"), ({"labels": "ferplus8"}, "ferplus8")):
         analyzer = Analyzer(str(tmp_path / "voted.v1.onnx"), detector=Sees(), threads=1, **options)

@@ -1,5 +1,6 @@
 """Whoever is forgotten is nowhere any more, and nobody else is touched."""
 
+import csv
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pyojeong import Analyzer
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7
+from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import read_csv
 from pyojeong.video.merge import join
 from pyojeong.video.options import VideoOptions
@@ -53,9 +55,9 @@ def test_results_of_before_votes_keep_their_answers(analyzer, tmp_path):
     del done["about"]["reading"]["answers"]
     (out / "done.json").write_text(json.dumps(done))
     forget(out, [1])
-    card = analyzer.classifier.card
     page = (out / "report.html").read_text()
-    assert f"{card.threshold:.2f}" in page
+    assert f"{analyzer.classifier.head.threshold:.2f}" in page  # the table's own
+    assert json.loads((out / "summary.json").read_text())["answers"]["prior"] == ""
     assert "A score is the share" not in page
 
 
@@ -70,6 +72,59 @@ def test_other_base_rates_are_read_anew(analyzer, tmp_path):
     found = {f.expression.prior for r in read_csv(out / "results.csv") for f in r.faces}
     assert found <= {"balanced"}
     assert "balanced: angry 14%" in (out / "report.html").read_text()
+
+
+def test_a_run_with_other_settings_leaves_nothing_of_the_one_before(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, VideoOptions(formats=("parquet", "csv"), annotate=True))
+    other = Analyzer(threads=1, prior="balanced", labels="ferplus8")
+    result = read_clip(clip, out, other, VideoOptions(formats=("json",), report=False))
+    assert set(result.removed) == {"results.parquet", "results.csv", "report.html", "annotated.mp4"}
+    names = {p.name for p in out.iterdir()}
+    assert names == {"results.jsonl", "summary.json", "events.vtt", "events.eaf", "done.json"}
+
+
+def test_tables_of_other_runs_are_deleted_not_mixed_in(analyzer, tmp_path):
+    """A table that this run did not write may hold the person, under other settings."""
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, VideoOptions(formats=("csv",)))
+    (out / "results.parquet").write_bytes(b"of another run, unreadable")
+    changed = forget(out, [1])
+    assert "results.parquet" in changed
+    assert not (out / "results.parquet").exists()
+    assert not any(r.faces for r in read_csv(out / "results.csv"))
+
+
+def test_columns_of_users_and_of_earlier_versions_survive(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, VideoOptions(formats=("csv",)))
+    table = out / "results.csv"
+    header, *lines = table.read_text().splitlines()
+    old = header.replace(",luma,", ",light,").replace("baseline_delta_", "change_") + ",my note"
+    table.write_text("\n".join([old, *(f'{line},"a, ""b"""' for line in lines)]) + "\n")
+    before = table.read_text()
+    remove_tracks("csv", table, [99])
+    assert table.read_text() == before
+    remove_tracks("csv", table, [1])
+    with table.open(newline="") as file:
+        again = list(csv.DictReader(file))
+    assert len(again) == 30
+    assert {row["my note"] for row in again} == {""}
+    assert list(again[0]) == old.split(",")
+
+
+def test_a_model_that_is_gone_is_not_needed(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, VideoOptions(formats=("csv",)))
+    done = json.loads((out / "done.json").read_text())
+    done["about"]["reading"]["models"][1] = "nobody-has-this-model"
+    (out / "done.json").write_text(json.dumps(done))
+    forget(out, [1])
+    assert "people who would give" in (out / "report.html").read_text()
 
 
 def test_tables_of_several_clips_go_too(analyzer, tmp_path):

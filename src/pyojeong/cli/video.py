@@ -15,7 +15,7 @@ from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip, find_clips
-from pyojeong.video.merge import join
+from pyojeong.video.merge import drop_joined, join
 from pyojeong.video.options import VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
 
@@ -87,6 +87,7 @@ def run(request: VideoRequest, console: Console) -> int:
     for name in ("clip", "frames", "people", "results", ""):
         table.add_column(name, justify="right" if name in {"frames", "people"} else "left")
     failed = code = 0
+    fresh = False
     done: list[Path] = []
     try:
         for clip, folder in zip(clips, folders(clips, request.out), strict=True):
@@ -95,10 +96,17 @@ def run(request: VideoRequest, console: Console) -> int:
             if outcome is not None:
                 done.append(outcome.folder)
                 note = outcome.error or ("there already" if outcome.again else "")
+                if outcome.removed:
+                    note += f"{'; ' if note else ''}removed of an earlier run: "
+                    note += ", ".join(outcome.removed)
+                fresh = fresh or not outcome.again
                 where = str(outcome.folder)
                 cells = (clip.name, f"{outcome.frames:,}", str(outcome.people), where, note)
                 table.add_row(*map(escape, cells))
                 failed += bool(outcome.error)
+        if len(done) < 2 and fresh and (gone := drop_joined(request.out)):
+            names = ", ".join(gone)
+            console.print(f"removed {names}: of an earlier run; all clips in one command make them")
         if len(done) > 1:
             join(done, request.out, options.formats, analyzer.classifier.label_set)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ N faces, K labels. Base rates (priors) are the shares with which labels occur wh
 used: (K,) numbers that sum to 1. Rows of probabilities sum to 1.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,7 +21,11 @@ PRIORS = ("natural", "between", "balanced")
 """Named base rates: those a model was calibrated to, their geometric mean with equal shares, and
 equal shares."""
 
-_SUM_TOLERANCE = 0.01
+_SUM_TOLERANCE = 0.02
+"""Shares that were rounded to whole percents are taken."""
+
+MIN_FACES = 50
+"""Base rates are not estimated from fewer faces."""
 
 
 def softmax(logits: Floats, temperature: float = 1.0) -> NDArray[np.float64]:
@@ -73,7 +78,10 @@ def prior_shares(
             is negative or not finite, or the shares do not sum to 1 (within 0.01).
     """
     equal = np.full(len(labels), 1 / len(labels))
-    if isinstance(prior, str) and "=" not in prior:
+    if isinstance(prior, str):
+        prior = prior.strip()
+    if isinstance(prior, str) and "=" not in prior and not prior.startswith("{"):
+        prior = prior.lower()
         named = {
             "natural": np.asarray(natural, np.float64),
             "between": np.sqrt(np.asarray(natural, np.float64) * equal),
@@ -96,12 +104,17 @@ def prior_shares(
 
 
 def parse_prior(text: str) -> dict[str, float]:
-    """Return label -> share of ``"angry=0.1,happy=0.3"``; commas or spaces between.
+    """Return label -> share of ``"angry=0.1,happy=0.3"`` (commas or spaces), or of a JSON object.
 
     Raises:
         PriorInvalid: When a part is not ``label=number``, or a label is named twice.
     """
     found: dict[str, float] = {}
+    if text.lstrip().startswith("{"):
+        try:
+            return dict(json.loads(text))
+        except ValueError as error:
+            raise PriorInvalid(f"prior: not a JSON object ({error})") from None
     for part in text.replace(",", " ").split():
         name, sign, value = part.partition("=")
         try:
@@ -127,7 +140,7 @@ def _shares(prior: Mapping[str, float], labels: LabelSet) -> NDArray[np.float64]
             raise PriorInvalid(f"prior: label {labels.names[at]!r} is named twice")
         try:
             share = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             share = float("nan")
         if not (np.isfinite(share) and share >= 0):
             raise PriorInvalid(
@@ -143,7 +156,7 @@ def _shares(prior: Mapping[str, float], labels: LabelSet) -> NDArray[np.float64]
     total = float(shares.sum())
     if abs(total - 1) > _SUM_TOLERANCE:
         raise PriorInvalid(
-            f"prior: the shares must sum to 1, they sum to {total:g}. Divide each by {total:g}."
+            f"prior: the shares must sum to 1, they sum to {total:.6g}. Divide each by {total:.6g}."
             if total > 0
             else "prior: at least one share must be above 0"
         )
@@ -183,24 +196,29 @@ def estimate_prior(
 
     Expectation maximisation of Saerens, Latinne and Decaestecker 2002 (Neural Computation 14(1),
     section 2.2): answers are adjusted to the mean of the adjusted answers until that mean stays.
-    It needs calibrated answers and more than some tens of faces; a face that appears in many
-    frames counts as often.
+    It needs calibrated answers and different faces: a face that appears in many frames counts as
+    often. No share falls below half a face, so that no label is ruled out by its absence here.
 
     Args:
-        probabilities: (N, K), N > 0, under the base rates ``prior``.
+        probabilities: (N, K), at least ``MIN_FACES`` rows, under the base rates ``prior``.
         prior: (K,), all positive.
         rounds: Most iterations.
         tolerance: Stop when no share changes by more.
 
     Raises:
-        PriorInvalid: When there is no face, or ``prior`` holds a share of 0.
+        PriorInvalid: When there are too few faces, or ``prior`` holds a share of 0.
     """
     p = np.asarray(probabilities, np.float64)
     known = np.asarray(prior, np.float64)
-    if p.ndim != 2 or not len(p) or known.shape != p.shape[1:]:
+    if p.ndim != 2 or known.shape != p.shape[1:]:
         raise PriorInvalid(
-            f"estimating base rates needs probabilities (N, K) of at least one face and K shares, "
-            f"got {p.shape} and {known.shape}"
+            f"estimating base rates needs probabilities (N, K) and K shares, got {p.shape} and "
+            f"{known.shape}"
+        )
+    if len(p) < MIN_FACES:
+        raise PriorInvalid(
+            f"estimating base rates needs at least {MIN_FACES} faces, better some hundred "
+            f"different ones; got {len(p)}"
         )
     if not (known > 0).all():
         raise PriorInvalid("estimating base rates needs answers under a prior without zero shares")
@@ -211,4 +229,5 @@ def estimate_prior(
         shares = new
         if done:
             break
+    shares = np.maximum(shares, 0.5 / len(p))
     return np.asarray(shares / shares.sum(), np.float64)

@@ -5,27 +5,19 @@ unknown key is an error, so that a card written by a newer version is never half
 """
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from pyojeong.core.calibration import PRIORS
 from pyojeong.core.errors import ModelMismatch
-from pyojeong.core.feature import Feature, HogVector, check_fits, feature_from_dict
+from pyojeong.core.feature import FEATURES, Feature, HogVector, check_fits, feature_from_dict
 from pyojeong.core.labels import LabelSet, label_set
+from pyojeong.core.typed import from_json_types, schema_of
 
 CARD_VERSION = 1
-
-
-def _known_only(cls: type, data: dict[str, Any], what: str) -> None:
-    known = {f.name for f in fields(cls)}
-    unknown = sorted(set(data) - known)
-    if unknown:
-        raise ModelMismatch(
-            f"{what} has unknown keys {unknown}; this version knows {sorted(known)}. "
-            "It was probably written by a newer pyojeong: upgrade."
-        )
+_MOST_PIXELS = 4096
 
 
 Kind = Literal["classifier", "detector", "landmarks", "checker"]
@@ -76,6 +68,10 @@ class Preprocess:
             raise ModelMismatch(f"preprocess: a template has 5 points, got {len(self.template)}")
         if min(self.std) <= 0 or self.center_fraction <= 0 or self.box_scale <= 0:
             raise ModelMismatch("preprocess: std, center_fraction and box_scale must be positive")
+        if not all(1 <= side <= _MOST_PIXELS for side in self.size_hw):
+            raise ModelMismatch(
+                f"preprocess: size_hw must be 1 to {_MOST_PIXELS} pixels, got {self.size_hw}"
+            )
         if self.feature is not None:
             if self.color != "gray":
                 raise ModelMismatch(
@@ -100,17 +96,7 @@ class Preprocess:
         Raises:
             ModelMismatch: When a key is unknown or a value cannot be.
         """
-        _known_only(cls, data, "preprocess")
-        values = dict(data)
-        for name in ("size_hw", "mean", "std"):
-            values[name] = tuple(values[name])
-        if values.get("template") is not None:
-            values["template"] = tuple((float(x), float(y)) for x, y in values["template"])
-        if values.get("color") not in {"gray", "rgb"}:
-            raise ModelMismatch(f"preprocess: color must be gray or rgb, got {values['color']!r}")
-        if values.get("feature") is not None:
-            values["feature"] = feature_from_dict(values["feature"])
-        return cls(**values)
+        return from_json_types(cls, data, "preprocess", {"feature": feature_from_dict})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +120,7 @@ class VoteCalibration:
     fitted_on: str = ""
 
     def __post_init__(self) -> None:
-        if not (isfinite(self.temperature) and self.temperature > 0):
-            raise ModelMismatch(
-                f"vote_calibration: temperature must be positive, got {self.temperature}"
-            )
+        _check_temperature(self.temperature, "vote_calibration")
         if not 0 <= self.threshold <= 1:
             raise ModelMismatch(
                 f"vote_calibration: threshold must lie in [0, 1], got {self.threshold}"
@@ -147,6 +130,24 @@ class VoteCalibration:
                 f"vote_calibration: default_prior must be one of {', '.join(PRIORS)}, got "
                 f"{self.default_prior!r}"
             )
+
+
+def _check_version(version: int) -> None:
+    if version > CARD_VERSION:
+        raise ModelMismatch(
+            f"card has version {version}, this pyojeong reads {CARD_VERSION}: upgrade"
+        )
+
+
+def _check_temperature(temperature: float, what: str) -> None:
+    if not 1e-3 <= temperature <= 1e3:
+        raise ModelMismatch(
+            f"{what}: temperature must be positive, from 0.001 to 1000, got {temperature}"
+        )
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not a number of JSON")
 
 
 def _check_prior(prior: dict[str, float], labels: LabelSet, what: str) -> None:
@@ -220,12 +221,10 @@ class ModelCard:
         if self.kind not in get_args(Kind):
             kinds = ", ".join(get_args(Kind))
             raise ModelMismatch(f"card: kind must be one of {kinds}, got {self.kind!r}")
-        if self.card_version > CARD_VERSION:
-            raise ModelMismatch(
-                f"card has version {self.card_version}, this pyojeong reads {CARD_VERSION}: upgrade"
-            )
-        if self.temperature <= 0:
-            raise ModelMismatch(f"card: temperature must be positive, got {self.temperature}")
+        _check_version(self.card_version)
+        _check_temperature(self.temperature, "card")
+        if not 0 <= self.threshold <= 1:
+            raise ModelMismatch(f"card: threshold must lie in [0, 1], got {self.threshold}")
         for vector in (self.logit_scale, self.logit_offset):
             if vector is not None and len(vector) != len(self.label_set):
                 raise ModelMismatch(
@@ -263,27 +262,16 @@ class ModelCard:
             ModelMismatch: When the text is not JSON, or a key is unknown or missing.
         """
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
+            data = json.loads(text, parse_constant=_refuse_constant)
+        except ValueError as error:
             raise ModelMismatch(f"card is not JSON: {error}") from error
-        if not isinstance(data, dict):
-            raise ModelMismatch("card is not a JSON object")
-        _known_only(cls, data, "card")
-        try:
-            values = dict(data)
-            if values.get("preprocess") is not None:
-                values["preprocess"] = Preprocess.from_dict(values["preprocess"])
-            if values.get("vote_calibration") is not None:
-                _known_only(VoteCalibration, values["vote_calibration"], "vote_calibration")
-                values["vote_calibration"] = VoteCalibration(**values["vote_calibration"])
-            for name in ("license_flags", "limits"):
-                values[name] = tuple(values.get(name, ()))
-            for name in ("logit_scale", "logit_offset"):
-                if values.get(name) is not None:
-                    values[name] = tuple(map(float, values[name]))
-            return cls(**values)
-        except (TypeError, KeyError, ValueError) as error:
-            raise ModelMismatch(f"card is incomplete: {error}") from error
+        if isinstance(data, dict) and isinstance(data.get("card_version"), int):
+            _check_version(data["card_version"])
+        builders = {
+            "preprocess": Preprocess.from_dict,
+            "vote_calibration": lambda v: from_json_types(VoteCalibration, v, "vote_calibration"),
+        }
+        return from_json_types(cls, data, "card", builders)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -294,3 +282,27 @@ class ModelCard:
             raise ModelMismatch(f"card {path} cannot be read: {error}") from error
         except ModelMismatch as error:
             raise ModelMismatch(f"{path}: {error}") from error
+
+
+def card_schema() -> dict[str, Any]:
+    """Return the JSON Schema of cards (docs/card.schema.json)."""
+    features = [schema_of(kind) for kind in FEATURES.values()]
+    for name, schema in zip(FEATURES, features, strict=True):
+        schema["properties"]["name"] = {"const": name}
+        schema["required"] = ["name"]
+    nothing = {"type": "null"}
+    preprocess = schema_of(Preprocess, {"feature": {"anyOf": [*features, nothing]}})
+    votes = schema_of(VoteCalibration)
+    nested = {
+        "preprocess": {"anyOf": [preprocess, nothing]},
+        "vote_calibration": {"anyOf": [votes, nothing]},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Model card of pyojeong",
+        **schema_of(ModelCard, nested),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(card_schema(), indent=1))  # noqa: T201 - docs/card.schema.json

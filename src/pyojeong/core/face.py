@@ -100,7 +100,8 @@ class Expression:
         label_set: Names of the K columns.
         threshold: The card's threshold: below it the answer counts as unclear.
         prior: Base rates that the scores assume: ``"natural"``, ``"between"``, ``"balanced"``, or
-            ``"angry=0.1 happy=0.3 ..."``; "" = not known (tables of schema 1, older models).
+            ``"angry=0.1 happy=0.3 ..."``; behind ``"fer2013 "`` when they are of that output; "" =
+            not known (tables of schema 1, older models).
     """
 
     scores: NDArray[np.float32]
@@ -117,6 +118,8 @@ class Expression:
                 expected=f"({k},) scores in [0, 1] with sum 1",
                 got=f"shape {scores.shape}, sum {float(scores.sum()):.4f}",
             )
+        if not isinstance(self.prior, str):
+            raise BadArray("Expression.prior", expected="text", got=repr(self.prior))
         scores.setflags(write=False)
         object.__setattr__(self, "scores", scores)
 
@@ -174,7 +177,7 @@ class Expression:
         """Build from ``to_dict``'s output."""
         names = label_set(data["label_set"])
         scores = np.array([data["scores"][n] for n in names.names], np.float32)
-        return cls(scores, names, data["threshold"], data.get("prior", ""))
+        return cls(scores, names, data["threshold"], data.get("prior") or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pyojeong.core.calibration import calibrated
 from pyojeong.core.card import VoteCalibration
 from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.metrics import ece, fit_temperature, fit_threshold, fit_vote_temperature, nll
-from pyojeong.vote_calibration import natural_prior, pluralities, shares_of
+from pyojeong.vote_calibration import natural_prior, pluralities, rounded_shares, shares_of
 
 RIDGE = 1e-3
 """Pulls the factors of vector scaling towards one another and its offsets towards 0."""
@@ -116,9 +116,7 @@ def label_shares(labels: NDArray[np.integer], names: LabelSet) -> dict[str, floa
     counts = np.bincount(labels, minlength=len(names))
     if not counts.all():
         return None
-    shares = np.round(counts / counts.sum(), 5)
-    shares[shares.argmax()] += 1 - shares.sum()
-    return dict(zip(names.names, (round(float(s), 5) for s in shares), strict=True))
+    return rounded_shares(counts, names)
 
 
 def calibrate_votes(
@@ -137,7 +135,7 @@ def calibrate_votes(
 
     Returns:
         The calibration under the natural base rates; None when fewer than ``MIN_VOTED`` faces have
-        votes, a label got none in training, or the head does not know the labels.
+        votes, no label won any, a label got none in training, or the head does not know the labels.
     """
     if not set(labels.names) <= set(FERPLUS8.names):
         return None
@@ -149,6 +147,8 @@ def calibrate_votes(
     temperature = round(fit_vote_temperature([(logits, shares, None)]), 3)
     winners = pluralities(votes[some][:, columns])
     clear = winners >= 0
+    if not clear.any():
+        return None
     scores = calibrated(logits, temperature)[clear]
     threshold = fit_threshold(scores, winners[clear], target=TARGET_ACCURACY, risk=TARGET_RISK)
     return VoteCalibration(

@@ -241,6 +241,8 @@ def _embed(card: ModelCard, out: Path) -> ModelCard:
         "pyojeong.threshold": repr(card.threshold),
         "pyojeong.vote_calibration": json.dumps(json.loads(card.to_json())["vote_calibration"]),
     }
+    # The whole card but the digest of this very file, so that the file alone says what it is.
+    facts["pyojeong.card"] = json.dumps({**json.loads(card.to_json()), "sha256": ""})
     helper.set_model_props(model, facts)
     return _store(card, bytes(model.SerializeToString()), out)
 

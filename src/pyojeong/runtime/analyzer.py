@@ -223,8 +223,8 @@ class Analyzer:
         """Estimate the base rates of a folder or clip from this analyzer's own answers.
 
         Expectation maximisation of Saerens et al. 2002; see ``core.calibration.estimate_prior``.
-        Nothing is changed: pass what is returned as ``prior`` to another analyzer. Some hundred
-        different faces are needed; frames of one person are not different faces.
+        Nothing is changed: pass what is returned as ``prior`` to another analyzer. At least 50
+        faces are needed, better some hundred; frames of one person are not different faces.
 
         Args:
             results: Frames that this analyzer, or one with the same model and prior, has read.
@@ -233,12 +233,17 @@ class Analyzer:
             Label -> share, sum 1.
 
         Raises:
-            PriorInvalid: When there is no face, answers assume other base rates than this
-                analyzer's, or the model does not state any.
+            PriorInvalid: When there are fewer than 50 faces, results are of another model or assume
+                other base rates than this analyzer's, or the model does not state any.
         """
-        head = self.classifier.head
+        head, model = self.classifier.head, self.classifier.card.id
         rows = []
         for result in results:
+            if result.model_ids and model not in result.model_ids:
+                raise PriorInvalid(
+                    f"{result.source}: was read with {', '.join(result.model_ids)}, not with "
+                    f"{model}: read the images with this analyzer"
+                )
             for face in result.faces:
                 if face.expression is None:
                     continue
@@ -258,9 +263,8 @@ class Analyzer:
                 f"model {self.classifier.card.id!r} does not say which base rates it was "
                 "calibrated to: export it again with this version of pyojeong"
             )
-        if not rows:
-            raise PriorInvalid("estimating base rates needs at least one face; found none")
-        shares = estimate_prior(np.stack(rows), head.shares)
+        scores = np.stack(rows) if rows else np.zeros((0, len(head.label_set)))
+        shares = estimate_prior(scores, head.shares)
         return dict(zip(head.label_set.names, map(float, shares), strict=True))
 
 

@@ -30,7 +30,8 @@ class OutputHead:
         scale: Factor per label after that, or None for 1.
         offset: Added per label after that, or None for 0; base rates are part of it.
         threshold: Best scores below it are unclear.
-        prior: Name of the base rates that answers assume; "" = not known.
+        prior: Name of the base rates that answers assume, behind ``"fer2013 "`` for that output,
+            whose natural base rates are others; "" = not known.
         shares: Those base rates (K,); None = not known.
     """
 
@@ -68,9 +69,9 @@ class OutputHead:
             ModelMismatch: When the model does not have that output or those labels.
             PriorInvalid: When ``prior`` is no base rates of these labels.
         """
-        if output not in OUTPUTS:
+        if not isinstance(output, str) or output not in OUTPUTS:
             raise ModelMismatch(f"unknown output {output!r}: expected {', '.join(OUTPUTS)}")
-        if labels is not None and labels not in LABEL_SETS:
+        if labels is not None and (not isinstance(labels, str) or labels not in LABEL_SETS):
             raise ModelMismatch(f"unknown labels {labels!r}: expected {', '.join(LABEL_SETS)}")
         votes = card.vote_calibration
         if output == "auto":
@@ -125,7 +126,8 @@ class OutputHead:
         if card.prior is not None:
             natural = np.array([card.prior[n] for n in own.names])
             natural /= natural.sum()
-            name, shares = prior_shares(prior or "natural", own, natural)
+            name, shares = prior_shares("natural" if prior is None else prior, own, natural)
+            name = f"fer2013 {name}"
             ratio = log_prior_ratio(shares, natural)
             if ratio is not None:
                 offset = ratio if offset is None else offset + ratio
@@ -167,6 +169,8 @@ class OutputHead:
             "prior": self.prior,
             "prior_shares": shares,
             "temperature": self.temperature,
+            "scale": None if self.scale is None else list(self.scale),
+            "offset": None if self.offset is None else [round(float(v), 9) for v in self.offset],
             "threshold": self.threshold,
         }
 

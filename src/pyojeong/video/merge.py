@@ -41,15 +41,27 @@ def join(folders: Sequence[Path], out: Path, formats: Sequence[str], labels: Lab
         writer.writerows(rows)
 
 
+def drop_joined(out: Path) -> list[str]:
+    """Delete the tables of several clips in a folder; returns their names."""
+    names = []
+    if (out / PEOPLE).exists():
+        for path in (out / PEOPLE, *(out / f"results.{ending}" for ending in ENDINGS.values())):
+            if path.exists():
+                path.unlink()
+                names.append(path.name)
+    return names
+
+
 def _people(folder: Path) -> list[dict[str, Any]]:
     """One flat row per person of a clip."""
     try:
-        told = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(f"{folder}: its summary.json cannot be read ({error})") from error
     rows = []
-    for person in told["people"]:
+    for person in summary["people"]:
         shares = {f"share_{name}": value for name, value in person["share"].items()}
         plain = {k: v for k, v in person.items() if k != "share"}
-        rows.append({"clip": folder.name, **plain, **shares})
+        prior = summary.get("answers", {}).get("prior", "")
+        rows.append({"clip": folder.name, **plain, **shares, "prior": prior})
     return rows

@@ -8,6 +8,17 @@ from pyojeong.stream.segments import Selection
 ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
 """Kind of table -> ending of its file."""
 
+OUTPUTS = (
+    *(f"results.{ending}" for ending in ENDINGS.values()),
+    "summary.json",
+    "report.html",
+    "annotated.mp4",
+    "annotated.incomplete.mp4",
+    "events.vtt",
+    "events.eaf",
+)
+"""Every file of results that may lie in a clip's folder."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOptions:
@@ -48,3 +59,12 @@ class VideoOptions:
             raise InputError(
                 "aggregate keeps no frames: not together with tables or an annotated clip"
             )
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Names of the files that these options ask for."""
+        names = {"summary.json", "events.vtt", "events.eaf"}
+        names |= {f"results.{ENDINGS[name]}" for name in self.formats}
+        names |= {"report.html"} if self.report else set()
+        names |= {"annotated.mp4", "annotated.incomplete.mp4"} if self.annotate else set()
+        return frozenset(names)

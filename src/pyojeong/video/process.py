@@ -26,7 +26,7 @@ from pyojeong.stream.smooth import changed, neutral_of, smoothed
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.stream.track import Tracker
 from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
-from pyojeong.video.options import ENDINGS, VideoOptions
+from pyojeong.video.options import ENDINGS, OUTPUTS, VideoOptions
 from pyojeong.video.render import show
 from pyojeong.video.summary import Summary
 
@@ -47,6 +47,7 @@ class ClipResult:
         people: Number of tracks.
         error: Why decoding stopped early; "" = it did not.
         again: The results were there already.
+        removed: Files of an earlier run with other settings that this one did not write again.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class ClipResult:
     people: int
     error: str = ""
     again: bool = False
+    removed: tuple[str, ...] = ()
 
 
 def read_clip(
@@ -89,6 +91,9 @@ def read_clip(
             (folder / DONE).unlink(missing_ok=True)
             ending = _read(clip, analyzer, options, checkpoint, progress)
             outcome = _write(path, folder, analyzer, options, (checkpoint, ending, facts))
+    stale = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
+    for name in stale:  # of other settings: beside the new ones they would be taken for theirs
+        (folder / name).unlink()
     with atomic_write(folder / DONE, "w") as file:
         told = {
             "frames": outcome.frames,
@@ -96,10 +101,12 @@ def read_clip(
             "decoded": ending.frames,
             "error": ending.error,
         }
+        card = json.loads(analyzer.classifier.card.to_json())
         done = {"about": about, "outcome": told, "path": str(path), "facts": asdict(facts)}
+        done["card"] = card
         file.write(json.dumps(done, indent=1) + "\n")
     checkpoint.remove()
-    return outcome
+    return replace(outcome, removed=stale)
 
 
 def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
@@ -109,6 +116,7 @@ def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, A
         "clip": fingerprint(path),
         "models": list(analyzer.model_ids),
         "answers": analyzer.classifier.head.to_dict(),
+        "weights": analyzer.classifier.card.sha256,
         "selection": wanted.pop("selection"),
         "version": __version__,
     }

@@ -1,21 +1,22 @@
 """Taking people out of results that were already written: by the number of their track."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import DataError
+from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import label_set
 from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import TABLE_READERS
 from pyojeong.runtime.analyzer import find_classifier
-from pyojeong.runtime.output_head import OutputHead
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending
-from pyojeong.video.merge import PEOPLE
+from pyojeong.video.merge import drop_joined
 from pyojeong.video.options import ENDINGS, VideoOptions
 from pyojeong.video.process import DONE
 from pyojeong.video.render import show
@@ -55,13 +56,19 @@ def forget(folder: Path, tracks: Collection[int]) -> list[str]:
     if missing:
         people = ", ".join(map(str, sorted(known))) or "nobody"
         raise DataError(f"{folder}: no person {missing[0]} here; there are: {people}")
-    tables = [name for name, ending in ENDINGS.items() if (folder / f"results.{ending}").exists()]
+    asked = done["about"]["writing"]["formats"]
+    tables = [name for name in asked if (folder / f"results.{ENDINGS[name]}").exists()]
     before = {name for name in _SHOWN if (folder / name).exists()}
+    # Tables of other runs show the people too, and belong to other settings.
+    stale = [f"results.{e}" for n, e in ENDINGS.items() if n not in asked]
+    before |= {name for name in stale if (folder / name).exists()}
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
     if tables:
         _rewrite(folder, tables, tracks, done)
     else:
         _cut_out(folder, told, tracks)
-    joined = _drop_joined(folder.parent)
+    joined = [f"../{name}" for name in drop_joined(folder.parent)]
     done["outcome"]["people"] -= len(set(tracks))
     done["about"]["forgotten"] = sorted({*done["about"].get("forgotten", []), *map(int, tracks)})
     with atomic_write(folder / DONE, "w") as file:
@@ -70,15 +77,23 @@ def forget(folder: Path, tracks: Collection[int]) -> list[str]:
     return [*sorted(changed), *joined]
 
 
-def _drop_joined(out: Path) -> list[str]:
-    """Delete tables of several clips, which may hold the people too."""
-    names = []
-    if (out / PEOPLE).exists():
-        for path in (out / PEOPLE, *(out / f"results.{ending}" for ending in ENDINGS.values())):
-            if path.exists():
-                path.unlink()
-                names.append(f"../{path.name}")
-    return names
+def _card_of(done: dict[str, Any]) -> ModelCard:
+    """The classifier's card, also when the model is no longer there."""
+    if "card" in done:
+        return ModelCard.from_json(json.dumps(done["card"]))
+    return find_classifier(done["about"]["reading"]["models"][1]).card
+
+
+def _answers_of(results: Iterable[FrameResult], card: ModelCard) -> dict[str, Any]:
+    """What decided answers of versions that did not say so: the table's own threshold."""
+    found = next((f.expression for r in results for f in r.faces if f.expression is not None), None)
+    return {
+        "output": "fer2013",
+        "label_set": card.labels if found is None else found.label_set.id,
+        "prior": "",
+        "prior_shares": None,
+        "threshold": card.threshold if found is None else found.threshold,
+    }
 
 
 def _rewrite(
@@ -86,13 +101,12 @@ def _rewrite(
 ) -> None:
     """Tables without these faces, and from the first of them everything else."""
     reading, writing = done["about"]["reading"], done["about"]["writing"]
-    card = find_classifier(reading["models"][1]).card
-    # Results of versions without votes do not say how they were answered: by the labels' output.
-    answers = reading.get("answers") or OutputHead.of(card, output="fer2013").to_dict()
+    card = _card_of(done)
+    first = folder / f"results.{ENDINGS[tables[0]]}"
+    answers = reading.get("answers") or _answers_of(TABLE_READERS[tables[0]](first), card)
     labels = label_set(answers["label_set"])
     for name in tables:
         remove_tracks(name, folder / f"results.{ENDINGS[name]}", tracks)
-    first = folder / f"results.{ENDINGS[tables[0]]}"
     summary = Summary(labels, hold_s=writing["hold_s"])
     for result in TABLE_READERS[tables[0]](first):
         summary.add(result)
@@ -111,7 +125,10 @@ def _rewrite(
         pictures=False,
         hold_s=writing["hold_s"],
     )
-    ending = Ending(done["outcome"]["decoded"], done["outcome"]["error"])
+    ending = Ending(
+        done["outcome"]["decoded"],
+        done["outcome"].get("error", done["outcome"].get("complaint", "")),
+    )
     facts = ClipFacts(**done["facts"])
     clip = Path(done["path"])
     show(

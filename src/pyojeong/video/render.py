@@ -219,8 +219,8 @@ def _card(card: ModelCard, answers: dict[str, Any]) -> dict[str, Any]:
     measured, where = card.metrics.get("test", {}), "its test split"
     calibration = "ece"
     if answers["output"] == "votes":
-        measured, where = card.metrics.get("photographs", {}), "photographs with agreed votes"
-        calibration = "vote_ece"
+        measured, calibration = card.metrics.get("photographs", {}), "vote_ece"
+        where = f"photographs with agreed votes, measured with the prior {measured.get('prior')}"
     for name, words in (("accuracy", f"accuracy on {where}"), (calibration, "calibration error")):
         figure = measured.get(name)
         if figure:

@@ -39,7 +39,6 @@ from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.output_head import OutputHead
 from pyojeong.vote_calibration import (
     FOLDS,
-    CrossFitted,
     VotedFaces,
     cross_fit,
     pluralities,
@@ -77,26 +76,41 @@ def read_voted_photographs(folder: Path) -> list[VotedPhotograph]:
     """Read ``votes.csv``; pictures without a vote for any of the labels are left out.
 
     Raises:
-        DataError: When the file is missing or a row is wrong.
+        DataError: When the file is missing, a row is wrong, an image is there twice or lies
+            elsewhere, or no photograph has votes.
     """
     file = folder / VOTES
     out = []
+    seen: set[Path] = set()
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
             for number, row in enumerate(csv.DictReader(stream), start=2):
-                votes = tuple(float(row[name]) for name in FERPLUS8.names)
-                unknown = float(row.get("unknown") or 0)
-                best = FERPLUS8.names[int(np.argmax(votes))]
-                agreed = best if row["agree"] == "1" and max(votes) > unknown else ""
-                if min(votes) < 0:
-                    raise DataError(f"{file}, line {number}: votes below 0")
-                if sum(votes) > 0:
-                    path = folder / "images" / row["image"]
-                    person = re.sub(r"[_\-. ]?\d+$", "", path.stem)
-                    out.append(VotedPhotograph(path, person, votes, agreed))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+                found = _photograph(row, folder / "images", f"{file}, line {number}")
+                if found.path in seen:
+                    raise DataError(f"{file}, line {number}: {found.path.name} is there twice")
+                seen.add(found.path)
+                if sum(found.votes) > 0:
+                    out.append(found)
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise DataError(f"{file} cannot be read as votes: {error!r}") from error
+    if not out:
+        raise DataError(f"{file}: no photograph has a vote for one of the labels")
     return out
+
+
+def _photograph(row: dict[str, str], images: Path, place: str) -> VotedPhotograph:
+    """One row of ``votes.csv``; where two labels have most votes, none is agreed on."""
+    if Path(row["image"]).name != row["image"]:
+        raise DataError(f"{place}: expected the name of a file in images/, got {row['image']!r}")
+    votes = tuple(float(row[name]) for name in FERPLUS8.names)
+    unknown = float(row.get("unknown") or 0)
+    if not all(0 <= v < float("inf") for v in (*votes, unknown)):
+        raise DataError(f"{place}: votes must be finite numbers from 0 up")
+    best = int(np.argmax(votes))
+    alone = votes.count(max(votes)) == 1 and max(votes) > unknown
+    agreed = FERPLUS8.names[best] if alone and float(row["agree"]) == 1 else ""
+    path = images / row["image"]
+    return VotedPhotograph(path, re.sub(r"[_\-. ]?\d+$", "", path.stem), votes, agreed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,12 +303,14 @@ def _answered(
 
 def _cross_fitted(
     card: ModelCard, read: VotedOutputs, natural: VotedFaces, rounds: int
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Figures of faces that took no part in the calibration: folds by person."""
     faces = voted_faces(read)
     shares = OutputHead.of(card, labels=FER7.id, prior="natural").shares
     assert shares is not None  # noqa: S101 - votes always state their base rates
-    held: CrossFitted = cross_fit(natural, faces, FER7, shares, target=TARGET)
+    held = cross_fit(natural, faces, FER7, shares, target=TARGET)
+    if held is None:
+        return None
     agreed = faces.agreed >= 0
     n = sum(p.agreed in FER7.names for p in read.photographs)
     right = (held.scores.argmax(1) == faces.agreed)[agreed]

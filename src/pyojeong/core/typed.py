@@ -1,0 +1,92 @@
+"""Dataclasses from JSON types, checked against their own annotations; and their JSON Schema."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from pyojeong.core.errors import ModelMismatch
+
+T = TypeVar("T")
+Build = Callable[[Any], Any]
+
+
+def from_json_types(
+    cls: type[T], data: Any, what: str, builders: Mapping[str, Build] | None = None
+) -> T:
+    """Build a dataclass from a JSON object; nothing is guessed, converted or ignored.
+
+    Args:
+        cls: The dataclass.
+        data: The object.
+        what: How errors call it.
+        builders: Field -> function, for fields that build themselves; None passes as None.
+
+    Raises:
+        ModelMismatch: When a key is unknown or missing, a value is of another type than the
+            field, or a number is not finite.
+    """
+    if not isinstance(data, dict):
+        raise ModelMismatch(f"{what} is not a JSON object")
+    hints = get_type_hints(cls)
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    if unknown := sorted(set(data) - known):
+        raise ModelMismatch(
+            f"{what} has unknown keys {unknown}; this version knows {sorted(known)}. "
+            "It was probably written by a newer pyojeong: upgrade."
+        )
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        if builders and name in builders:
+            values[name] = None if value is None else builders[name](value)
+            continue
+        try:
+            values[name] = msgspec.convert(value, hints[name], strict=True)
+        except msgspec.ValidationError as error:
+            raise ModelMismatch(f"{what}: {name}: {error}, got {_short(value)}") from None
+        if not _finite(value):
+            raise ModelMismatch(f"{what}: {name}: numbers must be finite, got {_short(value)}")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ModelMismatch(f"{what} is incomplete: {error}") from error
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return abs(value) < 2**63
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    return all(map(_finite, value)) if isinstance(value, list | tuple) else True
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def schema_of(cls: type, nested: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the JSON Schema of a dataclass that ``from_json_types`` builds.
+
+    Args:
+        cls: The dataclass.
+        nested: Field -> its schema, for fields that build themselves.
+    """
+    hints = get_type_hints(cls)
+    properties: dict[str, Any] = {}
+    required = []
+    for each in fields(cls):
+        given = (nested or {}).get(each.name)
+        properties[each.name] = given or msgspec.json.schema(hints[each.name])
+        if each.default is MISSING and each.default_factory is MISSING:
+            required.append(each.name)
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }

@@ -154,8 +154,10 @@ def main() -> None:
         stored = (
             f"int8 changes accuracy on PublicTest from {effect['valid_accuracy_before']:.2%} to "
             f"{effect['valid_accuracy_after']:.2%} and leaves {effect['same_answers']:.1%} of the "
-            f"answers as they were. Beside it lies `{card.twin}` with the same weights"
+            "answers as they were"
         )
+        if card.twin:
+            stored += f". Beside it lies `{card.twin}` with the same weights"
     else:
         stored = f"effect of storing weights as float16: {card.metrics['half_effect']:.1e}"
     tried = training["calibration_on_valid"]

@@ -15,13 +15,14 @@ from pyojeong.core.face import Box, Face, Landmarks
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.samples import Split, write_manifest
 from pyojeong.evaluation.accuracy.corruptions import CORRUPTIONS
-from pyojeong.evaluation.accuracy.crops import may_be_shown, vote_figures
+from pyojeong.evaluation.accuracy.crops import vote_figures
 from pyojeong.evaluation.accuracy.leaks import copies_across_splits
 from pyojeong.evaluation.accuracy.measuring import measure, read_measured, write_measured
 from pyojeong.evaluation.accuracy.page import to_page
 from pyojeong.evaluation.accuracy.photographs import read_photographs, turned
 from pyojeong.evaluation.accuracy.tables import tables, to_markdown
 from pyojeong.evaluation.scoring import SplitPredictions
+from pyojeong.evaluation.test_split_guard import may_show
 from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import PICTURES
@@ -59,8 +60,8 @@ def test_the_test_split_of_an_unpublished_pair_is_not_shown(
     manifest: Path, result: dict[str, Any]
 ) -> None:
     classifier = Classifier.open(find_classifier("default"))
-    assert may_be_shown(classifier, manifest, Split.VALID)
-    assert not may_be_shown(classifier, manifest, Split.TEST)
+    assert may_show(classifier.card, manifest, Split.VALID)
+    assert not may_show(classifier.card, manifest, Split.TEST)
     assert result["splits"]["test"] is None
     assert not any(table.title.startswith("Test split") for table in tables([result]))
 

@@ -98,7 +98,7 @@ def made(
         "seed": seed,
         "about": {"group": name.partition("/")[0], **(about or {})},
         "settings": {**SETTINGS, **changed},
-        "test_looks": [],
+        "test_split_uses": [],
         "status": "finished",
         "reason": None,
         "picked_epoch": 3,
@@ -115,7 +115,7 @@ def made(
 
 def failed(name: str, reason: str) -> dict[str, Any]:
     """A run that failed after an epoch."""
-    kept = ("version", "name", "seed", "about", "settings", "test_looks", "environment")
+    kept = ("version", "name", "seed", "about", "settings", "test_split_uses", "environment")
     run = made(name)
     return {
         **{key: run[key] for key in kept},
@@ -129,7 +129,7 @@ def failed(name: str, reason: str) -> dict[str, Any]:
 def looked(result: dict[str, Any]) -> dict[str, Any]:
     """The same run after its look at the test split."""
     look = {"model": result["name"], "time": "2026-01-02T03:04:05+00:00", "accuracy": 0.6}
-    return {**result, "test": scored(result["valid"]["answers"], "test"), "test_looks": [look]}
+    return {**result, "test": scored(result["valid"]["answers"], "test"), "test_split_uses": [look]}
 
 
 def keep(folder: Path, *results: dict[str, Any]) -> Path:

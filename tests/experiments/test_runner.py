@@ -164,9 +164,9 @@ def test_one_look_at_the_test_split(tmp_path: Path) -> None:
     result = score_test(tmp_path / "runs" / "tiny", data)
     assert result["test"]["split"] == "test"
     assert result["test"]["n"] == 42
-    assert len(result["test_looks"]) == 1
+    assert len(result["test_split_uses"]) == 1
     assert result["test"]["temperature"] == result["valid"]["temperature"]
-    with pytest.raises(ExperimentError, match="One look per run"):
+    with pytest.raises(ExperimentError, match="Each run is scored once"):
         score_test(tmp_path / "runs" / "tiny", data)
     with pytest.raises(ExperimentError, match="no result yet"):
         score_test(tmp_path / "runs" / "gone", data)

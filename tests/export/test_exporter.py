@@ -93,7 +93,7 @@ def test_card_tells_the_measured_truth(exported: tuple[Run, Path, Path]) -> None
     assert card.metrics["test"]["split_sha256"] == predictions.digest
     assert card.metrics["onnx_parity"] <= 1e-3
     assert card.training["chosen_on"] == "valid"
-    looks = [json.loads(x) for x in (run.folder / "test_looks.jsonl").read_text().splitlines()]
+    looks = [json.loads(x) for x in (run.folder / "test_split_uses.jsonl").read_text().splitlines()]
     assert [look["model"] for look in looks] == ["tiny-x.v1"]
     assert looks[0]["accuracy"] == card.metrics["test"]["accuracy"]["value"]
 

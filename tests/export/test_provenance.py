@@ -71,4 +71,4 @@ def test_a_start_that_is_nowhere_is_named_before_the_test_split_is_looked_at(
     options = ExportOptions(id="lost-s-none-fer7.v1")
     with pytest.raises(ModelUnknown, match=r"nobody-s-fer2013-fer7\.v9"):
         export_run(run, tmp_path / "none.parquet", tmp_path, options, detector=NoDetector())
-    assert not (run.folder / "test_looks.jsonl").exists()
+    assert not (run.folder / "test_split_uses.jsonl").exists()

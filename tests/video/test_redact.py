@@ -13,7 +13,7 @@ from pyojeong.output.tables import read_csv
 from pyojeong.video.merge import join
 from pyojeong.video.options import VideoOptions
 from pyojeong.video.process import read_clip
-from pyojeong.video.redact import forget
+from pyojeong.video.redact import redact
 from tests.video.made import make_clip
 
 OPTIONS = VideoOptions(formats=("csv", "json"), annotate=True)
@@ -29,7 +29,7 @@ def test_rows_pictures_and_numbers_of_a_person_go_and_frames_stay(analyzer, tmp_
     out = tmp_path / "out"
     read_clip(clip, out, analyzer, OPTIONS)
     assert "data:image" in (out / "report.html").read_text()
-    changed = forget(out, [1])
+    changed = redact(out, [1])
     assert "results.csv" in changed
     assert "annotated.mp4" in changed
     assert not (out / "annotated.mp4").exists()
@@ -54,7 +54,7 @@ def test_results_of_before_votes_keep_their_answers(analyzer, tmp_path):
     done = json.loads((out / "done.json").read_text())
     del done["about"]["reading"]["answers"]
     (out / "done.json").write_text(json.dumps(done))
-    forget(out, [1])
+    redact(out, [1])
     page = (out / "report.html").read_text()
     assert f"{analyzer.classifier.head.threshold:.2f}" in page  # the table's own
     assert json.loads((out / "summary.json").read_text())["answers"]["prior"] == ""
@@ -91,7 +91,7 @@ def test_tables_of_other_runs_are_deleted_not_mixed_in(analyzer, tmp_path):
     out = tmp_path / "out"
     read_clip(clip, out, analyzer, VideoOptions(formats=("csv",)))
     (out / "results.parquet").write_bytes(b"of another run, unreadable")
-    changed = forget(out, [1])
+    changed = redact(out, [1])
     assert "results.parquet" in changed
     assert not (out / "results.parquet").exists()
     assert not any(r.faces for r in read_csv(out / "results.csv"))
@@ -123,7 +123,7 @@ def test_a_model_that_is_gone_is_not_needed(analyzer, tmp_path):
     done = json.loads((out / "done.json").read_text())
     done["about"]["reading"]["models"][1] = "nobody-has-this-model"
     (out / "done.json").write_text(json.dumps(done))
-    forget(out, [1])
+    redact(out, [1])
     assert "people who would give" in (out / "report.html").read_text()
 
 
@@ -133,14 +133,14 @@ def test_tables_of_several_clips_go_too(analyzer, tmp_path):
     for folder in folders:
         read_clip(clip, folder, analyzer, VideoOptions(formats=("csv",), report=False))
     join(folders, tmp_path / "out", ["csv"], FER7)
-    assert forget(folders[0], [1])[-2:] == ["../people.csv", "../results.csv"]
+    assert redact(folders[0], [1])[-2:] == ["../people.csv", "../results.csv"]
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "b"}
 
 
 def test_results_without_rows_lose_the_numbers(analyzer, tmp_path):
     clip = make_clip(tmp_path / "walk.mp4")
     read_clip(clip, tmp_path / "out", analyzer, VideoOptions(formats=(), aggregate=True))
-    forget(tmp_path / "out", [1])
+    redact(tmp_path / "out", [1])
     told = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert told["people"] == told["events"] == []
     assert not (tmp_path / "out" / "report.html").exists()
@@ -148,8 +148,8 @@ def test_results_without_rows_lose_the_numbers(analyzer, tmp_path):
 
 def test_nobody_of_that_number_and_no_results_are_one_line(analyzer, tmp_path):
     with pytest.raises(DataError, match="no finished results"):
-        forget(tmp_path, [1])
+        redact(tmp_path, [1])
     clip = make_clip(tmp_path / "walk.mp4")
     read_clip(clip, tmp_path / "out", analyzer, VideoOptions(formats=("csv",), report=False))
     with pytest.raises(DataError, match="no person 7 here; there are: 1"):
-        forget(tmp_path / "out", [7])
+        redact(tmp_path / "out", [7])

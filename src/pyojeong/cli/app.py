@@ -17,7 +17,7 @@ from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.cli.options import LabelsOption, OutputOption, PriorOption
-from pyojeong.cli.video_app import forget, video, webcam
+from pyojeong.cli.video_app import redact, video_app, webcam
 from pyojeong.core.errors import PyojeongError
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(video)
+app.add_typer(video_app, name="video")
 app.command()(webcam)
-app.command()(forget)
+app.command("forget", hidden=True, deprecated=True)(redact)
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 app.add_typer(experiments_app, name="experiments")
@@ -194,7 +194,7 @@ def models(
     answering = Table(box=None, header_style="bold", pad_edge=False)
     others = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("classifier", "MB", "votes, %", "test, %"):
-        answering.add_column(column, no_wrap=True)
+        answering.add_column(column, no_wrap=column != "classifier", justify="left")
     for column in ("other network", "kind", "MB", "licence"):
         others.add_column(column, no_wrap=column != "licence")
     for name, entry in entries.items():
@@ -210,9 +210,10 @@ def models(
     console = Console(highlight=False)
     console.print(answering)
     console.print(
-        "\nAnswers are the share of people who would give each label, for the base rates on the "
-        "card unless --prior states others.\n\nvotes: right on photographs on whose label "
-        "annotators agree. test: the labels of the model's own test split, with --output fer2013.",
+        "\nA score is the share of people who would give that label, in a set with the stated base "
+        "rates: --prior natural, between (the default of the bundled models), balanced, or shares."
+        "\nvotes: right on photographs on whose label two ratings agree (by a vision-language "
+        "model). test: the model's own test split, by `pyojeong evaluate --output fer2013`.",
     )
     console.print()
     console.print(others)
@@ -318,7 +319,9 @@ def evaluate(
     data: DataOption,
     model: ModelOption = "default",
     votes: VotesOption = None,
-    split: Annotated[SplitName, typer.Option(help="valid, or test.")] = SplitName.TEST,
+    split: Annotated[
+        SplitName, typer.Option(help="valid, or test; every use of the test split is recorded.")
+    ] = SplitName.VALID,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="JSON file.")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     output: OutputOption = "auto",

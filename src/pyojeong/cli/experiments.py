@@ -257,11 +257,13 @@ def write_report(results: Path, only: Sequence[str], out: Path) -> Path:
     return write_page(found, out, costs=read_costs(results), truth=read_truth(results))
 
 
-def look_at_test(run: Path, manifest: Path, console: Console, *, keep: Path | None = None) -> None:
+def score_test_once(
+    run: Path, manifest: Path, console: Console, *, keep: Path | None = None
+) -> None:
     """Score a run on the test split, once, and print the figures.
 
     Raises:
-        ExperimentError: When the run is unfinished, failed, or was looked at before.
+        ExperimentError: When the run is unfinished, failed, or was scored before.
     """
     with needs_training():
         from pyojeong.experiments.score_test import score_test
@@ -310,7 +312,7 @@ def measure_ensemble(
     console: Console,
     *,
     views: int,
-    look: bool,
+    score_test: bool,
 ) -> None:
     """Write or complete the record of an ensemble; see ``training.ensemble.evaluate``."""
     with needs_training():
@@ -318,8 +320,8 @@ def measure_ensemble(
         from pyojeong.training.ensemble import evaluate as committee
         from pyojeong.training.run import Run
     runs = [Run(folder) for folder in folders]
-    split = Split.TEST if look else Split.VALID
-    views = committee.views_of(out) if look else views
+    split = Split.TEST if score_test else Split.VALID
+    views = committee.views_of(out) if score_test else views
     with bars(console) as progress:
         total = committee.answers_needed(runs, manifest, split, views)
         task = progress.add_task("nets answer", total=total)
@@ -327,8 +329,8 @@ def measure_ensemble(
         def tick(count: int) -> None:
             progress.advance(task, count)
 
-        if look:
-            record = committee.look_at_test(runs, manifest, out, tick=tick)
+        if score_test:
+            record = committee.score_test_split(runs, manifest, out, tick=tick)
         else:
             record = committee.fit_ensemble(runs, manifest, out, views=views, tick=tick)
     for name in ("valid", "test"):

@@ -152,23 +152,23 @@ def time_(
     time_nets(results, out, _stderr(), rounds=rounds)
 
 
-@experiments_app.command()
-def look(
+@experiments_app.command("score-test")
+def score_test(
     run_: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
     data: DataOption,
     votes: VotesOption = None,
     keep: KeepOption = None,
 ) -> None:
-    """Score a run on the test split, once: the look is written down and cannot be repeated."""
-    from pyojeong.cli.experiments import look_at_test
+    """Score a run on the test split, once: the use is recorded, a second one is refused."""
+    from pyojeong.cli.experiments import score_test_once
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    look_at_test(run_, manifest, console, keep=keep)
+    score_test_once(run_, manifest, console, keep=keep)
 
 
-@experiments_app.command()
-def teach(
+@experiments_app.command("distill")
+def distill(
     teachers: Annotated[list[Path], typer.Argument(help="Finished run folders.")],
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="File of soft labels (.npz).")],
@@ -234,16 +234,19 @@ def ensemble(
     ],
     votes: VotesOption = None,
     views: Annotated[int, typer.Option(help="Views of each face, averaged: 1, 2 or 10.")] = 1,
-    look: Annotated[
-        bool, typer.Option("--look", help="Score the recorded ensemble on the test split, once.")
+    score_test: Annotated[
+        bool,
+        typer.Option(
+            "--score-test", "--look", help="Score the recorded ensemble on the test split, once."
+        ),
     ] = False,
 ) -> None:
-    """Let several runs answer together: weights and figures of the valid split; one test look."""
+    """Evaluate several runs as an ensemble: weights and figures of the validation split."""
     from pyojeong.cli.experiments import measure_ensemble
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    measure_ensemble(runs, manifest, out, console, views=views, look=look)
+    measure_ensemble(runs, manifest, out, console, views=views, score_test=score_test)
 
 
 @experiments_app.command()
@@ -255,6 +258,10 @@ def pack(
     from pyojeong.cli.experiments import pack_run
 
     typer.echo(pack_run(run, out))
+
+
+for _old, _new in (("look", score_test), ("teach", distill)):
+    experiments_app.command(_old, hidden=True, deprecated=True)(_new)
 
 
 def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:

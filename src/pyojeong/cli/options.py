@@ -9,7 +9,8 @@ PriorOption = Annotated[
     typer.Option(
         "--prior",
         help="Base rates that answers assume: natural, between, balanced (posed or selected sets), "
-        "or a share for each label: angry=0.1,happy=0.3,... Default: the model's.",
+        "or a share for each label: angry=0.1,happy=0.3,... Default: the model's (bundled ones: "
+        "between).",
     ),
 ]
 LabelsOption = Annotated[

@@ -159,8 +159,8 @@ def _scored_as(head: OutputHead, card: ModelCard) -> str:
     """One line that says which output was scored."""
     if head.output == "votes":
         return (
-            f"scored: shares of votes under the {head.prior} prior, as analyze answers; "
-            "--output fer2013 scores the labels that the training data would give"
+            f"scored: shares of votes under the {head.prior} prior, as analyze answers, against "
+            "this data's labels; --output fer2013 scores the labels that FER2013 would give"
         )
     prior = f" under the {head.prior} prior" if head.prior not in {"", "natural"} else ""
     return f"scored: the labels that {card.id} learned from its training data{prior}"
@@ -188,6 +188,7 @@ def evaluate_split(
     from pyojeong.core.atomic_write import atomic_write
     from pyojeong.datasets.samples import Split, manifest_labels
     from pyojeong.evaluation.scoring import figures, predict_split
+    from pyojeong.evaluation.test_split_guard import record_use, uses_file, uses_of_data
     from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.classifier import Classifier
 
@@ -200,6 +201,10 @@ def evaluate_split(
             classifier, manifest, Split(split), tick=lambda n: progress.advance(task, n)
         )
     result = {"model": classifier.card.id, **figures(classifier, predictions)}
+    if predictions.split is Split.TEST:
+        record_use(manifest, purpose="evaluate", model=classifier.card.id, figures=result)
+        uses = len(uses_of_data(manifest))
+        console.print(f"the test split of this data was used {uses} times: {uses_file(manifest)}")
     console.print(_scored_as(classifier.head, entry.card))
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll"):
         console.print(

@@ -1,15 +1,33 @@
 """The command ``pyojeong video``, declared."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pyojeong.cli.options import LabelsOption, PriorOption
+
+
+class _DefaultCommand(TyperGroup):
+    """A group whose first command runs when no command is named: ``pyojeong video clip.mp4``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the first command's name before arguments that begin with none."""
+        if not args or args[0] not in self.commands:
+            args = [next(iter(self.commands)), *args]
+        return super().parse_args(ctx, args)
+
+
+video_app = typer.Typer(
+    cls=_DefaultCommand,
+    help="Read clips: a table, a report page and events for each; take people out of results.",
+)
 
 TABLES = ("parquet", "csv", "json")
 
 
+@video_app.command("process")
 def video(
     clips: Annotated[list[str], typer.Argument(help="Clips, or folders that hold some.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one folder in it per clip.")],
@@ -94,14 +112,15 @@ def video(
     raise typer.Exit(run(request, Console(stderr=True, highlight=False)))
 
 
-def forget(
+@video_app.command("redact")
+def redact(
     folder: Annotated[Path, typer.Argument(help="A clip's folder of results.")],
     track: Annotated[list[int], typer.Option("--track", "-t", help="Number of a person.")],
 ) -> None:
-    """Take people out of a clip's results: rows, numbers, events and pictures."""
-    from pyojeong.video.redact import forget as forget_people
+    """Take people out of a clip's results: rows, numbers, events and images."""
+    from pyojeong.video.redact import redact as redact_people
 
-    for name in forget_people(folder, track):
+    for name in redact_people(folder, track):
         typer.echo(f"{folder / name}: rewritten or deleted")
 
 

@@ -159,5 +159,5 @@ def describe(run: Run, experiment: Experiment) -> dict[str, Any]:
         "seed": experiment.seed,
         "about": experiment.about,
         "settings": settings(experiment),
-        "test_looks": run.test_looks,
+        "test_split_uses": run.test_split_uses,
     }

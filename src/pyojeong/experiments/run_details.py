@@ -84,7 +84,7 @@ def _figures(page: Page, result: Result) -> None:
         f"temperature {result['valid']['temperature']:g}, {_minutes(result)}, "
         f"{short_count(result['macs'])} multiply-adds",
     )
-    for look in result["test_looks"]:
+    for look in result.get("test_split_uses") or result.get("test_looks") or []:
         page.text(f"Looked at the test split: {look.get('time', '')}", quiet=True)
 
 

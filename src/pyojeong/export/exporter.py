@@ -31,6 +31,7 @@ from pyojeong.core.face import Detector
 from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.evaluation.scoring import SplitPredictions, figures, predict_split
+from pyojeong.evaluation.test_split_guard import record_use
 from pyojeong.export.calibration import (
     TARGET_ACCURACY,
     TARGET_RISK,
@@ -134,7 +135,7 @@ def export_run(
     """Write ``<id>.onnx``, ``<id>.card.json`` and ``<id>.golden.npz`` of a finished run.
 
     Calibration and threshold are fitted on Split.VALID; Split.TEST, if any, is scored once and the
-    look is noted in the run folder (``test_looks.jsonl``).
+    use is recorded (``evaluation.test_split_guard``).
 
     Raises:
         ExperimentError: When the run is unfinished.
@@ -347,7 +348,15 @@ def _measure(
             continue
         metrics[split.value] = figures(classifier, predict_split(classifier, manifest, split))
         if split is Split.TEST:
-            _note_look(run, card, metrics[split.value])
+            kind = "temperature" if card.logit_scale is None else "vector"
+            record_use(
+                manifest,
+                purpose="export",
+                model=card.id,
+                figures=metrics[split.value],
+                run_folder=run.folder,
+                more={"calibration": kind},
+            )
         value = metrics[split.value]["accuracy"]
         say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
     return replace(card, metrics=metrics, training=origin)
@@ -366,18 +375,6 @@ def _origin(run: Run) -> dict[str, Any]:
         "pyojeong": __version__,
         "exported": datetime.now(UTC).date().isoformat(),
     }
-
-
-def _note_look(run: Run, card: ModelCard, seen: dict[str, Any]) -> None:
-    """Looks at the test split cannot be taken back, so each is written down with what was seen."""
-    line = {
-        "model": card.id,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "calibration": "temperature" if card.logit_scale is None else "vector",
-        **{name: seen[name]["value"] for name in ("accuracy", "ece")},
-    }
-    with (run.folder / "test_looks.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 def _write_golden(classifier: Classifier, out: Path) -> None:

@@ -21,13 +21,15 @@ from safetensors.torch import load_file, save_file
 
 from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.errors import ExperimentError
+from pyojeong.evaluation.test_split_guard import RUN_FILE, uses_of_run
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import Classify
 
 WEIGHTS = "weights.safetensors"
 _WORDS = (
     "experiment.toml", "environment.json", "curves.jsonl", "done.json", "result.json",
-    "test_looks.jsonl",
+    "test_looks.jsonl",  # of earlier versions
+    RUN_FILE,
 )  # fmt: skip
 
 
@@ -76,12 +78,9 @@ class Run:
         return (self.folder / "done.json").exists()
 
     @property
-    def test_looks(self) -> list[dict[str, Any]]:
-        """Every look at the test split with this run's weights; they cannot be taken back."""
-        file = self.folder / "test_looks.jsonl"
-        if not file.exists():
-            return []
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    def test_split_uses(self) -> list[dict[str, Any]]:
+        """Every use of the test split with this run's weights."""
+        return uses_of_run(self.folder)
 
     @property
     def experiment(self) -> Experiment:

@@ -25,7 +25,7 @@ from pyojeong.video.summary import Summary
 _SHOWN = ("report.html", "annotated.mp4", "annotated.incomplete.mp4", "events.vtt", "events.eaf")
 
 
-def forget(folder: Path, tracks: Collection[int]) -> list[str]:
+def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     """Remove people from a clip's results.
 
     Their faces leave the tables (the frames stay), the summary and the events; the report is made

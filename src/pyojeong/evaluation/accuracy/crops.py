@@ -17,10 +17,11 @@ from pyojeong.core.card import ModelCard
 from pyojeong.core.labels import FER7, FERPLUS8, FERPLUS_TO_FER7
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.layout_ferplus import majority
-from pyojeong.datasets.samples import Split, read_manifest, split_hash
+from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.evaluation.accuracy.corruptions import CORRUPTIONS
 from pyojeong.evaluation.accuracy.voted import SEVEN
 from pyojeong.evaluation.scoring import SplitPredictions, figures, predict_split
+from pyojeong.evaluation.test_split_guard import may_show, record_use
 from pyojeong.image.preprocess import Pixels, to_gray
 from pyojeong.image.tta import COUNTS
 from pyojeong.metrics import (
@@ -43,14 +44,6 @@ Open = Callable[[int], Classifier]
 """Number of views -> the model, opened to read so many, with its ``fer2013`` output."""
 
 _VOTED = len(FERPLUS8)
-
-
-def may_be_shown(classifier: Classifier, manifest: Path, split: Split) -> bool:
-    """Whether figures of a split may be computed: not of the test split of unpublished models."""
-    if split is not Split.TEST:
-        return True
-    known = classifier.card.metrics.get(split.value, {}).get("split_sha256")
-    return known is not None and known == split_hash(read_manifest(manifest, splits=[split]))
 
 
 def split_figures(
@@ -79,7 +72,7 @@ def split_figures(
     """
     if next(read_manifest(manifest, splits=[split], pictures=False), None) is None:
         return None
-    if not may_be_shown(open_with(1), manifest, split):
+    if not may_show(open_with(1).card, manifest, split):
         return None
     out: dict[str, Any] = {}
     for views in COUNTS:
@@ -100,6 +93,9 @@ def split_figures(
         }
         out["votes"] = vote_figures(classifier, predictions, rounds=rounds)
         out["without_copies"] = _without(scores, predictions, copies, rounds)
+    if split is Split.TEST:
+        name = open_with(1).card.id
+        record_use(manifest, purpose="bench accuracy", model=name, figures=out)
     return out
 
 

@@ -60,7 +60,7 @@ def measure(
         rounds: Bootstrap rounds of every interval.
 
     Returns:
-        JSON types; the test split only for published models (``crops.may_be_shown``).
+        JSON types; the test split only for published models (``test_split_guard.may_show``).
     """
     entry = find_classifier(model)
     parts = _Parts(

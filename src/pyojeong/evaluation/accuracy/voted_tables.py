@@ -50,12 +50,14 @@ def _answers(results: Sequence[Result]) -> Table:
         for model, words, found, voted in _variants(results)
     ]
     words = (
-        "Does it give the label that most people would give? Accuracy, balanced accuracy and macro "
-        "AUROC: photographs on whose label the annotators agree; a photograph in which no face is "
-        "found counts as wrong (AUROC and calibration: photographs with a face). ECE of shares: "
+        "Does it give the label that most people would give? The votes of `votes.csv` are the "
+        "truth; those of the set called wild are two ratings by a vision-language model that was "
+        "asked what most of ten people would say, not by people. Accuracy, balanced accuracy and "
+        "macro AUROC: photographs on whose label all ratings agree; a photograph in which no face "
+        "is found counts as wrong (AUROC and calibration: photographs with a face). ECE of shares: "
         "how far the score of the best label is from the share of votes for it, on all photographs "
         "with votes. ECE, agreed: from being right, on the agreed ones alone; shares must be too "
-        "low there, because photographs on which annotators differ were taken out. KL = mean "
+        "low there, because photographs on which ratings differ were taken out. KL = mean "
         "divergence from the votes, in nats. Temperature, default prior and threshold were fitted "
         "on these photographs too: see the cross-fitted figures below."
     )
@@ -79,9 +81,13 @@ def _recalls(results: Sequence[Result]) -> Table:
         for model, words, found, _ in _variants(results)
     ]
     first = next(_variants(results), None)
-    names = list(first[2]["recall"]) if first else []
+    counts = [sum(row) for row in first[2]["confusion"]] if first else []
+    names = (
+        [f"{n} (n = {c})" for n, c in zip(first[2]["recall"], counts, strict=True)] if first else []
+    )
+    words = "Labels with few photographs weigh as much as the others in the balanced accuracy."
     header = ("model", "answers", *names)
-    return Table("Photographs with agreed votes, recall of each label, %", "", header, rows)
+    return Table("Photographs with agreed votes, recall of each label, %", words, header, rows)
 
 
 def _unclear(results: Sequence[Result]) -> Table:

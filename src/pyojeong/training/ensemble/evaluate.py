@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
+from pyojeong.evaluation.test_split_guard import record_use
 from pyojeong.image.tta import view_matrices
 from pyojeong.metrics import summary
 from pyojeong.training.data.datamodule import load_faces
@@ -69,28 +70,32 @@ def fit_ensemble(
     return record
 
 
-def look_at_test(
+def score_test_split(
     runs: Sequence[Run], manifest: Path, file: Path, *, tick: Tick = lambda _: None
 ) -> dict[str, Any]:
     """Score the recorded ensemble on the test split, once, and note it in the record.
 
     Raises:
-        ExperimentError: When there is no record, other runs are given, or it was looked at before.
+        ExperimentError: When there is no record, other runs are given, or it was scored before.
     """
     with FileLock(file.with_name(f".{file.name}.lock")):
         if not file.exists():
-            raise ExperimentError(f"{file} is not there: run `experiments ensemble` without --look")
+            raise ExperimentError(
+                f"{file} is not there: run `experiments ensemble` without --score-test first"
+            )
         record = _read(file)
         if "test" in record:
             raise ExperimentError(
-                f"{file} was looked at on {record['test_look']}. One look per ensemble: whoever "
-                "looks twice can choose by the test split"
+                f"{file} was scored on the test split on {record['test_look']}. Each ensemble is "
+                "scored once: scoring twice would allow choosing by the test split"
             )
         names = [run.experiment.name for run in runs]
         if names != list(record["members"]):
             raise ExperimentError(f"{file} is of {', '.join(record['members'])}: give these runs")
         responses, labels = _responses(runs, manifest, Split.TEST, record["views"], tick)
         record["test"] = _figures(record, responses, labels, manifest, Split.TEST)
+        name = file.stem
+        record_use(manifest, purpose="experiments ensemble", model=name, figures=record["test"])
         record["test_look"] = datetime.now(UTC).isoformat(timespec="seconds")
         _write(file, record)
     return record

@@ -1,0 +1,111 @@
+"""Uses of test splits: each is written down, and what could choose by a test split is refused.
+
+``evaluate``, ``export``, ``experiments score-test``, ``experiments ensemble`` and ``bench
+accuracy`` all go through this module. A use is one line of ``<data>.test_split.jsonl`` beside the
+data set's table; uses of a training run are also lines of ``test_split_uses.jsonl`` in its folder.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.atomic_write import output_errors
+from pyojeong.core.card import ModelCard
+from pyojeong.core.errors import ExperimentError
+from pyojeong.datasets.samples import Split, read_manifest, split_hash
+
+RUN_FILE = "test_split_uses.jsonl"
+_EARLIER_RUN_FILE = "test_looks.jsonl"
+
+
+def uses_file(manifest: Path) -> Path:
+    """Return the file that lists every use of a data set's test split."""
+    return manifest.with_name(f"{manifest.name}.test_split.jsonl")
+
+
+def uses_of_data(manifest: Path) -> list[dict[str, Any]]:
+    """Return every use of a data set's test split that was written down, the first one first."""
+    return _read(uses_file(manifest))
+
+
+def uses_of_run(folder: Path) -> list[dict[str, Any]]:
+    """Return the uses of the test split for a training run; files of earlier versions count."""
+    return [*_read(folder / _EARLIER_RUN_FILE), *_read(folder / RUN_FILE)]
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    rows = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:  # cut short by a kill
+            break
+    return rows
+
+
+def may_show(card: ModelCard, manifest: Path, split: Split) -> bool:
+    """Return whether figures of a split may be computed without being a use of its own.
+
+    Those of the test split may, of a published model: one whose card already carries a figure of
+    exactly these pictures. Whoever still chooses between models sees nothing of it.
+    """
+    if split is not Split.TEST:
+        return True
+    known = card.metrics.get(split.value, {}).get("split_sha256")
+    return known is not None and known == split_hash(read_manifest(manifest, splits=[split]))
+
+
+def refuse_second_use(folder: Path) -> None:
+    """Refuse to score a run on the test split again.
+
+    Raises:
+        ExperimentError: When it was scored before; whoever scores twice can choose by the split.
+    """
+    before = uses_of_run(folder)
+    if before:
+        when = before[0].get("time", "an earlier day")
+        raise ExperimentError(
+            f"{folder} was scored on the test split on {when}; its figures are in "
+            f"{folder / 'result.json'}. Each run is scored once: scoring twice would allow "
+            "choosing by the test split"
+        )
+
+
+def record_use(
+    manifest: Path,
+    *,
+    purpose: str,
+    model: str,
+    figures: Mapping[str, Any],
+    run_folder: Path | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a use of the test split down: in the data set's list, and in the run's folder.
+
+    Args:
+        manifest: The data set's table.
+        purpose: Which command, for example ``"evaluate"``.
+        model: The model's id or the run's name.
+        figures: With ``accuracy`` and ``ece``, each with its ``value``.
+        run_folder: Of a training run.
+        more: Further facts, JSON types.
+
+    Raises:
+        OutputError: When it cannot be written; then nothing may be shown.
+    """
+    line = {
+        "model": model,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        **(more or {}),
+        **{name: figures[name]["value"] for name in ("accuracy", "ece")},
+    }
+    files = {uses_file(manifest): {"purpose": purpose, **line}}
+    if run_folder is not None:
+        files[run_folder / RUN_FILE] = line
+    for file, row in files.items():
+        with output_errors(file), file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")

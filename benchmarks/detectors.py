@@ -22,12 +22,12 @@ from rich.progress import Progress
 
 from pyojeong.core.face import Detector, Face, Image
 from pyojeong.image.boxes import iou, square
-from pyojeong.runtime.blazeface import BlazeFace
-from pyojeong.runtime.centerface import CenterFace
-from pyojeong.runtime.centerface_onet import CenterFaceOnet
-from pyojeong.runtime.detectors import DETECTORS
-from pyojeong.runtime.mtcnn import Mtcnn, Onet
-from pyojeong.runtime.proposals import Candidates
+from pyojeong.runtime.detection.blazeface import BlazeFace
+from pyojeong.runtime.detection.centerface import CenterFace
+from pyojeong.runtime.detection.centerface_onet import CenterFaceOnet
+from pyojeong.runtime.detection.mtcnn import Mtcnn, Onet
+from pyojeong.runtime.detection.proposals import Candidates
+from pyojeong.runtime.detection.registry import DETECTORS
 from pyojeong.speed import cpu_name
 
 FLOAT32 = Path(__file__).parents[1] / "docs" / "benchmarks" / "detectors.float32.json"
@@ -220,7 +220,7 @@ FOOTER = """
 
 Sizes and thresholds of `auto` were chosen on these same faces and on scenes made the same way, so its
 figures flatter it a little. The pasted faces are hard for BlazeFace, which leans on hair and shoulders that they lack; the group
-photograph shows it in its element. Bold rows are the detectors of `pyojeong.runtime.detectors`, with
+photograph shows it in its element. Bold rows are the detectors of `pyojeong.runtime.detection.registry`, with
 their defaults; the others are variants that were weighed against `auto`. CenterFace runs in int8 (`benchmarks/pack_detectors.py`);
 its ranges were measured on FER2013's training faces, pasted on scikit-image's pictures, some of which count false alarms here. In
 float32, with copies of 192 to 448 pixels, this script had measured (`{float32}`; columns as above; another machine, so times cannot be compared):

@@ -22,7 +22,7 @@ from pyojeong.core.face import Box
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import Pixels, matrix_for_box, to_gray, warp
-from pyojeong.runtime.detectors import build_detector
+from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.facemesh import LEFT_EYE, MOUTH, RIGHT_EYE, FaceMesh
 from research.checker_export import export_checker
 from research.occlusion_drawing import CANVAS, FacePoints, paint

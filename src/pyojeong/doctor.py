@@ -20,7 +20,7 @@ from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import to_gray
 from pyojeong.runtime.analyzer import DEFAULT_MODEL, ENVIRONMENT, Analyzer, find_classifier
 from pyojeong.runtime.classifier import Classifier
-from pyojeong.runtime.detectors import DETECTORS
+from pyojeong.runtime.detection.registry import DETECTORS
 from pyojeong.runtime.golden import GOLDEN_ANSWER, GOLDEN_PICTURE, golden_logits, read_golden
 from pyojeong.runtime.session import Session
 from pyojeong.zoo import Entry, cards, find, verify

@@ -8,7 +8,7 @@ import skimage.data
 
 from pyojeong.core.errors import BadArray
 from pyojeong.core.face import Face
-from pyojeong.runtime.detectors import DETECTORS, build_detector
+from pyojeong.runtime.detection.registry import DETECTORS, build_detector
 
 ASTRONAUT = skimage.data.astronaut()
 

@@ -10,7 +10,7 @@ from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.curate.extraction import extract_faces
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.image.files import decode_image
-from pyojeong.runtime.detectors import build_detector
+from pyojeong.runtime.detection.registry import build_detector
 from tests.curate.made import ASTRONAUT, COFFEE, sample, write
 
 

@@ -11,12 +11,12 @@ from pyojeong import zoo
 from pyojeong.core.errors import BadArray, ModelCorrupt, ModelMismatch, ModelUnknown
 from pyojeong.image.canvas import fit, scaled
 from pyojeong.image.files import read_image
-from pyojeong.runtime.blazeface import BlazeFace
-from pyojeong.runtime.centerface import CenterFace
-from pyojeong.runtime.centerface_onet import CenterFaceOnet
-from pyojeong.runtime.detectors import DETECTORS, build_detector
-from pyojeong.runtime.mtcnn import Mtcnn
-from pyojeong.runtime.proposals import Candidates
+from pyojeong.runtime.detection.blazeface import BlazeFace
+from pyojeong.runtime.detection.centerface import CenterFace
+from pyojeong.runtime.detection.centerface_onet import CenterFaceOnet
+from pyojeong.runtime.detection.mtcnn import Mtcnn
+from pyojeong.runtime.detection.proposals import Candidates
+from pyojeong.runtime.detection.registry import DETECTORS, build_detector
 from pyojeong.runtime.session import FakeSession
 
 ASTRONAUT = skimage.data.astronaut()

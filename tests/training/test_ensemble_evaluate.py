@@ -12,7 +12,7 @@ from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.image.preprocess import matrix_for_crop, to_tensor, warp
 from pyojeong.image.tta import seen_through, view_matrices
 from pyojeong.training.data.datamodule import load_faces
-from pyojeong.training.ensemble.evaluate import fit_ensemble, look_at_test
+from pyojeong.training.ensemble.evaluate import fit_ensemble, score_test_split
 from pyojeong.training.loop import train
 from pyojeong.training.run import Run, load_picked
 from tests.training.tiny import TOML, manifest
@@ -78,19 +78,19 @@ def test_a_record_without_temperatures_is_of_answers_as_they_are(made: Made) -> 
     parts = [by_hand(run, data, Split.TEST, 1) for run in runs]
     mixed = sum(w * own for w, (own, _) in zip(record["members"].values(), parts, strict=True))
     nll = -np.log(mixed[np.arange(len(mixed)), parts[0][1]]).mean()
-    test = look_at_test(runs, data, file)["test"]
+    test = score_test_split(runs, data, file)["test"]
     assert test["nll"]["value"] == pytest.approx(nll, abs=1e-4)
 
 
 def test_one_look_and_no_fitting_after_it(made: Made) -> None:
     folder, data, runs = made
     file = folder / "looked.json"
-    with pytest.raises(ExperimentError, match="without --look"):
-        look_at_test(runs, data, file)
+    with pytest.raises(ExperimentError, match="without --score-test"):
+        score_test_split(runs, data, file)
     before = fit_ensemble(runs, data, file)
     with pytest.raises(ExperimentError, match="give these runs"):
-        look_at_test(runs[::-1], data, file)
-    record = look_at_test(runs, data, file)
+        score_test_split(runs[::-1], data, file)
+    record = score_test_split(runs, data, file)
     assert record["members"] == before["members"]
     parts = [by_hand(run, data, Split.TEST, 1) for run in runs]
     warm = tempered(parts, record)
@@ -99,7 +99,7 @@ def test_one_look_and_no_fitting_after_it(made: Made) -> None:
     wanted = (mixed.argmax(1) == parts[0][1]).mean()
     assert record["test"]["accuracy"]["value"] == pytest.approx(wanted, abs=1e-5)
     assert json.loads(file.read_text()) == record
-    for again in (look_at_test, fit_ensemble):
+    for again in (score_test_split, fit_ensemble):
         with pytest.raises(ExperimentError, match="look"):
             again(runs, data, file)
     assert json.loads(file.read_text()) == record

@@ -16,7 +16,15 @@ from pyojeong._version import __version__
 from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
-from pyojeong.cli.options import LabelsOption, OutputOption, PriorOption
+from pyojeong.cli.options import (
+    AllowOption,
+    DetectorOption,
+    LabelsOption,
+    MinFaceOption,
+    ModelOption,
+    OutputOption,
+    PriorOption,
+)
 from pyojeong.cli.video_app import redact, video_app, webcam
 from pyojeong.core.errors import PyojeongError
 
@@ -82,12 +90,6 @@ def _root(
     pass
 
 
-ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="Model id, card or ONNX file; see `pyojeong models`.")
-]
-DetectorOption = Annotated[
-    str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
-]
 DataOption = Annotated[
     Path, typer.Option("--data", help="fer2013.csv (.gz, .xz), class folders or a .parquet table.")
 ]
@@ -106,18 +108,13 @@ def analyze(
     annotate: Annotated[bool, typer.Option(help="Write annotated pictures to --out.")] = False,
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
-    min_face: Annotated[
-        int | None, typer.Option(min=8, help="Smallest face, shorter side in pixels.")
-    ] = None,
+    min_face: MinFaceOption = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Pictures at once.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads inside each network.")] = None,
     views: Annotated[
         int, typer.Option(help="Views of each face to average: 1, 2 or 10; slower, steadier.")
     ] = 1,
-    allow: Annotated[
-        str | None,
-        typer.Option(help="Licence flags that the model may carry, comma between; data:* too."),
-    ] = None,
+    allow: AllowOption = None,
     eyes: Annotated[bool, typer.Option(help="Also head pose, eyes and gaze, in the data.")] = False,
     prior: PriorOption = None,
     labels: LabelsOption = None,

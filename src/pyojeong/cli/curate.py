@@ -160,7 +160,7 @@ def run_faces(request: FacesRequest, console: Console) -> None:
     """Cut faces out; name what had none."""
     from pyojeong.curate.extraction import extract_faces
     from pyojeong.datasets.samples import manifest_size
-    from pyojeong.runtime.detectors import build_detector
+    from pyojeong.runtime.detection.registry import build_detector
 
     detector = build_detector(request.detector, min_face=request.min_face)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

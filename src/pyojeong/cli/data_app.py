@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyojeong.cli.options import DetectorOption
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -157,9 +159,7 @@ def data_export(
 def faces(
     manifest: ManifestArgument,
     out: NewTableOption,
-    detector: Annotated[
-        str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
-    ] = "auto",
+    detector: DetectorOption = "auto",
     margin: Annotated[float, typer.Option(min=0, max=2, help="Room around the box.")] = 0.15,
     every: Annotated[bool, typer.Option(help="All faces, not only the largest.")] = False,
     min_face: Annotated[
@@ -197,9 +197,7 @@ def curate(
     predictions: Annotated[
         Path | None, typer.Option(help="From `pyojeong train --folds`, for label-issue.")
     ] = None,
-    detector: Annotated[
-        str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
-    ] = "auto",
+    detector: DetectorOption = "auto",
     least_px: Annotated[
         int, typer.Option(min=8, help="Face side that the check 'small' scores 0.5.")
     ] = 32,

@@ -4,6 +4,28 @@ from typing import Annotated
 
 import typer
 
+from pyojeong.runtime.detection.registry import DEFAULT, DETECTORS
+
+DetectorOption = Annotated[
+    str,
+    typer.Option(
+        "--detector",
+        "-d",
+        help=f"auto ({DEFAULT}), {', '.join(DETECTORS.own[1:])}, or that of another package.",
+    ),
+]
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="Model id, card or ONNX file; see `pyojeong models`.")
+]
+MinFaceOption = Annotated[
+    int | None, typer.Option("--min-face", min=8, help="Smallest face, shorter side in pixels.")
+]
+AllowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--allow", help="Licence flags that the model may carry, comma between; data:* too."
+    ),
+]
 PriorOption = Annotated[
     str | None,
     typer.Option(

@@ -137,7 +137,7 @@ def export_with_card(
         from pyojeong.training.run import Run
     except ModuleNotFoundError as error:
         raise MissingExtra("exporting", "train") from error
-    from pyojeong.runtime.detectors import build_detector
+    from pyojeong.runtime.detection.registry import build_detector
 
     try:
         options = ExportOptions(id=model_id, **words)

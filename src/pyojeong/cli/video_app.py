@@ -6,7 +6,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pyojeong.cli.options import LabelsOption, PriorOption
+from pyojeong.cli.options import (
+    AllowOption,
+    DetectorOption,
+    LabelsOption,
+    MinFaceOption,
+    ModelOption,
+    PriorOption,
+)
 
 
 class _DefaultCommand(TyperGroup):
@@ -59,20 +66,11 @@ def video(
         typer.Option(help="Own neutral face: a time such as 0:00-0:10, or a picture."),
     ] = None,
     hold: Annotated[float, typer.Option(min=0, help="Shortest event, in seconds.")] = 0.5,
-    detector: Annotated[
-        str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
-    ] = "auto",
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="Model id, card or ONNX file.")
-    ] = "default",
-    min_face: Annotated[
-        int | None, typer.Option(min=8, help="Smallest face, shorter side in pixels.")
-    ] = None,
+    detector: DetectorOption = "auto",
+    model: ModelOption = "default",
+    min_face: MinFaceOption = None,
     workers: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Threads that read.")] = 2,
-    allow: Annotated[
-        str | None,
-        typer.Option(help="Licence flags that the model may carry, comma between; data:* too."),
-    ] = None,
+    allow: AllowOption = None,
     prior: PriorOption = None,
     labels: LabelsOption = None,
 ) -> None:
@@ -139,12 +137,8 @@ def webcam(
     loop: Annotated[bool, typer.Option(help="Begin a clip anew when it is over.")] = False,
     size: Annotated[str, typer.Option(help="Asked of the camera.")] = "640x480",
     rate: Annotated[int, typer.Option(min=1, help="Frames a second, asked of the camera.")] = 30,
-    detector: Annotated[
-        str, typer.Option("--detector", "-d", help="auto, mtcnn, centerface or blazeface.")
-    ] = "auto",
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="Model id, card or ONNX file.")
-    ] = "default",
+    detector: DetectorOption = "auto",
+    model: ModelOption = "default",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     host: Annotated[
         str, typer.Option(help="Address to serve on; others than this machine see the picture.")

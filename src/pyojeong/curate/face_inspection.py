@@ -6,9 +6,9 @@ import numpy as np
 
 from pyojeong.core.face import Box, Detector, Face
 from pyojeong.image.preprocess import Pixels, matrix_for_box, to_gray, to_tensor, warp
-from pyojeong.runtime.detectors import build_detector
+from pyojeong.runtime.detection.mtcnn import Onet
+from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.facemesh import LEFT_EYE, MOUTH, RIGHT_EYE, FaceMesh, Mesh
-from pyojeong.runtime.mtcnn import Onet
 from pyojeong.runtime.session import Session
 from pyojeong.zoo import find
 

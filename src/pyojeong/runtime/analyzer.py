@@ -13,7 +13,7 @@ from pyojeong.core.errors import BadArray, ModelError, PriorInvalid
 from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
 from pyojeong.image.files import load_image
 from pyojeong.runtime.classifier import Classifier
-from pyojeong.runtime.detectors import build_detector
+from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.eyes import Eyes
 from pyojeong.zoo import Entry, cards, find, flags_outside
 

@@ -17,12 +17,13 @@ from typing import Any, Self
 import numpy as np
 
 from pyojeong.core.errors import VideoUnreadable
-from pyojeong.core.face import Face, FrameResult, Image, TrackingDetector
+from pyojeong.core.face import Face, FrameResult, Image
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.frame_reader import FrameReader
 from pyojeong.stream.scene_cuts import is_cut
 from pyojeong.stream.smooth import Trailing
 from pyojeong.stream.source import Clip, Frame
-from pyojeong.stream.track import Tracker, appearance_descriptor, mean_luma
+from pyojeong.stream.track import Tracker
 
 _FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
@@ -189,7 +190,7 @@ class LiveReader:
     def __init__(
         self, analyzer: Analyzer, source: str, *, tau_s: float = 0.25, detect_every: int = 5
     ) -> None:
-        self._analyzer = analyzer
+        self._reader = FrameReader(analyzer)
         self._source = source
         self._tracker = Tracker()
         self._smooth = Trailing(tau_s)
@@ -205,33 +206,23 @@ class LiveReader:
         cut = self._thumb is not None and is_cut(self._thumb, thumb)
         self._thumb = thumb
         found = self._find(pixels, cut=cut)
-        looks = [appearance_descriptor(pixels, face.box) for face in found]
+        looks = self._reader.describe(pixels, found)
         ids = self._tracker.update(found, looks, moment.time_s, cut=cut)
-        read = self._analyzer.read_faces(pixels, found)
-        faces = tuple(
-            replace(face, track_id=number, luma=mean_luma(look))
-            for face, number, look in zip(read, ids, looks, strict=True)
-        )
+        read = self._reader.read(pixels, found, looks)
+        faces = tuple(replace(f, track_id=n) for f, n in zip(read, ids, strict=True))
         self._known = found
-        size = (pixels.shape[1], pixels.shape[0])
-        ids_ = self._analyzer.model_ids
-        result = FrameResult(self._source, moment.index, moment.time_s, size, faces, ids_)
+        result = self._reader.result(self._source, moment.index, moment.time_s, pixels, faces)
         return pixels, self._smooth(result)
 
     def _find(self, pixels: Image, *, cut: bool) -> tuple[Face, ...]:
-        detector = self._analyzer.detector
         self._since += 1
-        if (
-            self._known
-            and not cut
-            and self._since < self._every
-            and isinstance(detector, TrackingDetector)
-        ):
-            there = [face for face in detector.follow(pixels, self._known) if face is not None]
-            if len(there) == len(self._known):
-                return tuple(sorted(there, key=lambda f: -f.box.width * f.box.height))
-        self._since = 0
-        return detector.detect(pixels)
+        if cut or not self._known or self._since >= self._every:
+            found = self._reader.detect(pixels)
+        else:
+            found = self._reader.follow(pixels, self._known)
+        if found.detected:
+            self._since = 0
+        return found.faces
 
 
 @dataclass(slots=True)

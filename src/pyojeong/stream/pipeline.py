@@ -13,19 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pyojeong.core.face import Face, FrameResult, Image, TrackingDetector
+from pyojeong.core.face import Face, FrameResult
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.frame_reader import Descriptor, FrameReader, nearest
 from pyojeong.stream.segments import Segment, Selection, segments
 from pyojeong.stream.source import Clip, Frame
-from pyojeong.stream.track import Tracker, appearance_descriptor, mean_luma
-
-Looks = NDArray[np.float32]
-
-_NEAR = 0.8
-"""A face belongs to one of a neighbouring frame within so many face sizes."""
+from pyojeong.stream.track import Tracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +30,7 @@ class _Seen:
     size_wh: tuple[int, int]
     faces: tuple[Face, ...]
     parents: tuple[int | None, ...]
-    looks: tuple[Looks, ...]
+    looks: tuple[Descriptor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,7 @@ class _Read:
     time_s: float
     cut: bool
     found: tuple[Face, ...]
-    looks: tuple[Looks, ...]
+    looks: tuple[Descriptor, ...]
     frames: tuple[_Seen, ...]
 
 
@@ -68,67 +61,21 @@ class Chunk:
     tracker: dict[str, Any]
 
 
-def read_segment(analyzer: Analyzer, segment: Segment) -> _Read:
+def read_segment(reader: FrameReader, segment: Segment) -> _Read:
     """Search the key frame and read the selected frames; depends on nothing else."""
-    found = analyzer.detector.detect(segment.key)
-    looks = tuple(appearance_descriptor(segment.key, face.box) for face in found)
+    found = reader.detect(segment.key).faces
+    looks = reader.describe(segment.key, found)
     frames = []
     for index, time_s, pixels in segment.frames:
-        faces, parents = found, list[int | None](range(len(found)))
+        faces, parents = found, tuple[int | None, ...](range(len(found)))
         if index != segment.index:
-            faces, parents = _followed(analyzer, pixels, found)
+            seen = reader.follow(pixels, found)
+            faces, parents = seen.faces, seen.parents
+        shown = reader.describe(pixels, faces)
         size = (pixels.shape[1], pixels.shape[0])
-        shown = tuple(appearance_descriptor(pixels, face.box) for face in faces)
-        done = tuple(
-            replace(face, luma=mean_luma(look))
-            for face, look in zip(analyzer.read_faces(pixels, faces), shown, strict=True)
-        )
-        frames.append(_Seen(index, time_s, size, done, tuple(parents), shown))
+        done = reader.read(pixels, faces, shown)
+        frames.append(_Seen(index, time_s, size, done, parents, shown))
     return _Read(segment.index, segment.time_s, segment.cut, found, looks, tuple(frames))
-
-
-def _followed(
-    analyzer: Analyzer, pixels: Image, found: tuple[Face, ...]
-) -> tuple[tuple[Face, ...], list[int | None]]:
-    """Faces of a frame, largest first, and which of the key frame's each of them is."""
-    detector = analyzer.detector
-    if found and isinstance(detector, TrackingDetector):
-        there = detector.follow(pixels, found)
-        if all(face is not None for face in there):
-            pairs = [(face, i) for i, face in enumerate(there) if face is not None]
-            pairs.sort(key=lambda pair: -pair[0].box.width * pair[0].box.height)
-            return tuple(f for f, _ in pairs), [i for _, i in pairs]
-    faces = detector.detect(pixels)
-    return faces, list(nearest(faces, found))
-
-
-def nearest(faces: Sequence[Face], known: Sequence[Face]) -> tuple[int | None, ...]:
-    """For every face the position of the known face that it most likely is, or None.
-
-    Every known face is given away once; closest pairs come first.
-    """
-    ranked = sorted(
-        (distance, i, j)
-        for i, face in enumerate(faces)
-        for j, other in enumerate(known)
-        if (distance := _distance(face, other)) <= _NEAR
-    )
-    places: dict[int, int] = {}
-    for _, i, j in ranked:
-        if i not in places and j not in places.values():
-            places[i] = j
-    return tuple(places.get(i) for i in range(len(faces)))
-
-
-def _distance(a: Face, b: Face) -> float:
-    """Of the centres, in face sizes; infinite for faces of another size."""
-    size = ((a.box.width + a.box.height) + (b.box.width + b.box.height)) / 4
-    ratio = max(a.box.width, 1e-3) / max(b.box.width, 1e-3)
-    if not 0.5 < ratio < 2:
-        return float("inf")
-    x = (a.box.x1 + a.box.x2 - b.box.x1 - b.box.x2) / 2
-    y = (a.box.y1 + a.box.y2 - b.box.y1 - b.box.y2) / 2
-    return float(np.hypot(x, y)) / max(size, 1e-3)
 
 
 def read_frames(
@@ -177,10 +124,11 @@ def _in_order(analyzer: Analyzer, parts: Iterator[Segment], workers: int) -> Ite
     if workers < 1:
         raise ValueError(f"workers: expected at least 1, got {workers}")
     waiting: deque[Future[_Read]] = deque()
+    reader = FrameReader(analyzer)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pyojeong-read")
     try:
         for segment in parts:
-            waiting.append(pool.submit(read_segment, analyzer, segment))
+            waiting.append(pool.submit(read_segment, reader, segment))
             if len(waiting) > workers + 1:
                 yield waiting.popleft().result()
         while waiting:

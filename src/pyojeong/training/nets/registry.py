@@ -1,11 +1,12 @@
-"""All nets by name. A new family is one file and one line here; the contract tests find it."""
+"""All nets by name, and what each of them offers; the contract tests find them here."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from pyojeong.core.errors import ModelUnknown
+from pyojeong.core.registry import Registry
 from pyojeong.training.nets.alizadeh_fazel import build_alizadeh_fazel
 from pyojeong.training.nets.backbones import BACKBONES
 from pyojeong.training.nets.columns import Columns, split_options
@@ -39,7 +40,28 @@ def build_columns(
     return Columns(nets, num_classes=num_classes, lenses=lenses)
 
 
-NETS: dict[str, Callable[..., nn.Module]] = {
+class Net(Protocol):
+    """What every net offers beside being an ``nn.Module``.
+
+    Its builder takes the keywords ``num_classes`` (logits) and ``in_channels`` (1 gray, 3 RGB),
+    and ``size_hw`` when it is made for one size of input.
+
+    Attributes:
+        num_features: Length F of its feature vector.
+        classifier: Maps features (N, F) to logits (N, ``num_classes``).
+    """
+
+    num_features: int
+    classifier: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (N, K) of inputs (N, C, H, W)."""
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return features (N, F) of inputs (N, C, H, W)."""
+
+
+_OWN: dict[str, Callable[..., nn.Module]] = {
     "se_resnet": build_se_resnet,
     "vgg": build_vgg,
     "seed_baseline": build_seed_baseline,
@@ -53,6 +75,9 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     **BACKBONES,
 }
 
+NETS: Registry[Callable[..., nn.Module]] = Registry("net", "pyojeong.nets", _OWN)
+"""Name -> builder of a ``Net``. A new net is one file in this folder and one line in ``_OWN``."""
+
 STACKED = ("mlcnn_stack", "columns")
 """Nets that take over the weights of others; they have ``adopt``."""
 
@@ -60,8 +85,9 @@ STACKED = ("mlcnn_stack", "columns")
 def build_net(name: str, **options: object) -> nn.Module:
     """Build a net by name.
 
-    Every net takes ``num_classes`` and ``in_channels`` and offers ``forward`` (logits),
-    ``forward_features`` (N, ``num_features``) and ``classifier``.
+    Args:
+        name: A name in ``NETS``.
+        options: Of its builder; see ``Net``.
 
     Raises:
         ModelUnknown: With the nearest names.

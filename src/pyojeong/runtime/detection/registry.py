@@ -1,29 +1,38 @@
-"""The detectors by name. A new detector is one file and one line here."""
+"""The detectors by name. A new detector is one file in this folder and one line here.
+
+Names alone are read here (for the command line's help); a detector is imported when it is built.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from pyojeong.core.errors import BadArray, ModelUnknown
 from pyojeong.core.face import Detector
-from pyojeong.runtime.blazeface import BlazeFace
-from pyojeong.runtime.centerface import CenterFace
-from pyojeong.runtime.centerface_onet import CenterFaceOnet
-from pyojeong.runtime.mtcnn import Mtcnn
+from pyojeong.core.registry import Registry
 
-DETECTORS: dict[str, Callable[..., Detector]] = {
-    "auto": CenterFaceOnet,
-    "mtcnn": Mtcnn,
-    "centerface": CenterFace,
-    "blazeface": BlazeFace,
-}
+_HERE = "pyojeong.runtime.detection"
+
+DETECTORS: Registry[Callable[..., Detector]] = Registry(
+    "detector",
+    "pyojeong.detectors",
+    {
+        "centerface-onet": f"{_HERE}.centerface_onet:CenterFaceOnet",
+        "mtcnn": f"{_HERE}.mtcnn:Mtcnn",
+        "centerface": f"{_HERE}.centerface:CenterFace",
+        "blazeface": f"{_HERE}.blazeface:BlazeFace",
+    },
+)
 """Name -> class; every one takes the keywords ``min_face``, ``score_threshold``, ``threads``."""
+
+DEFAULT = "centerface-onet"
+"""What ``"auto"`` stands for, chosen by measurement (docs/benchmarks/detectors.md)."""
 
 
 def build_detector(name: str, *, min_face: int | None = None, threads: int = 1) -> Detector:
-    """A detector by its name in ``DETECTORS``.
+    """Build a detector.
 
     Args:
-        name: ``"auto"`` is the one that was chosen by measurement (docs/benchmarks/detectors.md).
+        name: A name in ``DETECTORS``, or ``"auto"`` for ``DEFAULT``.
         min_face: Shorter side of the smallest face wanted, in pixels; None = the detector's own.
         threads: Threads inside one run of a network.
 
@@ -32,8 +41,9 @@ def build_detector(name: str, *, min_face: int | None = None, threads: int = 1) 
         BadArray: When ``min_face`` or ``threads`` is below 1.
         ModelCorrupt: When a bundled weight file is damaged.
     """
+    name = DEFAULT if name == "auto" else name
     if name not in DETECTORS:
-        raise ModelUnknown(name, DETECTORS, kind="detector")
+        raise ModelUnknown(name, ("auto", *DETECTORS), kind="detector")
     options: dict[str, Any] = {"threads": threads}
     if min_face is not None:
         if min_face < 1:

@@ -21,7 +21,7 @@ from pyojeong.image.boxes import nms, square
 from pyojeong.image.canvas import Canvas, scaled
 from pyojeong.image.files import check_image
 from pyojeong.image.preprocess import warp
-from pyojeong.runtime.proposals import Candidates
+from pyojeong.runtime.detection.proposals import Candidates
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 

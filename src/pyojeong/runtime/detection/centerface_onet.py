@@ -16,9 +16,9 @@ import numpy as np
 from pyojeong.core.face import Face, Image
 from pyojeong.image.boxes import iou, square
 from pyojeong.image.files import check_image
-from pyojeong.runtime.centerface import CenterFace
-from pyojeong.runtime.mtcnn import Onet
-from pyojeong.runtime.proposals import Candidates
+from pyojeong.runtime.detection.centerface import CenterFace
+from pyojeong.runtime.detection.mtcnn import Onet
+from pyojeong.runtime.detection.proposals import Candidates
 
 GLANCE_SIZES = (128, 480)
 """Input sizes of CenterFace: that of photographs below 360 pixels, and that of the largest ones."""

@@ -15,7 +15,7 @@ from pyojeong.core.errors import BadArray
 from pyojeong.core.face import Face, Image
 from pyojeong.image.canvas import fit
 from pyojeong.image.files import check_image
-from pyojeong.runtime.proposals import Candidates
+from pyojeong.runtime.detection.proposals import Candidates
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 

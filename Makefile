@@ -1,4 +1,4 @@
-# Every target makes what it needs in .venv; nothing is installed elsewhere.
+# Every target installs what it needs in .venv; nothing is installed elsewhere.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check

@@ -107,7 +107,7 @@ def main() -> None:
     given = parser.parse_args()
     prior = natural_prior(train_votes(given.data), FERPLUS8)
     for short, name in SHORT_NAMES.items():
-        for model in filter(None, (name, find(name).card.twin)):
+        for model in filter(None, (name, find(name).card.variant)):
             card = calibrate(model, given.data, given.photographs, prior)
             card = replace(card, **words_of(short))
             with atomic_write(BUNDLED / f"{card.id}.card.json", "w") as file:

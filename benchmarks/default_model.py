@@ -39,7 +39,7 @@ class Goal:
         what: What was measured.
         measured: The figure as people read it; "" = not measured yet.
         aim: The figure that was aimed at.
-        reached: Whether it was; None = cannot be said.
+        reached: Whether it was; None = could not be said.
         against: What it is held against.
     """
 

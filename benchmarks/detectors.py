@@ -223,7 +223,7 @@ figures flatter it a little. The pasted faces are hard for BlazeFace, which lean
 photograph shows it in its element. Bold rows are the detectors of `pyojeong.runtime.detection.registry`, with
 their defaults; the others are variants that were weighed against `auto`. CenterFace runs in int8 (`benchmarks/pack_detectors.py`);
 its ranges were measured on FER2013's training faces, pasted on scikit-image's pictures, some of which count false alarms here. In
-float32, with copies of 192 to 448 pixels, this script had measured (`{float32}`; columns as above; another machine, so times cannot be compared):
+float32, with copies of 192 to 448 pixels, this script had measured (`{float32}`; columns as above; another machine, so times could not be compared):
 
 {before}
 
@@ -280,7 +280,7 @@ def main() -> None:
     parser.add_argument(
         "--speed-only", action="store_true", help="take the other figures from the last run"
     )
-    parser.add_argument("--only", nargs="*", help="measure these anew, the others were as they are")
+    parser.add_argument("--only", nargs="*", help="measure these again, keep the others")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     raw_file = options.out.with_suffix(".json")

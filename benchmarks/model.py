@@ -132,7 +132,7 @@ def teach(stage: dict[str, Any], soft_labels: str) -> str:
 
 def storages(card: ModelCard) -> str:
     """What ``export`` was asked for."""
-    return "both" if card.twin else "int8" if "int8_effect" in card.metrics else "float16"
+    return "both" if card.variant else "int8" if "int8_effect" in card.metrics else "float16"
 
 
 def main() -> None:
@@ -156,8 +156,8 @@ def main() -> None:
             f"{effect['valid_accuracy_after']:.2%} and leaves {effect['same_answers']:.1%} of the "
             "answers as they were"
         )
-        if card.twin:
-            stored += f". Beside it lies `{card.twin}` with the same weights"
+        if card.variant:
+            stored += f". Beside it lies `{card.variant}` with the same weights"
     else:
         stored = f"effect of storing weights as float16: {card.metrics['half_effect']:.1e}"
     tried = training["calibration_on_valid"]

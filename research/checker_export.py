@@ -33,11 +33,11 @@ def export_checker(
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / card.file
-    given, told = axes
+    given, output = axes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the older exporter gives one file without extra packages
         torch.onnx.export(
-            net, (example,), str(file), dynamo=False, input_names=[given], output_names=[told],
+            net, (example,), str(file), dynamo=False, input_names=[given], output_names=[output],
             dynamic_axes={name: dict(free) for name, free in axes.items()},
         )  # fmt: skip
     done = replace(card, sha256=hashlib.sha256(file.read_bytes()).hexdigest())

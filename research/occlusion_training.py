@@ -42,7 +42,7 @@ class Example:
         image: uint8 (192, 192) gray.
         points: Eyes and mouth, in its pixels.
         box: The detector's box, in its pixels.
-        plain: True where the points cannot be trusted (profiles): nothing is painted there.
+        plain: True where the points could not be trusted (profiles): nothing is painted there.
     """
 
     image: Pixels

@@ -33,26 +33,26 @@ def test_it_notices(check: str, name: str, value: object, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("ms_of_the_twin", "said"),
-    [(1.0, "set PYOJEONG_MODEL=twin-s-made-fer7.v1"), (1.96, "is the right one here")],
+    [(1.0, "set PYOJEONG_MODEL=variant-s-made-fer7.v1"), (1.96, "is the right one here")],
 )
 def test_the_faster_form_is_named(
     ms_of_the_twin: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = find_classifier("default")
-    twin = replace(used.card, id="twin-s-made-fer7.v1", twin=used.card.id)
-    card = replace(used.card, twin=twin.id)
+    variant = replace(used.card, id="variant-s-made-fer7.v1", variant=used.card.id)
+    card = replace(used.card, variant=variant.id)
     (tmp_path / card.file).write_bytes(used.weights.read_bytes())
-    (tmp_path / "twin.card.json").write_text(twin.to_json(), encoding="utf-8")
+    (tmp_path / "variant.card.json").write_text(variant.to_json(), encoding="utf-8")
     monkeypatch.setenv("PYOJEONG_MODELS", str(tmp_path))
     monkeypatch.setattr(doctor, "find_classifier", lambda _: Entry(card, tmp_path))
-    times = {card.id: 2.0, twin.id: ms_of_the_twin}
+    times = {card.id: 2.0, variant.id: ms_of_the_twin}
     monkeypatch.setattr(
         doctor, "_ms_per_face", lambda entries: {e.card.id: times[e.card.id] for e in entries}
     )
     ok, detail = DIAGNOSTICS["faster form"]()
     assert ok
     assert said in detail
-    assert f"{twin.id} {ms_of_the_twin:.2f} ms" in detail
+    assert f"{variant.id} {ms_of_the_twin:.2f} ms" in detail
 
 
 def test_times_of_faces_are_measured() -> None:

@@ -5,9 +5,9 @@
         --predictions runs/curation-folds/predictions.parquet
 
 Truth: byte-identical pixel strings for copies; a list of 100 near copies looked at
-(near_pairs.csv); FER+'s taggers for faces and labels; a list of looked-at photographs for pose and
-covers (wild_labels.csv). Each part's figures go to docs/benchmarks/curation.json, from which the
-page is written, so that parts can be measured one at a time (``--only``).
+(near_pairs.csv); FER+'s annotators for faces and labels; a list of inspected photographs for pose
+and covers (wild_labels.csv). Each part's figures go to docs/benchmarks/curation.json, from which
+the page is written, so that parts can be measured one at a time (``--only``).
 """
 
 import argparse

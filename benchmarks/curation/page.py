@@ -32,7 +32,7 @@ def copies(f: dict[str, Any]) -> list[str]:
         "",
         f"Oracle: a digest of each picture's pixels, made apart from the check. {f['groups']:,} pictures "
         f"stand more than once ({f['rows_in_groups']:,} rows, {f['surplus_rows']:,} of them surplus); "
-        f"{f['groups_across_splits']:,} of these pictures stand in more than one split. The check found "
+        f"{f['groups_across_splits']:,} of these pictures are in more than one split. The check found "
         f"{f['found_rows_in_groups']:,} of {f['rows_in_groups']:,} rows and {f['false']} others.",
         "",
     ]
@@ -82,7 +82,7 @@ def labels(f: dict[str, Any]) -> list[str]:
     return [
         "## Label issues, against FER+ majorities",
         "",
-        "Truth: among pictures on which at least 8 of 10 FER+ taggers agree, those whose FER2013 label is "
+        "Truth: among pictures on which at least 8 of 10 FER+ annotators agree, those whose FER2013 label is "
         "another. The nets behind the check saw neither FER+ nor the pictures they judge "
         "(`experiments/curation-folds.toml`, five folds, last epoch; 61 % on PublicTest each).",
         "",

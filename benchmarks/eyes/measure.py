@@ -121,7 +121,7 @@ class Tally:
             self.note(f"openness at closure, {side}", row[f"closure_{side}"], value)
 
     def gaze(self, signals: EyeSignals, row: dict[str, float]) -> bool:
-        """Gaze and irises; False when they could not be told."""
+        """Gaze and irises; False when they could not be measured."""
         if signals.gaze_rad is None or signals.iris is None or signals.iris_diameter is None:
             return False
         for name, value in zip(("yaw", "pitch"), signals.gaze_rad, strict=True):
@@ -163,7 +163,7 @@ def measure(truths: list[Truth]) -> dict[str, Any]:
     return {
         "pictures": len(truths),
         "faces": faces,
-        "gaze told": f"{gazes} of {opened}",
+        "gaze measured": f"{gazes} of {opened}",
         "identities": sorted({t.identity for t in truths}),
         "errors": {what: errors_of(values) for what, values in tally.errors.items()},
         "means": means,
@@ -171,7 +171,7 @@ def measure(truths: list[Truth]) -> dict[str, Any]:
 
 
 def blink_table(truths: list[Truth]) -> dict[str, Any]:
-    """How well a closed eye (closure 0.75 or more) is told from an open one (0.25 or less)."""
+    """How well a closed eye (closure 0.75 or more) is distinguished from an open one (0.25 or less)."""
     analyzer, eyes = Analyzer(threads=1), Eyes(threads=1)
     scores: list[tuple[bool, float]] = []
     for truth in truths:
@@ -292,8 +292,8 @@ def write_page(result: dict[str, Any]) -> None:
         rows.append(f"| {what} | {words} |")
     rows += [
         "",
-        f"A face was found on {result['faces']} of {result['pictures']} pictures; gaze could be told on "
-        f"{result['gaze told']} with open eyes and a head turned by at most 30 degrees. Both eyes below an "
+        f"A face was found on {result['faces']} of {result['pictures']} pictures; gaze could be measured on "
+        f"{result['gaze measured']} with open eyes and a head turned by at most 30 degrees. Both eyes below an "
         f"openness of 0.3: {result['blinks']['closed below 0.3']} with closed eyes, "
         f"{result['blinks']['open below 0.3']} with open ones.",
         "",

@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("step", choices=("build", "ask", "time", "nets", "table"))
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "peers")
     parser.add_argument("--only", nargs="*", default=[], help="these environments or entrants")
-    parser.add_argument("--again", action="store_true", help="build or ask anew")
+    parser.add_argument("--again", action="store_true", help="build or ask again")
     parser.add_argument("--shared", type=Path, help="the folder that holds data/wild")
     parser.add_argument("--data", type=Path, help="FER2013 as .parquet")
     parser.add_argument("--folder", type=Path, help="your own labelled photographs")

@@ -69,7 +69,7 @@ def run_logged(log: Path, *command: str | Path, cwd: Path | None = None) -> str:
             list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False
         )
     except OSError as error:
-        raise BuildError(f"{command[0]} cannot be started: {error.strerror}") from error
+        raise BuildError(f"{command[0]} could not be started: {error.strerror}") from error
     with log.open("a", encoding="utf-8") as file:
         file.write(done.stdout + done.stderr)
     if done.returncode:
@@ -106,7 +106,7 @@ def _build_node(environment: Environment, folder: Path, log: Path) -> tuple[floa
 
 
 def build(environment: Environment, work: Path) -> Built:
-    """Make an environment anew; whatever was there is removed first."""
+    """Make an environment again; whatever was there is removed first."""
     folder = work / "environments" / environment.name
     log = work / "logs" / f"build-{environment.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ class Picture:
         id: Its name within the set.
         path: Its file; "" = there is nothing to hand over (no face was found to cut out).
         truth: A name of FER7.
-        copied: The same pixels stand in another split too (FER2013).
+        copied: The same pixels are in another split too (FER2013).
     """
 
     id: str

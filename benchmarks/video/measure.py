@@ -41,9 +41,9 @@ WOMAN = "crying_to_laughing.mp4"
 
 def keep(part: str, facts: dict[str, Any]) -> None:
     """Add a part to the file of figures."""
-    told = json.loads(FACTS.read_text(encoding="utf-8")) if FACTS.exists() else {}
-    told[part] = facts
-    FACTS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    stored = json.loads(FACTS.read_text(encoding="utf-8")) if FACTS.exists() else {}
+    stored[part] = facts
+    FACTS.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({part: facts}, indent=1))
 
 
@@ -193,7 +193,7 @@ def frames(clips: Path) -> None:
 
 
 def live(clips: Path) -> None:
-    """From a frame's coming to its answer, on a 640 x 480 stand-in at 30 frames a second."""
+    """From a frame's coming to its answer, on a 640 x 480 substitute at 30 frames a second."""
     with tempfile.TemporaryDirectory() as folder:
         stand_in = Path(folder) / "camera.mp4"
         fit = "scale=640:480:force_original_aspect_ratio=increase,crop=640:480,fps=30"
@@ -222,7 +222,7 @@ def live(clips: Path) -> None:
 
 def page() -> None:
     """docs/benchmarks/video.md from the figures."""
-    told = json.loads(FACTS.read_text(encoding="utf-8"))
+    stored = json.loads(FACTS.read_text(encoding="utf-8"))
     rows = [
         "# Clips: speed, memory, frames",
         "",
@@ -233,23 +233,23 @@ def page() -> None:
         "| clip | frames/s: least, median, most of three | frames | with a face | people |",
         "|---|---|---|---|---|",
     ]
-    for name, case in told["speed"]["cases"].items():
+    for name, case in stored["speed"]["cases"].items():
         rates = ", ".join(f"{r:.0f}" for r in case["frames_per_s"])
         rows.append(
             f"| {name} | {rates} | {case['frames']} | {case['with a face']} | {case['people']} |"
         )
-    if "memory" in told:
-        m = told["memory"]
+    if "memory" in stored:
+        m = stored["memory"]
         rows += [
             "",
             f"An hour of 640 x 360 clip, {m['frames']:,} frames, with eyes, Parquet and report: resident memory "
             f"between {m['warm_mb'][0]:.0f} and {m['warm_mb'][1]:.0f} MB after warm-up ({m['minutes']:.0f} minutes of "
             f"the clock, {m['cpu_minutes']:.0f} minutes of a core).",
         ]
-    v = told["live"]
+    v = stored["live"]
     rows += [
         "",
-        f"Live, a 640 x 480 stand-in at 30 frames a second: {v['median_ms']:.0f} ms from picture to answer "
+        f"Live, a 640 x 480 substitute at 30 frames a second: {v['median_ms']:.0f} ms from picture to answer "
         f"(95 % below {v['p95_ms']:.0f} ms, at most {v['largest_ms']:.0f} ms); {v['read']} of {v['frames']} frames "
         "read, the others passed over.",
         "",
@@ -258,7 +258,7 @@ def page() -> None:
         "| clip | frames, ours | ffprobe | largest difference, ms |",
         "|---|---|---|---|",
     ]
-    for name, row in told["frames"].items():
+    for name, row in stored["frames"].items():
         rows.append(
             f"| {name} | {row['ours']} | {row['ffprobe']} | {row['largest_difference_ms']} |"
         )

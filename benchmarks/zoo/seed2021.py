@@ -64,7 +64,7 @@ QUESTIONS = (
             Pair("arms/base", "arms/rgb", "gray - three channels, small SE-ResNet"),
         ),
         "FER2013 holds no colour: three equal channels ask whether the net minds, not whether colour "
-        "helps. The students' pictures had colour; that part of the question cannot be answered here.",
+        "helps. The students' pictures had colour; that part of the question could not be answered here.",
     ),
     Question(
         "RMSprop or Adam?",

@@ -1,4 +1,4 @@
-"""Put the first bundled model into the table of results, from its card: only valid is read anew.
+"""Put the first bundled model into the table of results, from its card: only valid is read again.
 
     python benchmarks/zoo/shipped.py runs/fer2013.parquet
 

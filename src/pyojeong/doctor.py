@@ -29,7 +29,7 @@ LOGIT_TOLERANCE = 0.02
 SCORE_TOLERANCE = 0.03
 
 _CLEARLY = 0.95
-"""A model's twin must take less than this share of its time to be recommended."""
+"""A model's variant must take less than this share of its time to be recommended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,14 @@ def _detectors() -> tuple[bool, str]:
 
 def _faster_form() -> tuple[bool, str]:
     used = find_classifier("default")
-    twin = cards().get(used.card.twin)
-    forms = [used] if twin is None else [used, twin]
+    variant = cards().get(used.card.variant)
+    forms = [used] if variant is None else [used, variant]
     ms = _ms_per_face(forms)
-    told = ", ".join(f"{i} {value:.2f} ms" for i, value in ms.items())
-    detail = f"one face on one thread: {told}"
-    if twin is not None:
-        if ms[twin.card.id] < _CLEARLY * ms[used.card.id]:
-            detail += f". Faster here: set {ENVIRONMENT}={twin.card.id}, or pass it as model"
+    times = ", ".join(f"{i} {value:.2f} ms" for i, value in ms.items())
+    detail = f"one face on one thread: {times}"
+    if variant is not None:
+        if ms[variant.card.id] < _CLEARLY * ms[used.card.id]:
+            detail += f". Faster here: set {ENVIRONMENT}={variant.card.id}, or pass it as model"
         else:
             detail += f". {used.card.id} is the right one here"
     return True, detail

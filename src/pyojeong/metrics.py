@@ -379,7 +379,8 @@ def summary(
     for name, metric in METRICS.items():
         out[name] = bootstrap(metric, probabilities, labels, rounds=rounds).to_dict()
     share, right = answered(probabilities, labels, threshold=threshold)
-    out["answered"] = {"share": round(share, 5), "accuracy": round(right, 5)}
+    right_share = None if np.isnan(right) else round(right, 5)  # JSON has no NaN
+    out["answered"] = {"share": round(share, 5), "accuracy": right_share}
     per_class = recalls(probabilities, labels)
     out["recall"] = {
         n: None if np.isnan(r) else round(float(r), 5)

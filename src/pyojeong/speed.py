@@ -106,7 +106,7 @@ def cpu_name() -> str:
     names = [line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line]
     name = names[0] if names else platform.machine()
     flags = {f for line in text.splitlines() if line.startswith("flags") for f in line.split()}
-    best = next((told for flag, told in _EXTENSIONS.items() if flag in flags), None)
+    best = next((words for flag, words in _EXTENSIONS.items() if flag in flags), None)
     return name if best is None else f"{name} ({best})"
 
 

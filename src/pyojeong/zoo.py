@@ -57,7 +57,7 @@ def cards(extra_folders: Iterable[Folder] = ()) -> dict[str, Entry]:
 
     Raises:
         ModelError: When a folder does not exist.
-        ModelMismatch: When a card cannot be read, or one id names two different models.
+        ModelMismatch: When a card could not be read, or one id names two different models.
     """
     found: dict[str, Entry] = {}
     for folder in _folders(extra_folders):
@@ -93,7 +93,7 @@ def find(name: Folder, *, kind: Kind | None = None, extra_folders: Iterable[Fold
 
     Raises:
         ModelUnknown: When there is no such model; the message suggests similar ids.
-        ModelMismatch: When the model is of another kind, or a card cannot be read.
+        ModelMismatch: When the model is of another kind, or a card could not be read.
         ModelError: When a folder does not exist.
     """
     known = cards(extra_folders)
@@ -127,7 +127,7 @@ def digest(path: Path) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits.
 
     Raises:
-        ModelCorrupt: When the file is missing or cannot be read.
+        ModelCorrupt: When the file is missing or could not be read.
     """
     try:
         with path.open("rb") as file:
@@ -136,7 +136,7 @@ def digest(path: Path) -> str:
         raise ModelCorrupt(f"weight file {path} is missing. {_CURE}") from None
     except OSError as error:
         reason = error.strerror or error
-        raise ModelCorrupt(f"weight file {path} cannot be read: {reason}. {_CURE}") from error
+        raise ModelCorrupt(f"weight file {path} could not be read: {reason}. {_CURE}") from error
 
 
 _CURE = "Copy the model's files again, or reinstall pyojeong if the model came with it."

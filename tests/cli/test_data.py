@@ -50,7 +50,7 @@ def test_import_warns_of_what_is_missing(tmp_path: Path, console: Console) -> No
     root = trees.jaffe(tmp_path)
     (root / "KA.HA1.4.tiff").write_bytes(b"damaged")
     text = bring(root, tmp_path / "a.parquet", console)
-    assert "1 pictures cannot be decoded" in text
+    assert "1 pictures could not be decoded" in text
     assert "warning: jaffe: 70 samples, the official set has 213" in text
 
 
@@ -76,7 +76,7 @@ def test_info_as_text_json_and_picture(
     show_info(path, sheet=tmp_path / "sheet.png", as_json=False, console=console)
     text = " ".join(said(console).split())
     assert "angry 54 6 0 60" in text
-    assert "20, of which 0 stand in more than one split" in text
+    assert "20, of which 0 are in more than one split" in text
     assert "0 in the table, 360 by path" in text
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
     assert sheet.shape[2] == 3
@@ -100,7 +100,7 @@ def test_split_merge_and_export(tmp_path: Path, console: Console) -> None:
     run_merge([a, b], c, labels=None, console=console)
     text = said(console)
     assert "360 from a" in text
-    assert "pictures stand in more than one split" in text
+    assert "pictures are in more than one split" in text
     assert "720 rows in" in text
     run_export(b, tmp_path / "out", kind="folders", console=console)
     assert "360 pictures in" in said(console)

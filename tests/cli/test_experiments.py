@@ -252,13 +252,13 @@ def test_training_without_torch_names_the_cure(
         )
 
 
-def test_look_keeps_the_result_and_prints_the_figure(
+def test_score_test_keeps_the_result_and_prints_the_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = looked(made("arms/base.s1"))
     stand_in(monkeypatch, "score_test", score_test=lambda *_: result)
     console = Console(stderr=True, width=200)
-    command.look_at_test(tmp_path, tmp_path / "m.parquet", console, keep=tmp_path)
+    command.score_test_once(tmp_path, tmp_path / "m.parquet", console, keep=tmp_path)
     assert json.loads((tmp_path / "arms" / "base.s1.json").read_text()) == result
     out, err = capsys.readouterr()
     assert float(out) == result["test"]["accuracy"]["value"]
@@ -293,7 +293,7 @@ def test_teach_writes_the_answers_of_finished_runs(
     out = tmp_path / "soft" / "labels.npz"
     teacher = tmp_path / "arms" / "hog.s1"
     options = ["--data", data, "--folder", folder, "--out", out, "--views", 3]
-    assert run("teach", teacher, "--like", "arms/base", *options) == 0
+    assert run("distill", teacher, "--like", "arms/base", *options) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "3 views of every training face; weights: arms/hog.s1 1.000" in said
     with np.load(out) as kept:

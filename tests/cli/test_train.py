@@ -57,6 +57,14 @@ def test_train_export_evaluate_analyze(
     model = "models/mine-s.v1.onnx"
     assert run("evaluate", "--model", model, "--data", faces, "--out", "score.json") == 0
     score = json.loads(Path("score.json").read_text())
+    assert (score["n"], score["split"]) == (7 * COUNTS["valid"], "valid")
+    assert "was used" not in capsys.readouterr().err
+    test = ("--split", "test", "--out", "score.json")
+    assert run("evaluate", "--model", model, "--data", faces, *test) == 0
+    # The export was the first use of the test split, this is the second: both are recorded.
+    err = " ".join(capsys.readouterr().err.split())
+    assert "the test split of this data was used 2 times" in err
+    score = json.loads(Path("score.json").read_text())
     assert (score["n"], score["split"]) == (7 * COUNTS["test"], "test")
     card = json.loads(Path("models/mine-s.v1.card.json").read_text())
     assert card["metrics"]["test"]["accuracy"] == score["accuracy"]

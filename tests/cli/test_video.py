@@ -112,7 +112,7 @@ def test_wrong_options_are_one_line(
 def test_forget(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert run("video", clip, "--out", out, "-f", "csv") == 0
-    assert run("forget", out / "walk", "--track", "1") == 0
+    assert run("video", "redact", out / "walk", "--track", "1") == 0
     assert "results.csv: rewritten" in capsys.readouterr().out
     assert not any(r.faces for r in read_csv(out / "walk" / "results.csv"))
     assert run("forget", out / "walk", "--track", "1") == 2

@@ -31,10 +31,10 @@ def test_card_and_file_belong_together(name: str) -> None:
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifier_cards_are_measured(name: str) -> None:
     card = CLASSIFIERS[name].card
-    # One published model: of its two forms the default one has looked at the test split.
+    # One published model: of its two forms the default one has used the test split.
     splits = ("valid",) if name.endswith("-float16") else ("valid", "test")
     if len(splits) == 1:
-        assert CLASSIFIERS[card.twin].card.twin == name
+        assert CLASSIFIERS[card.variant].card.variant == name
         assert "test" not in card.metrics
     for split in splits:
         figures = card.metrics[split]

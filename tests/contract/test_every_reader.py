@@ -23,7 +23,7 @@ SPLITS = {
 }
 NO_NEUTRAL = {"ck48", "ckplus"}
 WITH_CONTEMPT = {"affectnet", "affectnet8", "ck48", "ckplus", "ferplus"}
-# Where a label stands in the tree, and a way to spoil it.
+# Where a label is in the tree, and a way to spoil it.
 SPOILT = {
     "fer2013": lambda root: replace_in(root, "\n3,", "\n9,"),
     "class-folders": lambda root: (root / "train" / "happy").rename(root / "train" / "bored"),

@@ -57,6 +57,17 @@ def test_json_round_trip(tmp_path):
     assert "표정" in CARD.to_json()
 
 
+def test_facts_of_earlier_versions_may_hold_nan():
+    card = ModelCard.from_json(changed(metrics={"answered": {"accuracy": float("nan")}}))
+    assert card.temperature == CARD.temperature
+
+
+def test_cards_of_earlier_versions_are_read():
+    data = json.loads(CARD.to_json()) | {"twin": "other"}
+    del data["variant"]
+    assert ModelCard.from_json(json.dumps(data)).variant == "other"
+
+
 def test_a_card_with_votes_comes_back():
     text = changed(votes="ferplus8", vote_calibration=votes())
     card = ModelCard.from_json(text)
@@ -139,7 +150,7 @@ def test_preprocess_round_trip(size, color, mean, scale, template, margin):
         (changed(threshold="high"), "threshold: Expected `float`, got `str`"),
         (changed(threshold=1.5), r"threshold must lie in \[0, 1\]"),
         (changed(temperature=1e-320), "temperature must be positive"),
-        (CARD.to_json().replace("1.5", "NaN"), "NaN is not a number of JSON"),
+        (CARD.to_json().replace("1.5", "NaN"), "temperature: numbers must be finite"),
         (CARD.to_json().replace("1.5", "1e999"), "temperature: numbers must be finite"),
         (CARD.to_json().replace("1.5", "9" * 400), "temperature"),
         (changed(prior=[1]), "prior: Expected `object | null`, got `array`"),

@@ -131,8 +131,6 @@ def test_wrong_features(data, says):
     assert "\n" not in str(caught.value)
     text = json.loads(card(None).to_json())
     text["preprocess"]["feature"] = data
-    if isinstance(data, dict) and {"inf", "nan"} & {str(value) for value in data.values()}:
-        says = "is not a number of JSON"
     with pytest.raises(ModelMismatch, match=says):
         ModelCard.from_json(json.dumps(text))
 

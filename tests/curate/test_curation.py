@@ -187,7 +187,7 @@ def test_the_report_is_one_file_with_and_without_pictures(curated: Store, tmp_pa
     assert file.name == "report.html"
     assert "pyojeong data curate set.parquet" in text
     assert text.count("data:image/jpeg;base64,") > 10
-    assert "cannot be decoded" in text
+    assert "could not be decoded" in text
     for outside in ("http://", "https://", "<script", 'src="/'):
         assert outside not in text
     bare = write_report(curated, tmp_path / "bare.html", pictures=0).read_text(encoding="utf-8")

@@ -86,7 +86,7 @@ def test_a_store_belongs_to_one_manifest(store: Store, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--store"):
         Store(store.folder, other)
     (store.folder / "store.json").write_text("{torn")
-    with pytest.raises(ManifestInvalid, match="cannot be read"):
+    with pytest.raises(ManifestInvalid, match="could not be read"):
         Store.beside(store.manifest)
 
 

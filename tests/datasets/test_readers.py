@@ -103,7 +103,7 @@ def test_missing_column_and_damaged_archive(tmp_path: Path) -> None:
     with pytest.raises(ManifestInvalid, match="'pixels' missing"):
         list(read_fer2013(tmp_path / "a.csv"))
     (tmp_path / "b.csv.xz").write_bytes(lzma.compress(fer_csv().encode())[:500])
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="could not be read"):
         list(read_fer2013(tmp_path / "b.csv.xz"))
 
 

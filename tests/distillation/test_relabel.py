@@ -77,7 +77,7 @@ def test_wrong_labels_are_seen_through(tmp_path: Path) -> None:
 
 
 def test_a_label_has_no_say_in_its_own_face(tmp_path: Path) -> None:
-    """Random labels cannot be foretold; whoever learnt from them would seem to."""
+    """Random labels could not be foretold; whoever learnt from them would seem to."""
     data, file = noisy(tmp_path)
     rng = np.random.default_rng(5)
     rows = [s for _, s in read_rows(data, splits=list(Split))]

@@ -154,7 +154,7 @@ def test_a_file_is_read_back_as_written_and_damage_is_named(
     with pytest.raises(ExperimentError, match="experiments teach"):
         SoftLabels.read(tmp_path / "missing.npz")
     (tmp_path / "torn.npz").write_bytes((folder / "soft.npz").read_bytes()[:300])
-    with pytest.raises(ExperimentError, match=r"torn\.npz: cannot be read"):
+    with pytest.raises(ExperimentError, match=r"torn\.npz: could not be read"):
         SoftLabels.read(tmp_path / "torn.npz")
 
 

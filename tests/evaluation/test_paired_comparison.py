@@ -53,7 +53,7 @@ def test_known_answer() -> None:
 
 
 def test_pairing_makes_the_interval_narrow() -> None:
-    """Two runs with the same mistakes but one are told apart better than by their own intervals."""
+    """Runs that differ in one mistake are distinguished better than by their own intervals."""
     one = answers(0.6)
     at = next(i for i, (a, t) in enumerate(zip(one, TRUTH, strict=True)) if a == t)
     other = f"{one[:at]}{(int(one[at]) + 1) % 7}{one[at + 1 :]}"

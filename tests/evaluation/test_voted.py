@@ -110,8 +110,8 @@ HEAD = ",".join(COLUMNS) + "\n"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "cannot be read as votes"),
-        ("image,agree\na.jpg,1\n", "cannot be read as votes"),
+        ("", "could not be read as votes"),
+        ("image,agree\na.jpg,1\n", "could not be read as votes"),
         (HEAD, "no photograph has a vote"),
         (HEAD + "a.jpg,1" + ",0" * 9 + "\n", "no photograph has a vote"),
         (HEAD + "a.jpg,1,inf" + ",0" * 8 + "\n", "line 2: votes must be finite"),

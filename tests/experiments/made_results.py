@@ -127,7 +127,7 @@ def failed(name: str, reason: str) -> dict[str, Any]:
 
 
 def looked(result: dict[str, Any]) -> dict[str, Any]:
-    """The same run after its look at the test split."""
+    """The same run after its use of the test split."""
     look = {"model": result["name"], "time": "2026-01-02T03:04:05+00:00", "accuracy": 0.6}
     return {**result, "test": scored(result["valid"]["answers"], "test"), "test_split_uses": [look]}
 

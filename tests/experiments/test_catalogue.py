@@ -1,4 +1,4 @@
-"""Experiments by name: one parent, the students' rows, and what cannot be."""
+"""Experiments by name: one parent, the students' rows, and what could not be."""
 
 import csv
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_merging_leaves_its_arguments_alone() -> None:
     ("text", "message"),
     [
         ("extends = 'a.toml'", "circle"),
-        ("extends = 'gone.toml'", "gone.toml: cannot be read"),
+        ("extends = 'gone.toml'", "gone.toml: could not be read"),
         ("a = ", "not valid TOML"),
         ("remove = ['recipe.lr']", "not there"),
     ],

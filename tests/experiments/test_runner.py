@@ -1,4 +1,4 @@
-"""Many runs: none is lost, none counts twice, failures are rows, one look at the test split."""
+"""Many runs: none is lost, none counts twice, failures are rows, one use of the test split."""
 
 import json
 import os

@@ -199,10 +199,10 @@ def test_the_float_form_is_kept_as_a_twin(
     _, data, out = exported
     small = find(quantised[0] / "tiny-x.int8.card.json").card
     whole = find(quantised[0] / "tiny-x.int8-float16.card.json")
-    assert (small.twin, whole.card.twin) == (whole.card.id, small.id)
+    assert (small.variant, whole.card.variant) == (whole.card.id, small.id)
     assert small.sha256 != whole.card.sha256
     assert "test" in small.metrics
-    assert "test" not in whole.card.metrics  # one look at the test split per model
+    assert "test" not in whole.card.metrics  # one use of the test split per model
     assert "int8_effect" not in whole.card.metrics
     alone = predict_split(Classifier.open(find(out / "tiny-x.v1.card.json")), data, Split.VALID)
     beside = predict_split(Classifier.open(whole), data, Split.VALID)

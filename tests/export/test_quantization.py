@@ -166,11 +166,11 @@ def test_equal_weights_are_kept_once() -> None:
     x = np.random.default_rng(0).normal(0, 1, (64, 1, 11, 11)).astype(np.float32)
     exact = to_onnx(Pooled(11).eval(), (1, 11, 11), {})
     model = onnx.load_from_string(exact)
-    twin = model.graph.initializer.add()
-    twin.CopyFrom(model.graph.initializer[0])
-    twin.name = "twin"
+    variant = model.graph.initializer.add()
+    variant.CopyFrom(model.graph.initializer[0])
+    variant.name = "variant"
     reader = next(n for n in model.graph.node if n.input[0] == model.graph.initializer[0].name)
-    reader.input[0] = "twin"
+    reader.input[0] = "variant"
     shared = share_equal(model)
     assert len(shared.graph.initializer) == len(onnx.load_from_string(exact).graph.initializer)
     np.testing.assert_array_equal(run(shared.SerializeToString(), x), run(exact, x))

@@ -1,7 +1,7 @@
 """The inputs of the stored preprocessing vectors: made by arithmetic, the same everywhere.
 
 ``cases()`` is what ``regen.py`` stores the outputs of and what the tests check them against; a
-twin of the executor in another language needs ``waves`` and the numbers in ``preprocess.npz``.
+variant of the executor in another language needs ``waves`` and the numbers in ``preprocess.npz``.
 Likewise ``feature_cases()`` and ``features.npz``, which holds the pictures too.
 """
 

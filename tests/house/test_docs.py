@@ -22,7 +22,9 @@ def commands() -> list[str]:
     names = []
     for name, command in root.commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
-        names += [f"{name} {sub}" for sub in below] if below else [name]
+        if not command.hidden:
+            own = [sub for sub, each in below.items() if not each.hidden] if below else []
+            names += [f"{name} {sub}" for sub in own] or [name]
     return names
 
 

@@ -112,7 +112,7 @@ def test_missing_file(entry):
 
 
 def test_a_file_that_is_no_network_although_its_digest_fits(tmp_path):
-    with pytest.raises(ModelCorrupt, match="cannot be opened as an ONNX network"):
+    with pytest.raises(ModelCorrupt, match="could not be opened as an ONNX network"):
         Session(put(tmp_path, b"not a network"))
 
 

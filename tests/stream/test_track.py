@@ -21,7 +21,7 @@ def face(x, y, size):
 
 
 def hidden(path, begin, end):
-    """A path that cannot be seen for a while."""
+    """A path that could not be seen for a while."""
     return lambda t: None if begin <= t < end else path(t)
 
 

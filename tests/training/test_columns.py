@@ -143,5 +143,5 @@ def test_a_soup_starts_from_the_mean_of_its_members_weights(tmp_path: Path) -> N
         torch.testing.assert_close(made[key], wanted, rtol=1e-4, atol=1e-6)
         assert not torch.allclose(states[0][key], states[1][key])
     other = soup.replace('"soup"', '"odd"').replace("stem = 4", "stem = 6")
-    with pytest.raises(ExperimentError, match="cannot be averaged"):
+    with pytest.raises(ExperimentError, match="could not be averaged"):
         train(other, data, runs)

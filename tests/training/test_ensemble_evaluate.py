@@ -1,4 +1,4 @@
-"""Ensembles of runs: right answers, right weights, one look at the test split."""
+"""Ensembles of runs: right answers, right weights, one use of the test split."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whoever is forgotten is nowhere any more, and nobody else is touched."""
+"""People who are redacted is nowhere any more, and nobody else is touched."""
 
 import csv
 import json

@@ -87,8 +87,8 @@ def run_import(request: ImportRequest, console: Console) -> None:
     _say_skipped(done.skipped, console)
     if done.unreadable:
         console.print(
-            f"[yellow]{done.unreadable:,} pictures cannot be decoded;[/] they stay in the table, "
-            "`pyojeong data curate` lists them"
+            f"[yellow]{done.unreadable:,} pictures could not be decoded;[/] they stay in the "
+            "table, `pyojeong data curate` lists them"
         )
     for warning in done.warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
@@ -160,11 +160,11 @@ def _facts(known: Overview) -> Iterator[tuple[str, str]]:
 def _groups(known: Overview) -> str:
     if not known.groups:
         return "none named"
-    return f"{known.groups:,}, of which {known.groups_across:,} stand in more than one split"
+    return f"{known.groups:,}, of which {known.groups_across:,} are in more than one split"
 
 
 def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console) -> None:
-    """Deal out the rows anew and print the new counts."""
+    """Deal out the rows again and print the new counts."""
     _table_file(manifest)
     with _counting(console, "splitting", manifest_size(manifest)) as tick:
         done = split(manifest, _out_file(out), options, tick=tick)
@@ -188,8 +188,8 @@ def run_merge(
     _say_skipped(done.skipped, console)
     if done.leaks:
         console.print(
-            f"[yellow]warning:[/] {done.leaks:,} pictures stand in more than one split; "
-            "`pyojeong data split` deals them out anew",
+            f"[yellow]warning:[/] {done.leaks:,} pictures are in more than one split; "
+            "`pyojeong data split` deals them out again",
             soft_wrap=True,
         )
     console.print(f"{done.rows:,} rows in {out}", soft_wrap=True)
@@ -203,5 +203,5 @@ def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> Non
     with _counting(console, "exporting", manifest_size(manifest)) as tick:
         done = EXPORTERS[kind](manifest, out, tick=tick)
     if done.unreadable:
-        console.print(f"[yellow]left out {done.unreadable:,} pictures that cannot be decoded[/]")
+        console.print(f"[yellow]left out {done.unreadable:,} pictures that could not be decoded[/]")
     console.print(f"{done.rows:,} pictures in {out}", soft_wrap=True)

@@ -117,7 +117,7 @@ def data_split(
         bool, typer.Option("--drop-leaks", help="Leave out what shares a face with a test row.")
     ] = False,
 ) -> None:
-    """Deal the rows out anew; people and equal pictures stay on one side."""
+    """Deal the rows out again; people and equal pictures stay on one side."""
     from pyojeong.cli.data import run_split
     from pyojeong.datasets.splitting import SplitOptions
 

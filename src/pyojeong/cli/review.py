@@ -41,7 +41,7 @@ def review(
 
     Raises:
         MissingExtra: When FastAPI or uvicorn is not installed.
-        DataError: When findings or decisions are another manifest's, or a name cannot be used.
+        DataError: When findings or decisions are another manifest's, or a name could not be used.
         OutputError: When the port is taken.
     """
     try:

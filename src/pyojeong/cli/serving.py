@@ -40,7 +40,7 @@ def bind(host: str, port: int) -> socket.socket:
     """A socket bound to host and port.
 
     Raises:
-        OutputError: When that cannot be had.
+        OutputError: When that could not be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's delay of 40 ms off only where the protocol is named

@@ -30,7 +30,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: cannot be read: {error}") from error
+        raise ExperimentError(f"{path}: could not be read: {error}") from error
 
 
 def read_experiment(path: Path, *, epochs: int | None) -> str:
@@ -162,7 +162,8 @@ def _scored_as(head: OutputHead, card: ModelCard) -> str:
             f"scored: shares of votes under the {head.prior} prior, as analyze answers, against "
             "this data's labels; --output fer2013 scores the labels that FER2013 would give"
         )
-    prior = f" under the {head.prior} prior" if head.prior not in {"", "natural"} else ""
+    name = head.prior.removeprefix("fer2013 ")
+    prior = f" under the {name} prior" if name not in {"", "natural"} else ""
     return f"scored: the labels that {card.id} learned from its training data{prior}"
 
 

@@ -181,7 +181,7 @@ def _greet(out: Path, console: Console) -> None:
 def _one(
     clip: Path, folder: Path, analyzer: Analyzer, options: VideoOptions, console: Console
 ) -> ClipResult | None:
-    """One clip with its bar; None when it cannot be read."""
+    """One clip with its bar; None when it could not be read."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"))
     with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
         task = progress.add_task(escape(clip.name), total=_length(clip), at="")

@@ -134,7 +134,7 @@ def webcam(
     smooth: Annotated[
         float, typer.Option(min=0.01, help="Time constant of the smoothing, in seconds.")
     ] = 0.25,
-    loop: Annotated[bool, typer.Option(help="Begin a clip anew when it is over.")] = False,
+    loop: Annotated[bool, typer.Option(help="Start a clip again when it is over.")] = False,
     size: Annotated[str, typer.Option(help="Asked of the camera.")] = "640x480",
     rate: Annotated[int, typer.Option(min=1, help="Frames a second, asked of the camera.")] = 30,
     detector: DetectorOption = "auto",

@@ -45,7 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary file is removed and ``path`` is what it was. A symbolic link is followed.
 
     Raises:
-        OutputError: When the folder cannot be written to or the disk is full.
+        OutputError: When the folder could not be written to or the disk is full.
     """
     target = Path(os.path.realpath(path))
     temporary = _temporary(target)
@@ -70,7 +70,7 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         mode: ``"wb"``, or ``"w"`` for text in UTF-8 without translation of line ends.
 
     Raises:
-        OutputError: When the folder cannot be written to or the disk is full.
+        OutputError: When the folder could not be written to or the disk is full.
     """
     text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     with atomic_path(path) as temporary, temporary.open(mode.replace("w", "x"), **text) as file:

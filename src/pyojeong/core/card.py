@@ -94,7 +94,7 @@ class Preprocess:
         """Build from JSON types.
 
         Raises:
-            ModelMismatch: When a key is unknown or a value cannot be.
+            ModelMismatch: When a key is unknown or a value has the wrong type or is out of range.
         """
         return from_json_types(cls, data, "preprocess", {"feature": feature_from_dict})
 
@@ -146,10 +146,6 @@ def _check_temperature(temperature: float, what: str) -> None:
         )
 
 
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is not a number of JSON")
-
-
 def _check_prior(prior: dict[str, float], labels: LabelSet, what: str) -> None:
     """Refuse base rates that lack a label, hold another, or do not sum to 1."""
     values = [prior.get(name, 0.0) for name in labels.names]
@@ -184,8 +180,8 @@ class ModelCard:
         threshold: Best scores below it are reported as unclear.
         prior: Label -> share: the base rates that the first output is calibrated to, or None when
             they are not known.
-        twin: Id of the model with the same weights in another storage (int8 and float16): which of
-            the two is faster depends on the CPU. "" = there is none.
+        variant: Id of the model with the same weights in another storage (int8 and float16): which
+            of the two is faster depends on the CPU. "" = there is none.
         license: Licence of the weights.
         license_flags: Machine-readable caveats, for example ``"data:research-only"``.
         source: Where the weights come from.
@@ -208,7 +204,7 @@ class ModelCard:
     logit_offset: tuple[float, ...] | None = None
     threshold: float = 0.0
     prior: dict[str, float] | None = None
-    twin: str = ""
+    variant: str = ""
     license: str = ""
     license_flags: tuple[str, ...] = ()
     source: str = ""
@@ -262,9 +258,11 @@ class ModelCard:
             ModelMismatch: When the text is not JSON, or a key is unknown or missing.
         """
         try:
-            data = json.loads(text, parse_constant=_refuse_constant)
+            data = json.loads(text)
         except ValueError as error:
             raise ModelMismatch(f"card is not JSON: {error}") from error
+        if isinstance(data, dict) and "twin" in data and "variant" not in data:
+            data["variant"] = data.pop("twin")  # its name in cards of earlier versions
         if isinstance(data, dict) and isinstance(data.get("card_version"), int):
             _check_version(data["card_version"])
         builders = {
@@ -279,7 +277,7 @@ class ModelCard:
         try:
             return cls.from_json(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
-            raise ModelMismatch(f"card {path} cannot be read: {error}") from error
+            raise ModelMismatch(f"card {path} could not be read: {error}") from error
         except ModelMismatch as error:
             raise ModelMismatch(f"{path}: {error}") from error
 

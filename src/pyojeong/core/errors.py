@@ -45,15 +45,15 @@ class PyojeongError(Exception):
 
 
 class InputError(PyojeongError, ValueError):
-    """The caller's picture, clip or array cannot be used."""
+    """The caller's picture, clip or array could not be used."""
 
 
 class ImageUnreadable(InputError):  # noqa: N818
-    """A picture file or byte string cannot be decoded, is too large, or is not there."""
+    """A picture file or byte string could not be decoded, is too large, or is not there."""
 
 
 class VideoUnreadable(InputError):  # noqa: N818
-    """A clip cannot be opened or decoded."""
+    """A clip could not be opened or decoded."""
 
 
 class BadArray(InputError):  # noqa: N818
@@ -75,7 +75,7 @@ class PriorInvalid(InputError):  # noqa: N818
 
 
 class ModelError(PyojeongError):
-    """A model cannot be found, loaded or trusted."""
+    """A model could not be found, loaded or trusted."""
 
 
 class ModelUnknown(ModelError):  # noqa: N818
@@ -100,7 +100,7 @@ class ModelMismatch(ModelError):  # noqa: N818
 
 
 class DataError(PyojeongError):
-    """A data set cannot be read or used."""
+    """A data set could not be read or used."""
 
 
 class ManifestInvalid(DataError):  # noqa: N818
@@ -120,7 +120,7 @@ class LabelUnknown(DataError):  # noqa: N818
 
 
 class OutputError(PyojeongError, OSError):
-    """A result cannot be written: folder missing, no permission, disk full."""
+    """A result could not be written: folder missing, no permission, disk full."""
 
 
 class ExperimentError(PyojeongError, ValueError):

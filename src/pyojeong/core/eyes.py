@@ -52,7 +52,7 @@ class HeadPose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EyeSignals:
-    """What the eyes of one face do. Pairs are (right, left); None = could not be told.
+    """What the eyes of one face do. Pairs are (right, left); None = could not be measured.
 
     Attributes:
         openness: How far the lids are apart, in [0, 1]: 0 closed, 1 wide open.
@@ -88,7 +88,7 @@ class EyeSignals:
         return hash(str(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; what could not be told is left out."""
+        """Plain JSON types; what could not be measured is left out."""
         out: dict[str, Any] = {}
         for name in ("openness", "gaze_rad", "iris_diameter"):
             value = getattr(self, name)

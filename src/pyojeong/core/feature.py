@@ -135,7 +135,7 @@ def feature_from_dict(data: Any) -> Feature:
     """Build a feature from JSON types: ``{"name": "clahe", "clip": 5, "grid": 4}``.
 
     Raises:
-        ModelMismatch: When there is no name, name or key are unknown, or a value cannot be.
+        ModelMismatch: When there is no name, name or key are unknown, or a value is out of range.
     """
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         raise ModelMismatch(f'feature: expected something like {{"name": "lbp"}}, got {data!r}')

@@ -56,7 +56,7 @@ class Registry(Mapping[str, T], Generic[T]):
                 return point.load()  # type: ignore[no-any-return]
             except Exception as error:  # whatever another package's import raises
                 raise ModelError(
-                    f"{self._kind} {name!r} ({point.value}) cannot be imported: {error}"
+                    f"{self._kind} {name!r} ({point.value}) could not be imported: {error}"
                 ) from error
         component = self._components[name]
         if isinstance(component, str):

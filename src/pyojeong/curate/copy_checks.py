@@ -27,7 +27,7 @@ class ExactCopy(Judgement):
     """The same pixels as another row, whatever the file format."""
 
     name = "exact-copy"
-    states = "the same pixels stand in another row"
+    states = "the same pixels are in another row"
     threshold = 1.0
 
     def look_over(self, manifest: Path) -> Iterator[Finding]:

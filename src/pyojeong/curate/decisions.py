@@ -79,7 +79,7 @@ class Ledger:
         reviewer: Name, 1 to 40 letters, digits, ``-``, ``_`` or ``.``.
 
     Raises:
-        DataError: When the name cannot be a file name, or the ledger is another manifest's.
+        DataError: When the name could not be a file name, or the ledger is another manifest's.
     """
 
     def __init__(self, store: Store, reviewer: str) -> None:
@@ -195,7 +195,7 @@ def read_ledger(file: Path, *, manifest: str) -> list[Decision]:
     if of != manifest:
         raise DataError(
             f"{file}: these decisions are about another data set (id {of}, this one has "
-            f"{manifest}); review this one anew, or go back to the manifest they were made on"
+            f"{manifest}); review this one again, or go back to the manifest they were made on"
         )
     known = {f.name for f in fields(Decision)}
     out = []

@@ -29,7 +29,7 @@ class Picture:
 
     @cached_property
     def image(self) -> Pixels | None:
-        """uint8 (H, W, 3) RGB, or None when the file cannot be decoded."""
+        """uint8 (H, W, 3) RGB, or None when the file could not be decoded."""
         try:
             return pixels_of(self.sample)
         except ImageUnreadable:

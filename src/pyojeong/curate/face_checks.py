@@ -30,7 +30,7 @@ class _FaceCheck(Judgement, ABC):
         return {**super().settings(), "detector": self.detector}
 
     def look(self, picture: Picture) -> Finding:
-        """The finding for one picture; pictures that cannot be decoded score 0 here."""
+        """The finding for one picture; pictures that could not be decoded score 0 here."""
         facts = picture.facts
         return self.found(picture.row, *((0.0, "") if facts is None else self.judge(facts)))
 
@@ -69,7 +69,7 @@ class ManyFaces(_FaceCheck):
 
 
 class Turned(_FaceCheck):
-    """Profiles, lying heads: one side of the face cannot be seen, or it is not upright.
+    """Profiles, lying heads: one side of the face could not be seen, or it is not upright.
 
     The nose tip's distance from the middle between the eyes, along the line through them and in
     units of their distance, is 0 from the front and grows past 0.6 in profile; doubt of FaceMesh,

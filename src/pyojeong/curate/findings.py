@@ -9,7 +9,7 @@ A store is a folder beside the manifest::
         findings/<check>/done.json      written when the check has seen every row
         decisions/<reviewer>.jsonl      see ``curate.decisions``
 
-A check that runs with other settings starts its folder anew; the old one is renamed, not removed.
+A check that runs with other settings starts its folder again; the old one is renamed, not removed.
 """
 
 import json
@@ -92,7 +92,7 @@ class Store:
 
     Raises:
         DataError: When the folder belongs to another manifest.
-        ManifestInvalid: When the manifest cannot be read.
+        ManifestInvalid: When the manifest could not be read.
     """
 
     def __init__(self, folder: Path, manifest: Path) -> None:
@@ -213,7 +213,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise ManifestInvalid(f"{path}: cannot be read: {error}") from error
+        raise ManifestInvalid(f"{path}: could not be read: {error}") from error
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ class _PixelCheck(Judgement, ABC):
     needs_faces = True
 
     def look(self, picture: Picture) -> Finding:
-        """The finding for one picture; pictures that cannot be decoded score 0 here."""
+        """The finding for one picture; pictures that could not be decoded score 0 here."""
         gray = picture.face_gray
         return self.found(picture.row, *((0.0, "") if gray is None else self.judge(gray)))
 
@@ -34,12 +34,12 @@ class Unreadable(Judgement):
     """Files that are missing, cut short, or no pictures."""
 
     name = "unreadable"
-    states = "the file cannot be decoded"
+    states = "the file could not be decoded"
 
     def look(self, picture: Picture) -> Finding:
-        """Score 1 for what cannot be decoded, else 0."""
+        """Score 1 for what could not be decoded, else 0."""
         bad = picture.image is None
-        return self.found(picture.row, float(bad), f"cannot be decoded: {picture.sample.source}")
+        return self.found(picture.row, float(bad), f"could not be decoded: {picture.sample.source}")
 
 
 class Blurred(_PixelCheck):

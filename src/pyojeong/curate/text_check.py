@@ -117,7 +117,7 @@ class Text(Judgement):
         return {**super().settings(), **how}
 
     def look(self, picture: Picture) -> Finding:
-        """The finding for one picture; pictures that cannot be decoded score 0."""
+        """The finding for one picture; pictures that could not be decoded score 0."""
         score, word = (0.0, None) if picture.gray is None else self.judge(picture.gray)
         said = "writing, not legible" if word is None else f"reads “{word.text}”"
         return self.found(picture.row, score, said)

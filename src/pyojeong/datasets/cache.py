@@ -1,7 +1,7 @@
 """Any data set on disk -> its manifest, converted once and kept.
 
 The cache folder is ``$PYOJEONG_CACHE``, or ``pyojeong`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. A
-cached table is named after the contents it was made from, so a changed source is converted anew.
+cached table is named after the contents it was made from, so a changed source is converted again.
 """
 
 import hashlib
@@ -77,5 +77,5 @@ def _digest(paths: list[Path], salt: str) -> str:
                 with path.open("rb") as opened:
                     digest.update(hashlib.file_digest(opened, "sha256").digest())
         except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+            raise DataError(f"{path}: could not be read: {error.strerror}") from error
     return digest.hexdigest()

@@ -35,7 +35,7 @@ class Exported:
 
     Attributes:
         rows: Pictures written.
-        unreadable: Rows left out because their picture cannot be decoded.
+        unreadable: Rows left out because their picture could not be decoded.
     """
 
     rows: int
@@ -55,7 +55,7 @@ def export_class_folders(manifest: Path, out: Path, *, tick: Ticker | None = Non
 
     Raises:
         DataError: When no picture can be read.
-        OutputError: When ``out`` is not empty or cannot be written.
+        OutputError: When ``out`` is not empty or could not be written.
     """
     with _whole_folder(out) as folder:
         _make_splits(folder)
@@ -109,7 +109,7 @@ def export_fer2013(manifest: Path, out: Path, *, tick: Ticker | None = None) -> 
 
     Raises:
         DataError: When the labels are not fer7 or no picture can be read.
-        OutputError: When ``out`` exists or cannot be written.
+        OutputError: When ``out`` exists or could not be written.
     """
     labels = manifest_labels(manifest)
     if labels != FER7:

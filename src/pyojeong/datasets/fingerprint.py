@@ -21,7 +21,7 @@ def pixels_of(sample: Sample) -> Pixels:
     """The picture of a sample, uint8 (H, W, 3) RGB.
 
     Raises:
-        ImageUnreadable: When it cannot be decoded; it is named.
+        ImageUnreadable: When it could not be decoded; it is named.
     """
     if sample.image is not None:
         return decode_image(sample.image, name=sample.source)
@@ -33,7 +33,7 @@ def fingerprinted(
 ) -> Iterator[Sample]:
     """Fill in ``content_hash`` and ``phash``, in order, with bounded memory.
 
-    Every picture is read and decoded once. One that cannot be stays in the data set with
+    Every picture is read and decoded once. One that could not be stays in the data set with
     ``content_hash`` "" and ``phash`` None: a check turns that into a finding later. Paths become
     absolute.
 
@@ -41,7 +41,7 @@ def fingerprinted(
         samples: The samples, consumed as they are needed.
         jobs: Threads; decoding and hashing mostly run outside of Python's lock.
         embed: Take the pictures' files into the samples, as they are, instead of their paths.
-            A file that cannot be read at all keeps its path.
+            A file that could not be read at all keeps its path.
     """
     if jobs <= 1:
         for sample in samples:

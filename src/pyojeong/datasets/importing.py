@@ -25,7 +25,7 @@ class Imported:
         rows: Rows in the manifest.
         counts: (split, label) -> rows.
         skipped: Why samples were left out on purpose -> how many.
-        unreadable: Rows whose picture cannot be decoded.
+        unreadable: Rows whose picture could not be decoded.
         warnings: What is unlike the official data set, one sentence each.
     """
 

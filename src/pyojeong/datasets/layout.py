@@ -63,7 +63,7 @@ class Reader(Protocol):
             skipped: Here the reader counts, by reason, what it leaves out on purpose.
 
         Raises:
-            DataError: When the data set is not there or cannot be read.
+            DataError: When the data set is not there or could not be read.
             LabelUnknown: When labels are not understood; all of them are listed.
             ManifestInvalid: When a row of a table is wrong; it is named.
         """
@@ -203,7 +203,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
     """Open a text file, plain or .gz, .xz, .bz2.
 
     Raises:
-        DataError: When it cannot be read, also in the middle, or breaks the rules of CSV.
+        DataError: When it could not be read, also in the middle, or breaks the rules of CSV.
     """
     openers: dict[str, Callable[..., TextIO]] = {
         ".gz": gzip.open,
@@ -215,7 +215,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             yield file
     except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
+        raise DataError(f"{path}: could not be read: {error}") from error
 
 
 def png(pixels: Pixels) -> bytes:
@@ -235,7 +235,7 @@ def held_out(data: bytes) -> bool:
 
 
 def held_out_file(file: Path) -> bool:
-    """``held_out`` for a file's bytes; False when it cannot be read, which a later check finds."""
+    """``held_out`` for a file's bytes; False when it is not readable: a later check finds it."""
     try:
         return held_out(file.read_bytes())
     except OSError:

@@ -75,7 +75,7 @@ def read_affectnet(
     at the edges, as PNG; faces larger than ``MOST_SIDE`` are shrunk to it. 0 neutral 1 happy
     2 sad 3 surprise 4 fear 5 disgust 6 anger 7 contempt; 8 (none), 9 (uncertain) and 10 (no face)
     are left out and counted. The validation list becomes Split.VALID; its test set was never
-    given out. A picture that cannot be read stays in, by its path.
+    given out. A picture that could not be read stays in, by its path.
 
     Raises:
         DataError: When the lists are not there.
@@ -193,4 +193,4 @@ def _value(note: Path) -> str:
     except FileNotFoundError:
         raise DataError(f"{note}: no such file; every picture needs its annotation") from None
     except (OSError, ValueError, IndexError, EOFError) as error:
-        raise DataError(f"{note}: expected one number, cannot be read: {error}") from error
+        raise DataError(f"{note}: expected one number, could not be read: {error}") from error

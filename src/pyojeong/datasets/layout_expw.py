@@ -49,7 +49,7 @@ def read_expw(
     which is clipped at the picture's edges; 0 angry 1 disgust 2 fear 3 happy 4 sad 5 surprise
     6 neutral. There are no official splits: all faces are for training, less a tenth of the
     pictures, held out by a digest of the file. Faces of one picture are a group. A picture that
-    cannot be read stays in, by its path.
+    could not be read stays in, by its path.
 
     Raises:
         DataError: When list or pictures are not there.

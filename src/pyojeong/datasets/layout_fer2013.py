@@ -60,7 +60,7 @@ def read_fer2013(
         skipped: Not used.
 
     Raises:
-        DataError: When the file cannot be read, has no labels, or the votes have another length.
+        DataError: When the file could not be read, has no labels, or the votes have another length.
         ManifestInvalid: When a row is wrong.
     """
     table = find_table(path) if path.is_dir() else path

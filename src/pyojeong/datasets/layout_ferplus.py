@@ -1,4 +1,4 @@
-"""FER+ (Microsoft): ten taggers' votes for FER2013's pictures, as a table or in folders."""
+"""FER+ (Microsoft): ten annotators' votes for FER2013's pictures, as a table or in folders."""
 
 import csv
 from collections import Counter
@@ -28,7 +28,7 @@ def read_ferplus_votes(path: Path) -> list[tuple[int, ...] | None]:
     disgust, fear, contempt), then unknown and NF (not a face).
 
     Raises:
-        DataError: When the file cannot be read.
+        DataError: When the file could not be read.
         ManifestInvalid: When a row is wrong.
     """
     out: list[tuple[int, ...] | None] = []
@@ -89,7 +89,7 @@ def read_ferplus_folders(
     """``FER2013{Train,Valid,Test}/fer0000000.png`` with a headerless ``label.csv`` in each.
 
     The label is the majority of the votes, see ``majority``; pictures without one, or that
-    most taggers took for unknown or not a face, are left out and counted. The votes are kept.
+    most annotators took for unknown or not a face, are left out and counted. The votes are kept.
 
     Raises:
         DataError: When the folders are not there.

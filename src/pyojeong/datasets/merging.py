@@ -20,7 +20,7 @@ class Merged:
         rows: Rows in the new manifest.
         sources: Prefix of a manifest's samples -> rows it gave.
         skipped: Why samples were left out -> how many.
-        leaks: Pictures that stand in more than one split of the new manifest.
+        leaks: Pictures that are in more than one split of the new manifest.
     """
 
     rows: int
@@ -104,7 +104,7 @@ def _wanted(
         if from_ != labels and (from_, labels) != (FERPLUS8, FER7):
             raise DataError(
                 f"{manifest}: labels {from_.id} cannot become {labels.id}, whose classes its "
-                "taggers were not offered; only ferplus8 to fer7 is possible: --labels fer7"
+                "annotators were not offered; only ferplus8 to fer7 is possible: --labels fer7"
             )
     return labels
 

@@ -24,10 +24,10 @@ class Overview:
         fingerprinted: Rows with a ``content_hash``.
         groups: Number of groups (people, sequences), without rows that stand alone.
         groups_across: Groups with rows in more than one split.
-        copies: Rows whose picture stands in an earlier row already.
-        copies_across: Rows whose picture stands in more than one split.
+        copies: Rows whose picture is in an earlier row already.
+        copies_across: Rows whose picture is in more than one split.
         copies_contradicting: Rows whose picture stands there with more than one label.
-        votes: Rows with taggers' votes.
+        votes: Rows with annotators' votes.
         decided: Rows about which a reviewer decided.
     """
 

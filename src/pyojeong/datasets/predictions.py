@@ -83,8 +83,8 @@ def read_predictions(path: Path, *, manifest: str) -> Predictions:
         raise ManifestInvalid(f"{path}: is no table of predictions: {error}") from error
     if of != manifest:
         raise DataError(
-            f"{path}: predictions of another data set (id {of}, wanted {manifest}); make them anew "
-            "with `pyojeong train EXPERIMENT --folds 5`"
+            f"{path}: predictions of another data set (id {of}, wanted {manifest}); make them "
+            "again with `pyojeong train EXPERIMENT --folds 5`"
         )
     scores = np.stack([table[name].to_numpy() for name in labels.names], 1).astype(np.float32)
     return Predictions(

@@ -1,7 +1,7 @@
 """Labelled samples, and the table that holds a data set of them (the manifest, Parquet).
 
 One row per image. Pixels are either inside the row (``image``, an encoded picture) or named by
-``path``. The label set's id, the table's version and its identity (``manifest_id``) stand in the
+``path``. The label set's id, the table's version and its identity (``manifest_id``) are in the
 Parquet metadata.
 """
 
@@ -174,7 +174,7 @@ def _open(path: Path) -> tuple[Any, LabelSet]:
     except KeyError:
         raise ManifestInvalid(f"{path}: is Parquet, but not a data-set table of pyojeong") from None
     except (OSError, ValueError) as error:
-        raise ManifestInvalid(f"{path}: cannot be read as a data-set table: {error}") from error
+        raise ManifestInvalid(f"{path}: could not be read as a data-set table: {error}") from error
     if version > MANIFEST_VERSION:
         raise ManifestInvalid(f"{path}: table version {version} is newer than this pyojeong reads")
     return file, labels
@@ -188,7 +188,7 @@ def manifest_labels(path: Path) -> LabelSet:
 def manifest_id(path: Path) -> str:
     """Identity of a manifest: 32 hexadecimal digits over pictures, labels, splits and sources.
 
-    Findings and decisions carry it, so that they cannot be applied to another data set.
+    Findings and decisions carry it, so that they could not be applied to another data set.
     """
     file, labels = _open(path)
     with file:

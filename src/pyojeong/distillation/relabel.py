@@ -1,4 +1,4 @@
-"""Labels that know more than one tagger: what a face's label would be if it were given again.
+"""Labels that know more than one annotator: what a face's label would be if it were given again.
 
 FER2013 has one label a face, and many are wrong. Two other sources never saw that label: FER+'s
 ten annotators, and a net that was trained without the face (``training.folds``). A classifier that
@@ -56,7 +56,7 @@ def relabel(
             of the very faces, but know more of faces than the votes do. None = none.
         share: Of the new labels in the mixture, in (0, 1]; without a teacher it is 1.
         seed: Of the folds the classifier is fitted in.
-        done: Told how well the new labels foretell the old ones: accuracy, and mean negative
+        done: Called with how well the new labels predict the old ones: accuracy, and mean negative
             log-likelihood.
 
     Raises:
@@ -109,7 +109,7 @@ def _witnesses(
     for row, sample in read_rows(manifest, splits=[Split.TRAIN]):
         if row not in row_of:
             raise DataError(
-                f"{manifest}: row {row} has no out-of-fold answer; make them anew for this file"
+                f"{manifest}: row {row} has no out-of-fold answer; makes them again for this file"
             )
         votes = np.zeros(10) if sample.votes is None else np.asarray(sample.votes, np.float64)
         voted = voted or bool(votes.any())

@@ -39,7 +39,7 @@ def teach(
         seed: Of the views.
         weights: One per run, not negative; None = those with the greatest likelihood on
             Split.VALID, of answers at temperatures fitted there too (single run: 1, as it is).
-        tick: Told of progress; ``answers_needed`` says of how much.
+        tick: Called with progress; ``answers_needed`` says of how much.
 
     Raises:
         ExperimentError: When a run is unfinished, or weights do not fit.

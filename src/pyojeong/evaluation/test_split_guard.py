@@ -95,7 +95,7 @@ def record_use(
         more: Further facts, JSON types.
 
     Raises:
-        OutputError: When it cannot be written; then nothing may be shown.
+        OutputError: When it could not be written; then nothing may be shown.
     """
     line = {
         "model": model,

@@ -140,7 +140,7 @@ def read_toml(path: Path, *, depth: int = 0) -> Table:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: cannot be read: {error}") from error
+        raise ExperimentError(f"{path}: could not be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(f"{path} is not valid TOML: {error}") from error
     removed = table.pop("remove", [])

@@ -49,7 +49,7 @@ class Truth:
             raise ExperimentError(
                 f"{result['name']} was measured on another valid split "
                 f"({result['valid']['split_sha256'][:12]}…, here {self.split_sha256[:12]}…): its "
-                f"answers cannot be held against these labels. Keep results of each data set in "
+                f"answers could not be held against these labels. Keep results of each data set in "
                 f"a folder of their own, each with its {TRUTH_FILE}"
             )
         return str(result["valid"]["answers"])
@@ -70,7 +70,7 @@ def read_truth(folder: Path) -> Truth | None:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ExperimentError(
             f"{file} holds no labels ({type(error).__name__}: {error}): remove it, and the next "
-            "run writes it anew"
+            "run writes it again"
         ) from error
     return truth
 

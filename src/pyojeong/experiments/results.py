@@ -99,7 +99,7 @@ def read_costs(folder: Path) -> dict[str, Any] | None:
     file = beside(folder, "costs.json")
     if file is None:
         return None
-    cure = "measure anew with `pyojeong experiments time`"
+    cure = "measure again with `pyojeong experiments time`"
     try:
         costs = json.loads(file.read_text(encoding="utf-8"))
         version, nets, _ = costs["version"], costs["nets"], costs["unit"]
@@ -314,7 +314,7 @@ def sort_by(rows: Iterable[Row], key: str) -> list[Row]:
     """
     if key.startswith("test"):
         raise ExperimentError(
-            "rows are not sorted by the test figure: whoever takes the first of such a list has "
+            "rows are not sorted by the test figure: taking the first of such a list means "
             "chosen on the test split, and the figure says nothing about new faces any more. Sort "
             "by accuracy, which is measured on the valid split"
         )

@@ -37,7 +37,7 @@ _ABOUT = {
     "shipped": "What the package brings, from its card.",
     "full": "One net per family under one recipe on all training pictures.",
     ARMS: f"Each experiment changes one thing of {BASE}.",
-    "seed2021": "The students' settings under a small budget: what each row reduces stands in its "
+    "seed2021": "The students' settings under a small budget: what each row reduces is in its "
     "details. “theirs” was measured on their own pictures and is no target.",
 }
 
@@ -71,7 +71,7 @@ def write_page(
     if len(splits) > 1:
         page.text(
             f"Careful: these results were measured on {len(splits)} different valid splits. "
-            "Figures of different splits cannot be held against each other."
+            "Figures of different splits could not be held against each other."
         )
     names = {row.group for row in rows}
     anchors = {r["name"]: f"run{i + 1}" for i, r in enumerate(results)}
@@ -182,7 +182,7 @@ def _cell(column: Column, row: Row, anchor: str) -> Cell:
 
 
 def _short(row: Row) -> str:
-    """Its name within the group; a mere number is told together with the net."""
+    """Its name within the group; a mere number is shown together with the net."""
     inside = row.name.removeprefix(f"{row.group}/")
     return f"{inside} {row.net}" if inside.isdigit() else inside
 

@@ -85,7 +85,7 @@ def _figures(page: Page, result: Result) -> None:
         f"{short_count(result['macs'])} multiply-adds",
     )
     for look in result.get("test_split_uses") or result.get("test_looks") or []:
-        page.text(f"Looked at the test split: {look.get('time', '')}", quiet=True)
+        page.text(f"Scored on the test split: {look.get('time', '')}", quiet=True)
 
 
 def _minutes(result: Result) -> str:

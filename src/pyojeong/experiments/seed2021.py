@@ -2,7 +2,7 @@
 
 One row of ``experiments/seed2021.csv`` holds what a slide states; ``experiments/_seed2021.toml``
 holds what the slides leave open and what is reduced so that a row takes minutes of one core. What a
-row reduces stands in its ``about.reduced``. Nothing here needs torch.
+row reduces is in its ``about.reduced``. Nothing here needs torch.
 """
 
 import csv

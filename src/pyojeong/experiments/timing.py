@@ -33,7 +33,7 @@ def time_nets(
     Args:
         results: From ``read_results``; each net is timed once, with fresh weights.
         rounds: Repetitions; every round runs every net a few times.
-        say: Told what is being prepared.
+        say: Called with what is being prepared.
 
     Returns:
         The content of ``costs.json``.

@@ -105,7 +105,7 @@ class ExportOptions:
         source: Where the weights come from.
         limits: Plain sentences.
         storage: ``"float16"`` (weights only), ``"int8"`` (weights and activations), or ``"both"``:
-            int8 under the id, and float16 beside it as its twin, ``<id>-float16``.
+            int8 under the id, and float16 beside it as its variant, ``<id>-float16``.
         spared: Patterns of the names of ONNX nodes that stay float in the int8 form.
     """
 
@@ -144,7 +144,7 @@ def export_run(
     experiment = run.experiment
     if not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
-    origin = _origin(run)  # all that can fail comes before the look at the test split
+    origin = _origin(run)  # all that can fail comes before the use of the test split
     pre, framing = measure_framing(experiment.preprocess, manifest, detector)
     say(f"framing measured on {framing['with_landmarks']} training crops")
     labels = manifest_labels(manifest)
@@ -170,10 +170,10 @@ def export_run(
     if options.storage == "both":
         # One published model: the test split is looked at in the form that is used by default.
         name = f"{card.id}-float16"
-        twin = replace(whole, id=name, file=f"{name}.onnx", twin=card.id)
-        twin = _store(twin, exact, out)
-        _finish(twin, manifest, out, partial(measure, splits=[Split.VALID]))
-        card = replace(card, twin=name)
+        variant = replace(whole, id=name, file=f"{name}.onnx", variant=card.id)
+        variant = _store(variant, exact, out)
+        _finish(variant, manifest, out, partial(measure, splits=[Split.VALID]))
+        card = replace(card, variant=name)
     return _finish(card, manifest, out, partial(measure, splits=[Split.VALID, Split.TEST]))
 
 
@@ -186,7 +186,7 @@ def _finish(
     card = measure(card)
     card = replace(card, metrics={**card.metrics, **effects})
     card = replace(card, training={**card.training, "calibration_on_valid": calibrations})
-    # The final card also goes into the ONNX metadata, so that the two cannot be told apart.
+    # The final card also goes into the ONNX metadata, so that the two could not be distinguished.
     card = _embed(card, out)
     _write_golden(Classifier.open(Entry(card, out)), out)
     return card

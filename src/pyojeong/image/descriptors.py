@@ -2,7 +2,7 @@
 
 HOG and LBP are written here and not taken from scikit-image, whose results they reproduce (a test
 compares them). Inference then runs without scikit-image and SciPy, which together are larger than
-everything else it needs; and a training, which computes a feature anew for every augmented face,
+everything else it needs; and a training, which computes a feature again for every augmented face,
 needs thousands per second.
 
 All functions take a stack of gray pictures, uint8 (N, H, W). No result depends on which other

@@ -53,7 +53,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         raise ImageUnreadable(f"{path}: is a folder, not a picture") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         reason = getattr(error, "strerror", None) or error
-        raise ImageUnreadable(f"{path}: cannot be read: {reason}") from error
+        raise ImageUnreadable(f"{path}: could not be read: {reason}") from error
     return decode_image(data, name=str(path), max_pixels=max_pixels)
 
 
@@ -166,8 +166,8 @@ def load_image(source: Any) -> tuple[Image, str]:
     """A picture given as path, encoded bytes, PIL image or array, and a name for it.
 
     Raises:
-        ImageUnreadable: When a file, bytes or PIL image cannot be used.
-        BadArray: When an array cannot be used, or the type is none of these.
+        ImageUnreadable: When a file, bytes or PIL image could not be used.
+        BadArray: When an array could not be used, or the type is none of these.
     """
     if isinstance(source, np.ndarray):
         return check_image(source), "<array>"
@@ -186,7 +186,7 @@ def write_image(path: Path, image: Image) -> None:
     """Write RGB pixels as PNG or JPEG (by the ending), whole or not at all.
 
     Raises:
-        OutputError: When it cannot be written.
+        OutputError: When it could not be written.
     """
     kind = "JPEG" if path.suffix.lower() in {".jpg", ".jpeg"} else "PNG"
     options: dict[str, Any] = {"quality": 92} if kind == "JPEG" else {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 KINDS = 4
-"""So many colours and shapes are told apart; further ones begin anew."""
+"""So many colours and shapes are distinguished; further ones starts again."""
 
 _LETTER = 6.0  # mean width of a letter at 11 px
 _LINE = 13.0

@@ -33,7 +33,7 @@ class ClipFile:
         start_s: Time of that clip which becomes the file's zero.
 
     Raises:
-        OutputError: When the file cannot be written. On a full disk what was written can be
+        OutputError: When the file could not be written. On a full disk what was written can be
             played and is called ``<name>.incomplete.mp4``.
         MissingExtra: When PyAV is not installed.
     """

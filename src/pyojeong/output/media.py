@@ -328,7 +328,7 @@ class AnnotatedImages:
 
         Raises:
             BadArray: When ``image`` is not uint8 (H, W, 3).
-            OutputError: When it cannot be written.
+            OutputError: When it could not be written.
         """
         frame = (result.source, result.index)
         number = 1

@@ -95,8 +95,8 @@ def remove_tracks(kind: str, path: Path, tracks: Collection[int]) -> None:
         tracks: Numbers of the people.
 
     Raises:
-        DataError: When the table cannot be read.
-        OutputError: When it cannot be written; then it is as it was.
+        DataError: When the table could not be read.
+        OutputError: When it could not be written; then it is as it was.
     """
     if kind not in _REWRITERS:
         raise DataError(f"unknown kind of table {kind!r}")

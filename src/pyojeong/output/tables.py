@@ -165,7 +165,7 @@ class ParquetSink(_Table):
 
     Raises:
         MissingExtra: When pyarrow is not installed.
-        OutputError: When the place cannot be written to.
+        OutputError: When the place could not be written to.
     """
 
     suffix = ".parquet"
@@ -270,7 +270,7 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
     except FileNotFoundError:
         raise DataError(f"table {path}: no such file") from None
     except (DataError, OSError, ValueError, csv.Error) as error:
-        raise DataError(f"table {path} cannot be read: {error}") from error
+        raise DataError(f"table {path} could not be read: {error}") from error
 
 
 def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:

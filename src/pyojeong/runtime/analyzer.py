@@ -148,7 +148,7 @@ class Analyzer:
             The faces, largest first; none is a normal answer.
 
         Raises:
-            ImageUnreadable: When a file or bytes cannot be decoded.
+            ImageUnreadable: When a file or bytes could not be decoded.
             BadArray: When an array has the wrong dtype or shape.
         """
         return self.analyze_batch([image])[0]

@@ -9,7 +9,7 @@ Openness is the mean gap between the lids over the eye's width, between the gaps
 open eyes. Gaze comes from where the iris lies against the corners of the eye: a ball of a certain
 size and place, in iris diameters (irises are 11.7 mm wide in nearly everybody), is turned until its
 iris lies there, given how the head is turned. All constants were measured on rendered heads; what
-errors remain on other heads stands in ``docs/benchmarks/eyes.md``.
+errors remain on other heads is in ``docs/benchmarks/eyes.md``.
 """
 
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ class Eyes:
         return self._mesh.id, self._iris.id
 
     def measure(self, image: Image, face: Face) -> tuple[HeadPose | None, EyeSignals]:
-        """Pose and eyes of one face; None, or an empty ``EyeSignals``, for what cannot be told.
+        """Return pose and eyes of a face; None or an empty ``EyeSignals`` where not measurable.
 
         Args:
             image: uint8 (H, W, 3) RGB.

@@ -92,11 +92,11 @@ def read_golden(folder: Path, model_id: str) -> NDArray[np.float32]:
     """Stored logits, as ``golden_logits`` gave them.
 
     Raises:
-        ModelCorrupt: When they are missing or cannot be read.
+        ModelCorrupt: When they are missing or could not be read.
     """
     path = golden_path(folder, model_id)
     try:
         with np.load(path) as stored:
             return np.asarray(stored["logits"], np.float32)
     except (OSError, KeyError, ValueError) as error:
-        raise ModelCorrupt(f"golden answers {path} cannot be read: {error}") from error
+        raise ModelCorrupt(f"golden answers {path} could not be read: {error}") from error

@@ -231,8 +231,8 @@ def _open(entry: Entry, threads: int, *, spin: bool) -> ort.InferenceSession:
         return ort.InferenceSession(str(entry.weights), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no public base class
         raise ModelCorrupt(
-            f"weight file {entry.weights} of model {entry.card.id!r} cannot be opened as an ONNX "
-            f"network by onnxruntime {ort.__version__}: {error}"
+            f"weight file {entry.weights} of model {entry.card.id!r} could not be opened as an "
+            f"ONNX network by onnxruntime {ort.__version__}: {error}"
         ) from error
 
 

@@ -98,7 +98,7 @@ class LiveSession:
         """Write results of every frame from now on into a new file.
 
         Raises:
-            OutputError: When nothing may be recorded, or the file cannot be written.
+            OutputError: When nothing may be recorded, or the file could not be written.
         """
         if self._record is None:
             raise OutputError("nothing can be recorded: start with --record FOLDER")

@@ -67,7 +67,7 @@ class Guard:
         self._token = token.encode()
         self._names = names_of(host)
         # Behind a wildcard every address of this machine is right; an address, unlike a name,
-        # cannot be rebound.
+        # could not be rebound.
         self._addresses = host in {"0.0.0.0", "::"}  # noqa: S104 - asked about, not bound
         # Cookies know no ports: each server has its own name for it.
         self.cookie = f"pyojeong-{hashlib.sha256(self._token).hexdigest()[:10]}"

@@ -1,4 +1,4 @@
-"""Moving pictures as they come: from a camera, or from a clip that stands in for one.
+"""Moving pictures as they come: from a camera, or from a clip that replaces one.
 
 One thread takes frames and keeps the newest only; whoever reads takes it when ready for it. So the
 picture never lags behind by more than the reading of one frame, however slow that is.
@@ -46,16 +46,16 @@ class Moment:
 
 
 class Camera:
-    """The newest frame of a camera or of a stand-in; a context manager.
+    """The newest frame of a camera or of a substitute; a context manager.
 
     Args:
         source: Number or path of a camera (``"0"``, ``"/dev/video0"``), or a clip.
         size_wh: Asked of a camera; it may give another.
         rate: Frames a second asked of a camera; clips run at their own times.
-        loop: Begin a clip anew when it is over.
+        loop: Start a clip again when it is over.
 
     Raises:
-        VideoUnreadable: When there is no such camera, it is taken, or the clip cannot be read.
+        VideoUnreadable: When there is no such camera, it is taken, or the clip could not be read.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Camera:
             while True:
                 offset: float | None = None
                 for frame in self._clip:
-                    if self.is_clip:  # a stand-in runs at its own pace
+                    if self.is_clip:  # a substitute runs at its own pace
                         if offset is None:
                             offset = time.monotonic() - started - frame.time_s
                         time.sleep(max(started + offset + frame.time_s - time.monotonic(), 0))
@@ -168,7 +168,7 @@ def _camera_words(error: VideoUnreadable) -> str:
     cause = error.__cause__
     number = getattr(cause, "errno", None)
     words: dict[Any, str] = {
-        errno.ENOENT: "there is none; is it plugged in? A clip can stand in for it: --source",
+        errno.ENOENT: "there is none; is it plugged in? A clip can replace it: --source",
         errno.EBUSY: "is taken by another program: close that and try again",
         errno.EACCES: "no permission; on Linux add yourself to the group 'video'",
         errno.ENODEV: "is no camera, or was unplugged",
@@ -184,7 +184,7 @@ class LiveReader:
         analyzer: Reads frames.
         source: Name in the results.
         tau_s: Time constant of the smoothing, which is also about its lag.
-        detect_every: Faces are searched for anew after so many frames.
+        detect_every: Faces are searched for again after so many frames.
     """
 
     def __init__(

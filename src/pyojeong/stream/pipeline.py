@@ -207,7 +207,7 @@ def read_video(
     Raises:
         VideoUnreadable: When it is missing, no clip, or not one frame can be decoded.
         MissingExtra: When PyAV is not installed.
-        BadArray: When an option cannot be.
+        BadArray: When an option is out of range.
 
     Example:
         >>> from pyojeong import read_video

@@ -1,4 +1,4 @@
-"""A clip in segments: each begins with a key frame, on which faces are searched for anew.
+"""A clip in segments: each begins with a key frame, on which faces are searched for again.
 
 Which frames are key frames depends on the clip alone (every ``detect_every``-th frame, and the
 first of every scene), and a frame's answer depends on itself and its key frame alone. That is why
@@ -28,7 +28,7 @@ class Selection:
         start_s: Frames before this time are left out; 0 = none, also where a clip's clock begins
             below 0.
         end_s: Frames from this time on are left out; None = none.
-        detect_every: Faces are searched for anew every so many frames; between them they are
+        detect_every: Faces are searched for again every so many frames; between them they are
             followed.
     """
 

@@ -83,7 +83,7 @@ class Trailing:
 
     Args:
         tau_s: Time constant in seconds, which is also about the lag of what is shown.
-        forget_s: A track that was away for longer begins anew.
+        forget_s: A track that was away for longer starts again.
     """
 
     def __init__(self, tau_s: float, *, forget_s: float = 1.0) -> None:

@@ -37,7 +37,7 @@ def _av() -> Any:
         import av
     except ModuleNotFoundError as error:
         raise MissingExtra("reading clips", "video") from error
-    av.logging.set_level(None)  # its messages are told by exceptions too
+    av.logging.set_level(None)  # its messages are in exceptions too
     return av
 
 

@@ -41,7 +41,7 @@ def mean_luma(looks: NDArray[np.float32]) -> float:
 
 
 _NO_TIME = 1e-6
-"""Seconds between two frames from which a speed can be told."""
+"""Seconds between two frames from which a speed can be measured."""
 
 
 @dataclass(slots=True)

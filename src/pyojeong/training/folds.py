@@ -52,7 +52,7 @@ def train_folds(
 
     Raises:
         ExperimentError: When the experiment is wrong or a folder belongs to another one.
-        DataError: When the data cannot be used.
+        DataError: When the data could not be used.
     """
     name = Experiment.from_toml(text).name
     target = runs / f"{name}-folds" / "predictions.parquet"

@@ -65,7 +65,7 @@ class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Who is told of a training.
+    """Who gets reports of a training.
 
     Attributes:
         started: Called once with the run's environment (versions, precision, data).
@@ -178,7 +178,7 @@ def train(
         limit: Only the first training samples (smoke tests).
         without: Part of the training split that is kept out; the run folder is then
             ``<name>-folds/<index>-of-<count>``.
-        watch: Who is told of what happens.
+        watch: Who gets reports of what happens.
 
     Returns:
         The finished run.
@@ -186,9 +186,9 @@ def train(
     Raises:
         ExperimentError: When the experiment is wrong or the folder belongs to another one.
         Diverged: When the loss is no longer a number; earlier checkpoints stay.
-        DataError: When the data cannot be used.
+        DataError: When the data could not be used.
         MissingExtra: When the logger is not installed.
-        OutputError: When the run folder cannot be written.
+        OutputError: When the run folder could not be written.
     """
     run = Run(runs / run_name(Experiment.from_toml(text).name, without))
     experiment = _prepare(run, text, manifest)
@@ -324,7 +324,7 @@ def _members(experiment: Experiment, runs: Path, *, num_classes: int) -> list[He
             raise ExperimentError(f"members: {run.folder} is not a finished run")
         if experiment.net not in STACKED and _shape(run.experiment) != _shape(experiment):
             raise ExperimentError(
-                f"members: {run.experiment.name} is another net, so that its weights cannot be "
+                f"members: {run.experiment.name} is another net, so that its weights could not be "
                 "averaged with these: give members the same [net] and [preprocess]"
             )
     load = load_picked if experiment.net in STACKED else load_last

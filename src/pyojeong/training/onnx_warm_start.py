@@ -30,7 +30,7 @@ def start_from_model(model: HeadedNet, entry: Entry, faces: Tensor, *, labels: L
 
     Args:
         model: Its net must be the one that the shipped model was made of.
-        entry: The shipped model; with int8 weights its float16 twin is read.
+        entry: The shipped model; with int8 weights its float16 variant is read.
         faces: (N, C, H, W) as the net sees them; its batch norms are measured on them.
         labels: Of the data; where they differ from the shipped model's, the classifier stays fresh.
 
@@ -38,8 +38,8 @@ def start_from_model(model: HeadedNet, entry: Entry, faces: Tensor, *, labels: L
         ExperimentError: When the model was made of another net, or keeps no float weights.
         ModelCorrupt: When its file is damaged.
     """
-    if "int8_effect" in entry.card.metrics and entry.card.twin in cards():
-        entry = cards()[entry.card.twin]
+    if "int8_effect" in entry.card.metrics and entry.card.variant in cards():
+        entry = cards()[entry.card.variant]
     weights = _initialisers(entry)
     heads = _under("vote_head.", weights)
     own = _under(_PREFIX, weights)

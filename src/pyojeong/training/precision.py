@@ -76,7 +76,7 @@ def choose_precision(
     """The fastest entry of ``PRECISIONS`` here, and milliseconds per step of all.
 
     Args:
-        net: Its weights' running statistics are disturbed; build it anew afterwards.
+        net: Its weights' running statistics are disturbed; build it again afterwards.
         shape: (C, H, W) of the input.
         batch_size: Samples per step.
     """

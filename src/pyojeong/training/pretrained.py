@@ -166,4 +166,4 @@ def _read(file: Path) -> State:
             return dict(load_file(file))
         return dict(torch.load(file, map_location="cpu", weights_only=True))
     except Exception as error:  # the unpickler raises whatever it stumbles over
-        raise ModelCorrupt(f"{file} cannot be read: {error}") from error
+        raise ModelCorrupt(f"{file} could not be read: {error}") from error

@@ -41,7 +41,7 @@ class Recipe:
         distil_weight: Share of the distillation in the loss, in [0, 1].
         distil_temperature: Temperature of the distillation.
         distil_votes: Share, in [0, 1], of the teachers' votes in ``soft_labels`` in what the vote
-            head learns; the rest are the taggers'.
+            head learns; the rest are the annotators'.
         mixup: Strength alpha of mixup (Zhang et al. 2018, arXiv 1710.09412): two faces and their
             targets are blended by a share from Beta(alpha, alpha); 0 = none.
         mixup_p: Probability that a batch is blended.

@@ -116,11 +116,11 @@ class SoftLabels:
                 votes = data.get("vote_log_probabilities")
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise ExperimentError(
-                f"soft_labels {path}: cannot be read ({error}); make them with `pyojeong "
+                f"soft_labels {path}: could not be read ({error}); make them with `pyojeong "
                 "experiments teach`"
             ) from error
         if facts.pop("format", None) != _FORMAT or values.dtype != np.uint8 or values.ndim != 3:
-            raise ExperimentError(f"soft_labels {path}: not a file of this version; make it anew")
+            raise ExperimentError(f"soft_labels {path}: not a file of this version; make it again")
         return cls(values, facts, votes)
 
     def check_faces(self, labels: LabelSet, digest: str) -> None:
@@ -130,7 +130,7 @@ class SoftLabels:
             ExperimentError: When they do not.
         """
         if (self.facts["labels"], self.facts["split_sha256"]) != (labels.id, digest):
-            raise ExperimentError("soft labels: made for another data set; make them anew for it")
+            raise ExperimentError("soft labels: made for another data set; makes them again for it")
 
     def check(self, augment: Augment, labels: LabelSet, digest: str, path: str) -> None:
         """Compare what they were made of with what an experiment will show.

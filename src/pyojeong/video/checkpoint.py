@@ -45,10 +45,10 @@ class Checkpoint:
 
     Args:
         path: The file.
-        about: Clip and settings, plain JSON types. A file about something else is begun anew.
+        about: Clip and settings, plain JSON types. A file about something else is started again.
 
     Raises:
-        OutputError: When the file cannot be read or written.
+        OutputError: When the file could not be read or written.
     """
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ def join(folders: Sequence[Path], out: Path, formats: Sequence[str], labels: Lab
         labels: The classifier's label set.
 
     Raises:
-        OutputError: When a file cannot be written.
+        OutputError: When a file could not be written.
     """
     for name in formats:
         file = f"results.{ENDINGS[name]}"
@@ -57,7 +57,7 @@ def _people(folder: Path) -> list[dict[str, Any]]:
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OutputError(f"{folder}: its summary.json cannot be read ({error})") from error
+        raise OutputError(f"{folder}: its summary.json could not be read ({error})") from error
     rows = []
     for person in summary["people"]:
         shares = {f"share_{name}": value for name, value in person["share"].items()}

@@ -73,11 +73,11 @@ def read_clip(
         folder: Gets the results; made when it is missing.
         analyzer: Reads frames.
         options: What is done.
-        progress: Told how far it is.
+        progress: Called with the progress.
 
     Raises:
-        VideoUnreadable: When the clip cannot be read at all.
-        OutputError: When something cannot be written; reading goes on from there the next time.
+        VideoUnreadable: When the clip could not be read at all.
+        OutputError: When something could not be written; reading goes on from there the next time.
         MissingExtra: When a table needs what is not installed.
     """
     require(options.formats)
@@ -95,14 +95,14 @@ def read_clip(
     for name in stale:  # of other settings: beside the new ones they would be taken for theirs
         (folder / name).unlink()
     with atomic_write(folder / DONE, "w") as file:
-        told = {
+        outcome_facts = {
             "frames": outcome.frames,
             "people": outcome.people,
             "decoded": ending.frames,
             "error": ending.error,
         }
         card = json.loads(analyzer.classifier.card.to_json())
-        done = {"about": about, "outcome": told, "path": str(path), "facts": asdict(facts)}
+        done = {"about": about, "outcome": outcome_facts, "path": str(path), "facts": asdict(facts)}
         done["card"] = card
         file.write(json.dumps(done, indent=1) + "\n")
     checkpoint.remove()
@@ -130,8 +130,10 @@ def _read_done(folder: Path, about: dict[str, Any]) -> ClipResult | None:
         data = json.loads((folder / DONE).read_text(encoding="utf-8"))
         if {k: v for k, v in data["about"].items() if k != "forgotten"} != about:
             return None
-        told = data["outcome"]
-        return ClipResult(folder, told["frames"], told["people"], told["error"])
+        outcome_facts = data["outcome"]
+        return ClipResult(
+            folder, outcome_facts["frames"], outcome_facts["people"], outcome_facts["error"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

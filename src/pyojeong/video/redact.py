@@ -29,9 +29,9 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     """Remove people from a clip's results.
 
     Their faces leave the tables (the frames stay), the summary and the events; the report is made
-    anew without pictures; the annotated clip, which shows them, is deleted. Results that keep no
+    again without pictures; the annotated clip, which shows them, is deleted. Results that keep no
     rows lose the people's numbers, their events and the report. Tables that join several clips are
-    deleted; the command that made them makes them anew.
+    deleted; the command that made them makes them again.
 
     Args:
         folder: Of one clip's results.
@@ -45,8 +45,8 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     """
     try:
         done = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        told = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        known = {int(person["track_id"]) for person in told["people"]}
+        summary_data = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        known = {int(person["track_id"]) for person in summary_data["people"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{folder}: holds no finished results of a clip; finish it first with the command it "
@@ -67,7 +67,7 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     if tables:
         _rewrite(folder, tables, tracks, done)
     else:
-        _cut_out(folder, told, tracks)
+        _cut_out(folder, summary_data, tracks)
     joined = [f"../{name}" for name in drop_joined(folder.parent)]
     done["outcome"]["people"] -= len(set(tracks))
     done["about"]["forgotten"] = sorted({*done["about"].get("forgotten", []), *map(int, tracks)})
@@ -127,7 +127,7 @@ def _rewrite(
     )
     ending = Ending(
         done["outcome"]["decoded"],
-        done["outcome"].get("error", done["outcome"].get("complaint", "")),
+        done["outcome"].get("error", done["outcome"].get("error", "")),
     )
     facts = ClipFacts(**done["facts"])
     clip = Path(done["path"])
@@ -140,11 +140,11 @@ def _rewrite(
     )
 
 
-def _cut_out(folder: Path, told: dict[str, Any], tracks: Collection[int]) -> None:
+def _cut_out(folder: Path, summary_data: dict[str, Any], tracks: Collection[int]) -> None:
     """Results without rows: numbers and events go, and what was drawn from them."""
     for part in ("people", "events"):
-        told[part] = [row for row in told[part] if row["track_id"] not in tracks]
+        summary_data[part] = [row for row in summary_data[part] if row["track_id"] not in tracks]
     with atomic_write(folder / "summary.json", "w") as file:
-        file.write(json.dumps(told, indent=1) + "\n")
+        file.write(json.dumps(summary_data, indent=1) + "\n")
     for name in _SHOWN:
         (folder / name).unlink(missing_ok=True)

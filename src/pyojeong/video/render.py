@@ -10,9 +10,10 @@ import numpy as np
 
 from pyojeong.core.card import ModelCard
 from pyojeong.core.face import Face, FrameResult, Image
-from pyojeong.output.annotations import Annotation, write_eaf, write_vtt
 from pyojeong.output.clip_file import ClipFile
+from pyojeong.output.elan import write_eaf
 from pyojeong.output.media import annotate
+from pyojeong.output.subtitles import Annotation, write_vtt
 from pyojeong.output.timeline_overlay import Row, TimelineOverlay
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.video.checkpoint import Ending
@@ -43,7 +44,7 @@ def show(
         read: The results.
 
     Raises:
-        OutputError: When one cannot be written.
+        OutputError: When one could not be written.
     """
     summary, results, ending, facts = read
     notes = list(_annotations(summary))
@@ -195,7 +196,7 @@ def _settings(options: VideoOptions, facts: ClipFacts) -> dict[str, Any]:
     )
     if s.start_s or s.end_s is not None:
         out["from, to"] = f"{s.start_s:g} s, {'end' if s.end_s is None else f'{s.end_s:g} s'}"
-    out["faces searched anew"] = f"every {s.detect_every} frames and on scene cuts"
+    out["faces searched again"] = f"every {s.detect_every} frames and on scene cuts"
     out["smoothing"] = (
         "none"
         if options.smooth_s is None

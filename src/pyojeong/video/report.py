@@ -58,7 +58,7 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
     """Write the page, whole or not at all.
 
     Raises:
-        OutputError: When it cannot be written.
+        OutputError: When it could not be written.
     """
     start, end = summary.first_s or 0.0, summary.last_s
     lead = (
@@ -152,13 +152,13 @@ def _eyes(page: Page, summary: Summary, person: Person, span: Span) -> None:
         Trace("head to their left (+) or right, degrees", column(3), -50, 50),
         Trace("head down (+) or up, degrees", column(4), -50, 50),
     ]
-    told = 100 * person.gaze_frames / person.frames
+    measured = 100 * person.gaze_frames / person.frames
     page.drawing(
         draw_traces(span, times, traces, bin_s=person.eyes.bin_s),
         legend=(
             f"Person {person.track_id}: {_count(len(blinks), 'blink', 'blinks')} ({rate}), eyes "
             f"closed for {sum(c.length_s for c in closures):.1f} s in all; gaze, relative to the "
-            f"head, could be told on {told:.0f} % of the frames."
+            f"head, was measured on {measured:.0f} % of the frames."
         ),
         wide=True,
     )
@@ -210,15 +210,15 @@ def _quality(page: Page, summary: Summary, facts: ReportFacts) -> None:
         ),
         ("faces read", f"{q['faces']:,}", f"at most {summary.most_faces} at once"),
     ]
-    told = {
+    reasons = {
         "unclear": "best score below the threshold",
         "low light": f"mean luma below {LOW_LIGHT:.0%}",
         "small": f"shorter side below {SMALL:.0f} pixels",
         "turned away": f"head turned by more than {np.degrees(PROFILE_RAD):.0f} degrees",
-        "eyes not told": "closed by hand or hair, turned away, too small",
+        "eyes not measured": "closed by hand or hair, turned away, too small",
     }
-    for name, why in told.items():
-        if name in {"turned away", "eyes not told"} and not summary.eyes_measured:
+    for name, why in reasons.items():
+        if name in {"turned away", "eyes not measured"} and not summary.eyes_measured:
             continue
         rows.append((f"faces: {name}", f"{q[name]:,}", f"{100 * q[name] / faces:.1f} %: {why}"))
     page.table(("", "number", ""), rows)

@@ -28,7 +28,7 @@ _JOIN_S = 1.0
 CHARTED = 12
 """So many people, those seen longest, get timelines."""
 _GONE_S = 10.0
-"""Whoever was not seen for so long will not get his number back."""
+"""People who were not seen for so long get a new number."""
 _ROOM = 32
 """A timeline that runs out of bins gets so many more."""
 
@@ -206,7 +206,7 @@ class Summary:
             self.quality["unclear"] += face.expression is not None and face.expression.unclear
             if face.eyes is not None:
                 self.eyes_measured = True
-                self.quality["eyes not told"] += face.eyes.openness is None
+                self.quality["eyes not measured"] += face.eyes.openness is None
 
     def _take(self, face: Face, time_s: float) -> None:
         assert face.track_id is not None and face.expression is not None  # noqa: S101, PT018
@@ -337,6 +337,6 @@ class Summary:
             "blinks": len(own),
             "blinks_per_minute": round(len(own) / minutes, 2) if minutes > 0 else None,
             "eyes_closed_s": round(sum(c.length_s for c in closures), 3),
-            "eyes_told": round(person.eye_frames / person.frames, 4),
-            "gaze_told": round(person.gaze_frames / person.frames, 4),
+            "eyes_measured": round(person.eye_frames / person.frames, 4),
+            "gaze_measured": round(person.gaze_frames / person.frames, 4),
         }

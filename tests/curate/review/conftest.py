@@ -27,7 +27,7 @@ from pyojeong.datasets.samples import Sample, Split, write_manifest
 from pyojeong.image.features import content_hash
 
 BROKEN = 7
-"""Row of the picture that cannot be read."""
+"""Row of the picture that could not be read."""
 WIDE = 11
 """Row of the large picture in colour."""
 
@@ -126,7 +126,7 @@ def find(store: Store) -> None:
     faceless = [
         Finding(row=r, check="no_face", score=1.0, reason="no face found") for r in rows[260:280]
     ]
-    faceless.append(Finding(row=BROKEN, check="no_face", score=1.0, reason="cannot be decoded"))
+    faceless.append(Finding(row=BROKEN, check="no_face", score=1.0, reason="could not be decoded"))
     for check, found in (
         (MadeUp("blurred", "The picture is out of focus", 0.7), blurred),
         (MadeUp("near_copy", "Another picture is nearly the same", 0.9), copies),

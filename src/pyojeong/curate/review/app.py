@@ -159,7 +159,7 @@ def _add_pictures(app: FastAPI, index: ReviewIndex, pictures: Pictures) -> None:
 
     @app.get("/pictures/{row}/{key}")
     async def thumbnail(row: int, key: str) -> Response:
-        """A thumbnail, or a placeholder for a picture that cannot be read."""
+        """A thumbnail, or a placeholder for a picture that could not be read."""
         if not _fits(index, row, key):
             return _fault(404, f"no picture {row}/{key[:20]}")
         sent = pictures.cached(row)

@@ -176,13 +176,13 @@ def _row_columns(manifest: Path) -> dict[str, list[Any]]:
             names = [n for n in wanted if n in file.schema_arrow.names]
             table = file.read(columns=names, use_threads=False)
     except (OSError, ValueError) as error:
-        raise ManifestInvalid(f"{manifest}: cannot be read: {error}") from error
+        raise ManifestInvalid(f"{manifest}: could not be read: {error}") from error
     columns = {n: table.column(n).to_pylist() for n in names}
     return {n: columns.get(n, [""] * size) for n in wanted}
 
 
 def _signature(store: Store) -> object:
-    """Changes when findings are added or made anew."""
+    """Changes when findings are added or made again."""
     files = sorted(store.folder.glob("findings/*/[psd]*"))
     return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 

@@ -34,7 +34,7 @@ class Sent(NamedTuple):
     Attributes:
         data: Encoded.
         media: Its media type.
-        lasting: False for the placeholder of a picture that cannot be read.
+        lasting: False for the placeholder of a picture that could not be read.
     """
 
     data: bytes
@@ -91,7 +91,7 @@ class Pictures:
         return found if isinstance(found, Sent) else None
 
     def thumbnail(self, row: int) -> Sent:
-        """At most ``THUMBNAIL`` pixels wide and high; a placeholder when it cannot be read."""
+        """At most ``THUMBNAIL`` pixels wide and high; a placeholder when it could not be read."""
         found = self.cached(row)
         if found is None:
             found = self._send(row, THUMBNAIL)
@@ -99,11 +99,11 @@ class Pictures:
         return found
 
     def large(self, row: int) -> Sent:
-        """At most ``LARGE`` pixels wide and high; a placeholder when it cannot be read."""
+        """At most ``LARGE`` pixels wide and high; a placeholder when it could not be read."""
         return self._send(row, LARGE)
 
     def facts(self, row: int) -> dict[str, Any]:
-        """Width and height, or why the picture cannot be read."""
+        """Width and height, or why the picture could not be read."""
         try:
             with _DECODERS:
                 height, width = self._decode(row, None).shape[:2]

@@ -51,7 +51,7 @@ class ReviewSession:
         self._last: dict[str, dict[int, Decision]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
         self.problem = ""
-        """Why another reviewer's ledger cannot be read at present, or ""."""
+        """Why another reviewer's ledger could not be read at present, or ""."""
         self._look(strict=True)
 
     @property

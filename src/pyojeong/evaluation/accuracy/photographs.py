@@ -36,7 +36,7 @@ LEGEND = "legend.csv"
 Tick = Callable[[int], None]
 
 SIDES_PX = (48, 96)
-"""Faces are told apart by the shorter side of their box: below, between, from there on."""
+"""Faces are distinguished by the shorter side of their box: below, between, from there on."""
 
 TURNS = (0.15, 0.35)
 """And by the nose's distance from the middle between the eyes, in units of the eyes' distance:

@@ -29,7 +29,7 @@ def check_same(results: Sequence[Result]) -> None:
             if a["split_sha256"] != b["split_sha256"]:
                 raise DataError(
                     f"{one} and {other} were measured on different pictures of the {words} "
-                    "and cannot stand in one table; measure both on the same data set"
+                    "and cannot are in one table; measure both on the same data set"
                 )
 
 
@@ -149,7 +149,7 @@ def _copies(results: Sequence[Result]) -> Table:
             row.append(f"{percent(part['accuracy'])}, n = {part['n']:,}" if part else "")
         rows.append(row)
     words = (
-        "Pictures that stand in an earlier split too may be remembered instead of read. Exact = "
+        "Pictures that are in an earlier split too may be remembered instead of read. Exact = "
         "the same bytes; near = found by the curation's check (correlation of at least 0.9 after "
         "a shift). The last column is the accuracy on just those pictures that have a copy: what "
         "it is above the column before is what the copies give away."

@@ -92,7 +92,7 @@ def read_voted_photographs(folder: Path) -> list[VotedPhotograph]:
                 if sum(found.votes) > 0:
                     out.append(found)
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
-        raise DataError(f"{file} cannot be read as votes: {error!r}") from error
+        raise DataError(f"{file} could not be read as votes: {error!r}") from error
     if not out:
         raise DataError(f"{file}: no photograph has a vote for one of the labels")
     return out

@@ -7,7 +7,7 @@ iteratively; and where nothing is found, the picture is looked at again with a b
 because the network hardly sees faces that fill its whole input.
 
 The network gives six key points: right eye, left eye, nose tip, mouth *centre*, right and left ear.
-Mouth corners cannot be derived from a mouth centre, so its faces have ``landmarks=None``.
+Mouth corners could not be derived from a mouth centre, so its faces have ``landmarks=None``.
 """
 
 import numpy as np

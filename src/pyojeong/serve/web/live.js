@@ -56,23 +56,23 @@ function person(face) {
   return box;
 }
 
-function show_state(told) {
-  const words = told.over ? `over${told.error ? `: ${told.error}` : ""}`
-    : `${told.fps.toFixed(0)} frames/s, ${told.latency_ms.toFixed(0)} ms from picture to answer`;
+function show_state(payload) {
+  const words = payload.over ? `over${payload.error ? `: ${payload.error}` : ""}`
+    : `${payload.fps.toFixed(0)} frames/s, ${payload.latency_ms.toFixed(0)} ms from picture to answer`;
   state.textContent = words;
-  state.className = told.over ? "over" : "";
-  record.hidden = !told.can_record;
-  record.className = told.recording ? "on" : "";
-  record.setAttribute("aria-pressed", told.recording);
-  record.textContent = told.recording ? "stop" : "Record results";
-  document.body.className = told.recording ? "recording" : "";
+  state.className = payload.over ? "over" : "";
+  record.hidden = !payload.can_record;
+  record.className = payload.recording ? "on" : "";
+  record.setAttribute("aria-pressed", payload.recording);
+  record.textContent = payload.recording ? "stop" : "Record results";
+  document.body.className = payload.recording ? "recording" : "";
 }
 
 const events = new EventSource("/events");
 events.onmessage = (message) => {
-  const told = JSON.parse(message.data);
-  people.replaceChildren(...told.faces.map(person));
-  show_state(told);
+  const payload = JSON.parse(message.data);
+  people.replaceChildren(...payload.faces.map(person));
+  show_state(payload);
 };
 events.addEventListener("over", (message) => {
   show_state({ ...JSON.parse(message.data), over: true });
@@ -86,6 +86,6 @@ record.addEventListener("click", async () => {
     method: "POST", headers: { "content-type": "application/json" },
     body: JSON.stringify({ on: record.className !== "on" }),
   });
-  const told = await answer.json();
-  if (told.error) state.textContent = told.error; else show_state(told);
+  const payload = await answer.json();
+  if (payload.error) state.textContent = payload.error; else show_state(payload);
 });

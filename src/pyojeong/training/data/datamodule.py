@@ -115,7 +115,7 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
 
     Raises:
         DataError: When there is none.
-        ImageUnreadable: When a picture cannot be decoded; it is named.
+        ImageUnreadable: When a picture could not be decoded; it is named.
     """
     images: list[Pixels] = []
     targets: list[int] = []
@@ -348,7 +348,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         theirs = taught.votes()
         if theirs is None:
             raise ExperimentError(
-                "[recipe] distil_votes: the soft labels hold no votes; make them anew with "
+                "[recipe] distil_votes: the soft labels hold no votes; makes them again with "
                 "teachers that have a vote head"
             )
         own = self.train.votes

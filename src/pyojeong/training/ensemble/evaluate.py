@@ -1,8 +1,8 @@
-"""An ensemble of finished runs: weights learned and figures taken on Split.VALID; one test look.
+"""Ensembles of finished runs: weights and figures on Split.VALID, and one use of the test split.
 
 Its file is the record: who takes part at which temperature and with which weight, how many views
 of each face are averaged, and what came out. A record without temperatures was made with none (1).
-A look at the test split is noted there and cannot be repeated.
+A use of the test split is noted there and could not be repeated.
 """
 
 import json
@@ -39,7 +39,7 @@ def fit_ensemble(
         manifest: The data set.
         file: Of the record (JSON).
         views: Of each face, averaged: 1, 2 or 10 (``image.tta``).
-        tick: Told of progress.
+        tick: Called with progress.
 
     Raises:
         ExperimentError: When a run is unfinished, or the record's test split was looked at.
@@ -48,7 +48,7 @@ def fit_ensemble(
     view_matrices((1, 1), views)
     if file.exists() and "test" in _read(file):
         raise ExperimentError(
-            f"{file} has had its look at the test split: weights that are fitted again could be "
+            f"{file} has had its use of the test split: weights that are fitted again could be "
             "chosen by it; give another file"
         )
     responses, labels = _responses(runs, manifest, Split.VALID, views, tick)

@@ -146,7 +146,7 @@ def build_backbone(
         download: Let timm fetch its ImageNet weights (machines with a network).
 
     Raises:
-        ExperimentError: When the head is unknown, or weights cannot be fetched.
+        ExperimentError: When the head is unknown, or weights could not be fetched.
         MissingExtra: When timm is not installed.
     """
     if head not in HEADS:

@@ -134,7 +134,7 @@ def split_options(
     """Name, lens and other options of each column.
 
     Raises:
-        ExperimentError: When one has no name, or a lens that cannot be.
+        ExperimentError: When one has no name, or its lens is not valid.
     """
     out = []
     for options in columns:

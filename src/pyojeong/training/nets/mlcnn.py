@@ -250,7 +250,7 @@ class MlcnnLite(nn.Module):
 
 def _quarters(x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, 4 C)
     """Means of the four quarters, which share the middle row and column of an odd side."""
-    # adaptive_avg_pool2d does the same but cannot be exported for odd sides.
+    # adaptive_avg_pool2d does the same but could not be exported for odd sides.
     h, w = int(x.shape[2]), int(x.shape[3])
     return F.avg_pool2d(x, (h - h // 2, w - w // 2), (h // 2, w // 2)).flatten(1)
 

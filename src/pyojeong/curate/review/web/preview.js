@@ -88,7 +88,7 @@ export class Preview {
     const { data, details } = this;
     const source = make("p", "source", data.source[row] || "no source given");
     if (!details) return [source];
-    if (details.fault) return [source, make("p", "fault", `Details cannot be had: ${details.fault}`)];
+    if (details.fault) return [source, make("p", "fault", `Details could not be had: ${details.fault}`)];
     const size = details.picture.error
       ? make("p", "fault", details.picture.error)
       : make("p", "dim", `${details.picture.width} × ${details.picture.height} pixels`,

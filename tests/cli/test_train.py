@@ -57,7 +57,7 @@ def test_train_export_evaluate_analyze(
     model = "models/mine-s.v1.onnx"
     assert run("evaluate", "--model", model, "--data", faces, "--out", "score.json") == 0
     score = json.loads(Path("score.json").read_text())
-    assert (score["n"], score["split"]) == (7 * COUNTS["valid"], "valid")
+    assert (score["n"], score["split"]) == (7 * COUNTS["validation"], "valid")
     assert "was used" not in capsys.readouterr().err
     test = ("--split", "test", "--out", "score.json")
     assert run("evaluate", "--model", model, "--data", faces, *test) == 0

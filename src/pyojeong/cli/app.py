@@ -17,8 +17,11 @@ from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.cli.options import (
+    JOBS,
     AllowOption,
     DetectorOption,
+    EyesOption,
+    JobsOption,
     LabelsOption,
     MinFaceOption,
     ModelOption,
@@ -109,13 +112,13 @@ def analyze(
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
     min_face: MinFaceOption = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Pictures at once.")] = 1,
+    jobs: JobsOption = JOBS,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads inside each network.")] = None,
     views: Annotated[
         int, typer.Option(help="Views of each face to average: 1, 2 or 10; slower, steadier.")
     ] = 1,
     allow: AllowOption = None,
-    eyes: Annotated[bool, typer.Option(help="Also head pose, eyes and gaze, in the data.")] = False,
+    eyes: EyesOption = None,
     prior: PriorOption = None,
     labels: LabelsOption = None,
 ) -> None:
@@ -141,7 +144,7 @@ def analyze(
         threads=threads,
         views=views,
         allow=allow,
-        eyes=eyes,
+        eyes=bool(eyes),
         prior=prior,
         labels=labels,
     )

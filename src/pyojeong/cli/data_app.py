@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyojeong.cli.options import DetectorOption
+from pyojeong.cli.options import JOBS, DetectorOption, JobsOption, ProcessesOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +72,7 @@ def data_import(
     embed: Annotated[
         bool, typer.Option(help="Take picture files into the table, instead of their paths.")
     ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Pictures at once.")] = 2,
+    jobs: JobsOption = JOBS,
 ) -> None:
     """Convert a data set in its own layout into one table; count it and check it."""
     from pyojeong.cli.data import ImportRequest, run_import
@@ -165,7 +165,7 @@ def faces(
     min_face: Annotated[
         int | None, typer.Option(min=8, help="Smallest face, shorter side in pixels.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Pictures at once.")] = 2,
+    jobs: JobsOption = JOBS,
 ) -> None:
     """Cut the faces out of photographs; pictures without one are listed and left out."""
     from pyojeong.cli.curate import FacesRequest, run_faces
@@ -201,7 +201,7 @@ def curate(
     least_px: Annotated[
         int, typer.Option(min=8, help="Face side that the check 'small' scores 0.5.")
     ] = 32,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes.")] = 2,
+    jobs: ProcessesOption = JOBS,
     report: Annotated[
         Path | None, typer.Option(help="Write report.html to this folder (or this .html file).")
     ] = None,

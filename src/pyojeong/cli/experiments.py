@@ -103,13 +103,14 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
     catalogue = open_catalogue(folder)
     chosen = catalogue.matching(names)
     _keep_truth(manifest, keep or runs, console)
+    planned = [plan for name in chosen for plan in catalogue.plan(name, seeds=seeds)]
+    jobs = min(jobs, len(planned))  # a single run gets all threads
     if jobs > 1:
         arguments = ["run", *chosen, "--data", str(manifest), "--folder", str(folder)]
         arguments += ["--runs", str(runs), *_given("--keep", keep), *_given("--log", logger)]
         for seed in seeds or ():
             arguments += ["--seed", str(seed)]
         return _in_processes([*arguments, *(["--again"] if again else [])], jobs)
-    planned = [plan for name in chosen for plan in catalogue.plan(name, seeds=seeds)]
     options = {"keep": keep, "again": again, "logger": logger}
     return _run(planned, manifest, runs, console, options)
 
@@ -131,6 +132,7 @@ def resume_all(
     if not planned:
         console.print(f"every run in {escape(str(runs))} has its result")
         return 0
+    jobs = min(jobs, len(planned))
     if jobs > 1:
         arguments = ["resume", "--data", str(manifest), "--runs", str(runs)]
         return _in_processes([*arguments, *_given("--keep", keep)], jobs)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyojeong.cli.options import JOBS, ProcessesOption
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -23,9 +25,6 @@ VotesOption = Annotated[
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of run folders.")]
 KeepOption = Annotated[
     Path | None, typer.Option("--keep", help="Folder that gets a copy of every result.")
-]
-JobsOption = Annotated[
-    int, typer.Option("--jobs", min=1, help="Processes; more than one get one thread each.")
 ]
 ResultsOption = Annotated[
     Path, typer.Option("--results", help="Folder of kept results, or of run folders.")
@@ -72,7 +71,7 @@ def run(
     folder: FolderOption = Path("experiments"),
     runs: RunsOption = Path("runs"),
     keep: KeepOption = None,
-    jobs: JobsOption = 1,
+    jobs: ProcessesOption = JOBS,
     seed: Annotated[
         list[int] | None, typer.Option(help="Instead of the experiment's own seeds.")
     ] = None,
@@ -105,7 +104,7 @@ def resume(
     votes: VotesOption = None,
     runs: RunsOption = Path("runs"),
     keep: KeepOption = None,
-    jobs: JobsOption = 1,
+    jobs: ProcessesOption = JOBS,
 ) -> None:
     """Continue every run that was begun and has no result yet."""
     from pyojeong.cli.experiments import resume_all

@@ -26,6 +26,35 @@ AllowOption = Annotated[
         "--allow", help="Licence flags that the model may carry, comma between; data:* too."
     ),
 ]
+JobsOption = Annotated[
+    int,
+    typer.Option("--jobs", "-j", min=1, help="Threads: so many images or frames are read at once."),
+]
+ProcessesOption = Annotated[
+    int,
+    typer.Option(
+        "--processes", "--jobs", "-j", min=1, help="Processes that share the work, one thread each."
+    ),
+]
+JOBS = 2
+"""Default of both."""
+
+EyesOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--eyes/--no-eyes",
+        help="Head pose, eyes and gaze. Default: on for clips and the webcam, off for photographs.",
+    ),
+]
+SmoothOption = Annotated[
+    float | None,
+    typer.Option(
+        "--smooth",
+        min=0.01,
+        help="Seconds over which scores are averaged: standard deviation of a Gaussian (clips; "
+        "default none), time constant (webcam; default 0.25).",
+    ),
+]
 PriorOption = Annotated[
     str | None,
     typer.Option(

@@ -7,12 +7,16 @@ import typer
 from typer.core import TyperGroup
 
 from pyojeong.cli.options import (
+    JOBS,
     AllowOption,
     DetectorOption,
+    EyesOption,
+    JobsOption,
     LabelsOption,
     MinFaceOption,
     ModelOption,
     PriorOption,
+    SmoothOption,
 )
 
 
@@ -48,7 +52,7 @@ def video(
     aggregate: Annotated[
         bool, typer.Option(help="Keep shares, events and counts only: no frames, no pictures.")
     ] = False,
-    eyes: Annotated[bool, typer.Option(help="Measure head pose, eyes, gaze and blinks.")] = True,
+    eyes: EyesOption = None,
     stride: Annotated[int, typer.Option(min=1, help="Read every so many frames.")] = 1,
     fps: Annotated[
         float | None, typer.Option(help="Read at most so many frames a second instead.")
@@ -58,9 +62,7 @@ def video(
     detect_every: Annotated[
         int, typer.Option(min=1, help="Search for faces every so many frames, else follow them.")
     ] = 5,
-    smooth: Annotated[
-        float | None, typer.Option(help="Also smoothed scores: standard deviation in seconds.")
-    ] = None,
+    smooth: SmoothOption = None,
     baseline: Annotated[
         str | None,
         typer.Option(help="Own neutral face: a time such as 0:00-0:10, or a picture."),
@@ -69,7 +71,7 @@ def video(
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
     min_face: MinFaceOption = None,
-    workers: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Threads that read.")] = 2,
+    workers: JobsOption = JOBS,
     allow: AllowOption = None,
     prior: PriorOption = None,
     labels: LabelsOption = None,
@@ -90,7 +92,7 @@ def video(
         report=report,
         pictures=pictures,
         aggregate=aggregate,
-        eyes=eyes,
+        eyes=eyes is not False,
         stride=stride,
         fps=fps,
         start=start,
@@ -129,11 +131,9 @@ def webcam(
     record: Annotated[
         Path | None, typer.Option(help="Folder; the page then has a button that records results.")
     ] = None,
-    eyes: Annotated[bool, typer.Option(help="Measure head pose, eyes and gaze.")] = True,
+    eyes: EyesOption = None,
     boxes: Annotated[bool, typer.Option(help="Draw boxes and scores into the picture.")] = True,
-    smooth: Annotated[
-        float, typer.Option(min=0.01, help="Time constant of the smoothing, in seconds.")
-    ] = 0.25,
+    smooth: SmoothOption = None,
     loop: Annotated[bool, typer.Option(help="Start a clip again when it is over.")] = False,
     size: Annotated[str, typer.Option(help="Asked of the camera.")] = "640x480",
     rate: Annotated[int, typer.Option(min=1, help="Frames a second, asked of the camera.")] = 30,
@@ -158,9 +158,9 @@ def webcam(
     request = WebcamRequest(
         source=source,
         record=record,
-        eyes=eyes,
+        eyes=eyes is not False,
         boxes=boxes,
-        smooth=smooth,
+        smooth=0.25 if smooth is None else smooth,
         loop=loop,
         size_wh=(int(width), int(height)),
         rate=rate,

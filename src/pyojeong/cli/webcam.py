@@ -51,7 +51,7 @@ def run(request: WebcamRequest, console: Console) -> int:
         from pyojeong.serve.live_app import create_live_app
         from pyojeong.serve.live_session import LiveSession
     except ModuleNotFoundError as error:
-        raise MissingExtra("the live page", "serve") from error
+        raise MissingExtra("the live page", "webcam") from error
     camera = Camera(request.source, size_wh=request.size_wh, rate=request.rate, loop=request.loop)
     analyzer = Analyzer(
         request.model,

@@ -117,7 +117,7 @@ def _run_single(store: Store, plan: Plan, names: list[str], tick: Ticker | None)
     except BrokenProcessPool as error:
         raise DataError(
             "a worker process died, perhaps for want of memory: run the same command again, it "
-            "goes on where it stopped; --jobs 1 needs less"
+            "goes on where it stopped; --processes 1 needs less"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -132,7 +132,7 @@ def _cross_fitted(
         from sklearn.ensemble import HistGradientBoostingClassifier
         from sklearn.model_selection import StratifiedKFold
     except ModuleNotFoundError as error:
-        raise MissingExtra("new labels", "curate") from error
+        raise MissingExtra("new labels", "train") from error
     out = np.zeros((len(targets), classes))
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     for rest, part in folds.split(witnesses, targets):

@@ -182,7 +182,7 @@ def in_processes(arguments: Iterable[str], jobs: int) -> int:
     They share the work through the runs' locks. Each sees every run twice, so that one which was
     taken when it came by is still found when its owner died.
     """
-    command = [sys.executable, "-m", "pyojeong", *arguments, "--jobs", "1"]
+    command = [sys.executable, "-m", "pyojeong", *arguments, "--processes", "1"]
     processes = []
     for _ in range(jobs):
         processes.append(subprocess.Popen(command))  # noqa: S603

@@ -27,7 +27,7 @@ from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.stream.track import Tracker
 from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
 from pyojeong.video.options import ENDINGS, OUTPUTS, VideoOptions
-from pyojeong.video.render import show
+from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
 
 DONE = "done.json"
@@ -90,7 +90,7 @@ def read_clip(
         with Checkpoint(folder / CHECKPOINT, about["reading"]) as checkpoint:
             (folder / DONE).unlink(missing_ok=True)
             ending = _read(clip, analyzer, options, checkpoint, progress)
-            outcome = _write(path, folder, analyzer, options, (checkpoint, ending, facts))
+            outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
     stale = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
     for name in stale:  # of other settings: beside the new ones they would be taken for theirs
         (folder / name).unlink()
@@ -191,10 +191,11 @@ def _write(
     folder: Path,
     analyzer: Analyzer,
     options: VideoOptions,
-    read: tuple[Checkpoint, Ending, ClipFacts],
+    checkpoint: Checkpoint,
+    ending: Ending,
+    facts: ClipFacts,
 ) -> ClipResult:
-    """Everything that is made from the checkpoint."""
-    checkpoint, ending, facts = read
+    """Write everything that is made from the checkpoint."""
     labels = analyzer.classifier.label_set
     summary = Summary(labels, hold_s=options.hold_s)
 
@@ -217,5 +218,15 @@ def _write(
     answers = model.head.to_dict()
     with atomic_write(folder / "summary.json", "w") as file:
         file.write(json.dumps({**summary.to_dict(), "answers": answers}, indent=1) + "\n")
-    show(path, folder, (model.card, answers), options, (summary, results, ending, facts))
+    processed = ProcessedClip(
+        path=path,
+        folder=folder,
+        summary=summary,
+        results=results,
+        ending=ending,
+        facts=facts,
+        card=model.card,
+        answers=answers,
+    )
+    render(processed, options)
     return ClipResult(folder, summary.frames, len(summary.people), ending.error)

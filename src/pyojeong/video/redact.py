@@ -19,7 +19,7 @@ from pyojeong.video.checkpoint import Ending
 from pyojeong.video.merge import drop_joined
 from pyojeong.video.options import ENDINGS, VideoOptions
 from pyojeong.video.process import DONE
-from pyojeong.video.render import show
+from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
 
 _SHOWN = ("report.html", "annotated.mp4", "annotated.incomplete.mp4", "events.vtt", "events.eaf")
@@ -129,15 +129,17 @@ def _rewrite(
         done["outcome"]["decoded"],
         done["outcome"].get("error", done["outcome"].get("error", "")),
     )
-    facts = ClipFacts(**done["facts"])
-    clip = Path(done["path"])
-    show(
-        clip,
-        folder,
-        (card, answers),
-        options,
-        (summary, lambda: TABLE_READERS[tables[0]](first), ending, facts),
+    processed = ProcessedClip(
+        path=Path(done["path"]),
+        folder=folder,
+        summary=summary,
+        results=lambda: TABLE_READERS[tables[0]](first),
+        ending=ending,
+        facts=ClipFacts(**done["facts"]),
+        card=card,
+        answers=answers,
     )
+    render(processed, options)
 
 
 def _cut_out(folder: Path, summary_data: dict[str, Any], tracks: Collection[int]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,41 +22,52 @@ from pyojeong.video.options import VideoOptions
 from pyojeong.video.report import MOST_PICTURES, ReportFacts, write_report
 from pyojeong.video.summary import CHARTED, Event, Summary
 
-Read = tuple[Summary, Callable[[], Iterator[FrameResult]], Ending, ClipFacts]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessedClip:
+    """What is known of a clip when everything of it was read.
+
+    Attributes:
+        path: The clip.
+        folder: Gets the files.
+        summary: Shares, events, blinks, quality.
+        results: Yields its frames; may be called several times.
+        ending: How reading ended.
+        facts: Of the clip itself.
+        card: The classifier's.
+        answers: What decided its answers (``OutputHead.to_dict``).
+    """
+
+    path: Path
+    folder: Path
+    summary: Summary
+    results: Callable[[], Iterator[FrameResult]]
+    ending: Ending
+    facts: ClipFacts
+    card: ModelCard
+    answers: dict[str, Any]
+
 
 _PICTURE_ROOM = 0.35
 """Room around a face in the pictures of the report, as a share of its box."""
 
 
-def show(
-    path: Path,
-    folder: Path,
-    model: tuple[ModelCard, dict[str, Any]],
-    options: VideoOptions,
-    read: Read,
-) -> None:
-    """Write the pictures and pages that were asked for.
-
-    Args:
-        path: The clip.
-        folder: Gets the files.
-        model: Card of the classifier, and what decided its answers (``OutputHead.to_dict``).
-        options: What was asked for.
-        read: The results.
+def render(clip: ProcessedClip, options: VideoOptions) -> None:
+    """Write the images and pages that the options ask for.
 
     Raises:
-        OutputError: When one could not be written.
+        OutputError: When one of them could not be written.
     """
-    summary, results, ending, facts = read
+    path, folder, summary, ending = clip.path, clip.folder, clip.summary, clip.ending
     notes = list(_annotations(summary))
     write_vtt(folder / "events.vtt", notes)
     write_eaf(folder / "events.eaf", notes, media=path)
     wanted: dict[int, list[Event]] = {}
     if options.report and options.pictures and not options.aggregate:
-        wanted = _picture_frames(summary, results())
+        wanted = _picture_frames(summary, clip.results())
     pictures: list[tuple[Event, Image]] = []
     if wanted or options.annotate:
-        pictures = _second_pass(path, folder, options, read, wanted)
+        pictures = _second_pass(clip, options, wanted)
     if options.report:
         files = {
             "summary.json": "the numbers of this page",
@@ -69,8 +81,8 @@ def show(
             files["annotated.mp4"] = "the clip with boxes, scores and a timeline"
         said = ReportFacts(
             clip=path.name,
-            settings=_settings(options, facts),
-            card=_card(*model),
+            settings=_settings(options, clip.facts),
+            card=_card(clip.card, clip.answers),
             decoded=ending.frames,
             error=ending.error,
             pictures=pictures,
@@ -97,16 +109,13 @@ def _picture_frames(summary: Summary, results: Iterator[FrameResult]) -> dict[in
 
 
 def _second_pass(
-    path: Path,
-    folder: Path,
-    options: VideoOptions,
-    read: Read,
-    wanted: dict[int, list[Event]],
+    processed: ProcessedClip, options: VideoOptions, wanted: dict[int, list[Event]]
 ) -> list[tuple[Event, Image]]:
     """Decode the clip once more: draw on its frames, and keep the faces of the report."""
-    summary, results, _, facts = read
+    path, folder, summary = processed.path, processed.folder, processed.summary
+    facts = processed.facts
     pictures: list[tuple[Event, Image]] = []
-    coming = results()
+    coming = processed.results()
     result = next(coming, None)
     with ExitStack() as stack:
         clip = stack.enter_context(Clip(path))

@@ -24,7 +24,7 @@ def command(path: tuple[str, ...]):
     return found
 
 
-@pytest.mark.parametrize(("old", "new"), OLD.items(), ids=lambda path: " ".join(path))
+@pytest.mark.parametrize(("old", "new"), OLD.items(), ids=" ".join)
 def test_commands_keep_their_old_names(old: tuple[str, ...], new: tuple[str, ...]) -> None:
     before, now = command(old), command(new)
     assert before.hidden

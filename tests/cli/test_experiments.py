@@ -235,7 +235,7 @@ def test_resume(
     manifest, runs, console = tmp_path / "x.parquet", tmp_path / "runs", Console(stderr=True)
     assert command.resume_all(manifest, runs, console) == 0
     assert "every run in" in " ".join(capsys.readouterr().err.split())
-    left.append("arms/base.s1")
+    left.extend(["arms/base.s1", "arms/base.s2"])
     assert command.resume_all(manifest, runs, console, jobs=2) == 0
     assert seen == [["experiments", "resume", "--data", str(manifest), "--runs", str(runs)]]
     with pytest.raises(ExperimentError, match="nothing was begun"):

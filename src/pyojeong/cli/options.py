@@ -50,7 +50,6 @@ SmoothOption = Annotated[
     float | None,
     typer.Option(
         "--smooth",
-        min=0.01,
         help="Seconds over which scores are averaged: standard deviation of a Gaussian (clips; "
         "default none), time constant (webcam; default 0.25).",
     ),

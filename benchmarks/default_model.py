@@ -62,7 +62,7 @@ def goals(
     Args:
         accuracy: What `pyojeong bench accuracy` wrote of the model.
         peers: What the benchmark beside other tools wrote.
-        ensembles: What `pyojeong experiments ensemble` wrote, test split looked at.
+        ensembles: What `pyojeong experiments ensemble` wrote, scored on the test split.
         seeds: Results of the model's experiment, one per seed.
         second: What `pyojeong bench accuracy` wrote of `default-vggface2`.
     """
@@ -189,7 +189,7 @@ def _ensemble(record: Tree) -> Goal:
         f"{', one of them from VGGFace2' if vggface2 else ''}, %",
         record["test"]["accuracy"],
         74.5,
-        "the same; weights learned on PublicTest, PrivateTest looked at once",
+        "the same; weights learned on PublicTest, PrivateTest used once",
     )
 
 
@@ -337,7 +337,7 @@ def committed_figures(name: str) -> Tree:
 
 
 def committed_runs() -> tuple[list[Tree], list[Tree]]:
-    """Ensembles whose test split was looked at, and an experiment of the model with all its seeds.
+    """Ensembles scored on the test split, and an experiment of the model with all its seeds.
 
     Of all the experiments that led to the model, the one that was run with the most seeds.
     """

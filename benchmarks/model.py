@@ -187,7 +187,7 @@ def main() -> None:
         "",
         *split_rows(card.metrics),
         "",
-        f"PrivateTest was looked at {len(looks)} time(s) for this model, each time by an export: "
+        f"PrivateTest was used {len(looks)} time(s) for this model, each time by an export: "
         + "; ".join("accuracy {accuracy:.1%}, ECE {ece:.3f}".format(**k) for k in looks)
         + ". Calibration was chosen on PublicTest by cross-validation. The pictures left out in "
         "the last column stand byte for byte in Training or PublicTest too.",

@@ -58,7 +58,7 @@ def main(manifest: Path) -> None:
             "group": "shipped",
             "family": "se_resnet",
             "note": "the first shipped model: 61 epochs in two runs, FER+ votes, vector scaling; "
-            "the test split was looked at twice",
+            "the test split was used twice",
         },
         "settings": {**settings(experiment), "epochs": len(curves)},
         "status": "finished",

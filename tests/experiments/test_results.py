@@ -225,11 +225,11 @@ def test_the_page_says_what_was_chosen_where(tmp_path: Path) -> None:
     text = page_of(tmp_path, *HAND)
     for words in (
         "2 of 2 finished runs",
-        "The test split was not used for choosing anything. It was looked at once for 1 run",
+        "The test split was not used for choosing anything. It was used once for 1 run",
         "training diverged | at epoch 3",
         "Full trainings",
         "Accuracy against work",
-        "Looked at the test split: 2026-01-02",
+        "Scored on the test split: 2026-01-02",
     ):
         assert words in text
     sortable = text.split('aria-sort="')[1:]

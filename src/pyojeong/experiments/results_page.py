@@ -118,7 +118,7 @@ def _chosen(results: Sequence[Result]) -> str:
     pictures = " or ".join(f"{n:,}" for n in sorted({r["valid"]["n"] for r in done})) or "no"
     looks = sum(bool(r["test"]) for r in done)
     taken = (
-        f"It was looked at once for {_count(looks, 'run')}, after the training was over"
+        f"It was used once for {_count(looks, 'run')}, after the training was over"
         if looks
         else "None of these runs was scored on it"
     )

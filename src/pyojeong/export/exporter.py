@@ -168,7 +168,7 @@ def export_run(
     origin |= {"data": manifest.name, "framing": framing}
     measure = partial(_measure, run=run, manifest=manifest, out=out, origin=origin, say=say)
     if options.storage == "both":
-        # One published model: the test split is looked at in the form that is used by default.
+        # One published model: the test split is used in the form that is used by default.
         name = f"{card.id}-float16"
         variant = replace(whole, id=name, file=f"{name}.onnx", variant=card.id)
         variant = _store(variant, exact, out)

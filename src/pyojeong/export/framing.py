@@ -43,7 +43,7 @@ def measure_framing(
         pre: The preprocessing the net was trained with.
         manifest: The data set; only Split.TRAIN is read.
         detector: The detector that will feed the net.
-        count: How many crops are looked at.
+        count: How many crops are searched.
 
     Returns:
         The completed preprocessing, and how it was measured (for the card).

@@ -30,3 +30,8 @@ def plain(figure: Mapping[str, float] | None) -> str:
     if figure is None:
         return ""
     return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**figure)
+
+
+def share(value: float | None) -> str:
+    """``70.7``; nothing for None."""
+    return "" if value is None else f"{100 * value:.1f}"

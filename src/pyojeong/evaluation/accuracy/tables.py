@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from pyojeong.core.errors import DataError
-from pyojeong.evaluation.accuracy.table import SPLITS, Result, Table, percent, plain
+from pyojeong.evaluation.accuracy.table import SPLITS, Result, Table, percent, plain, share
 from pyojeong.evaluation.accuracy.voted_tables import voted_tables
 
 _HEADS = {"eight": "vote head", "seven": "main head"}
@@ -114,7 +114,7 @@ def _main_row(name: str, found: Mapping[str, Any]) -> list[str]:
         plain(found["ece"]) + _by_chance(found),
         plain(found["nll"]),
         f"{100 * answered['share']:.1f}",
-        f"{100 * answered['accuracy']:.1f}",
+        share(answered["accuracy"]),
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pyojeong.evaluation.accuracy.table import SPLITS, Result, Table, percent, plain
+from pyojeong.evaluation.accuracy.table import SPLITS, Result, Table, percent, plain, share
 
 _COVERAGE = (0.25, 0.5, 0.75, 1.0)
 
@@ -100,7 +100,7 @@ def _unclear(results: Sequence[Result]) -> Table:
                 model,
                 words,
                 f"{100 * answered['share']:.1f}",
-                f"{100 * answered['accuracy']:.1f}",
+                share(answered["accuracy"]),
                 f"{100 * target['share']:.1f}",
                 *(f"{100 * (1 - errors[share]):.1f}" for share in _COVERAGE),
             ]
@@ -180,7 +180,7 @@ def _splits(results: Sequence[Result]) -> Table:
                         plain(found["vote_ece"]),
                         f"{found['divergence']:.3f}",
                         f"{100 * answered['share']:.1f}",
-                        f"{100 * answered['accuracy']:.1f}",
+                        share(answered["accuracy"]),
                     ]
                 )
     words = (

@@ -42,7 +42,7 @@ def fit_ensemble(
         tick: Called with progress.
 
     Raises:
-        ExperimentError: When a run is unfinished, or the record's test split was looked at.
+        ExperimentError: When a run is unfinished, or the record was scored on the test split.
         BadArray: When there are no such views.
     """
     view_matrices((1, 1), views)

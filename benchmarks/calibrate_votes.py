@@ -46,7 +46,7 @@ say = Console(stderr=True, highlight=False)
 
 def train_votes(manifest: Path) -> np.ndarray:
     """Votes (N, 8) of the training split."""
-    rows = read_manifest(manifest, splits=[Split.TRAIN], pictures=False)
+    rows = read_manifest(manifest, splits=[Split.TRAIN], images=False)
     return np.array([s.votes[: len(FERPLUS8)] for s in rows if s.votes is not None], float)
 
 

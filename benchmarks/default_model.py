@@ -40,7 +40,7 @@ class Goal:
         measured: The figure as people read it; "" = not measured yet.
         aim: The figure that was aimed at.
         reached: Whether it was; None = could not be said.
-        against: What it is held against.
+        against: What it is compared with.
     """
 
     what: str
@@ -89,7 +89,7 @@ def goals(
         *(_second(second) if second else ()),
         *_spread(seeds),
         _share(
-            "PrivateTest without pictures that an earlier split holds too, %",
+            "PrivateTest without images that an earlier split holds too, %",
             test["deduplicated"]["accuracy"],
             None,
             "nobody publishes it",
@@ -309,7 +309,7 @@ def _beside_fer(peers: Tree) -> Iterable[Goal]:
 
 def to_markdown(rows: Iterable[Goal]) -> str:
     """The page's table."""
-    lines = ["| what | measured | aimed at | reached | held against |", "|---|---|---|---|---|"]
+    lines = ["| what | measured | aimed at | reached | compared with |", "|---|---|---|---|---|"]
     for g in rows:
         reached = {True: "yes", False: "**no**", None: ""}[g.reached]
         lines.append(

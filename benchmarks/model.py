@@ -33,7 +33,7 @@ def split_rows(metrics: dict[str, Any]) -> list[str]:
     clean = test["deduplicated"]
     lines = [
         f"| | PublicTest (chosen on; n = {valid['n']:,}) | PrivateTest (n = {test['n']:,}) "
-        f"| PrivateTest without pictures seen before (n = {clean['n']:,}) |",
+        f"| PrivateTest without images seen before (n = {clean['n']:,}) |",
         "|---|---|---|---|",
     ]
     for name in ROWS:
@@ -127,7 +127,7 @@ def teach(stage: dict[str, Any], soft_labels: str) -> str:
     how = f"--views {soft.facts['views']} --average" if soft.per_face else f"--views {soft.views}"
     if "temperatures" not in soft.facts:
         how += "".join(f" --weight {share}" for share in soft.facts["teachers"].values())
-    return f"pyojeong experiments teach {runs} {DATA} --like {like} {how} --out {soft_labels}"
+    return f"pyojeong experiments distill {runs} {DATA} --like {like} {how} --out {soft_labels}"
 
 
 def storages(card: ModelCard) -> str:
@@ -189,7 +189,7 @@ def main() -> None:
         "",
         f"PrivateTest was used {len(looks)} time(s) for this model, each time by an export: "
         + "; ".join("accuracy {accuracy:.1%}, ECE {ece:.3f}".format(**k) for k in looks)
-        + ". Calibration was chosen on PublicTest by cross-validation. The pictures left out in "
+        + ". Calibration was chosen on PublicTest by cross-validation. The images left out in "
         "the last column stand byte for byte in Training or PublicTest too.",
         "",
         "PrivateTest, per class:",

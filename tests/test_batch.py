@@ -1,10 +1,10 @@
-"""Finding pictures and reading many of them."""
+"""Finding images and reading many of them."""
 
 from pathlib import Path
 
 import pytest
 
-from pyojeong.batch import FileResult, analyze_files, find_pictures
+from pyojeong.batch import FileResult, analyze_files, find_images
 from pyojeong.core.errors import ImageUnreadable, OutputError
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES
@@ -20,7 +20,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def names(*paths: object) -> list[str]:
-    return [Path(f).name for f in find_pictures(map(str, paths)) if isinstance(f, str)]
+    return [Path(f).name for f in find_images(map(str, paths)) if isinstance(f, str)]
 
 
 def test_folders_are_searched_deeply_for_pictures_only(tree: Path) -> None:
@@ -39,7 +39,7 @@ def test_every_file_once(tree: Path) -> None:
 
 
 def test_names_that_lead_nowhere_are_outcomes(tmp_path: Path) -> None:
-    found = list(find_pictures([str(tmp_path / "no*"), str(tmp_path)]))
+    found = list(find_images([str(tmp_path / "no*"), str(tmp_path)]))
     assert all(isinstance(f, FileResult) and isinstance(f.error, ImageUnreadable) for f in found)
     assert len(found) == 2
 

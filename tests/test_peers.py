@@ -126,7 +126,7 @@ def test_every_entrant_has_its_files() -> None:
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    """A work folder in which two tools have answered about three pictures."""
+    """A work folder in which two tools have answered about three images."""
     truths = {"a": "happy", "b": "sad", "c": "neutral"}
     pictures = tuple(Picture(k, f"{k}.jpg", t) for k, t in truths.items())
     PictureSet("wild", "photographs", pictures).write(tmp_path)

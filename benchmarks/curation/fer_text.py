@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.text_check import Text
 from pyojeong.datasets.samples import read_picked
 
@@ -24,7 +24,9 @@ def main() -> None:
         looked = {int(row["row"]): row["writing"] for row in csv.DictReader(file)}
     picked = read_picked(Path(sys.argv[1]), looked)
     check = Text()
-    scores = {row: check.look(Picture(row, sample)).score for row, sample in picked.items()}
+    scores = {
+        row: check.check_image(DecodedImage(row, sample)).score for row, sample in picked.items()
+    }
     yes = np.array([scores[r] for r, w in looked.items() if w == "yes"])
     no = np.array([scores[r] for r, w in looked.items() if w == "no"])
     for t in (0.3, 0.4, 0.5, 0.55, 0.6):

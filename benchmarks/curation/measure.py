@@ -30,7 +30,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from pyojeong.core.labels import FERPLUS_TO_FER7
 from pyojeong.curate.checks import CHECKS, NOT_BY_DEFAULT, build_check, parse_checks
 from pyojeong.curate.curation import Plan, curate
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.face_inspection import Examiner
 from pyojeong.curate.findings import Store
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
@@ -97,7 +97,7 @@ def measure_copies(store: Store) -> dict[str, Any]:
     oracle: dict[bytes, list[tuple[int, Split]]] = {}
     split_of: dict[int, Split] = {}
     for row, sample in read_rows(store.manifest, splits=list(Split)):
-        image = Picture(row, sample).gray
+        image = DecodedImage(row, sample).gray
         key = hashlib.md5(b"" if image is None else image.tobytes(), usedforsecurity=False)
         oracle.setdefault(key.digest(), []).append((row, sample.split))
         split_of[row] = sample.split
@@ -145,7 +145,7 @@ def measure_faces(store: Store, votes: np.ndarray) -> dict[str, Any]:
 def measure_labels(store: Store, votes: np.ndarray) -> dict[str, Any]:
     """label-issue against FER+ majorities of 8 votes or more."""
     labels = manifest_labels(store.manifest)
-    rows = list(read_rows(store.manifest, splits=list(Split), pictures=False))
+    rows = list(read_rows(store.manifest, splits=list(Split), images=False))
     given = np.array([labels.index(s.label) for _, s in rows])
     split = np.array([s.split.value for _, s in rows])
     found = store.findings("label-issue")
@@ -185,9 +185,9 @@ def measure_wild(folder: Path) -> dict[str, Any]:
     for row in track(rows, "wild", console=Console(stderr=True)):
         path = folder / "images" / row["image"]
         sample = Sample(label="happy", split=Split.TEST, path=str(path), source=row["image"])
-        picture = Picture(0, sample, examine)
+        picture = DecodedImage(0, sample, examine)
         for key, check in built.items():
-            scores[key].append(check.look(picture).score)  # type: ignore[union-attr]
+            scores[key].append(check.check_image(picture).score)  # type: ignore[union-attr]
     out: dict[str, Any] = {}
     for key, check in built.items():
         values = np.array(scores[key])

@@ -22,7 +22,7 @@ import torch
 from pyojeong.core.labels import FERPLUS_TO_FER7
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
 from pyojeong.training.data.datamodule import FaceDataset, load_faces
-from pyojeong.training.loop import Watch, train
+from pyojeong.training.loop import TrainingCallbacks, train
 from pyojeong.training.run import Run, load_last
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ def fit(arm: str, seed: int, manifest: Path, runs: Path) -> None:
     text = (ROOT / "experiments" / "cleaning.toml").read_text(encoding="utf-8")
     text = re.sub(r'(?m)^name = "cleaning"$', f'name = "cleaning-{arm}-{seed}"', text)
     text = re.sub(r"(?m)^seed = .*$", f"seed = {seed}", text)
-    watch = Watch(epoch=lambda line: print(line, flush=True))
+    watch = TrainingCallbacks(epoch=lambda line: print(line, flush=True))
     run = train(text, manifest, runs, watch=watch)
     print(run.folder)
 
@@ -73,10 +73,10 @@ def table(raw: Path, cleaned: Path, ferplus: Path, runs: Path) -> None:
     given = np.array([labels.index(s.label) for _, s in rows])
     kept = {
         s.source: labels.index(s.label)
-        for _, s in read_rows(cleaned, splits=[Split.VALID], pictures=False)
+        for _, s in read_rows(cleaned, splits=[Split.VALID], images=False)
     }
     clean_label = np.array([kept.get(s.source, -1) for _, s in rows])
-    in_train = {s.content_hash for _, s in read_rows(raw, splits=[Split.TRAIN], pictures=False)}
+    in_train = {s.content_hash for _, s in read_rows(raw, splits=[Split.TRAIN], images=False)}
     fresh = np.array([s.content_hash not in in_train for _, s in rows])
     with ferplus.open(newline="", encoding="utf-8") as file:
         votes = np.array([[int(v) for v in r[2:12]] for r in list(csv.reader(file))[1:]])

@@ -73,11 +73,11 @@ def run_logged(log: Path, *command: str | Path, cwd: Path | None = None) -> str:
     with log.open("a", encoding="utf-8") as file:
         file.write(done.stdout + done.stderr)
     if done.returncode:
-        raise BuildError(last_words(done.stderr or done.stdout))
+        raise BuildError(latest_decisions(done.stderr or done.stdout))
     return done.stdout.strip()
 
 
-def last_words(output: str) -> str:
+def latest_decisions(output: str) -> str:
     """The line of an installer's output that says why: the last with "error" in it, or the last."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = [line for line in lines if "error" in line.lower() and not line.startswith("npm warn")]

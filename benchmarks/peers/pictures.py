@@ -114,7 +114,7 @@ def fer2013_pictures(manifest: Path, name: str, work: Path) -> PictureSet:
     split = SPLITS[name]
     others = [s for s in Split if s is not split]
     elsewhere = {
-        s.content_hash for _, s in read_rows(manifest, splits=others, pictures=False)
+        s.content_hash for _, s in read_rows(manifest, splits=others, images=False)
     } - {""}  # fmt: skip
     files = work / "pictures" / name
     pictures = tuple(

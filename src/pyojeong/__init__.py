@@ -1,4 +1,4 @@
-"""Pyojeong (표정): reads the appearance of facial expressions in pictures.
+"""Pyojeong (표정): reads the appearance of facial expressions in images.
 
 Names are loaded when they are first used: importing the package does nothing else.
 """

@@ -1,4 +1,4 @@
-"""Many picture files: found, read in parallel, answered in order, one bad file never stops them."""
+"""Many image files: found, read in parallel, answered in order, one bad file never stops them."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ from pyojeong.image.files import SUFFIXES, read_image
 from pyojeong.runtime.analyzer import Analyzer
 
 Extra = Callable[[Image, FrameResult], None]
-"""Something to do with every picture beside reading it, for example drawing on it."""
+"""Something to do with every image beside reading it, for example drawing on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class FileResult:
     error: InputError | None = None
 
 
-def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str | FileResult]:
+def find_images(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str | FileResult]:
     """Files of the named files, folders (searched deeply) and glob patterns, each once, in order.
 
-    A name that leads nowhere gives an ``FileResult`` with the error in its place.
+    A name that leads nowhere gives a ``FileResult`` with the error in its place.
     """
     seen: set[str] = set()
     for path in paths:
@@ -55,7 +55,7 @@ def _expand(name: str) -> Iterator[str | FileResult]:
             yield from files
         else:
             endings = " ".join(sorted(SUFFIXES))
-            error = ImageUnreadable(f"{name}: no pictures in this folder (looked for {endings})")
+            error = ImageUnreadable(f"{name}: no images in this folder (looked for {endings})")
             yield FileResult(name, error=error)
     elif glob.has_magic(name) and not Path(name).exists():
         matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
@@ -87,9 +87,9 @@ def analyze_files(
 
     Args:
         analyzer: Shared by all threads.
-        inputs: From ``find_pictures``.
-        jobs: Pictures in work at once.
-        extra: Called in the worker thread for every picture that was read.
+        inputs: From ``find_images``.
+        jobs: Images in work at once.
+        extra: Called in the worker thread for every image that was read.
 
     Raises:
         OutputError: What ``extra`` raises; unreadable inputs become outcomes instead.

@@ -155,7 +155,7 @@ DIAGNOSTICS: dict[str, Callable[[], tuple[bool, str]]] = {
     "colour order": _colours,
     "label order": _labels,
     "golden vectors": _golden_vectors,
-    "golden picture": _golden_picture,
+    "reference image": _golden_picture,
     "detectors": _detectors,
     "faster form": _faster_form,
 }

@@ -1,4 +1,4 @@
-"""The whole command on real and broken pictures: a clear line, the rest goes on, nothing lost."""
+"""The whole command on real and broken images: a clear line, the rest goes on, nothing lost."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_table_on_stdout(photo: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run("analyze", photo) == 0
     out, err = capsys.readouterr()
     assert "happy" in out
-    assert "1 picture, 1 face" in err
+    assert "1 image, 1 face" in err
 
 
 def test_json_on_stdout_is_nothing_but_json(
@@ -99,7 +99,7 @@ def png_that_claims(width: int, height: int) -> bytes:
 BROKEN = {
     "empty.jpg": (lambda good: b"", "0 bytes"),
     "cut.jpg": (lambda good: good[: len(good) // 3], "damaged or incomplete"),
-    "text.jpg": (lambda good: b"just some words\n" * 20, "not a picture"),
+    "text.jpg": (lambda good: b"just some words\n" * 20, "not an image"),
     "bomb.png": (lambda good: png_that_claims(20000, 20000), "too large|more than the limit"),
 }
 
@@ -128,7 +128,7 @@ def test_missing_path_and_folder_without_pictures(
     assert run("analyze", tmp_path / "nowhere", empty, tmp_path / "no*match", photo) == 1
     err = capsys.readouterr().err
     assert "no such file" in err
-    assert "no pictures in this folder" in err
+    assert "no images in this folder" in err
     assert "nothing matches" in err
     assert "3 failed" in err
 

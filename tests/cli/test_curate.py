@@ -103,6 +103,6 @@ def test_faces_lists_pictures_without_one(
     out = tmp_path / "faces.parquet"
     assert run("data", "faces", photos, "--out", out, "--detector", "mtcnn") == 0
     said = capfd.readouterr().err
-    assert "1 pictures without a face: made:1" in said
+    assert "1 images without a face: made:1" in said
     assert "1 faces in" in said
     assert len(list(read_manifest(out, splits=list(Split)))) == 1

@@ -50,7 +50,7 @@ def test_import_warns_of_what_is_missing(tmp_path: Path, console: Console) -> No
     root = trees.jaffe(tmp_path)
     (root / "KA.HA1.4.tiff").write_bytes(b"damaged")
     text = bring(root, tmp_path / "a.parquet", console)
-    assert "1 pictures could not be decoded" in text
+    assert "1 images could not be decoded" in text
     assert "warning: jaffe: 70 samples, the official set has 213" in text
 
 
@@ -100,10 +100,10 @@ def test_split_merge_and_export(tmp_path: Path, console: Console) -> None:
     run_merge([a, b], c, labels=None, console=console)
     text = said(console)
     assert "360 from a" in text
-    assert "pictures are in more than one split" in text
+    assert "images are in more than one split" in text
     assert "720 rows in" in text
     run_export(b, tmp_path / "out", kind="folders", console=console)
-    assert "360 pictures in" in said(console)
+    assert "360 images in" in said(console)
     assert len(list((tmp_path / "out").rglob("*.png"))) == 360
     with pytest.raises(DataError, match="unknown format 'zip'"):
         run_export(b, tmp_path / "out2", kind="zip", console=console)

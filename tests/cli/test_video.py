@@ -68,7 +68,7 @@ def test_one_broken_clip_does_not_stop_the_others(
     shown = capsys.readouterr()
     assert shown.err.count("failed") == 3
     assert "none.mp4: No such file" in shown.err
-    assert "is a picture" in shown.err
+    assert "is an image" in shown.err
     assert len(list(read_csv(out / "walk" / "results.csv"))) == 12
     assert not (out / "bad").exists()
 

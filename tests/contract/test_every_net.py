@@ -1,6 +1,6 @@
 """What every registered net must do; a new net is tested by being registered.
 
-A net that cannot take 48-pixel gray pictures says so in ``SHAPES``, and one whose default is too
+A net that cannot take 48-pixel gray images says so in ``SHAPES``, and one whose default is too
 large for a test in ``SMALL``; nothing else is asked of a new net.
 """
 
@@ -28,7 +28,7 @@ SIDES = {**{name: max(SMALLEST.get(name, 32), 48) for name in TIMM}, "mobilenet_
 """Smallest convenient side per net; 48 for all others."""
 
 HUGE = {"mlcnn", "mlcnn_stack", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7"}
-"""Nets of more than 25 million weights, of which the tests take fewer pictures."""
+"""Nets of more than 25 million weights, of which the tests take fewer images."""
 
 
 @pytest.fixture(params=sorted(NETS))

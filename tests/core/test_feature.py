@@ -137,7 +137,7 @@ def test_wrong_features(data, says):
 
 @pytest.mark.parametrize("kind", FEATURES.values())
 def test_features_are_of_gray_pictures(kind):
-    says = f"feature '{kind().name}' works on gray pictures: set color = \"gray\""
+    says = f"feature '{kind().name}' works on gray images: set color = \"gray\""
     with pytest.raises(ModelMismatch, match=says):
         Preprocess(size_hw=(48, 48), color="rgb", mean=(0,) * 3, std=(1,) * 3, feature=kind())
 

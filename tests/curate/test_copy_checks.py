@@ -24,18 +24,18 @@ def test_exact_copies_go_and_the_one_in_the_later_split_stays(tmp_path: Path) ->
         sample(two),
         sample(noise(3)),
     ]
-    found = {f.row: f for f in ExactCopy().look_over(write(tmp_path / "m.parquet", rows))}
+    found = {f.row: f for f in ExactCopy().check_table(write(tmp_path / "m.parquet", rows))}
     assert set(found) == {0, 2, 4}
     assert (found[0].other, found[2].other, found[4].other) == (1, 1, 3)
-    assert found[0].reason == "same picture as #1 in test"
-    assert found[2].reason == "same picture as #1 in test, labelled happy there"
-    assert found[4].reason == "same picture as #3"
+    assert found[0].reason == "same image as #1 in test"
+    assert found[2].reason == "same image as #1 in test, labelled happy there"
+    assert found[4].reason == "same image as #3"
 
 
 def test_unreadable_rows_are_no_copies_of_each_other(tmp_path: Path) -> None:
     path = write(tmp_path / "m.parquet", [sample(b"broken"), sample(b"broken"), sample(noise(1))])
-    assert not list(ExactCopy().look_over(path))
-    assert not list(NearCopy().look_over(path))
+    assert not list(ExactCopy().check_table(path))
+    assert not list(NearCopy().check_table(path))
 
 
 def test_near_copies_are_found_through_what_people_do_to_pictures(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_near_copies_are_found_through_what_people_do_to_pictures(tmp_path: Path
     others = [noise(i, 128) for i in range(20)]
     rows = [sample(p) for p in (whole, *changed, *others)]
     found = {
-        f.row: f for f in NearCopy().look_over(write(tmp_path / "m.parquet", rows)) if f.reason
+        f.row: f for f in NearCopy().check_table(write(tmp_path / "m.parquet", rows)) if f.reason
     }
     assert set(found) == {1, 2, 3, 4}
     assert all(f.other in {0, 1, 2, 3} and f.score >= 0.9 for f in found.values())
@@ -57,14 +57,14 @@ def test_near_copies_are_found_through_what_people_do_to_pictures(tmp_path: Path
 
 def test_different_faces_are_no_copies(tmp_path: Path) -> None:
     rows = [sample(face(96)), sample(face(96)[:, ::-1].copy()), sample(noise(4, 96))]
-    assert not [f for f in NearCopy().look_over(write(tmp_path / "m.parquet", rows)) if f.reason]
+    assert not [f for f in NearCopy().check_table(write(tmp_path / "m.parquet", rows)) if f.reason]
 
 
 def test_constant_pictures_are_not_compared(tmp_path: Path) -> None:
     flat = [np.full((48, 48), v, np.uint8) for v in (0, 0, 90)]
     path = write(tmp_path / "m.parquet", [sample(p) for p in flat])
-    assert [f.row for f in ExactCopy().look_over(path)] == [1]
-    assert not list(NearCopy().look_over(path))
+    assert [f.row for f in ExactCopy().check_table(path)] == [1]
+    assert not list(NearCopy().check_table(path))
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=2, max_size=40), st.integers(0, 20))

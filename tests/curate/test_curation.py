@@ -12,7 +12,7 @@ from pyojeong.curate import curation
 from pyojeong.curate.checks import CHECKS, build_check, parse_checks
 from pyojeong.curate.cleaning import accept_suggestions, clean
 from pyojeong.curate.curation import Plan, curate
-from pyojeong.curate.decisions import Decision, Ledger
+from pyojeong.curate.decisions import Decision, DecisionLog
 from pyojeong.curate.findings import Store
 from pyojeong.curate.report import write_report
 from pyojeong.datasets.samples import Split, manifest_id, read_manifest
@@ -66,7 +66,7 @@ def test_picture_checks_score_every_row_and_scores_are_shares(curated: Store) ->
         scores = curated.scores(check)
         assert scores.shape == (12,)
         assert 0 <= scores.min() <= scores.max() <= 1
-        if hasattr(CHECKS[check], "look"):
+        if hasattr(CHECKS[check], "check_image"):
             assert [f.row for f in curated.findings(check)] == list(range(12))
 
 
@@ -129,7 +129,7 @@ def test_clean_applies_decisions_and_leaves_the_original(manifest: Path, tmp_pat
     names = parse_checks(["exact-copy", "unreadable", "votes-disagree"])
     assert accept_suggestions(store, names) == 3
     assert accept_suggestions(store, names) == 3  # again: the same, not twice
-    Ledger(store, "kim").add([Decision(row=4, action="keep", reviewer="kim")])
+    DecisionLog(store, "kim").add([Decision(row=4, action="keep", reviewer="kim")])
     out = tmp_path / "clean.parquet"
     done = clean(store, out)
     assert manifest.read_bytes() == before
@@ -177,11 +177,11 @@ def test_every_check_says_what_it_states(name: str) -> None:
     assert check.threshold == 0.25
     assert check.states
     assert check.settings()["version"] >= 1
-    assert hasattr(check, "look") != hasattr(check, "look_over")
+    assert hasattr(check, "check_image") != hasattr(check, "check_table")
 
 
 def test_the_report_is_one_file_with_and_without_pictures(curated: Store, tmp_path: Path) -> None:
-    Ledger(curated, "kim").add([Decision(row=3, action="drop", reviewer="kim")])
+    DecisionLog(curated, "kim").add([Decision(row=3, action="drop", reviewer="kim")])
     file = write_report(curated, tmp_path, command="pyojeong data curate set.parquet")
     text = file.read_text(encoding="utf-8")
     assert file.name == "report.html"

@@ -11,7 +11,13 @@ import pytest
 
 from pyojeong.core.errors import DataError, ManifestInvalid, OutputError
 from pyojeong.core.labels import FER7
-from pyojeong.curate.decisions import Decision, Ledger, last_words, merged, read_ledger
+from pyojeong.curate.decisions import (
+    Decision,
+    DecisionLog,
+    latest_decisions,
+    merged,
+    read_decision_log,
+)
 from pyojeong.curate.findings import Store
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 
@@ -35,45 +41,45 @@ def word(row: int, action: str, label: str = "", *, final: bool = False) -> Deci
 
 
 def test_decisions_come_back_with_name_and_time(store: Store) -> None:
-    ledger = Ledger(store, "anna")
+    ledger = DecisionLog(store, "anna")
     written = ledger.add([word(1, "drop"), word(2, "relabel", "happy")])
     assert [d.reviewer for d in written] == ["anna", "anna"]
     assert written[0].time.endswith("+00:00")
-    assert ledger.read() == Ledger(store, "anna").read() == written
+    assert ledger.read() == DecisionLog(store, "anna").read() == written
 
 
 def test_undo_goes_back_step_by_step(store: Store) -> None:
-    ledger = Ledger(store, "anna")
+    ledger = DecisionLog(store, "anna")
     ledger.add([word(1, "drop"), word(1, "relabel", "happy"), word(2, "keep")])
     ledger.add([word(1, "undo")])
-    assert {r: d.says for r, d in last_words(ledger.read()).items()} == {
+    assert {r: d.says for r, d in latest_decisions(ledger.read()).items()} == {
         1: ("drop", ""),
         2: ("keep", ""),
     }
     ledger.add([word(1, "undo"), word(1, "undo"), word(3, "undo")])
-    assert list(last_words(ledger.read())) == [2]
+    assert list(latest_decisions(ledger.read())) == [2]
     ledger.add([word(1, "keep")])
-    assert last_words(ledger.read())[1].says == ("keep", "")
+    assert latest_decisions(ledger.read())[1].says == ("keep", "")
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, 70])
 def test_a_torn_last_line_is_lost_alone(store: Store, cut: int) -> None:
-    ledger = Ledger(store, "표정-anna")
+    ledger = DecisionLog(store, "표정-anna")
     ledger.add([word(1, "drop"), word(2, "keep")])
     ledger.file.write_bytes(ledger.file.read_bytes()[:-cut])
     assert [d.row for d in ledger.read()] == [1]
-    Ledger(store, "표정-anna").add([word(3, "keep"), word(4, "keep")])
+    DecisionLog(store, "표정-anna").add([word(3, "keep"), word(4, "keep")])
     # a line that lacks nothing but its end is whole once something follows
     assert [d.row for d in ledger.read()] == ([1, 2, 3, 4] if cut == 1 else [1, 3, 4])
 
 
 @pytest.mark.parametrize("left", [0, 1, 30])
 def test_a_torn_first_line_is_written_anew(store: Store, left: int) -> None:
-    file = Ledger(store, "anna").file
+    file = DecisionLog(store, "anna").file
     file.write_bytes(file.read_bytes()[:left])
-    assert read_ledger(file, manifest=store.manifest_id) == []
+    assert read_decision_log(file, manifest=store.manifest_id) == []
     assert merged(store) == ({}, [])
-    ledger = Ledger(store, "anna")
+    ledger = DecisionLog(store, "anna")
     ledger.add([word(1, "drop")])
     assert [d.row for d in ledger.read()] == [1]
 
@@ -83,13 +89,13 @@ def test_other_files_are_no_ledgers(store: Store, text: str) -> None:
     file = store.folder / "decisions" / "anna.jsonl"
     file.parent.mkdir()
     file.write_text(text)
-    with pytest.raises(ManifestInvalid, match="is no ledger"):
-        Ledger(store, "anna")
+    with pytest.raises(ManifestInvalid, match="is not a file of decisions"):
+        DecisionLog(store, "anna")
     assert file.read_text() == text
 
 
 def test_lines_of_a_newer_or_foreign_hand(store: Store) -> None:
-    ledger = Ledger(store, "anna")
+    ledger = DecisionLog(store, "anna")
     ledger.add([word(1, "drop")])
     known = json.loads(ledger.file.read_text().splitlines()[1])
     lines = [{**known, "row": 2, "mood": "new"}, {**known, "row": "3"}, {**known, "action": "x"}]
@@ -99,10 +105,10 @@ def test_lines_of_a_newer_or_foreign_hand(store: Store) -> None:
 
 
 def test_two_who_agree_and_two_who_do_not(store: Store) -> None:
-    Ledger(store, "anna").add(
+    DecisionLog(store, "anna").add(
         [word(1, "drop"), word(2, "drop"), word(3, "relabel", "sad"), word(4, "keep")]
     )
-    Ledger(store, "ben").add([word(1, "drop"), word(2, "keep"), word(3, "relabel", "fear")])
+    DecisionLog(store, "ben").add([word(1, "drop"), word(2, "keep"), word(3, "relabel", "fear")])
     standing, conflicts = merged(store)
     assert {r: d.action for r, d in standing.items()} == {1: "drop", 4: "keep"}
     assert [c.row for c in conflicts] == [2, 3]
@@ -110,7 +116,7 @@ def test_two_who_agree_and_two_who_do_not(store: Store) -> None:
 
 
 def test_final_settles_until_it_is_undone(store: Store) -> None:
-    anna, ben = Ledger(store, "anna"), Ledger(store, "ben")
+    anna, ben = DecisionLog(store, "anna"), DecisionLog(store, "ben")
     anna.add([word(1, "drop")])
     ben.add([word(1, "keep")])
     ben.add([word(1, "relabel", "fear", final=True)])
@@ -124,7 +130,7 @@ def test_final_settles_until_it_is_undone(store: Store) -> None:
 
 def test_the_latest_final_word_wins(store: Store, tmp_path: Path) -> None:
     for name, action, time in (("anna", "drop", "2024-02-01"), ("ben", "keep", "2024-01-01")):
-        file = Ledger(store, name).file
+        file = DecisionLog(store, name).file
         line = {"row": 1, "action": action, "reviewer": name, "time": time, "final": True}
         with file.open("a") as opened:
             opened.write(json.dumps(line) + "\n")
@@ -132,9 +138,9 @@ def test_the_latest_final_word_wins(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_person_stands_above_rules(store: Store) -> None:
-    Ledger(store, "rule").add([word(1, "drop"), word(2, "drop"), word(3, "drop")])
-    Ledger(store, "anna").add([word(1, "keep"), word(2, "keep")])
-    Ledger(store, "ben").add([word(2, "drop")])
+    DecisionLog(store, "rule").add([word(1, "drop"), word(2, "drop"), word(3, "drop")])
+    DecisionLog(store, "anna").add([word(1, "keep"), word(2, "keep")])
+    DecisionLog(store, "ben").add([word(2, "drop")])
     standing, conflicts = merged(store)
     assert {r: d.action for r, d in standing.items()} == {1: "keep", 3: "drop"}
     assert [c.row for c in conflicts] == [2]
@@ -142,11 +148,11 @@ def test_a_person_stands_above_rules(store: Store) -> None:
 
 def test_ledgers_of_another_data_set_are_refused(store: Store, tmp_path: Path) -> None:
     other = make(tmp_path / "other", label="happy")
-    file = Ledger(other, "anna").file
+    file = DecisionLog(other, "anna").file
     target = store.folder / "decisions" / "anna.jsonl"
     target.parent.mkdir()
     target.write_bytes(file.read_bytes())
-    for look in (lambda: Ledger(store, "anna"), lambda: merged(store)):
+    for look in (lambda: DecisionLog(store, "anna"), lambda: merged(store)):
         with pytest.raises(DataError, match="about another data set"):
             look()
 
@@ -154,11 +160,11 @@ def test_ledgers_of_another_data_set_are_refused(store: Store, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".x", "-x", "a b", "x" * 41, "a\n"])
 def test_names_that_are_no_file_names(store: Store, name: str) -> None:
     with pytest.raises(DataError, match="reviewer"):
-        Ledger(store, name)
+        DecisionLog(store, name)
 
 
 def test_wrong_decisions_are_not_written(store: Store) -> None:
-    ledger = Ledger(store, "anna")
+    ledger = DecisionLog(store, "anna")
     with pytest.raises(DataError, match="has 10 rows"):
         ledger.add([word(1, "keep"), word(10, "keep")])
     assert ledger.read() == []
@@ -168,7 +174,7 @@ def test_wrong_decisions_are_not_written(store: Store) -> None:
 
 
 def test_a_full_disk_leaves_nothing_half(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger(store, "anna")
+    ledger = DecisionLog(store, "anna")
     before = ledger.file.read_bytes()
 
     def full(_: int) -> None:
@@ -184,9 +190,9 @@ def test_a_full_disk_leaves_nothing_half(store: Store, monkeypatch: pytest.Monke
 KILLED = """
 import sys
 from pathlib import Path
-from pyojeong.curate.decisions import Decision, Ledger
+from pyojeong.curate.decisions import Decision, DecisionLog
 from pyojeong.curate.findings import Store
-ledger = Ledger(Store.beside(Path(sys.argv[1])), "anna")
+ledger = DecisionLog(Store.beside(Path(sys.argv[1])), "anna")
 for n in range(10**9):
     rows = [n % 10, (n + 1) % 10]
     ledger.add([Decision(row=r, action="keep", reviewer="", check=str(n)) for r in rows])
@@ -208,10 +214,10 @@ def test_what_was_acknowledged_survives_kill_9(store: Store) -> None:
             process.send_signal(signal.SIGKILL)
             tail = process.stdout.read().split()
         counted = 20 + 7 * round_ + len(tail)
-        decisions = Ledger(store, "anna").read()
+        decisions = DecisionLog(store, "anna").read()
         here = [int(d.check) for d in decisions[acknowledged + 1 :]]
         for n in range(counted):
             assert here.count(n) == 2
         acknowledged = len(decisions) - 1
-        Ledger(store, "anna").add([word(0, "drop")])  # the file can be gone on with
+        DecisionLog(store, "anna").add([word(0, "drop")])  # the file can be gone on with
         acknowledged += 1

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pyojeong.core.face import Box
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.face_checks import EyesCovered, ManyFaces, MouthCovered, NoFace, Turned
 from pyojeong.curate.face_inspection import Examiner, FaceFacts
 from pyojeong.runtime.facemesh import FaceMesh
@@ -19,7 +19,7 @@ def examiner() -> Examiner:
 
 
 def facts(examiner: Examiner, image: np.ndarray) -> FaceFacts:
-    found = Picture(0, sample(image), examiner.examine).facts
+    found = DecodedImage(0, sample(image), examiner.examine).facts
     assert found is not None
     return found
 

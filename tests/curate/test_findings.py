@@ -14,7 +14,7 @@ from pyojeong.datasets.samples import Sample, Split, write_manifest
 
 class Blurred:
     name = "blurred"
-    states = "The picture is out of focus"
+    states = "The image is out of focus"
 
     def __init__(self, threshold: float = 0.7, **settings: Any) -> None:
         self.threshold = threshold

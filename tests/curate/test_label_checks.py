@@ -47,7 +47,7 @@ def test_relabelling_is_suggested_with_its_reason(tmp_path: Path) -> None:
         file, Predictions(np.arange(60), folds, scores, FER7, manifest_id(path), "made up")
     )
     check = LabelIssue(predictions=file, threshold=0.7)
-    found = {f.row: f for f in check.look_over(path)}
+    found = {f.row: f for f in check.check_table(path)}
     assert set(found) == set(range(60))
     worst = max(found.values(), key=lambda f: f.score)
     assert worst.suggest == "relabel"
@@ -84,7 +84,7 @@ def test_votes(tmp_path: Path) -> None:
         sample(noise(5, 16), "happy", votes=None),
         sample(noise(6, 16), "happy", votes=(0,) * 10),
     ]
-    found = {f.row: f for f in VotesDisagree().look_over(write(tmp_path / "m.parquet", rows))}
+    found = {f.row: f for f in VotesDisagree().check_table(write(tmp_path / "m.parquet", rows))}
     assert set(found) == {0, 1, 2, 3}
     assert found[0].score == pytest.approx(0.1)
     assert (found[1].score, found[1].suggest, found[1].label) == (1.0, "relabel", "sad")

@@ -1,4 +1,4 @@
-"""Pixel checks: the score rises with the fault, and faultless pictures stay below the threshold."""
+"""Pixel checks: the score rises with the fault, and faultless images stay below the threshold."""
 
 import itertools
 
@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.face_inspection import Examiner
 from pyojeong.curate.pixel_checks import BadlyExposed, Blurred, Drawing, Flat, Small, Unreadable
 from tests.curate.made import COFFEE, face, sample
 
 
 def look(check: object, pixels: np.ndarray | bytes) -> float:
-    return check.look(Picture(0, sample(pixels))).score  # type: ignore[attr-defined]
+    return check.check_image(DecodedImage(0, sample(pixels))).score  # type: ignore[attr-defined]
 
 
 def rises(scores: list[float]) -> bool:
@@ -61,7 +61,7 @@ def test_a_drawing_is_told_from_photographs() -> None:
 
 
 def test_what_cannot_be_decoded_is_a_finding_and_no_crash() -> None:
-    for broken in (b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + bytes(40)):
+    for broken in (b"", b"not an image", b"\x89PNG\r\n\x1a\n" + bytes(40)):
         assert look(Unreadable(), broken) == 1.0
         for check in (Blurred(), Small(), Flat(), BadlyExposed(), Drawing()):
             assert look(check, broken) == 0.0
@@ -78,6 +78,6 @@ def test_the_face_is_judged_and_not_its_surroundings() -> None:
     blurred_around = cv2.GaussianBlur(COFFEE, (0, 0), 8)
     blurred_around[100:260, 200:360] = face(160)
     examine = Examiner().examine
-    whole = Blurred().look(Picture(0, sample(blurred_around)))
-    only_face = Blurred().look(Picture(0, sample(blurred_around), examine))
+    whole = Blurred().check_image(DecodedImage(0, sample(blurred_around)))
+    only_face = Blurred().check_image(DecodedImage(0, sample(blurred_around), examine))
     assert only_face.score < whole.score

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from pyojeong.core.errors import MissingExtra
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.text_check import Finder, Text, Word, language_folder, pages
 from pyojeong.image.preprocess import to_gray
 from tests.curate.made import ASTRONAUT, COFFEE, face, sample
@@ -38,7 +38,7 @@ def test_words_are_found_and_most_are_read(check: Text) -> None:
     for word in words:
         for photo in (ASTRONAUT, COFFEE):
             marked = written(photo, word, size=48, at=(20, 20))
-            finding = check.look(Picture(0, sample(marked)))
+            finding = check.check_image(DecodedImage(0, sample(marked)))
             assert finding.score >= check.threshold, word
             read += word.lower() in finding.reason.lower()
     assert read >= len(words)  # half of the twelve
@@ -46,7 +46,7 @@ def test_words_are_found_and_most_are_read(check: Text) -> None:
 
 @pytest.mark.parametrize("photo", [face(200), face(350), COFFEE], ids=["face", "larger", "coffee"])
 def test_photographs_without_writing_are_left_alone(check: Text, photo: np.ndarray) -> None:
-    finding = check.look(Picture(0, sample(photo)))
+    finding = check.check_image(DecodedImage(0, sample(photo)))
     assert finding.score < check.threshold
     assert finding.reason == ""
 
@@ -55,7 +55,7 @@ def test_a_small_picture_is_enlarged_first(check: Text) -> None:
     small = cv2.resize(
         written(face(200), "PRESS", size=40, at=(30, 140)), (100, 100), interpolation=cv2.INTER_AREA
     )
-    assert check.look(Picture(0, sample(small))).score >= check.threshold
+    assert check.check_image(DecodedImage(0, sample(small))).score >= check.threshold
 
 
 def test_the_spot_lies_on_the_word() -> None:
@@ -71,7 +71,7 @@ def test_odd_shapes_and_broken_files_get_a_score(check: Text) -> None:
     for shape in ((1, 1), (3, 500), (500, 3), (48, 48), (1200, 40)):
         score, _ = check.judge(rng.integers(0, 256, shape, np.uint8))
         assert 0 <= score <= 1
-    assert check.look(Picture(0, sample(b"broken"))).score == 0
+    assert check.check_image(DecodedImage(0, sample(b"broken"))).score == 0
 
 
 def test_short_words_weigh_less_and_a_syllable_counts_twice() -> None:

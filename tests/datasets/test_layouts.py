@@ -187,7 +187,7 @@ def test_expw_bad_lines_and_boxes(tmp_path: Path) -> None:
     table.write_text(good.replace("40 70 120 80", "60 70 120 80", 1))
     skipped: Counter[str] = Counter()
     assert len(list(read_expw(root, skipped=skipped))) == 119
-    assert skipped == {"face box outside the picture": 1}
+    assert skipped == {"face box outside the image": 1}
     table.write_text(good.replace("who_1.jpg 0 5 10", "who_1.jpg 5 10", 1))
     with pytest.raises(ManifestInvalid, match=r"row 2.*top left right bottom"):
         list(read_expw(root))
@@ -217,7 +217,7 @@ def test_jaffe_keeps_people_apart(tmp_path: Path) -> None:
     trees.save(0, root / "KA.AN1.tiff")
     skipped: Counter[str] = Counter()
     samples = list(read_jaffe(root, skipped=skipped))
-    assert skipped == {"picture with another name": 1}
+    assert skipped == {"image with another name": 1}
     assert len(samples) == 70
     assert len({s.group for s in samples if s.split is Split.VALID}) == 1
 
@@ -231,7 +231,7 @@ def test_unknown_layout_lists_what_was_looked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("embed", [False, True])
 def test_corrupt_pictures_do_not_stop_an_import(embed: bool, tmp_path: Path) -> None:
     root = trees.class_folders(tmp_path)
-    (root / "train" / "happy" / "1.png").write_bytes(b"not a picture")
+    (root / "train" / "happy" / "1.png").write_bytes(b"not an image")
     (root / "train" / "sad" / "1.png").write_bytes(b"")
     done = import_dataset(root, tmp_path / "m.parquet", ImportOptions(embed=embed))
     assert (done.rows, done.unreadable, done.layout) == (21, 2, "class-folders")

@@ -290,7 +290,7 @@ def test_export_leaves_out_what_cannot_be_decoded(tmp_path: Path) -> None:
     done = EXPORTERS["folders"](path, tmp_path / "out")
     assert (done.rows, done.unreadable) == (3, 1)
     only = table(tmp_path / "b.parquet", [bad])
-    with pytest.raises(DataError, match="none of the 1 pictures"):
+    with pytest.raises(DataError, match="none of the 1 images"):
         EXPORTERS["folders"](only, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 

@@ -147,7 +147,7 @@ def test_missing_validation_is_held_out_by_content(tmp_path: Path) -> None:
     splits: dict[str, set[str]] = {}
     for sample in read_class_folders(tmp_path):
         splits.setdefault(Path(sample.path or "").name, set()).add(sample.split.value)
-    # Identical pictures (same name here) are never on both sides; about a tenth is held out.
+    # Identical images (same name here) are never on both sides; about a tenth is held out.
     assert all(len(s) == 1 for s in splits.values())
     assert 5 < sum(s == {"valid"} for s in splits.values()) < 40
 

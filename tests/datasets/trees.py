@@ -12,7 +12,7 @@ USAGES = ("Training", "PublicTest", "PrivateTest")
 
 
 def face(number: int, size: tuple[int, int] = (48, 48), *, color: bool = False) -> Image.Image:
-    """A picture like no other with another number."""
+    """An image like no other with another number."""
     rng = np.random.default_rng(number)
     shape = (*size, 3) if color else size
     return Image.fromarray(rng.integers(0, 256, shape, np.uint8))
@@ -133,7 +133,7 @@ def expw(folder: Path) -> Path:
         path = root / "image" / "origin" / f"who_{i}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         face(i, (50, 90), color=True).save(path)
-        # top left right bottom: 30 wide, 20 high; the second box leaves the picture
+        # top left right bottom: 30 wide, 20 high; the second box leaves the image
         lines.append(f"who_{i}.jpg 0 5 10 40 25 49.5 {i % 7}")
         lines.append(f"who_{i}.jpg 1 40 70 120 80 51.0 {(i + 1) % 7}")
     (root / "label" / "label.lst").write_text("\n".join(lines) + "\n")

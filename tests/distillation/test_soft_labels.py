@@ -1,4 +1,4 @@
-"""Cached answers of teachers: right pictures, right order, right loss, and no other data."""
+"""Cached answers of teachers: right images, right order, right loss, and no other data."""
 
 from dataclasses import replace
 from pathlib import Path

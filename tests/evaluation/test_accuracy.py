@@ -152,7 +152,7 @@ def test_other_pictures_are_not_put_side_by_side(result: dict[str, Any]) -> None
     valid = next(t for t in tables([result, other]) if t.title == "Validation split")
     assert len(valid.rows) == 2
     other["splits"]["valid"]["split_sha256"] = "0" * 64
-    with pytest.raises(DataError, match="different pictures of the validation split"):
+    with pytest.raises(DataError, match="different images of the validation split"):
         to_markdown([result, other])
 
 

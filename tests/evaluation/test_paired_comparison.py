@@ -1,4 +1,4 @@
-"""Paired comparison: a run equals itself, sides can be swapped, other pictures are refused."""
+"""Paired comparison: a run equals itself, sides can be swapped, other images are refused."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_several_seeds_are_averaged() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "truth", "words"),
     [
-        ("012", "01", "012", "same pictures"),
+        ("012", "01", "012", "same images"),
         ([], "012", "012", "nothing to compare"),
         ("", "", "", "nothing to compare"),
         ("0é2", "012", "012", "digit"),

@@ -49,7 +49,7 @@ HAND = [
 ]
 GOLDEN = (
     "| name | net | input | feature | augmented | loss | optimizer | lr | epochs | pretrained "
-    "| pictures | accuracy | 95 % interval | macro-F1 | ECE | test accuracy | test interval "
+    "| images | accuracy | 95 % interval | macro-F1 | ECE | test accuracy | test interval "
     "| params | MACs | ms a face | minutes | seed | theirs | status |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- | ---: | --- | ---: | ---: | --- | ---: "
     "| ---: | ---: | --- | ---: | ---: | ---: | ---: | --- | ---: | --- |\n"

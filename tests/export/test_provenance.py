@@ -1,5 +1,6 @@
 """What a model's card says of where its weights come from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from pyojeong.core.face import Face
 from pyojeong.export.exporter import ExportOptions, export_run
 from pyojeong.export.provenance import stages_of
 from pyojeong.training.run import Run
+from pyojeong.zoo import find
 from tests.training.tiny import TOML
 
-PACKED = Path(__file__).parents[2] / "experiments/packed/models"
+BUNDLED = "seresnet-s-fer2013-fer7.v4"
 
 
 class NoDetector:
@@ -47,18 +49,26 @@ def test_starts_and_members_come_first_and_once(tmp_path: Path) -> None:
     assert names(Run(tmp_path / "model/first.s1")) == []
 
 
-def test_a_shipped_model_brings_its_own_stages(
+def test_a_bundled_model_brings_its_own_stages(tmp_path: Path) -> None:
+    run = made(tmp_path, "later", f'start = "{BUNDLED}"')
+    stages = stages_of(run)
+    assert [s["name"] for s in stages[:2]] == ["se-resnet-fer2013", "se-resnet-fer2013-settle"]
+    assert stages[-1]["name"] == "model/soup-sharp.s1"
+    assert (stages[-1]["model"], "model" in stages[0]) == (BUNDLED, False)
+
+
+def test_older_cards_nest_the_stage_that_each_started_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYOJEONG_MODELS", str(PACKED))
-    run = made(tmp_path, "later", 'start = "seresnet-s-fer2013-fer7.v1"')
-    stages = stages_of(run)
-    assert [stage["name"] for stage in stages] == [
-        "se-resnet-fer2013",
-        "se-resnet-fer2013-settle",
-    ]
-    assert stages[-1]["model"] == "seresnet-s-fer2013-fer7.v1"
-    assert "model" not in stages[0]
+    entry = find(BUNDLED)
+    training = {
+        "experiment": {"name": "third"},
+        "started_from": {"name": "second", "started_from": {"name": "first", "started_from": None}},
+    }
+    older = replace(entry, card=replace(entry.card, training=training))
+    monkeypatch.setattr("pyojeong.export.provenance.find", lambda _: older)
+    stages = stages_of(made(tmp_path, "later", f'start = "{BUNDLED}"'))
+    assert [stage["name"] for stage in stages] == ["first", "second", "third"]
     assert all("started_from" not in stage for stage in stages)
 
 

@@ -2,7 +2,7 @@
 
 ``cases()`` is what ``regen.py`` stores the outputs of and what the tests check them against; a
 variant of the executor in another language needs ``waves`` and the numbers in ``preprocess.npz``.
-Likewise ``feature_cases()`` and ``features.npz``, which holds the pictures too.
+Likewise ``feature_cases()`` and ``features.npz``, which holds the images too.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ RGB = Preprocess(
 
 @dataclass
 class Case:
-    """One picture, one matrix, and the card's preprocessing."""
+    """One image, one matrix, and the card's preprocessing."""
 
     pre: Preprocess
     image: np.ndarray
@@ -99,7 +99,7 @@ def steps(height, width):
 
 
 def feature_cases():
-    """Name -> (feature, gray picture): every feature, and sizes that its cells do not divide."""
+    """Name -> (feature, gray image): every feature, and sizes that its cells do not divide."""
     square, odd = steps(48, 48), steps(45, 51)
     return {
         "clahe": (Clahe(clip=5.0, grid=4), square),

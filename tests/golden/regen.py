@@ -31,7 +31,7 @@ def computed():
 
 
 def computed_features():
-    """Per case the picture and the network's planes (C, H, W)."""
+    """Per case the image and the network's planes (C, H, W)."""
     from cases import feature_cases
 
     from pyojeong.image.descriptors import apply

@@ -1,4 +1,4 @@
-"""Pictures from anywhere: every mode, every kind of damage, and writing whole or not at all."""
+"""Images from anywhere: every mode, every kind of damage, and writing whole or not at all."""
 
 import builtins
 import errno
@@ -46,20 +46,20 @@ def png(width, height, *, bits=8, color=2, data=b""):
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-# --- what is not a picture ---
+# --- what is not an image ---
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         (b"", "empty"),
-        (b"just text\n" * 30, "not a picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "not a picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "not a picture"),
+        (b"just text\n" * 30, "not an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "not an image"),
         (encoded(PICTURE, "JPEG")[:400], "damaged"),
         (encoded(PICTURE, "JPEG")[:-30], "damaged"),
         (encoded(PICTURE, "PNG")[:60], "damaged"),
-        (png(0, 10), "not a picture"),
+        (png(0, 10), "not an image"),
     ],
 )
 def test_useless_files_say_why_and_which(tmp_path, content, says):
@@ -244,7 +244,7 @@ def test_animations_give_their_first_frame():
 
 
 # What each EXIF orientation does to the stored pixels, by the standard's own words: where the
-# 0th row and the 0th column of the file belong in the upright picture.
+# 0th row and the 0th column of the file belong in the upright image.
 STORED = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],  # row 0 = top, column 0 = right

@@ -1,4 +1,4 @@
-"""Annotated pictures: what is painted, what must stay untouched, and every odd size."""
+"""Annotated images: what is painted, what must stay untouched, and every odd size."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The main door: every kind of picture, batches, threads, cut-out faces."""
+"""The main door: every kind of image, batches, threads, cut-out faces."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -145,7 +145,7 @@ def test_bad_files(analyzer: Analyzer, tmp_path: Path) -> None:
     with pytest.raises(ImageUnreadable):
         analyzer.analyze(tmp_path / "missing.png")
     with pytest.raises(ImageUnreadable):
-        analyzer.analyze(b"not a picture")
+        analyzer.analyze(b"not an image")
 
 
 def test_unknown_names_suggest(tmp_path: Path) -> None:

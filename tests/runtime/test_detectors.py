@@ -21,7 +21,7 @@ from pyojeong.runtime.session import FakeSession
 
 ASTRONAUT = skimage.data.astronaut()
 FACE_LANDMARKS = np.array([[204, 101], [247, 104], [225, 128], [203, 140], [244, 142]])
-"""Subject's right eye, left eye, nose, right and left mouth corner, read off the picture."""
+"""Subject's right eye, left eye, nose, right and left mouth corner, read off the image."""
 
 
 @pytest.fixture(scope="module")

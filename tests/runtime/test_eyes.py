@@ -52,7 +52,7 @@ def test_the_pose_of_a_turned_head_is_found_wherever_and_however_large_it_is(pos
 def test_signs_are_those_that_are_written():
     forward = np.array([0, 0, -1.0])  # out of a face that looks into the camera
     right_of_picture = rotation_from(HeadPose(0.3, 0, 0)) @ forward
-    assert right_of_picture[0] > 0.2  # yaw > 0: the nose moves right in the picture
+    assert right_of_picture[0] > 0.2  # yaw > 0: the nose moves right in the image
     down = rotation_from(HeadPose(0, 0.3, 0)) @ forward
     assert down[1] > 0.2  # pitch > 0: down
     ear = rotation_from(HeadPose(0, 0, 0.3)) @ np.array([1.0, 0, 0])
@@ -65,7 +65,7 @@ def test_the_mean_shape_is_a_head_that_looks_into_the_camera():
     for right, left in PAIRS:
         assert shape[right] * (-1, 1, 1) == pytest.approx(shape[left], abs=1e-4)
     assert all(abs(shape[i][0]) < 1e-4 for i in MIDDLE)
-    assert shape[33][0] < 0 < shape[263][0]  # the subject's right eye is left in the picture
+    assert shape[33][0] < 0 < shape[263][0]  # the subject's right eye is left in the image
     assert shape[4][2] == min(p[2] for p in shape.values())  # the tip of the nose is nearest
     assert shape[10][1] < shape[168][1] < shape[2][1]  # forehead, between the eyes, under the nose
 
@@ -112,7 +112,7 @@ def gaze(dx, dy):
 def test_gaze_follows_the_irises():
     yaw, pitch = gaze(0, 0)
     assert yaw == pytest.approx(0, abs=1e-6)
-    assert gaze(0.2, 0)[0] > yaw + 0.2  # irises right in the picture: to the subject's left
+    assert gaze(0.2, 0)[0] > yaw + 0.2  # irises right in the image: to the subject's left
     assert gaze(-0.2, 0)[0] == pytest.approx(-gaze(0.2, 0)[0])
     assert gaze(0, 0.2)[1] > pitch + 0.2
     assert np.isfinite(gaze(5, 5)).all()
@@ -163,7 +163,7 @@ def test_turning_the_picture_turns_the_roll(degrees):
     angle = np.deg2rad(degrees)
     cos, sin = np.cos(angle), np.sin(angle)
     centre = np.array([(face.box.x1 + face.box.x2) / 2, (face.box.y1 + face.box.y2) / 2])
-    turn = np.array([[cos, -sin], [sin, cos]])  # clockwise in the picture
+    turn = np.array([[cos, -sin], [sin, cos]])  # clockwise in the image
     matrix = np.column_stack([turn, centre - turn @ centre])
     tilted = warp(image, matrix, image.shape[:2])
     points = Landmarks(apply(matrix, face.landmarks.points).astype(np.float32))

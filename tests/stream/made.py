@@ -42,7 +42,7 @@ def turned_by_ffmpeg(path, height, width):
 
 
 def patches(height=240, width=320):
-    """A picture of flat colours, uint8 (height, width, 3)."""
+    """An image of flat colours, uint8 (height, width, 3)."""
     rows = np.arange(height) * COLORS.shape[0] // height
     cols = np.arange(width) * COLORS.shape[1] // width
     return COLORS[rows][:, cols]
@@ -60,7 +60,7 @@ def middles(picture, rows=3, cols=4):
 
 
 def write_clip(path, pictures, *options, rate=25):
-    """A clip of pictures that are given: uint8 (H, W, 3), all of one size."""
+    """A clip of images that are given: uint8 (H, W, 3), all of one size."""
     height, width = pictures[0].shape[:2]
     shape = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", rate]
     ffmpeg(*shape, "-i", "-", *options, path, data=b"".join(p.tobytes() for p in pictures))
@@ -68,7 +68,7 @@ def write_clip(path, pictures, *options, rate=25):
 
 
 def pattern(path, *options, size="160x120", seconds=2, before=()):
-    """A clip of ffmpeg's moving test picture, 25 per second, H.264 with B-frames unless told."""
+    """A clip of ffmpeg's moving test image, 25 per second, H.264 with B-frames unless told."""
     source = f"testsrc=s={size}:r=25:d={seconds}"
     codec = [] if "-c:v" in options or path.suffix == ".gif" else ["-c:v", "libx264", "-bf", "2"]
     pixels = [] if "-pix_fmt" in options or path.suffix == ".gif" else ["-pix_fmt", "yuv420p"]
@@ -88,7 +88,7 @@ def with_matrix(path, a, b, c, d):
 
 
 def scene(seed, height=120, width=160):
-    """A random smooth picture, uint8 (height, width, 3)."""
+    """A random smooth image, uint8 (height, width, 3)."""
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 6, 3)).astype(float)
     y = np.linspace(0, 4, height)[:, None, None]
     x = np.linspace(0, 5, width)[None, :, None]

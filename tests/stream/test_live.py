@@ -1,4 +1,4 @@
-"""Live pictures: the newest frame wins, cameras fail in one line, people keep their numbers."""
+"""Live images: the newest frame wins, cameras fail in one line, people keep their numbers."""
 
 import errno
 import time
@@ -82,7 +82,7 @@ def test_a_camera_that_is_unplugged_ends_with_a_word(clip, monkeypatch):
     camera.is_clip = False
     with camera:
         assert list(camera)
-    assert "gives no more pictures" in camera.error
+    assert "gives no more images" in camera.error
 
 
 def test_people_keep_their_numbers_and_scores_are_smoothed(clip):
@@ -102,4 +102,4 @@ def test_pace_tells_speed_latency_and_what_was_passed_over():
         pace.add(Moment(3 * i, taken, taken, None), taken + 0.04)
     assert pace.fps == pytest.approx(10, rel=0.01)
     assert pace.latency_ms == pytest.approx(40, abs=0.1)
-    assert pace.passed_over == 2 * 199
+    assert pace.dropped_frames == 2 * 199

@@ -273,7 +273,7 @@ def test_thumbnails_are_brightness(tmp_path):
 
 # --- the right way up ---
 
-# Every display matrix of turns and mirrors, and where NumPy takes the stored picture.
+# Every display matrix of turns and mirrors, and where NumPy takes the stored image.
 MATRICES = {
     "as it is": ((1, 0, 0, 1), lambda p: p),
     "quarter right": ((0, 1, -1, 0), lambda p: np.rot90(p, -1)),
@@ -375,7 +375,7 @@ def headless(path):
 
 
 def without_frames(path):
-    """An MP4 whose pictures were overwritten with zeros."""
+    """An MP4 whose images were overwritten with zeros."""
     pattern(path)
     data = bytearray(path.read_bytes())
     start = data.index(b"mdat") + 4
@@ -392,15 +392,15 @@ BAD = {
         lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)),
         "is no clip",
     ),
-    "png.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "PNG"), "is a picture .png"),
-    "jpeg.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "JPEG"), "is a picture .jpeg"),
-    "webp.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "WEBP"), "is a picture .webp"),
-    "photo.jpg": (lambda path: Image.new("RGB", (9, 9)).save(path), "is a picture"),
-    "sound.wav": (sound, "has no pictures .it holds sound only"),
-    "sound.m4a": (sound, "has no pictures .it holds sound only"),
+    "png.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "PNG"), "is an image .png"),
+    "jpeg.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "JPEG"), "is an image .jpeg"),
+    "webp.mp4": (lambda path: Image.new("RGB", (9, 9)).save(path, "WEBP"), "is an image .webp"),
+    "photo.jpg": (lambda path: Image.new("RGB", (9, 9)).save(path), "is an image"),
+    "sound.wav": (sound, "has no images .it holds sound only"),
+    "sound.m4a": (sound, "has no images .it holds sound only"),
     "words.srt": (
         lambda path: path.write_text("1\n00:00:00,000 --> 00:00:01,000\nhi\n"),
-        "has no pictures$",
+        "has no images$",
     ),
     "headless.mp4": (headless, "its index is missing: it was cut off"),
     "zeros.mp4": (without_frames, "not one frame can be decoded .it is damaged"),

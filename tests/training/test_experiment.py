@@ -14,7 +14,7 @@ import torch
 from pyojeong.core.errors import ExperimentError
 from pyojeong.datasets.samples import Split
 from pyojeong.training.experiment import Experiment
-from pyojeong.training.loop import Watch, train
+from pyojeong.training.loop import TrainingCallbacks, train
 from pyojeong.training.run import Run, load_best, read_curves
 from tests.training.tiny import TOML, manifest
 
@@ -191,7 +191,7 @@ def test_a_growing_training_resumes_to_the_same_result(tmp_path: Path) -> None:
             raise Stop
 
     with contextlib.suppress(Stop):
-        train(text, data, tmp_path / "cut", watch=Watch(epoch=stop))
+        train(text, data, tmp_path / "cut", watch=TrainingCallbacks(epoch=stop))
     cut = train(text, data, tmp_path / "cut")
     theirs, ours = weights(whole), weights(cut)
     assert all(torch.equal(theirs[name], ours[name]) for name in theirs)

@@ -1,4 +1,4 @@
-"""Models of features: one way from picture to answer, in training and in service."""
+"""Models of features: one way from image to answer, in training and in service."""
 
 import hashlib
 from dataclasses import replace

@@ -136,7 +136,7 @@ def test_refuses_what_cannot_be() -> None:
 @pytest.mark.parametrize("pool", ["stochastic", "max"])
 def test_learns_one_batch_without_batch_norm(pool: str) -> None:
     net = build_yu_zhang(size_hw=(16, 16), pool=pool, dropout=0.0).train()
-    # Smooth pictures: in white noise a pixel drawn at random says next to nothing.
+    # Smooth images: in white noise a pixel drawn at random says next to nothing.
     x = F.interpolate(torch.randn(14, 1, 6, 6), (16, 16), mode="bilinear")
     y = torch.arange(14) % 7
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)

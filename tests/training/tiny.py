@@ -58,7 +58,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def samples(count: int = 210, *, poison: Split | None = None) -> list[Sample]:
-    """Noise pictures whose brightness tells the class; labels of ``poison`` are all wrong."""
+    """Noise images whose brightness tells the class; labels of ``poison`` are all wrong."""
     rng = np.random.default_rng(0)
     out = []
     for i in range(count):

@@ -42,7 +42,7 @@ def bytes_of(folder):
 
 
 def frames_of(folder):
-    """Times and pictures of the annotated clip."""
+    """Times and images of the annotated clip."""
     with av.open(str(folder / "annotated.mp4")) as clip:
         return [(f.pts, f.to_ndarray(format="gray").astype(int)) for f in clip.decode(video=0)]
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pyojeong.batch import Extra, analyze_files, find_pictures
+from pyojeong.batch import Extra, analyze_files, find_images
 from pyojeong.cli.bars import bars
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
@@ -109,7 +109,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         _print_table(faces.table, console=shown)
     where = f" Results in {request.out}" if request.out else ""
     note = f", [red]{tally.failed} failed[/]" if tally.failed else ""
-    counts = f"{_count(tally.pictures, 'picture')}, {_count(tally.faces, 'face')}{note}."
+    counts = f"{_count(tally.pictures, 'image')}, {_count(tally.faces, 'face')}{note}."
     console.print(f"{counts}{escape(where)}", soft_wrap=True)
     return code
 
@@ -125,7 +125,7 @@ class _Tally:
 
 
 def _read_all(request: AnalyzeRequest, analyzer: Analyzer, tally: _Tally, console: Console) -> None:
-    inputs = list(find_pictures(request.paths))
+    inputs = list(find_images(request.paths))
     extra = (
         _annotator(request.out, request.annotate_as) if request.annotate and request.out else None
     )

@@ -87,7 +87,10 @@ def _show_version(value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -103,12 +106,12 @@ VotesOption = Annotated[
 
 @app.command()
 def analyze(
-    paths: Annotated[list[str], typer.Argument(help="Pictures, folders or glob patterns.")],
+    paths: Annotated[list[str], typer.Argument(help="Images, folders or glob patterns.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.")] = None,
     formats: Annotated[
         list[Format] | None, typer.Option("--format", "-f", help="May be given several times.")
     ] = None,
-    annotate: Annotated[bool, typer.Option(help="Write annotated pictures to --out.")] = False,
+    annotate: Annotated[bool, typer.Option(help="Write annotated images to --out.")] = False,
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
     min_face: MinFaceOption = None,
@@ -129,7 +132,7 @@ def analyze(
     from pyojeong.cli.analyze import AnalyzeRequest, run
 
     if annotate and out is None:
-        raise typer.BadParameter("annotated pictures need a folder: add --out DIR")
+        raise typer.BadParameter("annotated images need a folder: add --out DIR")
     if out is None and formats and (len(formats) > 1 or formats[0] is Format.PARQUET):
         raise typer.BadParameter("stdout takes one of json and csv; add --out DIR for the rest")
     request = AnalyzeRequest(
@@ -157,7 +160,7 @@ def demo(
         "demo-out"
     ),
 ) -> None:
-    """Read two bundled photographs: table, JSON, CSV and annotated pictures."""
+    """Read two bundled photographs: table, JSON, CSV and annotated images."""
     from pyojeong.cli.analyze import AnalyzeRequest, run
     from pyojeong.runtime.golden import PICTURES
 
@@ -176,7 +179,7 @@ def demo(
 def models(
     json_: Annotated[bool, typer.Option("--json", help="Print the cards as JSON lines.")] = False,
 ) -> None:
-    """List the models that are there, with licence and measured accuracy."""
+    """List the available models with licence and measured accuracy."""
     import json
 
     from pyojeong.runtime.analyzer import SHORT_NAMES
@@ -229,7 +232,7 @@ def _percent(figures: dict[str, Any]) -> str:
 
 @app.command()
 def doctor() -> None:
-    """Check this installation: versions, weight files, a golden picture, colours and labels."""
+    """Check this installation: versions, weight files, a reference image, colours and labels."""
     from pyojeong.doctor import examine
 
     console = _stderr()

@@ -1,4 +1,4 @@
-"""One picture of a data set: a row per class with its name, its size and some of its faces."""
+"""One image of a data set: a row per class with its name, its size and some of its faces."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,7 +65,7 @@ def contact_sheet(manifest: Path, overview: Overview, *, seed: int = 0) -> Image
 
 def _headline(sheet: Image, manifest: Path, overview: Overview) -> None:
     write(sheet, (_MARGIN, 56), manifest.stem[:60], _INK, size=24, bold=True)
-    parts = [f"{overview.rows:,} pictures"]
+    parts = [f"{overview.rows:,} images"]
     parts += [f"{s.value} {n:,}" for s in Split if (n := overview.total(split=s))]
     write(sheet, (_MARGIN, 82), ",  ".join(parts), _DIM, size=15)
     x = float(_AT_BAR)
@@ -96,11 +96,11 @@ def _class_row(sheet: Image, top: int, name: str, overview: Overview, most: int)
 
 
 def _faces(manifest: Path, names: Sequence[str], seed: int) -> Mapping[str, list[Image]]:
-    """Some readable pictures per class, picked with equal chances in one pass."""
+    """Some readable images per class, picked with equal chances in one pass."""
     rng = np.random.default_rng(seed)
     picked: dict[str, list[int]] = {name: [] for name in names}
     seen = dict.fromkeys(names, 0)
-    for row, sample in read_rows(manifest, splits=list(Split), pictures=False):
+    for row, sample in read_rows(manifest, splits=list(Split), images=False):
         seen[sample.label] += 1
         rows = picked[sample.label]
         if len(rows) < _FACES:
@@ -119,7 +119,7 @@ def _faces(manifest: Path, names: Sequence[str], seed: int) -> Mapping[str, list
 
 
 def _fitted(face: Image) -> Image:
-    """The whole picture in a square cell, its proportions kept."""
+    """The whole image in a square cell, its proportions kept."""
     height, width = face.shape[:2]
     scale = _CELL / max(height, width)
     size_wh = (max(round(width * scale), 1), max(round(height * scale), 1))

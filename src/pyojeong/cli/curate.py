@@ -80,7 +80,7 @@ def summary(manifest: Path, folder: Path) -> Table:
     from pyojeong.datasets.samples import Split, read_rows
 
     store = Store(folder, manifest)
-    split_of = {r: s.split for r, s in read_rows(manifest, splits=list(Split), pictures=False)}
+    split_of = {r: s.split for r, s in read_rows(manifest, splits=list(Split), images=False)}
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("check")
     for name in ("from", "flagged", *(s.value for s in Split)):
@@ -178,5 +178,5 @@ def run_faces(request: FacesRequest, console: Console) -> None:
     for words, sources in (("without a face", done.without), ("unreadable", done.unreadable)):
         if sources:
             some = ", ".join(sources[:5]) + (" ..." if len(sources) > 5 else "")
-            console.print(f"[yellow]{len(sources):,} pictures {words}:[/] {some}", soft_wrap=True)
+            console.print(f"[yellow]{len(sources):,} images {words}:[/] {some}", soft_wrap=True)
     console.print(f"{done.faces:,} faces in {request.out}", soft_wrap=True)

@@ -87,7 +87,7 @@ def run_import(request: ImportRequest, console: Console) -> None:
     _say_skipped(done.skipped, console)
     if done.unreadable:
         console.print(
-            f"[yellow]{done.unreadable:,} pictures could not be decoded;[/] they stay in the "
+            f"[yellow]{done.unreadable:,} images could not be decoded;[/] they stay in the "
             "table, `pyojeong data curate` lists them"
         )
     for warning in done.warnings:
@@ -145,8 +145,8 @@ def _facts(known: Overview) -> Iterator[tuple[str, str]]:
         yield "unreadable", f"{known.unreadable:,}"
         yield (
             "copies",
-            f"{known.copies:,} rows repeat an earlier picture; {known.copies_across:,} rows have "
-            f"their picture in more than one split, {known.copies_contradicting:,} under more than "
+            f"{known.copies:,} rows repeat an earlier image; {known.copies_across:,} rows have "
+            f"their image in more than one split, {known.copies_contradicting:,} under more than "
             "one label",
         )
     else:
@@ -169,7 +169,7 @@ def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console
     with _counting(console, "splitting", manifest_size(manifest)) as tick:
         done = split(manifest, _out_file(out), options, tick=tick)
     console.print(_counts_table(done.counts, manifest_labels(out)))
-    console.print(f"{done.units:,} units (people, or pictures that stand alone) were kept whole")
+    console.print(f"{done.units:,} units (people, or images that stand alone) were kept whole")
     if done.dropped:
         console.print(f"left out {done.dropped:,} rows that belong together with test rows")
     console.print(f"{sum(done.counts.values()):,} rows in {out}", soft_wrap=True)
@@ -188,7 +188,7 @@ def run_merge(
     _say_skipped(done.skipped, console)
     if done.leaks:
         console.print(
-            f"[yellow]warning:[/] {done.leaks:,} pictures are in more than one split; "
+            f"[yellow]warning:[/] {done.leaks:,} images are in more than one split; "
             "`pyojeong data split` deals them out again",
             soft_wrap=True,
         )
@@ -203,5 +203,5 @@ def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> Non
     with _counting(console, "exporting", manifest_size(manifest)) as tick:
         done = EXPORTERS[kind](manifest, out, tick=tick)
     if done.unreadable:
-        console.print(f"[yellow]left out {done.unreadable:,} pictures that could not be decoded[/]")
-    console.print(f"{done.rows:,} pictures in {out}", soft_wrap=True)
+        console.print(f"[yellow]left out {done.unreadable:,} images that could not be decoded[/]")
+    console.print(f"{done.rows:,} images in {out}", soft_wrap=True)

@@ -70,7 +70,7 @@ def data_import(
         LabelsName, typer.Option(help="ferplus8 keeps contempt where the data set has it.")
     ] = LabelsName.FER7,
     embed: Annotated[
-        bool, typer.Option(help="Take picture files into the table, instead of their paths.")
+        bool, typer.Option(help="Take image files into the table, instead of their paths.")
     ] = False,
     jobs: JobsOption = JOBS,
 ) -> None:
@@ -93,11 +93,11 @@ def data_import(
 def data_info(
     table: ManifestArgument,
     sheet: Annotated[
-        Path | None, typer.Option(help="Picture to draw: faces and size of every class.")
+        Path | None, typer.Option(help="Image to draw: faces and size of every class.")
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
-    """Count classes, splits, people, copies, unreadable pictures and votes."""
+    """Count classes, splits, people, copies, unreadable images and votes."""
     from pyojeong.cli.data import show_info
 
     show_info(table, sheet=sheet, as_json=json_, console=_stderr())
@@ -107,17 +107,17 @@ def data_info(
 def data_split(
     table: ManifestArgument,
     out: NewTableOption,
-    valid: Annotated[float, typer.Option(min=0, max=1, help="Share for choosing.")] = 0.1,
-    test: Annotated[float, typer.Option(min=0, max=1, help="Share for the last look.")] = 0.1,
+    valid: Annotated[float, typer.Option(min=0, max=1, help="Share of validation rows.")] = 0.1,
+    test: Annotated[float, typer.Option(min=0, max=1, help="Share of test rows.")] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other splits.")] = 0,
     keep_test: Annotated[
-        bool, typer.Option("--keep-test", help="Test rows stay; the others are dealt out.")
+        bool, typer.Option("--keep-test", help="Keep the test rows; split the others.")
     ] = False,
     drop_leaks: Annotated[
         bool, typer.Option("--drop-leaks", help="Leave out what shares a face with a test row.")
     ] = False,
 ) -> None:
-    """Deal the rows out again; people and equal pictures stay on one side."""
+    """Split a data set again; people and identical images stay in one split."""
     from pyojeong.cli.data import run_split
     from pyojeong.datasets.splitting import SplitOptions
 
@@ -167,7 +167,7 @@ def faces(
     ] = None,
     jobs: JobsOption = JOBS,
 ) -> None:
-    """Cut the faces out of photographs; pictures without one are listed and left out."""
+    """Cut the faces out of photographs; images without one are listed and left out."""
     from pyojeong.cli.curate import FacesRequest, run_faces
 
     request = FacesRequest(
@@ -206,7 +206,7 @@ def curate(
         Path | None, typer.Option(help="Write report.html to this folder (or this .html file).")
     ] = None,
     pictures: Annotated[
-        int, typer.Option(min=0, help="Pictures per check in the report; 0 = none.")
+        int, typer.Option(min=0, help="Images per check in the report; 0 = none.")
     ] = 24,
 ) -> None:
     """Look for faults: no face, covers, blur, copies, wrong labels. Resumable, deletes nothing."""
@@ -271,13 +271,14 @@ def review(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     host: Annotated[
-        str, typer.Option(help="Address to serve on; others than this machine see the pictures.")
+        str,
+        typer.Option(help="Address to serve on; 0.0.0.0 opens it to the network."),
     ] = "127.0.0.1",
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
     ] = True,
 ) -> None:
-    """Decide on the findings of the checks, picture by picture, on a page on this machine."""
+    """Decide on the findings of the checks, image by image, on a page on this machine."""
     from pyojeong.cli.review import review as serve
 
     serve(

@@ -144,7 +144,7 @@ def _given(option: str, value: object) -> list[str]:
 
 
 def _keep_truth(manifest: Path, folder: Path, console: Console) -> None:
-    """Keep the labels beside the results, so that runs can be compared picture by picture."""
+    """Keep the labels beside the results, so that runs can be compared image by image."""
     from pyojeong.experiments.reference_labels import TRUTH_FILE, write_truth
 
     if (folder / TRUTH_FILE).exists():

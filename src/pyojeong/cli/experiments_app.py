@@ -184,7 +184,7 @@ def distill(
         bool, typer.Option(help="One answer for each face: the mean over its views.")
     ] = False,
 ) -> None:
-    """Cache teachers' answers to several views of every training face, for students to learn."""
+    """Cache teachers' predictions on several augmented views of each training face."""
     from pyojeong.cli.soft_labels import keep, teach_students
 
     console = _stderr()
@@ -206,7 +206,7 @@ def distill(
 def relabel(
     data: DataOption,
     folds: Annotated[
-        Path, typer.Option(help="Out-of-fold answers to the same data (predictions.parquet).")
+        Path, typer.Option(help="Out-of-fold predictions for the same data (predictions.parquet).")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File of soft labels (.npz).")],
     teacher: Annotated[
@@ -215,7 +215,7 @@ def relabel(
     share: Annotated[float, typer.Option(help="Of the new labels in that mixture.")] = 0.5,
     votes: VotesOption = None,
 ) -> None:
-    """Give every training face a label distribution, from FER+ votes and nets that never saw it."""
+    """Compute soft labels of the training faces from FER+ votes and out-of-fold predictions."""
     from pyojeong.cli.soft_labels import keep, relabel_faces
 
     console = _stderr()

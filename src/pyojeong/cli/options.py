@@ -28,7 +28,7 @@ AllowOption = Annotated[
 ]
 JobsOption = Annotated[
     int,
-    typer.Option("--jobs", "-j", min=1, help="Threads: so many images or frames are read at once."),
+    typer.Option("--jobs", "-j", min=1, help="Images or frames read in parallel (threads)."),
 ]
 ProcessesOption = Annotated[
     int,

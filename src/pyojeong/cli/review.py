@@ -76,8 +76,8 @@ def announce(url: str, host: str, ledger: Path, console: Console) -> None:
     console.print(f"decisions go to [bold]{escape(str(ledger))}[/]; Ctrl-C ends", soft_wrap=True)
     if host not in LOOPBACK:
         console.print(
-            "[yellow]Unencrypted, and open to the network:[/] who has the address with its token "
-            "sees the pictures and decides."
+            "[yellow]Unencrypted, and open to the network:[/] anyone with this "
+            "address and its token can see the images and save decisions."
         )
     typer.echo(url)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""``pyojeong experiments teach`` and ``relabel``: soft labels, with progress."""
+"""``pyojeong experiments distill`` and ``relabel``: soft labels, with progress."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +68,7 @@ def relabel_faces(
         from pyojeong.training.soft_labels import SoftLabels
 
     def say(accuracy: float, loss: float) -> None:
-        console.print(f"foretell {accuracy:.1%} of the labels they never saw; NLL {loss:.3f}")
+        console.print(f"held-out accuracy of the soft labels {accuracy:.1%}; NLL {loss:.3f}")
 
     return relabel(
         manifest,

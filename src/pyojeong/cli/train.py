@@ -67,7 +67,7 @@ def train_with_progress(
 ) -> Path:
     """Train or resume, one bar over the epochs; returns the run folder."""
     try:
-        from pyojeong.training.loop import Watch, train
+        from pyojeong.training.loop import TrainingCallbacks, train
         from pyojeong.training.run import Run
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
@@ -87,7 +87,7 @@ def train_with_progress(
             measured = ", ".join(f"{k} {v} ms a step" for k, v in timings.items())
             console.print(f"precision {environment['precision']} ({measured or 'as asked for'})")
 
-        watch = Watch(started=announce, epoch=show)
+        watch = TrainingCallbacks(started=announce, epoch=show)
         run: Run = train(text, manifest, runs, limit=limit, watch=watch)
     done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
     console.print(f"best epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")

@@ -20,8 +20,9 @@ from pyojeong.video.options import VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
 
 NOTICE = (
-    "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it errs. "
-    "Tell the people in your clips, and ask them. docs/responsible-use.md says more."
+    "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it makes "
+    "errors. Inform the people in your clips and ask for their consent; see "
+    "docs/responsible-use.md."
 )
 
 
@@ -82,7 +83,7 @@ def run(request: VideoRequest, console: Console) -> int:
         labels=request.labels,
     )
     options = _options(request, analyzer)
-    _greet(request.out, console)
+    _print_notice(request.out, console)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("clip", "frames", "people", "results", ""):
         table.add_column(name, justify="right" if name in {"frames", "people"} else "left")
@@ -157,7 +158,7 @@ def _options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
 def _baseline(
     text: str | None, analyzer: Analyzer
 ) -> tuple[tuple[float, float] | None, tuple[float, ...] | None]:
-    """A time (``0:00-0:10``), or the scores of a picture."""
+    """A time (``0:00-0:10``), or the scores of an image."""
     if text is None:
         return None, None
     if not Path(text).exists() and "-" in text:
@@ -168,11 +169,11 @@ def _baseline(
         return span, None
     faces = analyzer.analyze(text).faces
     if not faces or faces[0].expression is None:
-        raise InputError(f"baseline {text}: no face in this picture")
+        raise InputError(f"baseline {text}: no face in this image")
     return None, tuple(map(float, faces[0].expression.scores))
 
 
-def _greet(out: Path, console: Console) -> None:
+def _print_notice(out: Path, console: Console) -> None:
     """The notice, once per folder of results."""
     if not out.exists():
         console.print(f"[dim]{NOTICE}[/]", soft_wrap=True)

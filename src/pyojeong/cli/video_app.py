@@ -50,7 +50,7 @@ def video(
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     pictures: Annotated[bool, typer.Option(help="Show key frames in the report.")] = True,
     aggregate: Annotated[
-        bool, typer.Option(help="Keep shares, events and counts only: no frames, no pictures.")
+        bool, typer.Option(help="Keep shares, events and counts only: no frames, no images.")
     ] = False,
     eyes: EyesOption = None,
     stride: Annotated[int, typer.Option(min=1, help="Read every so many frames.")] = 1,
@@ -65,7 +65,7 @@ def video(
     smooth: SmoothOption = None,
     baseline: Annotated[
         str | None,
-        typer.Option(help="Own neutral face: a time such as 0:00-0:10, or a picture."),
+        typer.Option(help="Own neutral face: a time such as 0:00-0:10, or an image."),
     ] = None,
     hold: Annotated[float, typer.Option(min=0, help="Shortest event, in seconds.")] = 0.5,
     detector: DetectorOption = "auto",
@@ -132,16 +132,17 @@ def webcam(
         Path | None, typer.Option(help="Folder; the page then has a button that records results.")
     ] = None,
     eyes: EyesOption = None,
-    boxes: Annotated[bool, typer.Option(help="Draw boxes and scores into the picture.")] = True,
+    boxes: Annotated[bool, typer.Option(help="Draw boxes and scores into the image.")] = True,
     smooth: SmoothOption = None,
     loop: Annotated[bool, typer.Option(help="Start a clip again when it is over.")] = False,
-    size: Annotated[str, typer.Option(help="Asked of the camera.")] = "640x480",
-    rate: Annotated[int, typer.Option(min=1, help="Frames a second, asked of the camera.")] = 30,
+    size: Annotated[str, typer.Option(help="Requested size of the frames.")] = "640x480",
+    rate: Annotated[int, typer.Option(min=1, help="Requested frames per second.")] = 30,
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     host: Annotated[
-        str, typer.Option(help="Address to serve on; others than this machine see the picture.")
+        str,
+        typer.Option(help="Address to serve on; 0.0.0.0 opens it to the network."),
     ] = "127.0.0.1",
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
     prior: PriorOption = None,

@@ -1,4 +1,4 @@
-"""``pyojeong webcam``: a local page with the live picture."""
+"""``pyojeong webcam``: a local page with the live image."""
 
 import secrets
 import sys
@@ -80,8 +80,8 @@ def run(request: WebcamRequest, console: Console) -> int:
         serve(app, bound)
         pace, failure = session.pace, session.error
     console.print(
-        f"{pace.fps:.0f} frames/s, {pace.latency_ms:.0f} ms from picture to answer, "
-        f"{pace.passed_over:,} frames passed over"
+        f"{pace.fps:.0f} frames/s, {pace.latency_ms:.0f} ms latency, "
+        f"{pace.dropped_frames:,} frames dropped"
     )
     if failure:
         console.print(f"[yellow]{escape(failure)}[/]", soft_wrap=True)

@@ -75,13 +75,13 @@ class Preprocess:
         if self.feature is not None:
             if self.color != "gray":
                 raise ModelMismatch(
-                    f'feature {self.feature.name!r} works on gray pictures: set color = "gray"'
+                    f'feature {self.feature.name!r} works on gray images: set color = "gray"'
                 )
             check_fits(self.feature, self.size_hw)
 
     @property
     def color_channels(self) -> int:
-        """Number of channels that are pictures: 1 (gray) or 3 (RGB)."""
+        """Number of channels that are images: 1 (gray) or 3 (RGB)."""
         return 1 if self.color == "gray" else 3
 
     @property
@@ -164,7 +164,7 @@ class ModelCard:
     Attributes:
         id: ``family-size-data-labels.tag``; never parsed, never reused.
         kind: ``"classifier"`` (reads expressions), ``"detector"`` (finds faces), ``"landmarks"``
-            (points of a face) or ``"checker"`` (scores faults of a picture).
+            (points of a face) or ``"checker"`` (scores faults of an image).
         file: Name of the ONNX file beside the card.
         sha256: Digest of that file.
         description: One sentence for people.

@@ -19,7 +19,7 @@
     ├── ExperimentError (ValueError)
     └── MissingExtra (ImportError)
 
-"No face in the picture" is an answer, not an error. Every message says what is wrong, what was
+"No face in the image" is an answer, not an error. Every message says what is wrong, what was
 expected, what came instead, and what to do about it.
 """
 
@@ -45,11 +45,11 @@ class PyojeongError(Exception):
 
 
 class InputError(PyojeongError, ValueError):
-    """The caller's picture, clip or array could not be used."""
+    """The caller's image, clip or array could not be used."""
 
 
 class ImageUnreadable(InputError):  # noqa: N818
-    """A picture file or byte string could not be decoded, is too large, or is not there."""
+    """An image file or byte string could not be decoded, is too large, or is not there."""
 
 
 class VideoUnreadable(InputError):  # noqa: N818

@@ -3,11 +3,11 @@
 Right and left are the subject's own. Signs, written once:
 
 - yaw is positive when the subject turns to their left (the nose, or the iris, moves right in the
-  picture);
+  image);
 - pitch is positive when they look down;
-- roll is positive when the head tilts clockwise in the picture.
+- roll is positive when the head tilts clockwise in the image.
 
-In a mirrored picture yaw, gaze yaw and roll change their sign, and right and left change places.
+In a mirrored image yaw, gaze yaw and roll change their sign, and right and left change places.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The ground types: what was seen in one picture, as frozen data that knows nobody.
+"""Result types: what was found in one image, as immutable data without identities.
 
 Coordinates are pixels of the original frame; the origin is the top-left corner of the top-left
 pixel, so a W x H frame spans 0..W and 0..H and the centre of its first pixel is (0.5, 0.5).
@@ -268,7 +268,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """Everything read from one picture or video frame; ``faces=()`` is a normal answer.
+    """Everything read from one image or video frame; ``faces=()`` is a normal answer.
 
     Attributes:
         source: Where the frame came from (a path, or ``"<array>"``).

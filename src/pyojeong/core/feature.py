@@ -1,7 +1,7 @@
 """Features: what is computed from a face's gray pixels before a network sees them.
 
 A feature is data on the model card, ``{"name": "lbp", "method": "ror"}``, so that a network that
-was trained on such pictures is served by the same code as any other. The classes here only say
+was trained on such images is served by the same code as any other. The classes here only say
 what is wanted; ``pyojeong.image.descriptors`` computes it.
 """
 
@@ -24,7 +24,7 @@ class Clahe:
 
     Attributes:
         clip: Contrast limit, as a multiple of a flat histogram's bin; above 0.
-        grid: The picture is divided into grid x grid tiles; at least 1.
+        grid: The image is divided into grid x grid tiles; at least 1.
     """
 
     name: Literal["clahe"] = field(default="clahe", init=False)
@@ -41,7 +41,7 @@ class Clahe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hog:
-    """Histograms of oriented gradients (Dalal & Triggs 2005) drawn as a picture.
+    """Histograms of oriented gradients (Dalal & Triggs 2005) drawn as an image.
 
     Attributes:
         orientations: Bins of the half circle, 1 to 180.
@@ -78,7 +78,7 @@ class HogVector:
         _check_whole(self.name, "block", self.block, 1)
 
     def length(self, size_hw: tuple[int, int]) -> int:
-        """How many numbers a picture of that height and width (pixels) gives."""
+        """How many numbers an image of that height and width (pixels) gives."""
         rows, cols = (max(side // self.cell - self.block + 1, 0) for side in size_hw)
         return rows * cols * self.block**2 * self.orientations
 

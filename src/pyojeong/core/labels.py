@@ -76,7 +76,7 @@ SYNONYMS = {
     "sadness": "sad",
     "surprised": "surprise",
     "surprises": "surprise",
-    "suprise": "surprise",  # the Telemoji picture
+    "suprise": "surprise",  # the Telemoji image
     "suprised": "surprise",
 }
 

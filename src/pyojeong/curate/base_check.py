@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 from pyojeong.curate.findings import Finding
 
 
-class Judgement:
+class BaseCheck:
     """Base of the checks.
 
     Args:
-        threshold: From this score on a picture is suggested for a decision; None = the class's own.
+        threshold: From this score on an image is suggested for a decision; None = the class's own.
     """
 
     name: ClassVar[str] = ""
@@ -18,9 +18,9 @@ class Judgement:
     """What a score of 1 says, in words."""
     threshold: float = 0.5
     version: ClassVar[int] = 1
-    """Counted up when the same picture would get another score."""
+    """Counted up when the same image would get another score."""
     needs_faces: ClassVar[bool] = False
-    """True when it uses ``Picture.facts``."""
+    """True when it uses ``Image.facts``."""
 
     def __init__(self, *, threshold: float | None = None) -> None:
         if threshold is not None:

@@ -7,12 +7,12 @@ from typing import Any
 from pyojeong.core.errors import DataError, ModelUnknown
 from pyojeong.curate.copy_checks import ExactCopy, NearCopy
 from pyojeong.curate.face_checks import EyesCovered, ManyFaces, MouthCovered, NoFace, Turned
-from pyojeong.curate.findings import PictureCheck, TableCheck
+from pyojeong.curate.findings import ImageCheck, TableCheck
 from pyojeong.curate.label_checks import LabelIssue, VotesDisagree
 from pyojeong.curate.pixel_checks import BadlyExposed, Blurred, Drawing, Flat, Small, Unreadable
 from pyojeong.curate.text_check import Text
 
-AnyCheck = PictureCheck | TableCheck
+AnyCheck = ImageCheck | TableCheck
 
 CHECKS: dict[str, type[Any]] = {
     c.name: c

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
-from pyojeong.curate.decisions import RULE, Decision, Ledger, merged
+from pyojeong.curate.decisions import RULE, Decision, DecisionLog, merged
 from pyojeong.curate.findings import Store
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 
@@ -55,7 +55,7 @@ def accept_suggestions(
     """
     wanted = set(splits)
     split_of = {
-        row: s.split for row, s in read_rows(store.manifest, splits=list(Split), pictures=False)
+        row: s.split for row, s in read_rows(store.manifest, splits=list(Split), images=False)
     }
     said: dict[int, Decision] = {}
     for name, least in checks.items():
@@ -76,7 +76,7 @@ def accept_suggestions(
                 reviewer=RULE,
                 check=name,
             )
-    ledger = Ledger(store, RULE)
+    ledger = DecisionLog(store, RULE)
     before = {d.row for d in ledger.read()}
     undo = [Decision(row=r, action="undo", reviewer=RULE) for r in sorted(before)]
     ledger.add([*undo, *said.values()])

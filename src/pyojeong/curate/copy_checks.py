@@ -1,7 +1,7 @@
-"""Checks for copies: the same picture again, exactly or nearly, within and across splits.
+"""Checks for copies: the same image again, exactly or nearly, within and across splits.
 
 Of every set of copies one stays: one in the test split before one in valid before one in train,
-then the first. So a picture that leaks from training into a test set is suggested for removal from
+then the first. So an image that leaks from training into a test set is suggested for removal from
 training, and the test set keeps its size.
 """
 
@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.curate.base_check import Judgement
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.base_check import BaseCheck
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.findings import Finding
 from pyojeong.datasets.samples import Sample, Split, read_picked, read_rows
 from pyojeong.image.preprocess import Pixels
@@ -23,24 +23,24 @@ _STAYS = {Split.TEST: 0, Split.VALID: 1, Split.TRAIN: 2}
 _BLOCK = 512
 
 
-class ExactCopy(Judgement):
+class ExactCopy(BaseCheck):
     """The same pixels as another row, whatever the file format."""
 
     name = "exact-copy"
     states = "the same pixels are in another row"
     threshold = 1.0
 
-    def look_over(self, manifest: Path) -> Iterator[Finding]:
+    def check_table(self, manifest: Path) -> Iterator[Finding]:
         """Score 1 for every copy but the one that stays."""
         groups: dict[str, list[tuple[int, Split, str]]] = {}
-        for row, sample in read_rows(manifest, splits=list(Split), pictures=False):
+        for row, sample in read_rows(manifest, splits=list(Split), images=False):
             if sample.content_hash:
                 here = (row, sample.split, sample.label)
                 groups.setdefault(sample.content_hash, []).append(here)
         for copies in groups.values():
             first, *rest = sorted(copies, key=lambda c: (_STAYS[c[1]], c[0]))
             for row, split, label in rest:
-                reason = _reason("same picture as", first, split, label)
+                reason = _reason("same image as", first, split, label)
                 yield self.found(row, 1.0, reason, other=first[0])
 
 
@@ -52,20 +52,20 @@ def _reason(
     return f"{words} #{stays[0]}{where}{other}{tail}"
 
 
-class NearCopy(Judgement):
-    """Almost the same picture: recompressed, watermarked, shifted by a few pixels, brightened.
+class NearCopy(BaseCheck):
+    """Almost the same image: recompressed, watermarked, shifted by a few pixels, brightened.
 
     Candidates are pairs whose perceptual hashes differ in at most ``bits`` of 64; their score is
-    the best normalised correlation of the two pictures at 48 x 48 over shifts of up to 6 pixels.
+    the best normalised correlation of the two images at 48 x 48 over shifts of up to 6 pixels.
     Exact copies are the business of ``ExactCopy`` and left out here.
 
     Args:
-        threshold: From this score on a picture is suggested for a decision.
+        threshold: From this score on an image is suggested for a decision.
         bits: Largest distance of two hashes.
     """
 
     name = "near-copy"
-    states = "another row shows almost the same picture (correlation)"
+    states = "another row shows almost the same image (correlation)"
     threshold = 0.9
 
     def __init__(self, *, threshold: float | None = None, bits: int = 12) -> None:
@@ -76,14 +76,14 @@ class NearCopy(Judgement):
         """What decides the scores."""
         return {**super().settings(), "bits": self.bits, "threshold": self.threshold}
 
-    def look_over(self, manifest: Path) -> Iterator[Finding]:
-        """The score of every picture against the best copy that stays."""
+    def check_table(self, manifest: Path) -> Iterator[Finding]:
+        """The score of every image against the best copy that stays."""
         rows: list[int] = []
         facts: list[tuple[int, Split, str]] = []
         hashes: list[int] = []
         contents: list[str] = []
-        for row, sample in read_rows(manifest, splits=list(Split), pictures=False):
-            if sample.phash:  # 0 is a constant picture: all of them would be alike
+        for row, sample in read_rows(manifest, splits=list(Split), images=False):
+            if sample.phash:  # 0 is a constant image: all of them would be alike
                 rows.append(row)
                 facts.append((row, sample.split, sample.label))
                 hashes.append(sample.phash)
@@ -141,7 +141,7 @@ _KEPT = 60_000
 def _correlations(
     manifest: Path, rows: NDArray[np.int64], pairs: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Best correlation of every pair; 0 where a picture is missing or flat."""
+    """Best correlation of every pair; 0 where an image is missing or flat."""
     scores = np.zeros(len(pairs), np.float32)
     needed = np.unique(pairs)
     for first in range(0, len(needed), _KEPT):
@@ -166,7 +166,7 @@ def _thumbnails(
     for start in range(0, len(wanted), 4096):
         picked: dict[int, Sample] = read_picked(manifest, wanted[start : start + 4096])
         for row, sample in picked.items():
-            gray = Picture(row, sample).gray
+            gray = DecodedImage(row, sample).gray
             if gray is not None and gray.std() > 1:
                 small = cv2.resize(gray, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
                 out[key_of[row]] = np.asarray(small, np.uint8)

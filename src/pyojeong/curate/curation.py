@@ -1,6 +1,6 @@
 """Runs checks over a manifest: in several processes, resumable, nothing ever lost.
 
-Checks of single pictures work through the manifest in pieces of ``PIECE`` rows; a finished piece is
+Checks of single images work through the manifest in pieces of ``PIECE`` rows; a finished piece is
 a file, so an interrupted run goes on where it stopped. Checks of the whole table run afterwards.
 """
 
@@ -16,9 +16,9 @@ from typing import Any
 
 from pyojeong.core.errors import DataError
 from pyojeong.curate.checks import build_check
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.face_inspection import Examiner
-from pyojeong.curate.findings import Check, PictureCheck, Store, TableCheck
+from pyojeong.curate.findings import Check, ImageCheck, Store, TableCheck
 from pyojeong.datasets.samples import read_picked
 
 PIECE = 512
@@ -59,8 +59,8 @@ def curate(store: Store, plan: Plan, *, tick: Ticker | None = None) -> dict[str,
         tick: Progress.
 
     Returns:
-        Seconds of work in this call by check; checks of single pictures share theirs under
-        ``"pictures"``.
+        Seconds of work in this call by check; checks of single images share theirs under
+        ``"images"``.
 
     Raises:
         DataError: When a check lacks what it needs.
@@ -71,7 +71,7 @@ def curate(store: Store, plan: Plan, *, tick: Ticker | None = None) -> dict[str,
     for check in checks:
         store.start(check)
     seconds: dict[str, float] = {}
-    single = [c for c in checks if hasattr(c, "look") and not store.finished(c.name)]
+    single = [c for c in checks if hasattr(c, "check_image") and not store.finished(c.name)]
     began = time.monotonic()
     if single:
         _run_single(store, plan, [c.name for c in single], tick)
@@ -79,7 +79,7 @@ def curate(store: Store, plan: Plan, *, tick: Ticker | None = None) -> dict[str,
         for check in single:
             store.finish(check.name, {"rows": store.size})
     for check in checks:
-        if hasattr(check, "look_over") and not store.finished(check.name):
+        if hasattr(check, "check_table") and not store.finished(check.name):
             began = time.monotonic()
             if tick is not None:
                 tick(check.name, 0, 1)
@@ -93,7 +93,7 @@ def curate(store: Store, plan: Plan, *, tick: Ticker | None = None) -> dict[str,
 
 def _looked_over(check: Any, manifest: Path) -> Iterator[Any]:
     table: TableCheck = check
-    yield from table.look_over(manifest)
+    yield from table.check_table(manifest)
 
 
 def _run_single(store: Store, plan: Plan, names: list[str], tick: Ticker | None) -> None:
@@ -116,8 +116,8 @@ def _run_single(store: Store, plan: Plan, names: list[str], tick: Ticker | None)
                 tick("pictures", done, store.size)
     except BrokenProcessPool as error:
         raise DataError(
-            "a worker process died, perhaps for want of memory: run the same command again, it "
-            "goes on where it stopped; --processes 1 needs less"
+            "a worker process crashed, perhaps out of memory: run the same command again to "
+            "resume; --processes 1 needs less memory"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -166,12 +166,12 @@ def _prepare(folder: Path, manifest: Path, plan: Plan, names: list[str]) -> None
 def _work(first: int, last: int, names: list[str]) -> int:
     """Run some checks over some rows and write their parts; returns the number of rows."""
     store: Store = _worker["store"]
-    checks: list[PictureCheck] = [_worker["checks"][n] for n in names]
+    checks: list[ImageCheck] = [_worker["checks"][n] for n in names]
     found: dict[str, list[Any]] = {n: [] for n in names}
     for row, sample in read_picked(store.manifest, range(first, last)).items():
-        picture = Picture(row, sample, _worker["examine"])
+        picture = DecodedImage(row, sample, _worker["examine"])
         for check in checks:
-            found[check.name].append(check.look(picture))
+            found[check.name].append(check.check_image(picture))
     for name, findings in found.items():
         store.add_part(name, _part(first), findings)
     return last - first

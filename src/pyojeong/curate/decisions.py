@@ -26,7 +26,7 @@ RULE = "rule"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One word of one reviewer about one picture.
+    """One word of one reviewer about one image.
 
     Attributes:
         row: Row number in the manifest.
@@ -71,7 +71,7 @@ class Conflict:
     decisions: tuple[Decision, ...]
 
 
-class Ledger:
+class DecisionLog:
     """The decisions of one reviewer about one manifest.
 
     Args:
@@ -91,8 +91,8 @@ class Ledger:
         self.reviewer = reviewer
         self.store = store
         self.file = store.folder / "decisions" / f"{reviewer}.jsonl"
-        if self.file.exists() and not _torn_head(self.file):
-            read_ledger(self.file, manifest=store.manifest_id)
+        if self.file.exists() and not _has_truncated_header(self.file):
+            read_decision_log(self.file, manifest=store.manifest_id)
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.unlink(missing_ok=True)
@@ -122,7 +122,7 @@ class Ledger:
 
     def read(self) -> list[Decision]:
         """Everything that was ever decided, in order."""
-        return read_ledger(self.file, manifest=self.store.manifest_id)
+        return read_decision_log(self.file, manifest=self.store.manifest_id)
 
 
 def _append(file: Path, lines: list[dict[str, Any]]) -> None:
@@ -152,13 +152,13 @@ def _write_all(opened: FileIO, data: bytes) -> None:
         left = left[opened.write(left) or 0 :]
 
 
-def _torn_head(file: Path) -> bool:
+def _has_truncated_header(file: Path) -> bool:
     """True when a crash left less than the first line, so nothing was ever decided in it."""
     try:
         with file.open("rb") as opened:
             start = opened.read(4096)
     except OSError as error:
-        raise ManifestInvalid(f"{file}: is no ledger of decisions: {error!r}") from error
+        raise ManifestInvalid(f"{file}: is not a file of decisions: {error!r}") from error
     begin = b'{"pyojeong.decisions": '
     return b"\n" not in start and (start.startswith(begin) or begin.startswith(start))
 
@@ -173,7 +173,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def read_ledger(file: Path, *, manifest: str) -> list[Decision]:
+def read_decision_log(file: Path, *, manifest: str) -> list[Decision]:
     """The decisions in a ledger file, in order.
 
     Args:
@@ -184,14 +184,14 @@ def read_ledger(file: Path, *, manifest: str) -> list[Decision]:
         DataError: When they are about another data set.
         ManifestInvalid: When the file is no ledger.
     """
-    if _torn_head(file):
+    if _has_truncated_header(file):
         return []
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
         head = json.loads(lines[0])
         of = head["manifest_id"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestInvalid(f"{file}: is no ledger of decisions: {error!r}") from error
+        raise ManifestInvalid(f"{file}: is not a file of decisions: {error!r}") from error
     if of != manifest:
         raise DataError(
             f"{file}: these decisions are about another data set (id {of}, this one has "
@@ -210,7 +210,7 @@ def read_ledger(file: Path, *, manifest: str) -> list[Decision]:
     return out
 
 
-def last_words(decisions: Iterable[Decision]) -> dict[int, Decision]:
+def latest_decisions(decisions: Iterable[Decision]) -> dict[int, Decision]:
     """Row -> the decision that stands, of one reviewer's decisions in order."""
     stacks: dict[int, list[Decision]] = {}
     for decision in decisions:
@@ -234,7 +234,7 @@ def merged(store: Store) -> tuple[dict[int, Decision], list[Conflict]]:
     people: dict[int, list[Decision]] = {}
     rules: dict[int, Decision] = {}
     for file in sorted((store.folder / "decisions").glob("*.jsonl")):
-        words = last_words(read_ledger(file, manifest=store.manifest_id))
+        words = latest_decisions(read_decision_log(file, manifest=store.manifest_id))
         if file.stem == RULE:
             rules = words
             continue

@@ -1,4 +1,4 @@
-"""A picture under examination: decoded once, its faces looked at once, for all checks."""
+"""An image under examination: decoded once, its faces looked at once, for all checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Examine = Callable[[Pixels], FaceFacts]
 
 
 @dataclass
-class Picture:
+class DecodedImage:
     """One row of a manifest and what has been computed about it.
 
     Attributes:
@@ -49,7 +49,7 @@ class Picture:
 
     @cached_property
     def face_gray(self) -> Pixels | None:
-        """uint8 (h, w): the best face as far as it lies in the picture; the whole without one."""
+        """uint8 (h, w): the best face as far as it lies in the image; the whole without one."""
         if self.gray is None or self.facts is None or not self.facts.faces:
             return self.gray
         box = self.facts.box

@@ -1,4 +1,4 @@
-"""Cuts faces out of pictures: a manifest of photographs becomes one of faces."""
+"""Cuts faces out of images: a manifest of photographs becomes one of faces."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import numpy as np
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import Box, Detector, Face
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 from pyojeong.image.features import content_hash, perceptual_hash
 from pyojeong.image.preprocess import Pixels
@@ -23,8 +23,8 @@ class Extracted:
 
     Attributes:
         faces: Rows written.
-        without: Sources of pictures in which no face was found.
-        unreadable: Sources of pictures that could not be decoded.
+        without: Sources of images in which no face was found.
+        unreadable: Sources of images that could not be decoded.
     """
 
     faces: int
@@ -44,7 +44,7 @@ def extract_faces(
 ) -> Extracted:
     """Write a manifest of cut-out faces, as lossless PNG.
 
-    Label, split, votes and group go along; faces of one picture share a group, so that they can
+    Label, split, votes and group go along; faces of one image share a group, so that they can
     never be divided by a split.
 
     Args:
@@ -52,10 +52,10 @@ def extract_faces(
         out: The new manifest.
         detector: Finds the faces.
         margin: Room on each side, as a share of the box's longer side. The cut is square; where it
-            leaves the picture, border pixels repeat.
-        every: All faces of a picture instead of the largest alone.
-        jobs: Pictures at once.
-        tick: Called with the number of pictures just finished.
+            leaves the image, border pixels repeat.
+        every: All faces of an image instead of the largest alone.
+        jobs: Images at once.
+        tick: Called with the number of images just finished.
 
     Raises:
         DataError: When ``out`` is the manifest itself or no face was found at all.
@@ -66,7 +66,7 @@ def extract_faces(
     unreadable: list[str] = []
 
     def work(sample: Sample) -> list[Sample] | None:
-        image = Picture(0, sample).image
+        image = DecodedImage(0, sample).image
         if image is None:
             return None
         found: list[Face] = sorted(detector.detect(image), key=_size, reverse=True)

@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from pyojeong.curate.base_check import Judgement
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.base_check import BaseCheck
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.face_inspection import COVER_MODEL, FaceFacts
 from pyojeong.curate.findings import Finding
 
 
-class _FaceCheck(Judgement, ABC):
+class _FaceCheck(BaseCheck, ABC):
     """What the checks of this file share.
 
     Args:
-        threshold: From this score on a picture is suggested for a decision.
+        threshold: From this score on an image is suggested for a decision.
         detector: Key of ``DETECTORS``.
     """
 
@@ -29,8 +29,8 @@ class _FaceCheck(Judgement, ABC):
         """What decides the scores."""
         return {**super().settings(), "detector": self.detector}
 
-    def look(self, picture: Picture) -> Finding:
-        """The finding for one picture; pictures that could not be decoded score 0 here."""
+    def check_image(self, picture: DecodedImage) -> Finding:
+        """The finding for one image; images that could not be decoded score 0 here."""
         facts = picture.facts
         return self.found(picture.row, *((0.0, "") if facts is None else self.judge(facts)))
 

@@ -1,4 +1,4 @@
-"""Looks at the faces of a picture once, for all checks that need them."""
+"""Looks at the faces of an image once, for all checks that need them."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ from pyojeong.zoo import find
 COVER_MODEL = "cover-48-fer2013.v1"
 _NOSE = 1
 _SWEEP = (0.4, 0.46, 0.52, 0.6)
-"""Half sides of the squares around the picture's centre, as shares of its shorter side, that O-net
-judges when the picture may be nothing but a face."""
+"""Half sides of the squares around the image's centre, as shares of its shorter side, that O-net
+judges when the image may be nothing but a face."""
 _FILLS = 0.35
-"""A best face of at least this share of the picture's shorter side, or none at all, means that the
-picture is meant to be one face; then its middle is looked at as well."""
+"""A best face of at least this share of the image's shorter side, or none at all, means that the
+image is meant to be one face; then its middle is looked at as well."""
 _MIDDLE = 0.45
 _UNFOUND = 0.75
 """What the other opinions weigh when the detector found nothing."""
@@ -31,13 +31,13 @@ than the painted ones it learned from. Chosen on one half of the wild photograph
 
 @dataclass(frozen=True, slots=True)
 class FaceFacts:
-    """What was seen of a picture's faces.
+    """What was seen of an image's faces.
 
     Attributes:
         faces: All that the detector found, best first.
-        box: The best face; where none was found, the middle of the picture.
+        box: The best face; where none was found, the middle of the image.
         certainty: Face probability in [0, 1], by O-net or the detector, by FaceMesh on the box and,
-            where a face should fill the picture, by FaceMesh on its middle.
+            where a face should fill the image, by FaceMesh on its middle.
         mesh: Points fitted to ``box``.
         five: float (5, 2) px: right eye, left eye, nose, right and left mouth corner.
         covered: Scores in [0, 1]: an eye is covered, the mouth is.
@@ -74,7 +74,7 @@ class Examiner:
         return [self._detector.id, self._mesh.id, self._cover.id]
 
     def examine(self, image: Pixels) -> FaceFacts:
-        """Look at a picture.
+        """Look at an image.
 
         Args:
             image: uint8 (H, W, 3) RGB.

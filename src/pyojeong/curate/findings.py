@@ -1,4 +1,4 @@
-"""What the checks found: one row per picture and check, in files that are only ever added to.
+"""What the checks found: one row per image and check, in files that are only ever added to.
 
 A store is a folder beside the manifest::
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.errors import DataError, ManifestInvalid
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.samples import load_pyarrow, manifest_id, manifest_size
 
 STORE_VERSION = 1
@@ -30,7 +30,7 @@ STORE_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check's answer about one picture.
+    """One check's answer about one image.
 
     Attributes:
         row: Row number in the manifest, from 0.
@@ -38,7 +38,7 @@ class Finding:
         score: In [0, 1]; higher means more of the fault that the check is named after.
         suggest: What the check would do above its threshold: ``"drop"`` or ``"relabel"``.
         label: The label it would give, or "".
-        other: Row of the picture that this one is a copy of, or -1.
+        other: Row of the image that this one is a copy of, or -1.
         reason: Why, in words for the reviewer; "" where the score is unremarkable.
     """
 
@@ -61,25 +61,25 @@ class Check(Protocol):
     name: str
     """Key of ``CHECKS``, for example ``"blurred"``."""
     states: str
-    """What a score of 1 says about a picture, in words."""
+    """What a score of 1 says about an image, in words."""
     threshold: float
-    """From this score on a picture is suggested for a decision."""
+    """From this score on an image is suggested for a decision."""
 
     def settings(self) -> dict[str, Any]:
         """What decides the scores; other settings mean that it must run again."""
 
 
-class PictureCheck(Check, Protocol):
-    """Judges each picture by itself."""
+class ImageCheck(Check, Protocol):
+    """Judges each image by itself."""
 
-    def look(self, picture: Picture) -> Finding:
-        """The finding for one picture; must not raise for a picture it cannot use."""
+    def check_image(self, picture: DecodedImage) -> Finding:
+        """The finding for one image; must not raise for an image it cannot use."""
 
 
 class TableCheck(Check, Protocol):
-    """Judges pictures against one another, or by other tables."""
+    """Judges images against one another, or by other tables."""
 
-    def look_over(self, manifest: Path) -> Iterator[Finding]:
+    def check_table(self, manifest: Path) -> Iterator[Finding]:
         """The findings; rows that are not mentioned have score 0."""
 
 

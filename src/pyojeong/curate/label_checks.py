@@ -1,4 +1,4 @@
-"""Checks of labels: against what nets read that never saw the picture, and against votes."""
+"""Checks of labels: against what nets read that never saw the image, and against votes."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from pyojeong.core.errors import DataError, MissingExtra
 from pyojeong.core.labels import FERPLUS8, LabelSet
-from pyojeong.curate.base_check import Judgement
+from pyojeong.curate.base_check import BaseCheck
 from pyojeong.curate.findings import Finding
 from pyojeong.datasets.predictions import Predictions, read_predictions
 from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_rows
 
 
-class LabelIssue(Judgement):
+class LabelIssue(BaseCheck):
     """The label is not what out-of-fold predictions say.
 
     Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset
@@ -25,7 +25,7 @@ class LabelIssue(Judgement):
     equally likely, 1 where the label is ruled out. Only rows with predictions are judged.
 
     Args:
-        threshold: From this score on a picture is suggested for a decision.
+        threshold: From this score on an image is suggested for a decision.
         predictions: What ``pyojeong train EXPERIMENT --folds 5`` wrote.
 
     Raises:
@@ -33,7 +33,7 @@ class LabelIssue(Judgement):
     """
 
     name = "label-issue"
-    states = "the label is something else than nets read that never saw the picture"
+    states = "the label differs from the predictions of nets not trained on the image"
     threshold = 0.7
 
     def __init__(self, *, threshold: float | None = None, predictions: Path | None = None) -> None:
@@ -49,7 +49,7 @@ class LabelIssue(Judgement):
         """What decides the scores."""
         return {**super().settings(), "predictions": self.predictions.name}
 
-    def look_over(self, manifest: Path) -> Iterator[Finding]:
+    def check_table(self, manifest: Path) -> Iterator[Finding]:
         """The score of every row that has a prediction."""
         labels = manifest_labels(manifest)
         predicted = read_predictions(self.predictions, manifest=manifest_id(manifest))
@@ -76,7 +76,7 @@ class LabelIssue(Judgement):
 def _given(manifest: Path, predicted: Predictions, labels: LabelSet) -> NDArray[np.int64]:
     label_of = {
         row: labels.index(sample.label)
-        for row, sample in read_rows(manifest, splits=list(Split), pictures=False)
+        for row, sample in read_rows(manifest, splits=list(Split), images=False)
     }
     return np.array([label_of[int(row)] for row in predicted.rows], np.int64)
 
@@ -112,7 +112,7 @@ def label_scores(
     return np.clip(1 - np.asarray(quality), 0, 1), np.asarray(sure, bool)
 
 
-class VotesDisagree(Judgement):
+class VotesDisagree(BaseCheck):
     """People who voted did not vote for the label.
 
     The score is one minus the label's share of all votes, those for "unknown" and "not a face"
@@ -123,10 +123,10 @@ class VotesDisagree(Judgement):
     states = "nobody voted for the label"
     threshold = 0.9
 
-    def look_over(self, manifest: Path) -> Iterator[Finding]:
+    def check_table(self, manifest: Path) -> Iterator[Finding]:
         """The score of every row with votes."""
         labels = manifest_labels(manifest)
-        for row, sample in read_rows(manifest, splits=list(Split), pictures=False):
+        for row, sample in read_rows(manifest, splits=list(Split), images=False):
             if sample.votes is None or sum(sample.votes) == 0:
                 continue
             shares, other = votes_by_label(sample.votes, labels)

@@ -7,21 +7,21 @@ import cv2
 import numpy as np
 
 from pyojeong.core.errors import MissingExtra
-from pyojeong.curate.base_check import Judgement
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.base_check import BaseCheck
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.findings import Finding
 from pyojeong.image.preprocess import Pixels
 
 _LONGEST = 256
 
 
-class _PixelCheck(Judgement, ABC):
+class _PixelCheck(BaseCheck, ABC):
     """What the checks of this file share: they judge the face, or the whole where there is none."""
 
     needs_faces = True
 
-    def look(self, picture: Picture) -> Finding:
-        """The finding for one picture; pictures that could not be decoded score 0 here."""
+    def check_image(self, picture: DecodedImage) -> Finding:
+        """The finding for one image; images that could not be decoded score 0 here."""
         gray = picture.face_gray
         return self.found(picture.row, *((0.0, "") if gray is None else self.judge(gray)))
 
@@ -30,13 +30,13 @@ class _PixelCheck(Judgement, ABC):
         """Score and reason for the face, uint8 (h, w)."""
 
 
-class Unreadable(Judgement):
-    """Files that are missing, cut short, or no pictures."""
+class Unreadable(BaseCheck):
+    """Files that are missing, cut short, or no images."""
 
     name = "unreadable"
     states = "the file could not be decoded"
 
-    def look(self, picture: Picture) -> Finding:
+    def check_image(self, picture: DecodedImage) -> Finding:
         """Score 1 for what could not be decoded, else 0."""
         bad = picture.image is None
         return self.found(picture.row, float(bad), f"could not be decoded: {picture.sample.source}")
@@ -47,7 +47,7 @@ class Blurred(_PixelCheck):
 
     Crété-Roffet et al. 2007, "The blur effect: perception and estimation with a new no-reference
     perceptual blur metric" (SPIE 6492), as scikit-image implements it, on the face at its own size
-    (at most 256 pixels). A picture enlarged from a small one counts as blurred.
+    (at most 256 pixels). An image enlarged from a small one counts as blurred.
     """
 
     name = "blurred"
@@ -75,7 +75,7 @@ class Small(_PixelCheck):
     """Too few pixels to see an expression.
 
     Args:
-        threshold: From this score on a picture is suggested for a decision.
+        threshold: From this score on an image is suggested for a decision.
         least_px: Shorter side of the face that scores 0.5, in pixels.
     """
 
@@ -97,7 +97,7 @@ class Small(_PixelCheck):
 
 
 class Flat(_PixelCheck):
-    """Hardly any contrast: a constant picture, fog, the back of a card."""
+    """Hardly any contrast: a constant image, fog, the back of a card."""
 
     name = "flat"
     states = "there is no contrast"
@@ -127,7 +127,7 @@ class Drawing(_PixelCheck):
     """Cartoons, line drawings, emoji, placards: areas of one tone next to hard edges.
 
     A photograph's surfaces are never quite even, and its edges are a pixel or two wide; what is
-    drawn has both flat areas and hard edges. Judged in the middle of the picture, where black
+    drawn has both flat areas and hard edges. Judged in the middle of the image, where black
     areas do not count as even, since photographs have shadows. Thresholded and overexposed
     photographs look the same to this check: it is a hint for the reviewer, not a verdict.
     """
@@ -137,8 +137,8 @@ class Drawing(_PixelCheck):
     threshold = 0.45
     needs_faces = False
 
-    def look(self, picture: Picture) -> Finding:
-        """Score of the whole picture."""
+    def check_image(self, picture: DecodedImage) -> Finding:
+        """Score of the whole image."""
         gray = picture.gray
         return self.found(picture.row, *((0.0, "") if gray is None else self.judge(gray)))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from pyojeong._version import __version__
-from pyojeong.curate.decisions import merged, read_ledger
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.decisions import merged, read_decision_log
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.findings import Finding, Store
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_picked, read_rows
 from pyojeong.image.preprocess import Pixels
@@ -26,17 +26,17 @@ def write_report(store: Store, out: Path, *, command: str = "", pictures: int = 
         store: Findings and decisions.
         out: Folder, or the name of the ``.html`` file.
         command: The command line that made it.
-        pictures: Pictures per check, the worst first; 0 = none (a page that may be published where
-            the data set's pictures may not).
+        pictures: Images per check, the worst first; 0 = none (a page that may be published where
+            the data set's images may not).
 
     Returns:
         The file.
     """
-    samples = list(read_rows(store.manifest, splits=list(Split), pictures=False))
+    samples = list(read_rows(store.manifest, splits=list(Split), images=False))
     sample_of = dict(samples)
     page = Page(
         f"Curation of {store.manifest.name}",
-        f"{len(samples):,} pictures · pyojeong {__version__} · "
+        f"{len(samples):,} images · pyojeong {__version__} · "
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · data set {store.manifest_id}",
     )
     if command:
@@ -53,7 +53,7 @@ def write_report(store: Store, out: Path, *, command: str = "", pictures: int = 
 def _overview(page: Page, store: Store, sample_of: dict[int, Sample]) -> None:
     page.section("What the checks found")
     page.text(
-        "Each check gives every picture a score from 0 to 1; from its threshold on a picture is "
+        "Each check gives every image a score from 0 to 1; from its threshold on an image is "
         "suggested for a decision. A suggestion is not a verdict."
     )
     rows = []
@@ -71,7 +71,7 @@ def _overview(page: Page, store: Store, sample_of: dict[int, Sample]) -> None:
     header = ("check", "from", "flagged", *(s.value for s in Split), "1 means")
     page.table(header, rows)
     share = len(anything) / max(len(sample_of), 1)
-    page.text(f"{len(anything):,} pictures ({share:.1%}) were flagged by at least one check.")
+    page.text(f"{len(anything):,} images ({share:.1%}) were flagged by at least one check.")
 
 
 def _classes(page: Page, store: Store, sample_of: dict[int, Sample]) -> None:
@@ -96,7 +96,7 @@ def _classes(page: Page, store: Store, sample_of: dict[int, Sample]) -> None:
             cells.append(f"{was:,} → {now:,}" if was != now else f"{was:,}")
         rows.append((name, *cells))
     page.table(("class", *(s.value for s in Split)), rows)
-    said = f"{len(standing):,} pictures have a decision that stands"
+    said = f"{len(standing):,} images have a decision that stands"
     page.text(f"{said}; reviewers disagree about {len(conflicts):,}.")
 
 
@@ -112,7 +112,7 @@ def _check(
     page.histogram(
         counts.tolist(),
         threshold=threshold,
-        legend="Pictures by score (heights by square root); the dashed line is the threshold.",
+        legend="Images by score (heights by square root); the dashed line is the threshold.",
     )
     if not flagged:
         page.text("Nothing was flagged.", quiet=True)
@@ -122,7 +122,7 @@ def _check(
     marked = Counter(sample_of[f.row].label for f in flagged)
     page.bars(
         [(n, everyone[n], marked[n]) for n in labels],
-        legend="Pictures of each class, and how many of them were flagged.",
+        legend="Images of each class, and how many of them were flagged.",
     )
     if pictures:
         worst = sorted(flagged, key=lambda f: (-f.score, f.row))[:pictures]
@@ -145,7 +145,7 @@ def _sheet(
 
 
 def _pixels(row: int, picked: dict[int, Sample]) -> Pixels:
-    image = Picture(row, picked[row]).image
+    image = DecodedImage(row, picked[row]).image
     return _BLANK if image is None else image
 
 
@@ -153,7 +153,7 @@ def _decisions(page: Page, store: Store) -> None:
     page.section("Decisions")
     rows = []
     for file in sorted((store.folder / "decisions").glob("*.jsonl")):
-        said = read_ledger(file, manifest=store.manifest_id)
+        said = read_decision_log(file, manifest=store.manifest_id)
         actions = Counter(d.action for d in said)
         rows.append(
             (file.stem, *(actions[a] for a in ("keep", "drop", "relabel", "undo")), len(said))

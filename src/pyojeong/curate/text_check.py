@@ -1,4 +1,4 @@
-"""The check for writing in the picture: captions, watermarks, shop signs.
+"""The check for writing in the image: captions, watermarks, shop signs.
 
 Tesseract alone misses most writing on photographs and reads words into hair. So a small net finds
 where writing may be (``lab.writing``), and Tesseract reads what was found there, enlarged, as light
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import MissingExtra
-from pyojeong.curate.base_check import Judgement
-from pyojeong.curate.decoded_image import Picture
+from pyojeong.curate.base_check import BaseCheck
+from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.findings import Finding
 from pyojeong.image.preprocess import Pixels
 from pyojeong.runtime.session import Session
@@ -76,7 +76,7 @@ class Spot:
     """Where writing may be.
 
     Attributes:
-        x1: Left, in pixels of the picture.
+        x1: Left, in pixels of the image.
         y1: Top.
         x2: Right.
         y2: Bottom.
@@ -90,11 +90,11 @@ class Spot:
     probability: float
 
 
-class Text(Judgement):
-    """Writing in the picture, found by a net and read by Tesseract in Korean and English.
+class Text(BaseCheck):
+    """Writing in the image, found by a net and read by Tesseract in Korean and English.
 
     Args:
-        threshold: From this score on a picture is suggested for a decision.
+        threshold: From this score on an image is suggested for a decision.
         tessdata: Folder with ``eng.traineddata`` and ``kor.traineddata``; None = where
             ``TESSDATA_PREFIX`` says or Debian puts them.
 
@@ -103,7 +103,7 @@ class Text(Judgement):
     """
 
     name = "text"
-    states = "there is writing in the picture"
+    states = "there is writing in the image"
     threshold = 0.55
 
     def __init__(self, *, threshold: float | None = None, tessdata: Path | None = None) -> None:
@@ -116,8 +116,8 @@ class Text(Judgement):
         how = {"model": MODEL, "languages": LANGUAGES, "page_mode": PAGE_MODE}
         return {**super().settings(), **how}
 
-    def look(self, picture: Picture) -> Finding:
-        """The finding for one picture; pictures that could not be decoded score 0."""
+    def check_image(self, picture: DecodedImage) -> Finding:
+        """The finding for one image; images that could not be decoded score 0."""
         score, word = (0.0, None) if picture.gray is None else self.judge(picture.gray)
         said = "writing, not legible" if word is None else f"reads “{word.text}”"
         return self.found(picture.row, score, said)
@@ -199,7 +199,7 @@ class TextReader:
         try:
             import tesserocr
         except ImportError:
-            raise MissingExtra("reading text in pictures", "ocr") from None
+            raise MissingExtra("reading text in images", "ocr") from None
         folder = language_folder(tessdata)
         self._level = tesserocr.RIL.WORD
         self._words = tesserocr.iterate_level
@@ -230,7 +230,7 @@ class TextReader:
 
 
 def pages(part: Pixels) -> Iterator[Pixels]:
-    """A piece of a picture as Tesseract likes it: enlarged, black on white.
+    """A piece of an image as Tesseract likes it: enlarged, black on white.
 
     First what is darkest in it counts as ink, then what is lightest: letters on photographs are
     darker or lighter than nearly everything around them.
@@ -260,4 +260,4 @@ def language_folder(named: Path | None) -> Path:
     for place in places:
         if all((place / f"{code}.traineddata").exists() for code in LANGUAGES.split("+")):
             return place
-    raise MissingExtra("reading text in pictures", "ocr", cure=_CURE)
+    raise MissingExtra("reading text in images", "ocr", cure=_CURE)

@@ -14,7 +14,7 @@ from pyojeong.datasets.readers import READERS, detect_layout
 from pyojeong.datasets.samples import MANIFEST_VERSION
 
 _CONVERSION = 2
-"""Counts up when the same source would now give another table (2: pictures are fingerprinted)."""
+"""Counts up when the same source would now give another table (2: images are fingerprinted)."""
 
 
 def cache_folder() -> Path:

@@ -34,8 +34,8 @@ class Exported:
     """What came of an export.
 
     Attributes:
-        rows: Pictures written.
-        unreadable: Rows left out because their picture could not be decoded.
+        rows: Images written.
+        unreadable: Rows left out because their image could not be decoded.
     """
 
     rows: int
@@ -45,7 +45,7 @@ class Exported:
 def export_class_folders(manifest: Path, out: Path, *, tick: Ticker | None = None) -> Exported:
     """``<out>/<split>/<class>/<row>_<name>.png``, which torchvision's ImageFolder reads too.
 
-    Names begin with the row's number, so that no two pictures collide. PNG pictures are written
+    Names begin with the row's number, so that no two images collide. PNG images are written
     byte for byte, others as lossless PNG.
 
     Args:
@@ -54,7 +54,7 @@ def export_class_folders(manifest: Path, out: Path, *, tick: Ticker | None = Non
         tick: Called after every row.
 
     Raises:
-        DataError: When no picture can be read.
+        DataError: When no image can be read.
         OutputError: When ``out`` is not empty or could not be written.
     """
     with _whole_folder(out) as folder:
@@ -99,8 +99,8 @@ def export_imagefolder(manifest: Path, out: Path, *, tick: Ticker | None = None)
 def export_fer2013(manifest: Path, out: Path, *, tick: Ticker | None = None) -> Exported:
     """``fer2013.csv``: emotion, pixels (48 x 48 gray), Usage.
 
-    Pictures of other sizes are completed to a square on the longer side and resampled by
-    ``image.preprocess``; 48 x 48 gray pictures stay exactly as they are. The order of rows stays.
+    Images of other sizes are completed to a square on the longer side and resampled by
+    ``image.preprocess``; 48 x 48 gray images stay exactly as they are. The order of rows stays.
 
     Args:
         manifest: The data set, labelled with fer7.
@@ -108,7 +108,7 @@ def export_fer2013(manifest: Path, out: Path, *, tick: Ticker | None = None) -> 
         tick: Called after every row.
 
     Raises:
-        DataError: When the labels are not fer7 or no picture can be read.
+        DataError: When the labels are not fer7 or no image can be read.
         OutputError: When ``out`` exists or could not be written.
     """
     labels = manifest_labels(manifest)
@@ -156,7 +156,7 @@ def _each(
         if tick is not None:
             tick(1)
     if not done:
-        raise DataError(f"{manifest}: none of the {failed:,} pictures can be read; are they moved?")
+        raise DataError(f"{manifest}: none of the {failed:,} images can be read; are they moved?")
     return Exported(done, failed)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of samples: opened once, hashed, and taken into the table if wanted."""
+"""Images of samples: opened once, hashed, and taken into the table if wanted."""
 
 import os
 from collections import deque
@@ -18,7 +18,7 @@ _CHUNK_BYTES = 8 << 20
 
 
 def pixels_of(sample: Sample) -> Pixels:
-    """The picture of a sample, uint8 (H, W, 3) RGB.
+    """The image of a sample, uint8 (H, W, 3) RGB.
 
     Raises:
         ImageUnreadable: When it could not be decoded; it is named.
@@ -33,14 +33,14 @@ def fingerprinted(
 ) -> Iterator[Sample]:
     """Fill in ``content_hash`` and ``phash``, in order, with bounded memory.
 
-    Every picture is read and decoded once. One that could not be stays in the data set with
+    Every image is read and decoded once. One that could not be stays in the data set with
     ``content_hash`` "" and ``phash`` None: a check turns that into a finding later. Paths become
     absolute.
 
     Args:
         samples: The samples, consumed as they are needed.
         jobs: Threads; decoding and hashing mostly run outside of Python's lock.
-        embed: Take the pictures' files into the samples, as they are, instead of their paths.
+        embed: Take the images' files into the samples, as they are, instead of their paths.
             A file that could not be read at all keeps its path.
     """
     if jobs <= 1:

@@ -25,7 +25,7 @@ class Imported:
         rows: Rows in the manifest.
         counts: (split, label) -> rows.
         skipped: Why samples were left out on purpose -> how many.
-        unreadable: Rows whose picture could not be decoded.
+        unreadable: Rows whose image could not be decoded.
         warnings: What is unlike the official data set, one sentence each.
     """
 
@@ -45,8 +45,8 @@ class ImportOptions:
         layout: Key of ``READERS``; None = detected.
         votes: FER+'s ``fer2013new.csv``, for FER2013's own table.
         labels: The wanted label set.
-        embed: Take picture files into the table; otherwise it holds their absolute paths.
-            Pictures that a reader cuts out or makes are always inside.
+        embed: Take image files into the table; otherwise it holds their absolute paths.
+            Images that a reader cuts out or makes are always inside.
         jobs: Threads that decode.
     """
 

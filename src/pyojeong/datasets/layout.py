@@ -184,13 +184,13 @@ def subfolders(path: Path) -> list[Path]:
 
 
 def pictures_in(path: Path, *, deep: bool = False) -> list[Path]:
-    """Picture files in a folder, in order of their names."""
+    """Image files in a folder, in order of their names."""
     found = path.rglob("*") if deep else path.iterdir()
     return sorted(f for f in found if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
 
 
 def first_picture(path: Path) -> Path | None:
-    """Some picture in a folder, quickly: huge folders are not listed to the end."""
+    """Some image in a folder, quickly: huge folders are not listed to the end."""
     with os.scandir(path) as entries:
         for entry in entries:
             if Path(entry.name).suffix.lower() in SUFFIXES and not entry.name.startswith("."):
@@ -228,7 +228,7 @@ def png(pixels: Pixels) -> bytes:
 def held_out(data: bytes) -> bool:
     """Whether the sample with these bytes is among the tenth that is held out.
 
-    Depends on the bytes alone, so that the choice never changes and equal pictures stay together.
+    Depends on the bytes alone, so that the choice never changes and equal images stay together.
     """
     digest = hashlib.sha256(data).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < HOLD_OUT
@@ -254,7 +254,7 @@ def held_out_groups(groups: Iterable[str]) -> set[str]:
 
 
 def cut_box(image: Pixels, box: tuple[float, float, float, float]) -> Pixels | None:
-    """The part of a picture inside x1, y1, x2, y2 (pixels), clipped at its edges; None if empty."""
+    """The part of an image inside x1, y1, x2, y2 (pixels), clipped at its edges; None if empty."""
     height, width = image.shape[:2]
     x1, y1, x2, y2 = (round(v) for v in box)
     part = image[max(y1, 0) : min(max(y2, 0), height), max(x1, 0) : min(max(x2, 0), width)]

@@ -26,7 +26,7 @@ from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import Pixels
 
 MOST_SIDE = 256
-"""Faces cut from whole pictures are shrunk (area average) to this longer side, in pixels."""
+"""Faces cut from whole images are shrunk (area average) to this longer side, in pixels."""
 
 _LABELS = coded(AFFECTNET_TO_FER7)
 _LEFT_OUT = {"8": "no expression", "9": "uncertain", "10": "no face"}
@@ -69,13 +69,13 @@ def read_affectnet(
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
 ) -> Iterator[Sample]:
-    """AffectNet in full: lists in ``Manually_Annotated_file_lists``, whole pictures beside them.
+    """AffectNet in full: lists in ``Manually_Annotated_file_lists``, whole images beside them.
 
-    The pictures are whole scenes, so every sample is the face cut out by the list's box, clipped
+    The images are whole scenes, so every sample is the face cut out by the list's box, clipped
     at the edges, as PNG; faces larger than ``MOST_SIDE`` are shrunk to it. 0 neutral 1 happy
     2 sad 3 surprise 4 fear 5 disgust 6 anger 7 contempt; 8 (none), 9 (uncertain) and 10 (no face)
     are left out and counted. The validation list becomes Split.VALID; its test set was never
-    given out. A picture that could not be read stays in, by its path.
+    given out. An image that could not be read stays in, by its path.
 
     Raises:
         DataError: When the lists are not there.
@@ -98,7 +98,7 @@ def read_affectnet(
                 picture = _picture_file(root, row["subDirectory_filePath"])
                 sample = _cut(picture, _box(table, i, row), label, split)
                 if sample is None:
-                    name.skip("face box outside the picture")
+                    name.skip("face box outside the image")
                 else:
                     yield sample
     name.finish()
@@ -191,6 +191,6 @@ def _value(note: Path) -> str:
         written = str(np.load(note, allow_pickle=False).reshape(-1)[0]).strip()
         return str(int(float(written)))
     except FileNotFoundError:
-        raise DataError(f"{note}: no such file; every picture needs its annotation") from None
+        raise DataError(f"{note}: no such file; every image needs its annotation") from None
     except (OSError, ValueError, IndexError, EOFError) as error:
         raise DataError(f"{note}: expected one number, could not be read: {error}") from error

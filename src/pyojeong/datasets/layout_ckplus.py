@@ -53,7 +53,7 @@ def read_ck48(
     by a digest of their names, becomes valid, the rest is for training.
 
     Raises:
-        DataError: When there is no such picture.
+        DataError: When there is no such image.
         LabelUnknown: When class folders are not understood; all of them are listed.
     """
     no_votes(votes, "CK+48")
@@ -68,7 +68,7 @@ def read_ck48(
 
 def _samples(root: Path, kept: list[tuple[str, Path]]) -> Iterator[Sample]:
     if not kept:
-        raise DataError(f"{root}: no labelled pictures; is it unpacked completely?")
+        raise DataError(f"{root}: no labelled images; is it unpacked completely?")
     subjects = [file.name.partition("_")[0] for _, file in kept]
     valid = held_out_groups(subjects)
     for subject, (label, file) in zip(subjects, kept, strict=True):

@@ -1,4 +1,4 @@
-"""ExpW: pictures from the web with one line per face."""
+"""ExpW: images from the web with one line per face."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -46,13 +46,13 @@ def read_expw(
     """ExpW: ``label/label.lst`` and ``image/origin/*.jpg``; every sample is one cut face (PNG).
 
     Lines read ``name face_id top left right bottom confidence label``, in this order of the box,
-    which is clipped at the picture's edges; 0 angry 1 disgust 2 fear 3 happy 4 sad 5 surprise
+    which is clipped at the image's edges; 0 angry 1 disgust 2 fear 3 happy 4 sad 5 surprise
     6 neutral. There are no official splits: all faces are for training, less a tenth of the
-    pictures, held out by a digest of the file. Faces of one picture are a group. A picture that
+    images, held out by a digest of the file. Faces of one image are a group. An image that
     could not be read stays in, by its path.
 
     Raises:
-        DataError: When list or pictures are not there.
+        DataError: When list or images are not there.
         LabelUnknown: When labels are not 0 to 6; all of them are listed.
         ManifestInvalid: When a line is wrong.
     """
@@ -60,7 +60,7 @@ def read_expw(
     root = need_root(path, _fits, MARKER)
     folder = next((root / f for f in _IMAGES if (root / f).is_dir()), None)
     if folder is None:
-        raise DataError(f"{root}: expected pictures in image/origin, found no such folder")
+        raise DataError(f"{root}: expected images in image/origin, found no such folder")
     name = Labeller(root, _LABELS, labels, skipped)
     last, pixels, split = "", None, Split.TRAIN
     with open_text(root / _LIST) as file:
@@ -81,7 +81,7 @@ def read_expw(
                 continue
             face = cut_box(pixels, box)
             if face is None:
-                name.skip("face box outside the picture")
+                name.skip("face box outside the image")
                 continue
             yield Sample(**known, image=png(face), source=source)  # type: ignore[arg-type]
     name.finish()

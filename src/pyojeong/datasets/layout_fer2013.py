@@ -50,12 +50,12 @@ def read_fer2013(
 
     Columns are found by name with surrounding spaces ignored: ``emotion`` (0 angry 1 disgust
     2 fear 3 happy 4 sad 5 surprise 6 neutral), ``pixels`` (2,304 numbers of a 48 x 48 gray
-    picture), ``Usage``. The picture becomes a lossless PNG. Kaggle's ``train.csv`` has no
-    ``Usage``: all of it is for training, less a tenth held out by a digest of the picture.
+    image), ``Usage``. The image becomes a lossless PNG. Kaggle's ``train.csv`` has no
+    ``Usage``: all of it is for training, less a tenth held out by a digest of the image.
 
     Args:
         path: The table, or the folder that holds it.
-        votes: FER+'s ``fer2013new.csv``, whose rows are the same pictures in the same order.
+        votes: FER+'s ``fer2013new.csv``, whose rows are the same images in the same order.
         labels: Any set with FER7's names.
         skipped: Not used.
 
@@ -98,7 +98,7 @@ def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:
     shown = ", ".join(h.strip()[:20] for h in header[:12]) or "nothing"
     if "nf" in names and "image name" in names:
         raise ManifestInvalid(
-            f"{table}: these are FER+'s votes, not pictures; give fer2013.csv, and this as --votes"
+            f"{table}: these are FER+'s votes, not images; give fer2013.csv, and this as --votes"
         )
     if "pixels" not in names:
         raise ManifestInvalid(

@@ -1,4 +1,4 @@
-"""FER+ (Microsoft): ten annotators' votes for FER2013's pictures, as a table or in folders."""
+"""FER+ (Microsoft): ten annotators' votes for FER2013's images, as a table or in folders."""
 
 import csv
 from collections import Counter
@@ -22,7 +22,7 @@ MARKER = "FER2013Train/label.csv beside fer0000000.png (FER+ folders)"
 
 
 def read_ferplus_votes(path: Path) -> list[tuple[int, ...] | None]:
-    """Votes of ``fer2013new.csv``: ten counts a row, None where the picture has no name.
+    """Votes of ``fer2013new.csv``: ten counts a row, None where the image has no name.
 
     The counts are in the order of FERPLUS8 (neutral, happiness, surprise, sadness, anger,
     disgust, fear, contempt), then unknown and NF (not a face).
@@ -88,7 +88,7 @@ def read_ferplus_folders(
 ) -> Iterator[Sample]:
     """``FER2013{Train,Valid,Test}/fer0000000.png`` with a headerless ``label.csv`` in each.
 
-    The label is the majority of the votes, see ``majority``; pictures without one, or that
+    The label is the majority of the votes, see ``majority``; images without one, or that
     most annotators took for unknown or not a face, are left out and counted. The votes are kept.
 
     Raises:
@@ -125,4 +125,4 @@ def read_ferplus_folders(
                     source=f"{folder}/{row[0].strip()}",
                 )
     if not found:
-        raise DataError(f"{root}: no picture has a majority of votes for a class of {labels.id}")
+        raise DataError(f"{root}: no image has a majority of votes for a class of {labels.id}")

@@ -69,13 +69,13 @@ def read_class_folders(
     """``<root>/{train,test,validation}/<class>/*.jpg``, or ``<root>/<class>/*.jpg``.
 
     Split and class folders are matched without regard to case; synonyms and known misspellings
-    of the classes are folded. Where no validation split exists, a tenth of the training pictures
+    of the classes are folded. Where no validation split exists, a tenth of the training images
     becomes one: chosen by a digest of the file's bytes, so that the choice never changes and
-    identical pictures stay together. File names that begin with FER2013's own ``Training_``,
+    identical images stay together. File names that begin with FER2013's own ``Training_``,
     ``PublicTest_`` or ``PrivateTest_`` (the Kaggle folders do) give the official split back.
 
     Raises:
-        DataError: When there is no picture.
+        DataError: When there is no image.
         LabelUnknown: When class folders are not understood; all of them are listed.
     """
     no_votes(votes, "class folders")
@@ -104,7 +104,7 @@ def read_class_folders(
             source = file.relative_to(root).as_posix()
             yield Sample(label=label, split=to, path=str(file), source=source)
     if not found:
-        raise DataError(f"{path}: no pictures in class folders {', '.join(labels.names)}")
+        raise DataError(f"{path}: no images in class folders {', '.join(labels.names)}")
 
 
 def _official_split(file: Path) -> Split | None:
@@ -150,7 +150,7 @@ def read_imagefolder(
     """Hugging Face's ``imagefolder``: ``<root>/<split>/metadata.csv`` with file_name,label.
 
     A column ``group`` is taken over. Without a folder ``valid`` or ``validation`` a tenth of
-    the training pictures is held out, as in ``read_class_folders``.
+    the training images is held out, as in ``read_class_folders``.
 
     Raises:
         DataError: When there is no such table.

@@ -1,4 +1,4 @@
-"""JAFFE: 213 pictures of ten women, all in one folder."""
+"""JAFFE: 213 images of ten women, all in one folder."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ from pyojeong.datasets.layout import (
 from pyojeong.datasets.samples import Sample, Split
 
 _NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})\d+\.\d+\.")
-MARKER = "pictures named KA.AN1.39.tiff in one folder (JAFFE)"
+MARKER = "images named KA.AN1.39.tiff in one folder (JAFFE)"
 
 
 def _fits(path: Path) -> bool:
@@ -28,7 +28,7 @@ def _fits(path: Path) -> bool:
 
 
 def is_jaffe(path: Path) -> bool:
-    """Whether pictures have JAFFE's names."""
+    """Whether images have JAFFE's names."""
     return find_root(path, _fits) is not None
 
 
@@ -43,10 +43,10 @@ def read_jaffe(
 
     AN angry DI disgust FE fear HA happy NE neutral SA sad SU surprise. The group is the subject.
     There are no official splits: one subject in ten, by a digest of the names, becomes valid, the
-    rest is for training. Pictures with other names are left out and counted.
+    rest is for training. Images with other names are left out and counted.
 
     Raises:
-        DataError: When there is no such picture.
+        DataError: When there is no such image.
         LabelUnknown: When expressions are not understood; all of them are listed.
     """
     no_votes(votes, "JAFFE")
@@ -57,12 +57,12 @@ def read_jaffe(
     for file in pictures_in(root):
         parts = _NAME.match(file.name)
         if parts is None:
-            name.skip("picture with another name")
+            name.skip("image with another name")
         elif (label := name(parts[2])) is not None:
             kept.append((file, parts[1], label))
     name.finish()
     if not kept:
-        raise DataError(f"{root}: no labelled pictures")
+        raise DataError(f"{root}: no labelled images")
     valid = held_out_groups(subject for _, subject, _ in kept)
     for file, subject, label in kept:
         split = Split.VALID if subject in valid else Split.TRAIN

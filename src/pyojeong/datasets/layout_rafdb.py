@@ -45,11 +45,11 @@ def read_rafdb(
     """RAF-DB basic: ``EmoLabel/list_patition_label.txt`` and ``Image/aligned`` or ``/original``.
 
     Lines read ``train_00001.jpg 5``; 1 surprise 2 fear 3 disgust 4 happiness 5 sadness 6 anger
-    7 neutral. The aligned pictures (100 x 100) are taken where they exist. The name tells train
-    from test; a tenth of the training pictures, by a digest of the file, becomes valid.
+    7 neutral. The aligned images (100 x 100) are taken where they exist. The name tells train
+    from test; a tenth of the training images, by a digest of the file, becomes valid.
 
     Raises:
-        DataError: When the list is not there or names no picture folder.
+        DataError: When the list is not there or names no image folder.
         LabelUnknown: When labels are not 1 to 7; all of them are listed.
         ManifestInvalid: When a line is wrong.
     """
@@ -108,7 +108,7 @@ def read_rafdb_kaggle(
     The folders give the labels; ``train_labels.csv`` says the same and is not read.
 
     Raises:
-        DataError: When the folders are not there or hold no picture.
+        DataError: When the folders are not there or hold no image.
         LabelUnknown: When folders are not 1 to 7; all of them are listed.
     """
     no_votes(votes, "RAF-DB")
@@ -125,4 +125,4 @@ def read_rafdb_kaggle(
                     yield _sample(picture, label, split, source)
     name.finish()
     if not found:
-        raise DataError(f"{root}: no pictures in folders 1 to 7 of train and test")
+        raise DataError(f"{root}: no images in folders 1 to 7 of train and test")

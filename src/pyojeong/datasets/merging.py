@@ -20,7 +20,7 @@ class Merged:
         rows: Rows in the new manifest.
         sources: Prefix of a manifest's samples -> rows it gave.
         skipped: Why samples were left out -> how many.
-        leaks: Pictures that are in more than one split of the new manifest.
+        leaks: Images that are in more than one split of the new manifest.
     """
 
     rows: int

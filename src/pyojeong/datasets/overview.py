@@ -1,4 +1,4 @@
-"""What is in a manifest: counts, people, copies, unreadable pictures; streams, opens no picture."""
+"""What is in a manifest: counts, people, copies, unreadable images; streams, opens no image."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ class Overview:
         labels: The label set.
         rows: Number of samples.
         counts: (split, label) -> rows.
-        embedded: Rows with their picture inside the table; the others name a file.
+        embedded: Rows with their image inside the table; the others name a file.
         fingerprinted: Rows with a ``content_hash``.
         groups: Number of groups (people, sequences), without rows that stand alone.
         groups_across: Groups with rows in more than one split.
-        copies: Rows whose picture is in an earlier row already.
-        copies_across: Rows whose picture is in more than one split.
-        copies_contradicting: Rows whose picture stands there with more than one label.
+        copies: Rows whose image is in an earlier row already.
+        copies_across: Rows whose image is in more than one split.
+        copies_contradicting: Rows whose image stands there with more than one label.
         votes: Rows with annotators' votes.
         decided: Rows about which a reviewer decided.
     """
@@ -47,7 +47,7 @@ class Overview:
 
     @property
     def unreadable(self) -> int:
-        """Rows whose picture could not be decoded; 0 when the table has no fingerprints at all."""
+        """Rows whose image could not be decoded; 0 when the table has no fingerprints at all."""
         return self.rows - self.fingerprinted if self.fingerprinted else 0
 
     def total(self, *, split: Split | None = None, label: str | None = None) -> int:
@@ -74,7 +74,7 @@ class Overview:
 
 
 def overview(manifest: Path, *, tick: Ticker | None = None) -> Overview:
-    """Read a manifest's columns except for the pictures.
+    """Read a manifest's columns except for the images.
 
     Args:
         manifest: The data set.
@@ -87,7 +87,7 @@ def overview(manifest: Path, *, tick: Ticker | None = None) -> Overview:
     said: Counter[str] = Counter()
     pictures: dict[str, list[tuple[Split, str]] | tuple[Split, str]] = {}
     groups: dict[str, set[Split]] = {}
-    for _, sample in read_rows(manifest, splits=list(Split), pictures=False):
+    for _, sample in read_rows(manifest, splits=list(Split), images=False):
         here = (sample.split, sample.label)
         counts[here] += 1
         said["embedded"] += sample.image is not None

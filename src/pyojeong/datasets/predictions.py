@@ -20,7 +20,7 @@ PREDICTIONS_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Probabilities that no net gave for a picture it was trained on.
+    """Probabilities that no net gave for an image it was trained on.
 
     Attributes:
         rows: int64 (N,), row numbers of the manifest, ascending.

@@ -1,6 +1,6 @@
 """Labelled samples, and the table that holds a data set of them (the manifest, Parquet).
 
-One row per image. Pixels are either inside the row (``image``, an encoded picture) or named by
+One row per image. Pixels are either inside the row (``image``, an encoded image) or named by
 ``path``. The label set's id, the table's version and its identity (``manifest_id``) are in the
 Parquet metadata.
 """
@@ -35,13 +35,13 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One labelled picture.
+    """One labelled image.
 
     Attributes:
         label: A name of the data set's label set.
         split: What it may be used for.
-        image: The encoded picture (PNG, JPEG ...), or None when ``path`` names it.
-        path: File of the picture, or None.
+        image: The encoded image (PNG, JPEG ...), or None when ``path`` names it.
+        path: File of the image, or None.
         votes: Counts of ten FER+ columns (8 expressions, unknown, not a face), or None.
         group: Samples of one group (person, sequence) must stay in one split; "" = alone.
         source: Name within the source, for example ``"fer2013.csv:17"``.
@@ -141,7 +141,7 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
 
 
 def _identify(digest: Any, sample: Sample) -> None:
-    """Add what makes a row itself: picture, label, split, source; no path, no decision."""
+    """Add what makes a row itself: image, label, split, source; no path, no decision."""
     picture = sample.content_hash.encode() or sample.image or b""
     for part in (sample.label, sample.split.value, sample.source):
         digest.update(part.encode() + b"\0")
@@ -149,7 +149,7 @@ def _identify(digest: Any, sample: Sample) -> None:
 
 
 def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
-    """Lists of at most 4,096 samples and about 32 MB of pictures."""
+    """Lists of at most 4,096 samples and about 32 MB of images."""
     rows: list[Sample] = []
     size = 0
     for sample in samples:
@@ -186,7 +186,7 @@ def manifest_labels(path: Path) -> LabelSet:
 
 
 def manifest_id(path: Path) -> str:
-    """Identity of a manifest: 32 hexadecimal digits over pictures, labels, splits and sources.
+    """Identity of a manifest: 32 hexadecimal digits over images, labels, splits and sources.
 
     Findings and decisions carry it, so that they could not be applied to another data set.
     """
@@ -209,14 +209,14 @@ def manifest_size(path: Path) -> int:
 
 
 def read_rows(
-    path: Path, *, splits: Iterable[Split], pictures: bool = True
+    path: Path, *, splits: Iterable[Split], images: bool = True
 ) -> Iterator[tuple[int, Sample]]:
     """Stream (row number, sample) of the named splits; others never leave this function.
 
     Args:
         path: The manifest.
         splits: Which splits.
-        pictures: False leaves embedded pictures out (``image`` is ``b""``): much faster.
+        images: False leaves embedded images out (``image`` is ``b""``): much faster.
 
     Raises:
         ManifestInvalid: When the file is missing, damaged or of another kind.
@@ -224,7 +224,7 @@ def read_rows(
     wanted = {Split(s).value for s in splits}
     file, _ = _open(path)
     with file:
-        names = [n for n in file.schema_arrow.names if pictures or n != "image"]
+        names = [n for n in file.schema_arrow.names if images or n != "image"]
         row = -1
         for batch in _batches(file, names):
             for values in batch.to_pylist():
@@ -233,7 +233,7 @@ def read_rows(
                     continue
                 votes = values.pop("votes")
                 values["split"] = Split(values["split"])
-                if not pictures and values["path"] is None:
+                if not images and values["path"] is None:
                     values["image"] = b""
                 yield row, Sample(votes=None if votes is None else tuple(votes), **values)
 
@@ -244,15 +244,13 @@ def _batches(file: Any, names: list[str]) -> Iterator[Any]:
         yield from file.iter_batches(batch_size=_ROWS_PER_BATCH, row_groups=[group], columns=names)
 
 
-def read_manifest(
-    path: Path, *, splits: Iterable[Split], pictures: bool = True
-) -> Iterator[Sample]:
+def read_manifest(path: Path, *, splits: Iterable[Split], images: bool = True) -> Iterator[Sample]:
     """Stream the samples of the named splits; see ``read_rows``.
 
     Raises:
         ManifestInvalid: When the file is missing, damaged or of another kind.
     """
-    for _, sample in read_rows(path, splits=splits, pictures=pictures):
+    for _, sample in read_rows(path, splits=splits, images=images):
         yield sample
 
 
@@ -287,9 +285,9 @@ def _take(file: Any, group: int, positions: list[int]) -> list[dict[str, Any]]:
 
 
 def split_hash(samples: Iterable[Sample]) -> str:
-    """A digest of a split's pictures and labels, independent of their order.
+    """A digest of a split's images and labels, independent of their order.
 
-    Cards carry it so that two figures can be known to speak of the same pictures.
+    Cards carry it so that two figures can be known to speak of the same images.
     """
     total = 0
     for sample in samples:

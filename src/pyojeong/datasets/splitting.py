@@ -1,6 +1,6 @@
-"""New splits for a manifest, without leaks: people and equal pictures stay on one side.
+"""New splits for a manifest, without leaks: people and equal images stay on one side.
 
-Samples that share a group or a picture (``content_hash``) belong together, directly or through
+Samples that share a group or an image (``content_hash``) belong together, directly or through
 others. Such a unit goes to one split as a whole. Units are dealt out, largest first and otherwise
 in an order drawn from the seed, each to the split that lacks its classes most.
 """
@@ -54,12 +54,12 @@ class SplitOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Divided:
-    """What came of splitting.
+class SplitResult:
+    """Outcome of splitting a data set.
 
     Attributes:
         counts: (split, label) -> rows.
-        units: Number of things that could be placed freely (people, pictures).
+        units: Number of things that could be placed freely (people, images).
         dropped: Rows left out because they belong together with a test row.
     """
 
@@ -70,7 +70,7 @@ class Divided:
 
 def split(
     manifest: Path, out: Path, options: SplitOptions, *, tick: Ticker | None = None
-) -> Divided:
+) -> SplitResult:
     """Write the manifest with new splits; rows keep their order.
 
     Args:
@@ -81,7 +81,7 @@ def split(
 
     Raises:
         DataError: When ``out`` is the manifest itself, or a test row that is to stay shares a
-            group or a picture with other rows.
+            group or an image with other rows.
     """
     refuse_overwriting(out, [manifest])
     labels = manifest_labels(manifest)
@@ -108,7 +108,7 @@ def split(
                 tick(1)
 
     write_manifest(out, moved(), labels)
-    return Divided(dict(counts), len(units), place.count(None))
+    return SplitResult(dict(counts), len(units), place.count(None))
 
 
 def refuse_overwriting(out: Path, sources: list[Path]) -> None:
@@ -123,7 +123,7 @@ def refuse_overwriting(out: Path, sources: list[Path]) -> None:
 
 
 class _Rows:
-    """What splitting needs of every row: label, split, group, key of the picture."""
+    """What splitting needs of every row: label, split, group, key of the image."""
 
     def __init__(self, manifest: Path) -> None:
         self.labels: list[str] = []
@@ -131,13 +131,13 @@ class _Rows:
         self.groups: list[str] = []
         self.pictures: list[str] = []
         bare = False
-        for _, sample in read_rows(manifest, splits=list(Split), pictures=False):
+        for _, sample in read_rows(manifest, splits=list(Split), images=False):
             self.labels.append(sample.label)
             self.splits.append(sample.split)
             self.groups.append(sample.group)
             self.pictures.append(sample.content_hash or sample.path or "")
             bare |= not self.pictures[-1]
-        if bare:  # a table without fingerprints: equal bytes are equal pictures
+        if bare:  # a table without fingerprints: equal bytes are equal images
             for row, sample in read_rows(manifest, splits=list(Split)):
                 if not self.pictures[row]:
                     self.pictures[row] = hashlib.sha256(sample.image or b"").hexdigest()
@@ -182,7 +182,7 @@ def _keep_test(
     if leaks and not options.drop_leaks:
         shown = ", ".join(map(str, sorted(leaks)[:5])) + (" ..." if len(leaks) > 5 else "")
         raise DataError(
-            f"{len(leaks):,} rows outside the test split share a group or a picture with a test "
+            f"{len(leaks):,} rows outside the test split share a group or an image with a test "
             f"row (rows {shown}); leave them out with --drop-leaks, or split without --keep-test"
         )
     if not free:

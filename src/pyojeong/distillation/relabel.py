@@ -1,10 +1,9 @@
-"""Labels that know more than one annotator: what a face's label would be if it were given again.
+"""Soft labels of the training faces, stacked from FER+ votes and out-of-fold predictions.
 
 FER2013 has one label a face, and many are wrong. Two other sources never saw that label: FER+'s
 ten annotators, and a net that was trained without the face (``training.folds``). A classifier that
-learns from both what labels are like, and that never learns from the face it is asked about, gives
-each face a distribution over the labels. It varies far less than a single label does, and a net
-that is fitted to it has less noise to learn by heart.
+is fitted to both on other faces gives each face a distribution over the labels. It varies far less
+than a single label does, so a net that is fitted to it has less noise to memorise.
 
 Papers: stacking, Wolpert, Neural Networks 1992, pages 241-259; learning from soft answers, Hinton
 et al. 2015 (arXiv 1503.02531).
@@ -35,7 +34,7 @@ _FOLDS = 5
 _LEAST = 1e-3
 """Added to an answer before its logarithm, so that a zero is no infinity."""
 
-Witnesses = NDArray[np.float64]
+StackingFeatures = NDArray[np.float64]
 
 
 def relabel(
@@ -69,7 +68,7 @@ def relabel(
     labels = manifest_labels(manifest)
     digest = split_hash(read_manifest(manifest, splits=[Split.TRAIN]))
     answers = read_predictions(predictions, manifest=manifest_id(manifest))
-    witnesses, targets = _witnesses(manifest, answers, labels)
+    witnesses, targets = _stacking_features(manifest, answers, labels)
     mixed = _cross_fitted(witnesses, targets, classes=len(labels), seed=seed)
     right = mixed[np.arange(len(targets)), targets]
     done(float((mixed.argmax(1) == targets).mean()), float(-np.log(right).mean()))
@@ -96,9 +95,9 @@ def relabel(
     return replace(teacher, log_probabilities=views, facts=facts)
 
 
-def _witnesses(
+def _stacking_features(
     manifest: Path, answers: Predictions, labels: LabelSet
-) -> tuple[Witnesses, NDArray[np.int64]]:
+) -> tuple[StackingFeatures, NDArray[np.int64]]:
     """What is known of each training face beside its label, and the label."""
     index = {name: at for at, name in enumerate(labels.names)}
     row_of = {int(row): at for at, row in enumerate(answers.rows)}
@@ -109,7 +108,8 @@ def _witnesses(
     for row, sample in read_rows(manifest, splits=[Split.TRAIN]):
         if row not in row_of:
             raise DataError(
-                f"{manifest}: row {row} has no out-of-fold answer; makes them again for this file"
+                f"{manifest}: row {row} has no out-of-fold prediction; compute the predictions "
+                "of this file"
             )
         votes = np.zeros(10) if sample.votes is None else np.asarray(sample.votes, np.float64)
         voted = voted or bool(votes.any())
@@ -125,7 +125,7 @@ def _witnesses(
 
 
 def _cross_fitted(
-    witnesses: Witnesses, targets: NDArray[np.int64], *, classes: int, seed: int
+    witnesses: StackingFeatures, targets: NDArray[np.int64], *, classes: int, seed: int
 ) -> NDArray[np.float64]:
     """Probabilities (N, classes), each by a classifier that did not learn from that face."""
     try:

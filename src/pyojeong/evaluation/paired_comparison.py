@@ -1,6 +1,6 @@
-"""Whether two results differ: a paired bootstrap over the pictures that both answered.
+"""Whether two results differ: a paired bootstrap over the images that both answered.
 
-The interval speaks of other pictures, not of other seeds: two trainings of one experiment differ
+The interval speaks of other images, not of other seeds: two trainings of one experiment differ
 too, and only several seeds per side say by how much.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyojeong.core.errors import ExperimentError
 
 Answers = str | Sequence[str]
-"""Positions in the label set, one digit per picture; several strings are several seeds."""
+"""Positions in the label set, one digit per image; several strings are several seeds."""
 
 ROUNDS = 2000
 _SEED = 0
@@ -26,9 +26,9 @@ class Difference:
 
     Attributes:
         points: Difference of the accuracies in percentage points.
-        low: Lower bound of its 95 % interval over pictures.
+        low: Lower bound of its 95 % interval over images.
         high: Upper bound.
-        n: Pictures.
+        n: Images.
     """
 
     points: float
@@ -43,9 +43,9 @@ class Difference:
 
 
 def compare(one: Answers, other: Answers, labels_true: str, *, rounds: int = ROUNDS) -> Difference:
-    """``one`` minus ``other`` on the same pictures (Efron 1979, paired, percentiles).
+    """``one`` minus ``other`` on the same images (Efron 1979, paired, percentiles).
 
-    Pictures are resampled, and each counts with its mean over the seeds of a side. The random
+    Images are resampled, and each counts with its mean over the seeds of a side. The random
     numbers are the same in every call, so that a comparison can be repeated.
 
     Args:
@@ -67,7 +67,7 @@ def compare(one: Answers, other: Answers, labels_true: str, *, rounds: int = ROU
 
 @lru_cache(maxsize=1)
 def _resamples(n: int, rounds: int) -> NDArray[np.float64]:
-    """How often each picture is drawn in each round (rounds, N); many comparisons share it."""
+    """How often each image is drawn in each round (rounds, N); many comparisons share it."""
     rng = np.random.default_rng(_SEED)
     drawn = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(rounds))
     return np.stack([counts.astype(np.float64) for counts in drawn])
@@ -77,17 +77,17 @@ def _digits(text: str) -> NDArray[np.uint8]:
     try:
         return np.frombuffer(text.encode("ascii"), np.uint8)
     except UnicodeEncodeError as error:
-        raise ExperimentError(f"answers are one digit per picture: {error}") from error
+        raise ExperimentError(f"answers are one digit per image: {error}") from error
 
 
 def _hits(answers: Answers, truth: NDArray[np.uint8]) -> NDArray[np.float64]:
     seeds = [answers] if isinstance(answers, str) else list(answers)
     if not seeds or not len(truth):
-        raise ExperimentError("nothing to compare: a side has no run, or there are no pictures")
+        raise ExperimentError("nothing to compare: a side has no run, or there are no images")
     for text in seeds:
         if len(text) != len(truth):
             raise ExperimentError(
-                f"these are not the same pictures: {len(text):,} answers, {len(truth):,} labels"
+                f"these are not the same images: {len(text):,} answers, {len(truth):,} labels"
             )
     right = np.stack([_digits(text) == truth for text in seeds])
     return np.asarray(right.mean(0), np.float64)

@@ -1,4 +1,4 @@
-"""Models held against labelled data: classifier + manifest -> predictions -> figures.
+"""Score models on labelled data: classifier + manifest -> predictions -> figures.
 
 Works without torch. Everything is computed by the runtime that users have, from the ONNX file
 that users have.
@@ -33,13 +33,13 @@ class SplitPredictions:
     Attributes:
         logits: float32 (N, K), before the temperature.
         labels: int64 (N,).
-        seen_before: bool (N,): the same picture, byte for byte, is in an earlier split too (of
+        seen_before: bool (N,): the same image, byte for byte, is in an earlier split too (of
             train, valid, test), so that the answer may be remembered instead of read.
         split: Which split.
         digest: ``split_hash`` of it.
         views: Views of each face that were averaged.
         vote_logits: float32 (N, V) of the vote head; None = the model has none.
-        votes: int64 (N, 10), FER+'s counts; a row of -1 where a picture has none.
+        votes: int64 (N, 10), FER+'s counts; a row of -1 where an image has none.
     """
 
     logits: NDArray[np.float32]
@@ -110,7 +110,7 @@ def _seen_before(samples: list[Sample], manifest: Path, split: Split) -> NDArray
 def figures(
     classifier: Classifier, predictions: SplitPredictions, *, rounds: int = 1000
 ) -> dict[str, Any]:
-    """All figures of one split with 95 % intervals, also without pictures of earlier splits.
+    """All figures of one split with 95 % intervals, also without images of earlier splits.
 
     Args:
         classifier: Gives the output that answers, its calibration, threshold and class names.

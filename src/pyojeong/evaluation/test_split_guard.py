@@ -51,7 +51,7 @@ def may_show(card: ModelCard, manifest: Path, split: Split) -> bool:
     """Return whether figures of a split may be computed without being a use of its own.
 
     Those of the test split may, of a published model: one whose card already carries a figure of
-    exactly these pictures. Whoever still chooses between models sees nothing of it.
+    exactly these images. Whoever still chooses between models sees nothing of it.
     """
     if split is not Split.TEST:
         return True

@@ -14,7 +14,7 @@ class Cost:
 
     Attributes:
         params: Weights and biases, frozen ones included.
-        macs: Multiply-adds of convolutions and matrix products for one picture; norms, activations
+        macs: Multiply-adds of convolutions and matrix products for one image; norms, activations
             and pooling are not counted.
     """
 
@@ -23,7 +23,7 @@ class Cost:
 
 
 def milliseconds(net: nn.Module, shape: tuple[int, int, int], *, rounds: int = 7) -> float:
-    """Fastest of several passes of one picture (C, H, W) in torch, as fast as the machine was then.
+    """Fastest of several passes of one image (C, H, W) in torch, as fast as the machine was then.
 
     ``pyojeong experiments time`` gives figures that can be compared: it times all nets in turns.
     """

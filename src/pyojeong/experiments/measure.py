@@ -39,8 +39,8 @@ def score_split(
 ) -> dict[str, Any]:
     """Figures of one split with 95 % intervals, single view.
 
-    ``answers`` holds the position of every answer in the label set, one digit per picture in the
-    manifest's order, so that two runs can be compared picture by picture.
+    ``answers`` holds the position of every answer in the label set, one digit per image in the
+    manifest's order, so that two runs can be compared image by image.
 
     Args:
         run: A finished run.

@@ -1,8 +1,8 @@
 """The labels of the valid split, kept once beside the results: with them runs can be compared.
 
 Results hold answers and no labels. ``valid.json`` holds the labels in the same form (one digit per
-picture, in the manifest's order) and the split's digest, so that answers to other pictures are
-never held against them.
+image, in the manifest's order) and the split's digest, so that answers to other images are
+never compared with them.
 """
 
 import json
@@ -24,32 +24,32 @@ class Truth:
     """Labels of a split.
 
     Attributes:
-        split_sha256: ``datasets.samples.split_hash`` of its pictures and labels.
+        split_sha256: ``datasets.samples.split_hash`` of its images and labels.
         labels: Names of the label set.
-        truth: Position of every picture's label, one digit each.
+        truth: Position of every image's label, one digit each.
     """
 
     split_sha256: str
     labels: tuple[str, ...]
     truth: str
 
-    def speaks_of(self, result: dict[str, Any]) -> bool:
-        """True when a finished result was measured on these pictures and labels."""
+    def matches_split(self, result: dict[str, Any]) -> bool:
+        """True when a finished result was measured on these images and labels."""
         valid = result["valid"]
         same = valid["split_sha256"] == self.split_sha256
         return same and tuple(valid["labels"]) == self.labels
 
     def answers(self, result: dict[str, Any]) -> str:
-        """A finished result's answers, once it is clear that they are answers to these pictures.
+        """A finished result's answers, once it is clear that they are answers to these images.
 
         Raises:
             ExperimentError: When it was measured on another split.
         """
-        if not self.speaks_of(result):
+        if not self.matches_split(result):
             raise ExperimentError(
                 f"{result['name']} was measured on another valid split "
                 f"({result['valid']['split_sha256'][:12]}…, here {self.split_sha256[:12]}…): its "
-                f"answers could not be held against these labels. Keep results of each data set in "
+                f"answers are not comparable with these labels. Keep results of each data set in "
                 f"a folder of their own, each with its {TRUTH_FILE}"
             )
         return str(result["valid"]["answers"])

@@ -126,15 +126,15 @@ class Row:
         options: Its options in few words.
         input: Height in pixels and colour, for example ``"48 gray"``.
         feature: What is computed from the pixels; "" = nothing.
-        augmented: True when training pictures were changed at random.
+        augmented: True when training images were changed at random.
         loss: With smoothing, class weights, votes and teacher.
         optimizer: Its name.
         lr: Learning rate.
         frozen_lr: Rate of the first phase, in which only the head learned; None = one phase.
         epochs: Passes over the training split.
         pretrained: Weights from elsewhere; "" = none.
-        train_samples: Training pictures.
-        accuracy: On Split.VALID, in [0, 1]; low and high are its 95 % interval over pictures (over
+        train_samples: Training images.
+        accuracy: On Split.VALID, in [0, 1]; low and high are its 95 % interval over images (over
             seeds: the mean of the seeds' bounds).
         macro_f1: On Split.VALID.
         ece: On Split.VALID, after one fitted temperature.
@@ -146,7 +146,7 @@ class Row:
         seed: None over several seeds.
         runs: How many finished runs the row is made of.
         seeds_low: Least accuracy over seeds; None for one run. ``seeds_high`` is the greatest.
-        their_accuracy: The students' figure on their own pictures.
+        their_accuracy: The students' figure on their own images.
         status: ``"finished"`` or ``"failed"``.
         reason: Why it failed.
     """

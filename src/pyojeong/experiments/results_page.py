@@ -35,10 +35,10 @@ _GROUPS = {
 }
 _ABOUT = {
     "shipped": "What the package brings, from its card.",
-    "full": "One net per family under one recipe on all training pictures.",
+    "full": "One net per family under one recipe on all training images.",
     ARMS: f"Each experiment changes one thing of {BASE}.",
     "seed2021": "The students' settings under a small budget: what each row reduces is in its "
-    "details. “theirs” was measured on their own pictures and is no target.",
+    "details. “theirs” was measured on their own images and is no target.",
 }
 
 
@@ -71,7 +71,7 @@ def write_page(
     if len(splits) > 1:
         page.text(
             f"Careful: these results were measured on {len(splits)} different valid splits. "
-            "Figures of different splits could not be held against each other."
+            "Figures of different splits are not comparable."
         )
     names = {row.group for row in rows}
     anchors = {r["name"]: f"run{i + 1}" for i, r in enumerate(results)}
@@ -123,13 +123,13 @@ def _chosen(results: Sequence[Result]) -> str:
         else "None of these runs was scored on it"
     )
     best = sum(r["settings"]["pick"] == "best" for r in done)
-    kind = "an epoch was chosen on the same pictures, which flatters the figure a little"
+    kind = "an epoch was chosen on the same images, which flatters the figure a little"
     return (
-        f"Accuracy is the share of right answers on the valid split ({pictures} pictures; "
+        f"Accuracy is the share of right answers on the valid split ({pictures} images; "
         "FER2013's PublicTest where that is the data), one view per face. Everything was chosen on "
         "this split: settings, calibration, and the epoch where a recipe keeps the best one "
         f"({best} of {_count(len(done), 'finished run')}: {kind}). The test split was not used for "
-        f"choosing anything. {taken}. Intervals hold 95\u00a0% and speak of other pictures; how "
+        f"choosing anything. {taken}. Intervals hold 95\u00a0% and speak of other images; how "
         "much another seed changes a figure stands beside experiments with several seeds."
     )
 
@@ -165,7 +165,7 @@ def _table(page: Page, group: str, rows: Sequence[Row], anchors: dict[str, str])
 
 
 def _place(column: Column, group: str) -> float:
-    """Name, accuracy and what it is held against first, then other figures, then settings."""
+    """Name, accuracy and what it is compared with first, then other figures, then settings."""
     first = {"name": 0, "accuracy": 2, "95 % interval": 3, "theirs": 4}
     if column.heading == _NOTE:
         return 1 if group == ARMS else 9  # among the arms it says what the row is
@@ -192,7 +192,7 @@ def _points(value: float) -> str:
 
 
 def _differences(page: Page, results: Sequence[Result], truth: Truth | None) -> None:
-    """Each arm against the base, on the same pictures."""
+    """Each arm against the base, on the same images."""
     arms: dict[str, list[Result]] = {}
     for result in _finished(results):
         if not result["name"].startswith(f"{ARMS}/"):
@@ -203,7 +203,7 @@ def _differences(page: Page, results: Sequence[Result], truth: Truth | None) -> 
         if truth is None and arms:
             page.text("Differences need valid.json, the labels, beside the results.", quiet=True)
         return
-    fitting = {k: v for k, v in arms.items() if all(map(truth.speaks_of, [*v, *base]))}
+    fitting = {k: v for k, v in arms.items() if all(map(truth.matches_split, [*v, *base]))}
     if len(fitting) < len(arms):
         page.text(f"Not compared, as measured on another split: {len(arms) - len(fitting)}.")
     found = [(runs, _against(runs, base, truth)) for runs in fitting.values()]
@@ -230,7 +230,7 @@ def _differences(page: Page, results: Sequence[Result], truth: Truth | None) -> 
         sortable={"arm", "points", "clear"},
         sorted_down="points",
         caption=f"Accuracy minus that of {BASE}, in percentage points, paired over "
-        f"{len(truth.truth):,} pictures; “clear” when the interval leaves zero out",
+        f"{len(truth.truth):,} images; “clear” when the interval leaves zero out",
     )
     seeds = sorted(r["valid"]["accuracy"]["value"] for r in base)
     moved = f"; between the base's own seeds lie {100 * (seeds[-1] - seeds[0]):.1f} points"

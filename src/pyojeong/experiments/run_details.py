@@ -89,7 +89,7 @@ def _figures(page: Page, result: Result) -> None:
 
 
 def _minutes(result: Result) -> str:
-    return f"{result['minutes']:.1f} minutes for {result['train_samples']:,} pictures"
+    return f"{result['minutes']:.1f} minutes for {result['train_samples']:,} images"
 
 
 def _curves(page: Page, result: Result) -> None:

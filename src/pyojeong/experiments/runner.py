@@ -21,7 +21,7 @@ from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.measure import describe, measure_run
 from pyojeong.experiments.results import result_path
 from pyojeong.training.experiment import Experiment
-from pyojeong.training.loop import Progress, Watch, train
+from pyojeong.training.loop import Progress, TrainingCallbacks, train
 from pyojeong.training.run import Run, read_curves, write_text
 
 Say = Callable[[str], None]
@@ -34,7 +34,7 @@ class RunOptions:
     Attributes:
         keep: Folder that gets a copy of ``result.json`` as ``<name>.json``.
         again: Try a run once more that failed before.
-        logger: See ``Watch``.
+        logger: See ``TrainingCallbacks``.
     """
 
     keep: Path | None = None
@@ -69,7 +69,7 @@ def run_planned(
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
             result = _finished(folder, again=options.again)
             if result is None:
-                watch = Watch(epoch=progress, logger=options.logger)
+                watch = TrainingCallbacks(epoch=progress, logger=options.logger)
                 result = _train_and_measure(planned, manifest, runs, watch)
                 write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
     except Timeout:
@@ -90,7 +90,7 @@ def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
 
 
 def _train_and_measure(
-    planned: Planned, manifest: Path, runs: Path, watch: Watch
+    planned: Planned, manifest: Path, runs: Path, watch: TrainingCallbacks
 ) -> dict[str, Any]:
     """The result; what goes wrong with the experiment itself becomes a row of the table."""
     run = Run(runs / planned.name)

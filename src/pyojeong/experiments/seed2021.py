@@ -108,7 +108,7 @@ def _feature(words: str) -> Table:
 
 
 def _reduced(row: dict[str, str], parent: Table, size: int, epochs: int, start: Any) -> str:
-    parts = [f"{parent['subset']:,} training pictures"]
+    parts = [f"{parent['subset']:,} training images"]
     if size != int(row["size"]):
         parts.append(f"{row['size']} to {size} px")
     if epochs != int(row["epochs"]):

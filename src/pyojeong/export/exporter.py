@@ -325,7 +325,7 @@ def _calibrate_votes(
     if valid.vote_logits is None:
         return None
     voted = len(FERPLUS8)
-    train = (s.votes for s in read_manifest(manifest, splits=[Split.TRAIN], pictures=False))
+    train = (s.votes for s in read_manifest(manifest, splits=[Split.TRAIN], images=False))
     trained = np.array([v[:voted] for v in train if v is not None], np.float64)
     return calibrate_votes(valid.vote_logits, valid.votes[:, :voted], trained, card.label_set)
 

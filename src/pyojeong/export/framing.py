@@ -1,7 +1,7 @@
 """Where a detector finds the landmarks in a data set's crops: the template that goes on the card.
 
-A net sees faces in the framing of its training pictures. To show it a photograph's face the same
-way, the detector that will be used is run on training pictures, and the median positions of what
+A net sees faces in the framing of its training images. To show it a photograph's face the same
+way, the detector that will be used is run on training images, and the median positions of what
 it finds become the template for alignment.
 """
 

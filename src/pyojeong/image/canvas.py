@@ -1,8 +1,8 @@
-"""Fitting whole pictures into the sizes that detectors take, and finding the way back.
+"""Fitting whole images into the sizes that detectors take, and finding the way back.
 
-The aspect ratio is kept as far as whole pixels allow. Pictures are first halved by averaging
+The aspect ratio is kept as far as whole pixels allow. Images are first halved by averaging
 2 x 2 pixels as often as it fits, and then resized bilinearly by the rest, which is less than two:
-a large picture hardly aliases on its way to a small input.
+a large image hardly aliases on its way to a small input.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pyojeong.core.face import Image
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A picture resized and laid on a background.
+    """An image resized and laid on a background.
 
     Attributes:
         pixels: uint8 (h, w, 3) RGB.
@@ -36,13 +36,13 @@ class Canvas:
 
 
 def fit(image: Image, size_wh: tuple[int, int], *, room: float = 1.0, fill: int = 0) -> Canvas:
-    """Lay a picture in the middle of a canvas, as large as it fits.
+    """Lay an image in the middle of a canvas, as large as it fits.
 
     Args:
         image: uint8 (H, W, 3).
         size_wh: Width and height of the canvas.
-        room: The picture takes 1 / room of the canvas; 1.5 leaves a border of a quarter of the
-            picture's side all around.
+        room: The image takes 1 / room of the canvas; 1.5 leaves a border of a quarter of the
+            image's side all around.
         fill: Grey value of the background.
     """
     width, height = size_wh
@@ -59,14 +59,14 @@ def fit(image: Image, size_wh: tuple[int, int], *, room: float = 1.0, fill: int 
 
 
 def scaled(image: Image, scale: float) -> Canvas:
-    """A picture resized by a factor, to at least one pixel."""
+    """An image resized by a factor, to at least one pixel."""
     h, w = image.shape[:2]
     pixels, scale_xy = _resize(image, (max(round(w * scale), 1), max(round(h * scale), 1)))
     return Canvas(pixels, scale_xy, (0, 0))
 
 
 def _resize(image: Image, size_wh: tuple[int, int]) -> tuple[Image, tuple[float, float]]:
-    """The picture at another size, and canvas pixels per frame pixel across and down.
+    """The image at another size, and canvas pixels per frame pixel across and down.
 
     It is halved as long as it stays large enough (an odd last row or column falls off each time):
     OpenCV averages 2 x 2 pixels five times faster than any other number.

@@ -1,12 +1,12 @@
-"""The executors of a card's ``feature``: contrast, gradients and local patterns of gray pictures.
+"""The executors of a card's ``feature``: contrast, gradients and local patterns of gray images.
 
 HOG and LBP are written here and not taken from scikit-image, whose results they reproduce (a test
 compares them). Inference then runs without scikit-image and SciPy, which together are larger than
 everything else it needs; and a training, which computes a feature again for every augmented face,
 needs thousands per second.
 
-All functions take a stack of gray pictures, uint8 (N, H, W). No result depends on which other
-pictures are in the stack.
+All functions take a stack of gray images, uint8 (N, H, W). No result depends on which other
+images are in the stack.
 """
 
 from functools import lru_cache
@@ -20,7 +20,7 @@ from pyojeong.core.errors import BadArray
 from pyojeong.core.feature import Clahe, Equalize, Feature, Hog, HogVector, Lbp, LbpMethod
 
 Stack = NDArray[np.uint8]
-"""uint8 (N, H, W): gray pictures of one size."""
+"""uint8 (N, H, W): gray images of one size."""
 
 Planes = NDArray[np.float32]
 """float32 (N, H, W)."""
@@ -40,10 +40,10 @@ def apply(feature: Feature, stack: Stack) -> NDArray[np.float32]:
         stack: uint8 (N, H, W).
 
     Returns:
-        float32 (N, C, H, W), a new array. C = 1: a picture in [0, 1], or with mean 0 and variance
+        float32 (N, C, H, W), a new array. C = 1: an image in [0, 1], or with mean 0 and variance
         1 for ``Equalize``. C = 2 for ``HogVector``: plane 0 holds the pixels in [0, 1], and plane
         1, read row by row, holds the vector in its first values and zeros after them. The vector
-        travels inside the picture's array so that a network has one input whatever its feature:
+        travels inside the image's array so that a network has one input whatever its feature:
         session, export and server stay the same. A network takes it out again with
         ``x[:, 1].flatten(1)[:, :length]``.
 
@@ -95,7 +95,7 @@ def clahe(stack: Stack, *, clip: float, grid: int) -> Planes:
     Args:
         stack: uint8 (N, H, W).
         clip: Contrast limit, above 0.
-        grid: Tiles per side. When they do not divide the picture, OpenCV reflects its edge.
+        grid: Tiles per side. When they do not divide the image, OpenCV reflects its edge.
 
     Returns:
         float32 (N, H, W) in [0, 1].
@@ -118,7 +118,7 @@ def equalize_and_level(stack: Stack) -> Planes:
         stack: uint8 (N, H, W).
 
     Returns:
-        float32 (N, H, W), of mean 0 and variance 1; all but 0 for a picture without contrast.
+        float32 (N, H, W), of mean 0 and variance 1; all but 0 for an image without contrast.
     """
     n, h, w = stack.shape
     levels = stack.reshape(n, -1).astype(np.intp) + np.arange(n)[:, None] * 256
@@ -145,7 +145,7 @@ def hog_cells(
 ) -> NDArray[np.float64]:  # (N, rows, columns, orientations)
     """Gradient magnitude per cell and orientation, divided by the cell's area.
 
-    Gradients are central differences, zero at the picture's edge; angles run over the half
+    Gradients are central differences, zero at the image's edge; angles run over the half
     circle without interpolation between bins. Pixels beyond the last whole cell are left out. All
     as in scikit-image 0.26.
 
@@ -257,7 +257,7 @@ def _strokes(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Which pixel gets which bin added: positions in (H, W) and in (rows, columns, bins).
 
-    Ends are rounded at their place in the picture and not once per cell, because scikit-image
+    Ends are rounded at their place in the image and not once per cell, because scikit-image
     does so and the last digit of a coordinate may decide.
     """
     reach = cell // 2 - 1
@@ -303,7 +303,7 @@ def local_binary_pattern(
     """Codes of scikit-image's ``local_binary_pattern`` with 8 points at radius 1.
 
     Bit i is set when the neighbour at 45 i degrees, counted from the right against the clock, is
-    at least as bright as the pixel. Neighbours outside the picture are 0.
+    at least as bright as the pixel. Neighbours outside the image are 0.
 
     Args:
         stack: uint8 (N, H, W).
@@ -381,7 +381,7 @@ def lbp_image(stack: Stack, method: LbpMethod = "default") -> Planes:
     """``local_binary_pattern`` in [0, 1].
 
     Codes are divided by the largest one (255, or 9 for ``"uniform"``). A variance v becomes
-    log(1 + v), divided by the 99th percentile of the picture and cut at 1; unscaled it spans four
+    log(1 + v), divided by the 99th percentile of the image and cut at 1; unscaled it spans four
     orders of magnitude.
 
     Args:

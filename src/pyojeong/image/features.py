@@ -1,4 +1,4 @@
-"""Measures of pictures that are no faces' business: hashes that tell copies.
+"""Hashes of whole images that find copies.
 
 The perceptual hash is the DCT hash of Zauner 2010 ("Implementation and Benchmarking of Perceptual
 Image Hash Functions", section 3.2.1): area-average to 32 x 32, 8 x 8 lowest frequencies, one bit
@@ -17,10 +17,10 @@ _LOW = 8
 
 
 def content_hash(image: Pixels) -> str:
-    """Digest of the decoded pixels: equal for the same picture in another lossless container.
+    """Digest of the decoded pixels: equal for the same image in another lossless container.
 
     Args:
-        image: uint8, (H, W) or (H, W, 3) RGB. A gray picture stored as RGB counts as gray.
+        image: uint8, (H, W) or (H, W, 3) RGB. A gray image stored as RGB counts as gray.
 
     Returns:
         32 hexadecimal digits (the first half of SHA-256 over height, width and pixels).
@@ -33,13 +33,13 @@ def content_hash(image: Pixels) -> str:
 
 
 def perceptual_hash(image: Pixels) -> int:
-    """64-bit DCT hash; nearly equal pictures differ in few bits (see ``hash_distance``).
+    """64-bit DCT hash; nearly equal images differ in few bits (see ``hash_distance``).
 
     Args:
         image: uint8, (H, W) or (H, W, 3) RGB, any size.
 
     Returns:
-        An integer in [0, 2**64); 0 for a constant picture.
+        An integer in [0, 2**64); 0 for a constant image.
     """
     small = cv2.resize(to_gray(image), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     low = cv2.dct(small.astype(np.float32))[:_LOW, :_LOW].ravel()

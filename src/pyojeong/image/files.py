@@ -1,4 +1,4 @@
-"""Reading pictures from wherever they are, and writing them whole or not at all.
+"""Reading images from wherever they are, and writing them whole or not at all.
 
 Everything that leaves this file is uint8 (H, W, 3) RGB, upright (EXIF turn applied), with
 transparency laid on white.
@@ -22,27 +22,27 @@ from pyojeong.core.errors import BadArray, ImageUnreadable
 from pyojeong.core.face import Image
 
 MAX_PIXELS = 100_000_000
-"""Pictures that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
+"""Images that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp"}
     | {".tif", ".tiff", ".ppm", ".pgm", ".heic", ".heif", ".avif"}
 )
-"""File endings that a folder search takes for pictures."""
+"""File endings that a folder search takes for images."""
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "HEIF", "AVIF")
 """What is decoded. Pillow knows more, but hands EPS to an external program, for instance."""
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
-    """Read a picture file: any mode, first frame of an animation, upright.
+    """Read an image file: any mode, first frame of an animation, upright.
 
     Args:
         path: The file.
-        max_pixels: Larger pictures are refused before they are unpacked.
+        max_pixels: Larger images are refused before they are unpacked.
 
     Raises:
-        ImageUnreadable: When it is missing, empty, damaged, too large or not a picture.
+        ImageUnreadable: When it is missing, empty, damaged, too large or not an image.
     """
     path = Path(path)
     try:
@@ -50,7 +50,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     except FileNotFoundError:
         raise ImageUnreadable(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise ImageUnreadable(f"{path}: is a folder, not a picture") from None
+        raise ImageUnreadable(f"{path}: is a folder, not an image") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         reason = getattr(error, "strerror", None) or error
         raise ImageUnreadable(f"{path}: could not be read: {reason}") from error
@@ -58,7 +58,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 
 def decode_image(data: bytes, *, name: str = "<bytes>", max_pixels: int = MAX_PIXELS) -> Image:
-    """Decode an encoded picture (JPEG, PNG, ...) held in memory; see ``read_image``."""
+    """Decode an encoded image (JPEG, PNG, ...) held in memory; see ``read_image``."""
     if not data:
         raise ImageUnreadable(f"{name}: the file is empty (0 bytes)")
     _register_heif(data, name)
@@ -78,7 +78,7 @@ def _explained(name: str) -> Iterator[None]:
     except ImageUnreadable:
         raise
     except UnidentifiedImageError:
-        raise ImageUnreadable(f"{name}: is not a picture in a known format") from None
+        raise ImageUnreadable(f"{name}: is not an image in a supported format") from None
     except PilImage.DecompressionBombError:
         raise ImageUnreadable(f"{name}: is too large to unpack safely") from None
     except MemoryError:
@@ -96,7 +96,7 @@ def _register_heif(data: bytes, name: str) -> None:
         import pillow_heif
     except ImportError:
         raise ImageUnreadable(
-            f"{name}: HEIC pictures need an optional part: pip install 'pyojeong[heic]'"
+            f"{name}: HEIC images need an optional part: pip install 'pyojeong[heic]'"
         ) from None
     pillow_heif.register_heif_opener()
 
@@ -122,7 +122,7 @@ def from_pil(
 
 def _to_rgb(picture: PilImage.Image) -> PilImage.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
-        # 16-bit and float pictures: Pillow's own conversion clips at 255; use the top byte.
+        # 16-bit and float images: Pillow's own conversion clips at 255; use the top byte.
         values = np.asarray(picture).astype(np.float64)
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         if picture.mode.startswith("I;16"):
@@ -155,7 +155,7 @@ def check_image(array: NDArray[Any], *, what: str = "image") -> Image:
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        cure = "Pass one picture as RGB (H, W, 3) or gray (H, W)."
+        cure = "Pass one image as RGB (H, W, 3) or gray (H, W)."
         raise BadArray(what, expected="shape (H, W, 3)", got=str(array.shape), cure=cure)
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
         raise BadArray(what, expected=f"at most {MAX_PIXELS} pixels", got=str(array.shape))
@@ -163,7 +163,7 @@ def check_image(array: NDArray[Any], *, what: str = "image") -> Image:
 
 
 def load_image(source: Any) -> tuple[Image, str]:
-    """A picture given as path, encoded bytes, PIL image or array, and a name for it.
+    """An image given as path, encoded bytes, PIL image or array, and a name for it.
 
     Raises:
         ImageUnreadable: When a file, bytes or PIL image could not be used.

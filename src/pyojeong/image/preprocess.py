@@ -144,13 +144,13 @@ def apply(matrix: Matrix, points: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def warp(image: Pixels, matrix: Matrix, size_hw: tuple[int, int], *, gray: bool = False) -> Pixels:
-    """Sample ``image`` through ``matrix`` into a picture of ``size_hw`` (see the module text).
+    """Sample ``image`` through ``matrix`` into an image of ``size_hw`` (see the module text).
 
     Args:
         image: uint8 (H, W) or (H, W, C).
         matrix: Frame -> output, corner origin.
         size_hw: Height and width of the output.
-        gray: Give the luma of an RGB picture.
+        gray: Give the luma of an RGB image.
 
     Returns:
         uint8 (h, w) or (h, w, C).
@@ -158,7 +158,7 @@ def warp(image: Pixels, matrix: Matrix, size_hw: tuple[int, int], *, gray: bool 
     h, w = size_hw
     scale = math.sqrt(abs(_determinant(matrix)))
     if scale < 0.5:
-        # A picture shrunk to a few pixels needs no larger boxes, and they would not fit in memory.
+        # An image shrunk to a few pixels needs no larger boxes, and they would not fit in memory.
         most = max(min(image.shape[:2]) // 8, 64)
         # Exact shrink factors may come out a hair too small.
         k = int(min(1 / scale + 1e-6, most))
@@ -213,7 +213,7 @@ def _box_filter(
 
 
 def to_gray(image: Pixels) -> Pixels:
-    """(H, W) luma of a gray or RGB picture: 0.299 R + 0.587 G + 0.114 B."""
+    """(H, W) luma of a gray or RGB image: 0.299 R + 0.587 G + 0.114 B."""
     if image.ndim == 2:
         return image
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -236,7 +236,7 @@ def to_tensor(pre: Preprocess, patches: list[Pixels]) -> NDArray[np.float32]:
 def _feature_tensor(
     pre: Preprocess, feature: Feature, patches: list[Pixels]
 ) -> NDArray[np.float32]:  # (N, C, H, W)
-    """Gray -> feature -> (x - mean) / std on the picture; a vector's plane stays as it is."""
+    """Gray -> feature -> (x - mean) / std on the image; a vector's plane stays as it is."""
     planes = descriptors.apply(feature, np.stack([to_gray(p) for p in patches]))
     picture = planes[:, : pre.color_channels]
     picture -= np.array(pre.mean, np.float32).reshape(1, -1, 1, 1)
@@ -247,7 +247,7 @@ def _feature_tensor(
 def preprocess(
     pre: Preprocess, image: Pixels, matrices: list[Matrix]
 ) -> NDArray[np.float32]:  # (N, C, H, W)
-    """Cut N faces out of one picture: the whole of a card's preprocessing.
+    """Cut N faces out of one image: the whole of a card's preprocessing.
 
     Args:
         pre: The card's preprocessing.

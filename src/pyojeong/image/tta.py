@@ -1,7 +1,7 @@
 """Several views of one face, whose answers are averaged ("test-time augmentation").
 
 A view is a matrix over the network's input: composed with the face's own matrix, so that the
-picture is still sampled once.
+image is still sampled once.
 """
 
 import numpy as np

@@ -152,7 +152,7 @@ class ClipFile:
 
 
 class _Sound:
-    """The sound of a clip, packet by packet beside the pictures; copied where MP4 can hold it."""
+    """The sound of a clip, packet by packet beside the images; copied where MP4 can hold it."""
 
     def __init__(self, av: Any, clip: Path, out: Any, start_s: float) -> None:
         self._out = out

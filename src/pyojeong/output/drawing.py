@@ -4,7 +4,7 @@ Shapes are computed from their signed distance (Quilez, "2D distance functions")
 smooth at any size, and only the pixels near a shape are touched. Text is Pillow's built-in font,
 drawn enlarged and averaged down: that spaces letters evenly, also at ten pixels.
 
-Rectangles are (x1, y1, x2, y2) in pixels, corner origin; whatever leaves the picture is cut off.
+Rectangles are (x1, y1, x2, y2) in pixels, corner origin; whatever leaves the image is cut off.
 """
 
 from functools import lru_cache
@@ -100,7 +100,7 @@ Window = tuple[int, int, int, int]
 
 
 def _window(image: Image, rect: Rect) -> Window | None:
-    """The whole pixels of a rectangle inside the picture; None when there are none."""
+    """The whole pixels of a rectangle inside the image; None when there are none."""
     height, width = image.shape[:2]
     x1, y1 = max(int(np.floor(rect[0])), 0), max(int(np.floor(rect[1])), 0)
     x2, y2 = min(int(np.ceil(rect[2])), width), min(int(np.ceil(rect[3])), height)

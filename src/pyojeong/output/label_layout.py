@@ -1,4 +1,4 @@
-"""Where labels go: beside the faces, in the picture, over no other face where that can be."""
+"""Where labels go: beside the faces, in the image, over no other face where that can be."""
 
 from collections.abc import Iterator, Sequence
 
@@ -55,7 +55,7 @@ def panels(
     Args:
         faces: Visible parts of the face boxes.
         sizes_wh: Width and height of the panel of each face.
-        frame_wh: Width and height of the picture.
+        frame_wh: Width and height of the image.
         gap: Between a face and its panel; half of it is kept free around everything else.
     """
     taken: list[Rect] = []
@@ -100,7 +100,7 @@ def chips(
     Args:
         faces: Visible parts of the face boxes.
         sizes_wh: Width and height of the label of each face.
-        frame_wh: Width and height of the picture.
+        frame_wh: Width and height of the image.
         gap: Between a face and its label.
     """
     taken: list[Rect] = []

@@ -1,4 +1,4 @@
-"""Drawing results on a copy of the picture, for people to look at.
+"""Drawing results on a copy of the image, for people to look at.
 
 Every face gets a box in the colour of its expression and, where there is room, a panel with the
 answer and the bars of all probabilities. The colours are those of Okabe and Ito (2008, "Color
@@ -27,7 +27,7 @@ COLORS: dict[str, Color] = {
     "surprise": (230, 159, 0),  # orange
     "contempt": (178, 150, 120),
 }
-"""RGB per expression; the same in every picture."""
+"""RGB per expression; the same in every image."""
 
 _PLAIN: Color = (235, 235, 235)  # a face without an expression
 _UNCLEAR: Color = (165, 168, 172)
@@ -36,7 +36,7 @@ _TEXT: Color = (245, 246, 248)
 _DIM: Color = (176, 180, 187)
 _TRACK: Color = (70, 75, 84)  # the empty part of a bar
 
-_SMALLEST = 320.0  # pictures smaller than this (root of their area) are enlarged to it
+_SMALLEST = 320.0  # images smaller than this (root of their area) are enlarged to it
 _MOST_PANELS = 6  # more faces get small labels without bars
 
 
@@ -86,19 +86,19 @@ def _look(face: Face) -> _Look:
 
 
 def annotate(image: Image, result: FrameResult, *, keep_size: bool = False) -> Image:
-    """Draw a result on a copy of its picture.
+    """Draw a result on a copy of its image.
 
     Up to six faces get panels with bars beside them if all of the panels find room; else every
     face gets a small label. A single face that leaves no room gets its panel on a strip that is
-    added to the picture. Very small pictures are enlarged first.
+    added to the image. Very small images are enlarged first.
 
     Args:
-        image: uint8 (H, W, 3) RGB, the picture that ``result`` is about.
+        image: uint8 (H, W, 3) RGB, the image that ``result`` is about.
         result: What to draw.
-        keep_size: Never enlarge or extend the picture (frames of a video).
+        keep_size: Never enlarge or extend the image (frames of a video).
 
     Returns:
-        uint8 (H', W', 3) RGB; with ``keep_size``, or for pictures that are large enough and have
+        uint8 (H', W', 3) RGB; with ``keep_size``, or for images that are large enough and have
         room, H' = H and W' = W.
 
     Raises:
@@ -135,7 +135,7 @@ def annotate(image: Image, result: FrameResult, *, keep_size: bool = False) -> I
 
 
 def _visible(face: Face, factor: float, size_wh: tuple[int, int]) -> Rect:
-    """The part of a face's box inside the (enlarged) picture; at least one pixel."""
+    """The part of a face's box inside the (enlarged) image; at least one pixel."""
     width, height = size_wh
     x1, y1, x2, y2 = (v * factor for v in face.box.xyxy)
     x1, y1 = min(max(x1, 0.0), width - 1.0), min(max(y1, 0.0), height - 1.0)
@@ -170,7 +170,7 @@ def _between(box: Rect, place: Rect) -> tuple[tuple[float, float], tuple[float, 
 
 
 def _with_strip(canvas: Image, look: _Look, box: Rect, text: float) -> Image:
-    """Put the panel of a single face on a strip added at the right of the picture, or below."""
+    """Put the panel of a single face on a strip added at the right of the image, or below."""
     height, width = canvas.shape[:2]
     w, h = _panel_size(look, text)
     gap = text / 2
@@ -211,7 +211,7 @@ def _draw_box(canvas: Image, look: _Look, box: Rect, text: float) -> None:
     rect = (x1, y1, max(min(box[2], limits[0]), x1), max(min(box[3], limits[1]), y1))
     radius = min(0.6 * text, (rect[2] - rect[0]) / 6, (rect[3] - rect[1]) / 6)
     dash = max(0.7 * text, 3 * width) if look.unclear else 0.0
-    # A dark line underneath keeps bright colours visible on bright pictures.
+    # A dark line underneath keeps bright colours visible on bright images.
     stroke(canvas, rect, _DARK, width=2 * width, radius=radius, alpha=0.65)
     stroke(canvas, rect, look.color, width=width, radius=radius, dash=dash)
 
@@ -305,13 +305,13 @@ def _draw_bar(canvas: Image, rect: Rect, share: float, color: Color) -> None:
 
 
 class AnnotatedImages:
-    """A folder of annotated pictures: ``<stem>.annotated.jpg`` for JPEG sources, else ``.png``.
+    """A folder of annotated images: ``<stem>.annotated.jpg`` for JPEG sources, else ``.png``.
 
     Two sources of one run whose file names agree get different names (``-2``, ``-3`` ...); what an
     earlier run left in the folder is replaced.
 
     Args:
-        folder: Is made when the first picture is saved.
+        folder: Is made when the first image is saved.
         suffix: ``".png"`` or ``".jpg"`` for all of them; None = as the source.
     """
 

@@ -1,6 +1,6 @@
-"""One self-contained HTML page: text, tables, charts and pictures, nothing from outside.
+"""One self-contained HTML page: text, tables, charts and images, nothing from outside.
 
-Charts are inline SVG and pictures are inline JPEG, so that the file can be mailed, archived and
+Charts are inline SVG and images are inline JPEG, so that the file can be mailed, archived and
 opened without a network. Colours follow the reader's light or dark setting. The only script is a
 few lines that sort a table, and it is there only when a table can be sorted.
 """
@@ -232,7 +232,7 @@ class Page:
             self._parts.append(f'<div class="charts">{chart}{_CHARTS_END}')
 
     def pictures(self, items: Iterable[tuple[Sequence[Pixels], str, str]]) -> None:
-        """A contact sheet: (pictures side by side, bold caption, quiet caption)."""
+        """A contact sheet: (images side by side, bold caption, quiet caption)."""
         figures = []
         for images, bold, quiet in items:
             inner = "".join(f'<img alt="" src="{_inline(image)}">' for image in images)

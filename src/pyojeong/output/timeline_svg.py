@@ -1,7 +1,7 @@
 """Expressions over time: a timeline of shares, lines below each other, bands of events; as SVG.
 
-Colours are those of the annotated pictures (``output.media.COLORS``), so that happy is the same
-yellow everywhere. Holes in the data are holes in the picture.
+Colours are those of the annotated images (``output.media.COLORS``), so that happy is the same
+yellow everywhere. Holes in the data are holes in the image.
 """
 
 import html

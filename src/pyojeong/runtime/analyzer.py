@@ -1,4 +1,4 @@
-"""``Analyzer``: a picture in, everything read from it out."""
+"""``Analyzer``: find the faces of images and classify their expressions."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v4"
 
 VGGFACE2_MODEL = "columns-m-fer2013-fer7.vggface2-v1"
 """What ``model="default-vggface2"`` stands for: more accurate, larger and slower. One of its two
-nets began with weights from pictures of VGGFace2, as its card says."""
+nets began with weights from images of VGGFace2, as its card says."""
 
 SHORT_NAMES = {"default": DEFAULT_MODEL, "default-vggface2": VGGFACE2_MODEL}
 """Names under which bundled classifiers stay found when better ones take their place."""
@@ -139,7 +139,7 @@ class Analyzer:
         return (self.detector.id, self.classifier.card.id, *more)
 
     def analyze(self, image: Any) -> FrameResult:
-        """Read one picture.
+        """Read one image.
 
         Args:
             image: Path, encoded bytes, PIL image, or uint8 array (H, W, 3) RGB or (H, W) gray.
@@ -154,9 +154,9 @@ class Analyzer:
         return self.analyze_batch([image])[0]
 
     def analyze_batch(self, images: Iterable[Any]) -> list[FrameResult]:
-        """Read several pictures; the same answers as ``analyze`` on each, in order.
+        """Read several images; the same answers as ``analyze`` on each, in order.
 
-        Faces of all pictures go through the classifier together.
+        Faces of all images go through the classifier together.
         """
         loaded = [load_image(image) for image in images]
         return self.analyze_frames([(image, name, 0, 0.0) for image, name in loaded])
@@ -194,14 +194,14 @@ class Analyzer:
         return replace(face, expression=expression, pose=pose, eyes=eyes)
 
     def detect(self, image: Any) -> tuple[Face, ...]:
-        """Only find the faces of a picture, largest first."""
+        """Only find the faces of an image, largest first."""
         return self.detector.detect(load_image(image)[0])
 
     def classify(self, crops: Iterable[NDArray[np.uint8]]) -> list[Expression]:
         """Read faces that are already cut out.
 
         Args:
-            crops: uint8 pictures of one face each, filled by the face as FER2013's are; (H, W)
+            crops: uint8 images of one face each, filled by the face as FER2013's are; (H, W)
                 gray or (H, W, 3) RGB, of any sizes. An array (N, H, W) or (N, H, W, 3) works too.
 
         Returns:
@@ -213,7 +213,7 @@ class Analyzer:
         if isinstance(crops, np.ndarray) and crops.ndim not in {3, 4}:
             raise BadArray(
                 "crops",
-                expected="a list of pictures, or (N, H, W) or (N, H, W, 3)",
+                expected="a list of images, or (N, H, W) or (N, H, W, 3)",
                 got=str(crops.shape),
                 cure="Wrap a single crop in a list.",
             )

@@ -89,7 +89,7 @@ class Classifier:
         return len(self._views)
 
     def tensors(self, images: Iterable[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
-        """Inputs (N, C, H, W) of all faces of several pictures, in order; the first view."""
+        """Inputs (N, C, H, W) of all faces of several images, in order; the first view."""
         return self._tensors(images, self._views[0])
 
     def _tensors(

@@ -134,7 +134,7 @@ def _crop_matrix(corners: NDArray[np.float64], *, mirrored: bool) -> Matrix:
     outer, inner = corners
     across = inner - outer
     scale = SIDE / (CROP_SCALE * max(float(np.hypot(*across)), 1e-3))
-    if mirrored:  # the subject's left eye has its outer corner on the right of the picture
+    if mirrored:  # the subject's left eye has its outer corner on the right of the image
         across = np.array([-across[0], across[1]])
     angle = -np.arctan2(across[1], across[0])
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)

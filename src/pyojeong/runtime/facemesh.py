@@ -45,9 +45,9 @@ class Mesh:
     def turn_rad(self) -> tuple[float, float, float]:
         """Yaw, pitch, roll of the head against the camera, in radians.
 
-        Yaw is positive when the subject turns to their left (the nose moves right in the picture),
+        Yaw is positive when the subject turns to their left (the nose moves right in the image),
         pitch is positive when they look down, roll is positive when the head tilts clockwise in
-        the picture.
+        the image.
         """
         right = self.points[list(RIGHT_EYE)].mean(0)
         left = self.points[list(LEFT_EYE)].mean(0)
@@ -83,7 +83,7 @@ class FaceMesh:
 
         Args:
             image: uint8 (H, W, 3) RGB.
-            box: The face, in pixels; may leave the picture.
+            box: The face, in pixels; may leave the image.
             roll_rad: How far the head is tilted clockwise, if that is known: the network, which
                 expects upright faces, sees it turned back.
         """

@@ -1,4 +1,4 @@
-"""Made-up pictures on which a model's answers are stored beside it (``<id>.golden.npz``).
+"""Made-up images on which a model's answers are stored beside it (``<id>.golden.npz``).
 
 A model that answers them as it did when it was exported is read with the right weights, the right
 preprocessing and a runtime that computes correctly.
@@ -25,7 +25,7 @@ _GRAY_SHAPES = ((48, 48), (44, 44), (96, 96), (200, 150), (31, 47), (48, 48))
 
 
 def golden_crops() -> list[Pixels]:
-    """Eight pictures of several sizes, gray and RGB: arithmetic patterns, the same everywhere."""
+    """Eight images of several sizes, gray and RGB: arithmetic patterns, the same everywhere."""
     crops: list[Pixels] = []
     for i, (h, w) in enumerate(_GRAY_SHAPES):
         y, x = np.mgrid[0:h, 0:w].astype(np.int64)
@@ -37,7 +37,7 @@ def golden_crops() -> list[Pixels]:
 
 
 def golden_faces() -> tuple[Image, list[Face]]:
-    """A made-up coloured picture and five faces in it: upright, turned, small, cut off, bare.
+    """A made-up coloured image and five faces in it: upright, turned, small, cut off, bare.
 
     The last one has no landmarks. Their answers change when faces are framed another way.
     """

@@ -33,7 +33,7 @@ POINTS = tuple(i for pair in PAIRS for i in pair) + MIDDLE
 def head_shape() -> Floats:
     """The mean shape: float64 (52, 3), centred, root mean square 1.
 
-    x points to the picture's right, y down, z away from the camera, for a head that looks into it.
+    x points to the image's right, y down, z away from the camera, for a head that looks into it.
     """
     text = (files("pyojeong.runtime") / "head_shape.csv").read_text(encoding="utf-8")
     rows = [line.split(",") for line in text.splitlines()[1:]]

@@ -1,8 +1,8 @@
-"""The only door to onnxruntime: a checked weight file that runs batches.
+"""Run verified ONNX models; the only module that imports onnxruntime.
 
 A ``Session`` is built from a model's card. It refuses a file that is not the one the card
 describes, and a network whose inputs or outputs differ from what the card (or the caller) says, so
-that a swapped file ends in a sentence and not in wrong numbers.
+that a swapped file ends in an error and not in wrong numbers.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -3,7 +3,7 @@
 ======  ==================  =====================================================
 GET     ``/?token=...``     the page; sets the cookie that the rest demands
 GET     ``/web/NAME``       its style sheet and script
-GET     ``/picture``        motion JPEG of the annotated picture
+GET     ``/picture``        motion JPEG of the annotated image
 GET     ``/events``         server-sent events: answers, speed, recording, end
 POST    ``/api/record``     ``{"on": true}``: begin or end a recording
 ======  ==================  =====================================================
@@ -64,7 +64,7 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
 
     @app.get("/picture")
     def picture() -> Response:
-        """The moving picture."""
+        """The moving image."""
         kind = "multipart/x-mixed-replace; boundary=frame"
         return StreamingResponse(session.pictures(), media_type=kind, headers=_UNSAVED)
 

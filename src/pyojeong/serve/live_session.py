@@ -29,7 +29,7 @@ class Snapshot:
 
     Attributes:
         number: Counts the frames that were shown, from 1.
-        jpeg: The annotated picture.
+        jpeg: The annotated image.
         payload: Everything beside it, plain JSON types.
     """
 
@@ -46,7 +46,7 @@ class LiveSession:
         analyzer: Reads frames.
         record: Folder for recordings; None = nothing can be recorded.
         tau_s: Time constant of the smoothing.
-        boxes: Draw boxes and scores into the picture.
+        boxes: Draw boxes and scores into the image.
     """
 
     def __init__(

@@ -81,10 +81,10 @@ class Guard:
             return
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         host = headers.get("host", "")
-        fresh = self._asks_for_page(scope)
+        fresh = self._is_page_request(scope)
         if not self._is_own(host):
             await refuse(send, 400, f"not a name of this server: {host[:80]!r}")
-        elif not fresh and not self._knows_token(headers):
+        elif not fresh and not self._has_valid_token(headers):
             words = f"open the address that `{self._command}` printed: it carries the token"
             await refuse(send, 403, words)
         elif "origin" in headers and urlsplit(headers["origin"]).netloc != host:
@@ -110,13 +110,13 @@ class Guard:
     def _same(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._token)
 
-    def _asks_for_page(self, scope: Scope) -> bool:
+    def _is_page_request(self, scope: Scope) -> bool:
         if scope["path"] != "/":
             return False
         query = parse_qs(scope["query_string"].decode("latin-1"))
         return any(self._same(t) for t in query.get("token", ()))
 
-    def _knows_token(self, headers: dict[str, str]) -> bool:
+    def _has_valid_token(self, headers: dict[str, str]) -> bool:
         given = [headers.get(TOKEN_HEADER, "")]
         for pair in headers.get("cookie", "").split(";"):
             name, _, value = pair.strip().partition("=")

@@ -1,7 +1,7 @@
-"""Moving pictures as they come: from a camera, or from a clip that replaces one.
+"""Moving images as they come: from a camera, or from a clip that replaces one.
 
 One thread takes frames and keeps the newest only; whoever reads takes it when ready for it. So the
-picture never lags behind by more than the reading of one frame, however slow that is.
+image never lags behind by more than the reading of one frame, however slow that is.
 """
 
 import errno
@@ -137,7 +137,7 @@ class Camera:
             self.error = str(error)
         finally:
             if not self.is_clip and not self._stop:
-                self.error = self.error or "gives no more pictures (unplugged?)"
+                self.error = self.error or "gives no more images (unplugged?)"
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
@@ -227,17 +227,17 @@ class LiveReader:
 
 @dataclass(slots=True)
 class Pace:
-    """How fast a live picture runs, over the last two seconds or so.
+    """How fast a live image runs, over the last two seconds or so.
 
     Attributes:
         fps: Frames read per second.
         latency_ms: From the frame's coming to its answer.
-        passed_over: Frames that were never read.
+        dropped_frames: Frames that were never read.
     """
 
     fps: float = 0.0
     latency_ms: float = 0.0
-    passed_over: int = 0
+    dropped_frames: int = 0
     _last_s: float | None = None
     _last_index: int = -1
 
@@ -251,5 +251,5 @@ class Pace:
             share = float(1 - np.exp(-gap / 0.7))
             self.latency_ms += share * (latency - self.latency_ms)
             self.fps += share * (1 / gap - self.fps) if self.fps else 1 / gap
-        self.passed_over += moment.index - self._last_index - 1
+        self.dropped_frames += moment.index - self._last_index - 1
         self._last_s, self._last_index = done_s, moment.index

@@ -1,6 +1,6 @@
 """Scene cuts: two frames in a row that show something else altogether.
 
-A cut changes both how bright the picture is, place by place, and the pattern. Motion keeps the
+A cut changes both how bright the image is, place by place, and the pattern. Motion keeps the
 pattern, a flash or a fade keeps it too while the brightness jumps; measured on real clips, motion
 stays below a difference of 7 grey levels and above a correlation of 0.94.
 """

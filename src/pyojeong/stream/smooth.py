@@ -2,7 +2,7 @@
 
 Smoothing is an average over time, weighted by a kernel in seconds and not in frames, so that its
 meaning does not depend on the frame rate. Frames before and after count alike (no lag); a live
-picture cannot wait and uses ``Trailing``, which lags by about its time constant.
+image cannot wait and uses ``Trailing``, which lags by about its time constant.
 """
 
 from collections import deque
@@ -79,7 +79,7 @@ def _expression(like: Expression, scores: NDArray[np.float64]) -> Expression:
 
 
 class Trailing:
-    """Smoothing for live pictures: an exponential average of what came before.
+    """Smoothing for live images: an exponential average of what came before.
 
     Args:
         tau_s: Time constant in seconds, which is also about the lag of what is shown.
@@ -146,7 +146,7 @@ def changed(
     Args:
         results: Frames.
         neutral: From ``neutral_of``.
-        default: For tracks that are not in it, for example from a picture; None = no change is
+        default: For tracks that are not in it, for example from an image; None = no change is
             given for them.
     """
     for result in results:

@@ -83,10 +83,10 @@ class Frame:
 
 
 def _upright(picture: Image, turn: tuple[int, ...]) -> Image:
-    """A picture turned and mirrored as a display matrix says; () = as it is stored."""
+    """An image turned and mirrored as a display matrix says; () = as it is stored."""
     if not turn:
         return picture
-    # A point (x, y) of the stored picture belongs at (a x + c y, b x + d y).
+    # A point (x, y) of the stored image belongs at (a x + c y, b x + d y).
     a, b, _, c, d = turn
     if abs(b) > abs(a):
         picture, a, d = picture.transpose(1, 0, 2), c, b
@@ -95,7 +95,7 @@ def _upright(picture: Image, turn: tuple[int, ...]) -> Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipFacts:
-    """What a container says of its picture stream before anything is decoded.
+    """What a container says of its image stream before anything is decoded.
 
     Attributes:
         codec: Name of the codec.
@@ -124,14 +124,14 @@ class Clip:
 
     Attributes:
         name: The file's name, as it was given.
-        facts: What the container says of the picture stream.
+        facts: What the container says of the image stream.
         pixel_shape: Width of a stored pixel over its height; 1 when it is not stated.
         turn: First five numbers of the current frame's display matrix; () = upright.
         error: After the last frame: where the clip breaks off, or that it is damaged; "" when
             all is well.
 
     Raises:
-        VideoUnreadable: When it is missing, no clip, has no picture stream, or an unknown codec.
+        VideoUnreadable: When it is missing, no clip, has no image stream, or an unknown codec.
         MissingExtra: When PyAV is not installed.
     """
 
@@ -183,7 +183,7 @@ class Clip:
         kind = self._container.format.name
         if kind.endswith("_pipe") or kind == "image2":
             raise VideoUnreadable(
-                f"{self.name}: is a picture ({kind.removesuffix('_pipe')}), not a clip; read it "
+                f"{self.name}: is an image ({kind.removesuffix('_pipe')}), not a clip; read it "
                 "with `pyojeong analyze`"
             )
         streams = [
@@ -193,7 +193,7 @@ class Clip:
         ]
         if not streams:
             sound = " (it holds sound only)" if self._container.streams.audio else ""
-            raise VideoUnreadable(f"{self.name}: has no pictures{sound}")
+            raise VideoUnreadable(f"{self.name}: has no images{sound}")
         stream = streams[0]
         if getattr(stream, "codec_context", None) is None:
             raise VideoUnreadable(
@@ -272,7 +272,7 @@ class Clip:
             self.turn = tuple(data)
 
     def _packets(self) -> Iterator[Any]:
-        """Coded pictures; the last one is left out when the file's end tore it.
+        """Coded images; the last one is left out when the file's end tore it.
 
         A torn one would cost the frames before it, how many depends on the number of threads.
         """
@@ -302,7 +302,7 @@ class Clip:
         return ""
 
     def _promised_s(self) -> float:
-        """The time at which sound and pictures end by the header; 0 when it does not say."""
+        """The time at which sound and images end by the header; 0 when it does not say."""
         if self._container.format.name == "avi":  # its length was measured, its frames are stated
             return (self.facts.frames or 0) / (self.facts.rate or 25)
         ends = [

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: every training picture read by a net that never saw it.
+"""Out-of-fold predictions: every training image read by a net that never saw it.
 
 The training split is cut into parts; one net per part is trained on the rest. Its last epoch, not
 its best, predicts the part: nothing is chosen, so nothing leaks. Rows of Split.VALID get the mean
@@ -19,7 +19,7 @@ from pyojeong.datasets.predictions import Predictions, write_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, manifest_labels, read_rows
 from pyojeong.training.data.datamodule import FaceDataset, Fold, load_faces
 from pyojeong.training.experiment import Experiment
-from pyojeong.training.loop import Watch, run_name, train
+from pyojeong.training.loop import TrainingCallbacks, run_name, train
 from pyojeong.training.run import Run, load_last
 
 FoldProgress = Callable[[int, dict[str, Any]], None]
@@ -64,7 +64,9 @@ def train_folds(
             if progress is not None:
                 progress(index, line)
 
-        run = train(text, manifest, runs, limit=limit, without=fold, watch=Watch(epoch=show))
+        run = train(
+            text, manifest, runs, limit=limit, without=fold, watch=TrainingCallbacks(epoch=show)
+        )
         assert run.folder == runs / run_name(name, fold)  # noqa: S101
         finished.append((fold, run))
     write_predictions(target, predict_folds(finished, manifest))
@@ -118,7 +120,7 @@ def _samples(rows: list[tuple[int, Sample]]) -> list[Sample]:
 
 
 def _predict(net: nn.Module, data: FaceDataset) -> NDArray[np.float32]:
-    """Probabilities (N, K): mean over the picture and its mirror image."""
+    """Probabilities (N, K): mean over the image and its mirror image."""
     out = []
     with torch.inference_mode():
         for start in range(0, len(data), _BATCH):

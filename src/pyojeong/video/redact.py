@@ -29,7 +29,7 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     """Remove people from a clip's results.
 
     Their faces leave the tables (the frames stay), the summary and the events; the report is made
-    again without pictures; the annotated clip, which shows them, is deleted. Results that keep no
+    again without images; the annotated clip, which shows them, is deleted. Results that keep no
     rows lose the people's numbers, their events and the report. Tables that join several clips are
     deleted; the command that made them makes them again.
 

@@ -49,7 +49,7 @@ class ProcessedClip:
 
 
 _PICTURE_ROOM = 0.35
-"""Room around a face in the pictures of the report, as a share of its box."""
+"""Room around a face in the images of the report, as a share of its box."""
 
 
 def render(clip: ProcessedClip, options: VideoOptions) -> None:
@@ -214,7 +214,7 @@ def _settings(options: VideoOptions, facts: ClipFacts) -> dict[str, Any]:
     if options.baseline_s is not None:
         out["own neutral face"] = "{:g} to {:g} s".format(*options.baseline_s)
     if options.baseline is not None:
-        out["neutral face"] = "from a picture"
+        out["neutral face"] = "from an image"
     return out
 
 

@@ -41,7 +41,7 @@ class ReportFacts:
         card: Name -> value, what the model's card says of it.
         decoded: Frames that were decoded.
         error: Why decoding stopped early; "" = it did not.
-        pictures: (event, face) of key frames; empty = none are shown.
+        images: (event, face) of key frames; empty = none are shown.
         files: Name -> what is in it, of the files beside the page.
     """
 

@@ -239,9 +239,9 @@ class Summary:
         self._follow_run(face.track_id, shown, time_s)
 
     def _make_room(self, time_s: float) -> None:
-        """Let go of the timelines of people who are gone and were not seen long enough.
+        """Drop timelines of ended tracks that are not among the longest.
 
-        Nobody's time shrinks: who has twelve ahead of him and is gone will not be drawn.
+        Durations never shrink: an ended track with ``CHARTED`` longer ones will not be drawn.
         """
         self._drawn.sort(key=lambda i: (-self.people[i].seconds, i))
         kept = self._drawn[:CHARTED]

@@ -27,9 +27,9 @@ from pyojeong.datasets.samples import Sample, Split, write_manifest
 from pyojeong.image.features import content_hash
 
 BROKEN = 7
-"""Row of the picture that could not be read."""
+"""Row of the image that could not be read."""
 WIDE = 11
-"""Row of the large picture in colour."""
+"""Row of the large image in colour."""
 
 
 def draw_face(random_: random.Random, label: str) -> Image.Image:
@@ -80,7 +80,7 @@ def samples(count: int, drawn: int = 350) -> Iterator[Sample]:
         yield Sample(
             label=label,
             split=(Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VALID, Split.TEST)[row % 5],
-            image=b"\x89PNG no picture" if unreadable else data,
+            image=b"\x89PNG no image" if unreadable else data,
             votes=votes,
             source=f"faces.csv:{row + 2}",
             content_hash="" if unreadable else digest,
@@ -128,8 +128,8 @@ def find(store: Store) -> None:
     ]
     faceless.append(Finding(row=BROKEN, check="no_face", score=1.0, reason="could not be decoded"))
     for check, found in (
-        (MadeUp("blurred", "The picture is out of focus", 0.7), blurred),
-        (MadeUp("near_copy", "Another picture is nearly the same", 0.9), copies),
+        (MadeUp("blurred", "The image is out of focus", 0.7), blurred),
+        (MadeUp("near_copy", "Another image is nearly the same", 0.9), copies),
         (MadeUp("mislabelled", "The label does not fit the face", 0.5), sad),
         (MadeUp("no_face", "There is no face", 0.9), faceless),
     ):
@@ -161,13 +161,13 @@ def places() -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """5,000 pictures with findings; to be copied, not written to."""
+    """5,000 images with findings; to be copied, not written to."""
     return build(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture
 def store(template: Store, tmp_path: Path) -> Store:
-    """A copy of the 5,000 pictures for one test."""
+    """A copy of the 5,000 images for one test."""
     shutil.copytree(template.manifest.parent, tmp_path / "data")
     return Store.beside(tmp_path / "data" / template.manifest.name)
 

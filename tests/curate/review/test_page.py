@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from pyojeong.curate.decisions import Decision, Ledger, merged
+from pyojeong.curate.decisions import Decision, DecisionLog, merged
 from pyojeong.curate.findings import Store
 
 ARGS = [
@@ -239,11 +239,11 @@ def test_filters_and_the_large_view(
     assert page.locator("#preview").is_hidden()
     page.click("#clear")
     page.fill("#search", f"#{places['broken']}")
-    seen.until("document.getElementById('count').textContent === '1 picture'")
+    seen.until("document.getElementById('count').textContent === '1 image'")
     seen.until("document.querySelector('.tile img').naturalWidth > 0")
     page.fill("#search", "nothing has this name")
     page.wait_for_selector("#empty:not([hidden])")
-    assert "No picture matches" in seen.text("#empty")
+    assert "No image matches" in seen.text("#empty")
     page.click("#empty button")
     page.fill("#min", "0.99")
     seen.until("document.getElementById('count').textContent.startsWith('2')")
@@ -257,7 +257,7 @@ def test_conflicts_are_seen_and_settled(store: Store, serve: Serve, visit: See) 
     seen = visit(served.url, "#check=no_face&state=all&sort=row")
     seen.press("d", "d", "d")
     seen.saved()
-    ben = Ledger(store, "ben")
+    ben = DecisionLog(store, "ben")
     said = [("keep", ""), ("relabel", "happy"), ("drop", "")]
     ben.add(
         Decision(row=r, action=a, label=n, reviewer="ben")

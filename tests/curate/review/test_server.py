@@ -17,7 +17,7 @@ from PIL import Image
 
 from pyojeong.core.errors import ManifestInvalid
 from pyojeong.core.labels import FER7
-from pyojeong.curate.decisions import Decision, Ledger, merged
+from pyojeong.curate.decisions import Decision, DecisionLog, merged
 from pyojeong.curate.findings import Finding, Store
 from pyojeong.curate.review.index import NO_KEY, ReviewIndex
 from pyojeong.curate.review.pictures import Pictures
@@ -198,13 +198,13 @@ def test_others_are_heard_and_conflicts_settled(small: Store, serve: Serve) -> N
         again = client.get("/api/words", params={"known": first["version"]}).json()
         assert again == {"version": first["version"], "problem": ""}
         post(client, {"row": 5, "action": "drop"}, {"row": 6, "action": "keep"})
-        Ledger(small, "ben").add(
+        DecisionLog(small, "ben").add(
             [
                 Decision(row=5, action="relabel", label="sad", reviewer="ben"),
                 Decision(row=6, action="keep", reviewer="ben"),
             ]
         )
-        Ledger(small, "rule").add([Decision(row=8, action="drop", reviewer="rule")])
+        DecisionLog(small, "rule").add([Decision(row=8, action="drop", reviewer="rule")])
         words = client.get("/api/words", params={"known": first["version"]}).json()
         assert words["reviewers"] == ["anna", "ben", "rule"]
         assert words["rows"] == [5, 6, 8]
@@ -266,7 +266,7 @@ def test_pictures(small: Store, serve: Serve, places: dict[str, int]) -> None:
             assert shown.headers["content-type"] == "image/svg+xml"
             assert shown.headers["cache-control"] == "no-store"
         details = client.get(f"/api/rows/{broken}").json()
-        assert "not a picture" in details["picture"]["error"]
+        assert "not an image" in details["picture"]["error"]
         assert client.get(f"/pictures/3/{index.key[4]}").status_code == 404
         assert client.get("/api/rows/400").status_code == 422
 
@@ -323,7 +323,7 @@ def test_findings_of_rows_that_are_not_there_are_refused(small: Store) -> None:
 
 
 def many(folder: Path, size: int = 36_000) -> Store:
-    """A big table with tiny pictures, and eight checks that scored every row."""
+    """A big table with tiny images, and eight checks that scored every row."""
 
     class Made:
         states = "Something"

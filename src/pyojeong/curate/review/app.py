@@ -1,4 +1,4 @@
-"""The review page's server: JSON and pictures for one reviewer of one manifest.
+"""The review page's server: JSON and images for one reviewer of one manifest.
 
 ======  ==============================  ====================================================
 GET     ``/?token=...``                 the page; sets the cookie that the rest demands
@@ -6,7 +6,7 @@ GET     ``/web/NAME``                   its style sheet and scripts
 GET     ``/api/index``                  rows, labels and findings, in columns
 GET     ``/api/words?known=VERSION``    what has been decided, if that version is old
 POST    ``/api/decisions``              ``{"id": "...", "words": [{"row": 3, ...}]}``
-GET     ``/api/rows/ROW``               everything about one picture
+GET     ``/api/rows/ROW``               everything about one image
 GET     ``/pictures/ROW/KEY``           thumbnail; KEY is the start of the content hash
 GET     ``/pictures/ROW/KEY/large``     the same, large
 ======  ==============================  ====================================================
@@ -39,7 +39,7 @@ VOTES = (*FERPLUS8.names, "unknown", "not a face")
 """The ten columns of FER+'s votes."""
 
 
-class Word(BaseModel):
+class DecisionRequest(BaseModel):
     """One decision; see ``curate.decisions.Decision``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -57,7 +57,7 @@ class DecisionBatch(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: str = Field(pattern=r"^[\w-]{1,64}$")
-    words: list[Word] = Field(min_length=1, max_length=_MOST_WORDS)
+    words: list[DecisionRequest] = Field(min_length=1, max_length=_MOST_WORDS)
 
 
 def create_app(session: ReviewSession, *, token: str, host: str = "127.0.0.1") -> Guard:
@@ -143,7 +143,7 @@ def _add_details(app: FastAPI, session: ReviewSession, pictures: Pictures) -> No
 
     @app.get("/api/rows/{row}")
     def details(row: int) -> dict[str, Any]:
-        """Everything about one picture: findings of all checks, votes, who said what when."""
+        """Everything about one image: findings of all checks, votes, who said what when."""
         _demand(index, row)
         return {
             "row": row,
@@ -159,9 +159,9 @@ def _add_pictures(app: FastAPI, index: ReviewIndex, pictures: Pictures) -> None:
 
     @app.get("/pictures/{row}/{key}")
     async def thumbnail(row: int, key: str) -> Response:
-        """A thumbnail, or a placeholder for a picture that could not be read."""
+        """A thumbnail, or a placeholder for an image that could not be read."""
         if not _fits(index, row, key):
-            return _fault(404, f"no picture {row}/{key[:20]}")
+            return _fault(404, f"no image {row}/{key[:20]}")
         sent = pictures.cached(row)
         if sent is None:
             sent = await run_in_threadpool(pictures.thumbnail, row)
@@ -169,9 +169,9 @@ def _add_pictures(app: FastAPI, index: ReviewIndex, pictures: Pictures) -> None:
 
     @app.get("/pictures/{row}/{key}/large")
     def large(row: int, key: str) -> Response:
-        """The picture at up to 1,600 pixels."""
+        """The image at up to 1,600 pixels."""
         if not _fits(index, row, key):
-            return _fault(404, f"no picture {row}/{key[:20]}")
+            return _fault(404, f"no image {row}/{key[:20]}")
         return _picture(pictures.large(row), key)
 
 

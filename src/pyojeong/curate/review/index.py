@@ -21,7 +21,7 @@ SCALE = 10_000
 """Scores travel as integers, ``score * SCALE``."""
 KEY_WIDTH = 12
 NO_KEY = "-" * KEY_WIDTH
-"""Key of a picture whose content hash is unknown; its address is not cached."""
+"""Key of an image whose content hash is unknown; its address is not cached."""
 
 _SPLITS = [s.value for s in Split]
 
@@ -33,13 +33,13 @@ class CheckColumns:
     Attributes:
         name: Key of ``CHECKS``.
         states: What a score of 1 says, in words.
-        threshold: From this score on a picture is suggested for a decision.
+        threshold: From this score on an image is suggested for a decision.
         cut: The threshold as an integer; ``scores >= cut`` are the flagged rows.
         finished: False while rows are still to be looked at.
         rows: int32 (n,), ascending.
         scores: int32 (n,), ``score * SCALE``.
         labels: Row -> position of the suggested label; rows that are missing: drop.
-        others: Row -> row of the picture it is a copy of.
+        others: Row -> row of the image it is a copy of.
         reasons: Row -> why.
     """
 
@@ -191,7 +191,7 @@ def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
     """A check's findings as columns; of several about one row the one with the highest score.
 
     Raises:
-        ManifestInvalid: When a file is damaged or speaks of rows that are not there.
+        ManifestInvalid: When a file is damaged or names rows that the manifest lacks.
     """
     settings = store.settings(name)
     threshold = float(settings.get("threshold", 1.0))
@@ -200,7 +200,7 @@ def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
     exact = np.asarray(columns["score"], np.float64)
     if len(row) and not 0 <= row.min() <= row.max() < store.size:
         raise ManifestInvalid(
-            f"{store.part_folder(name)}: speaks of row {row.max()}, the manifest has "
+            f"{store.part_folder(name)}: holds row {row.max()}, the manifest has "
             f"{store.size} rows: remove it and run the check again"
         )
     order = np.lexsort((-exact, row))

@@ -1,4 +1,4 @@
-"""Pictures for the review page: thumbnails and large ones, by row number, memory bounded."""
+"""Images for the review page: thumbnails and large ones, by row number, memory bounded."""
 
 import io
 import threading
@@ -16,7 +16,7 @@ from pyojeong.image.files import decode_image, from_pil, read_image
 
 THUMBNAIL = 256
 LARGE = 1600
-"""Longest side in pixels of what is sent; smaller pictures are sent as they are."""
+"""Longest side in pixels of what is sent; smaller images are sent as they are."""
 
 _THUMBNAIL_BYTES = 96 << 20
 _GROUP_BYTES = 192 << 20
@@ -29,12 +29,12 @@ PLACEHOLDER = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96">\
 
 
 class Sent(NamedTuple):
-    """A picture on its way to the page.
+    """An image on its way to the page.
 
     Attributes:
         data: Encoded.
         media: Its media type.
-        lasting: False for the placeholder of a picture that could not be read.
+        lasting: False for the placeholder of an image that could not be read.
     """
 
     data: bytes
@@ -69,7 +69,7 @@ class _Bounded:
 
 
 class Pictures:
-    """The pictures of a manifest.
+    """The images of a manifest.
 
     Args:
         manifest: The ``.parquet`` file.
@@ -103,7 +103,7 @@ class Pictures:
         return self._send(row, LARGE)
 
     def facts(self, row: int) -> dict[str, Any]:
-        """Width and height, or why the picture could not be read."""
+        """Width and height, or why the image could not be read."""
         try:
             with _DECODERS:
                 height, width = self._decode(row, None).shape[:2]
@@ -129,13 +129,13 @@ class Pictures:
         return decode_image(data, name=path or f"row {row}")
 
     def _stored(self, row: int) -> tuple[bytes | None, str]:
-        """The encoded picture of a row, or its path."""
+        """The encoded image of a row, or its path."""
         table, at = self._place(row)
         image, path = (table.column(n)[at].as_py() for n in ("image", "path"))
         return image, path or ""
 
     def row(self, row: int) -> dict[str, Any]:
-        """A row of the manifest, all columns but the picture."""
+        """A row of the manifest, all columns but the image."""
         table, at = self._place(row)
         return {n: table.column(n)[at].as_py() for n in table.column_names if n != "image"}
 
@@ -167,12 +167,12 @@ def _decode_jpeg(data: bytes, side: int, name: str) -> Image:
             return from_pil(picture, name=name)
     except ImageUnreadable:
         raise
-    except Exception:  # the one door to pictures words the error
+    except Exception:  # the one door to images words the error
         return decode_image(data, name=name)
 
 
 def encode(image: Image, side: int) -> Sent:
-    """An RGB picture as PNG where it is small, else shrunk to ``side`` and as JPEG."""
+    """An RGB image as PNG where it is small, else shrunk to ``side`` and as JPEG."""
     height, width = image.shape[:2]
     gray = bool((image == image[..., :1]).all())
     picture = PilImage.fromarray(np.ascontiguousarray(image[..., 0]) if gray else image)

@@ -12,9 +12,9 @@ from pyojeong.curate.decisions import (
     ACTIONS,
     RULE,
     Decision,
-    Ledger,
-    last_words,
-    read_ledger,
+    DecisionLog,
+    latest_decisions,
+    read_decision_log,
     settle,
 )
 from pyojeong.curate.review.index import ReviewIndex
@@ -42,7 +42,7 @@ class ReviewSession:
 
     def __init__(self, index: ReviewIndex, reviewer: str) -> None:
         self.index = index
-        self.ledger = Ledger(index.store, reviewer)
+        self.ledger = DecisionLog(index.store, reviewer)
         self._lock = threading.Lock()
         self._boot = f"{time.time_ns():x}"
         self._changes = 0
@@ -69,7 +69,9 @@ class ReviewSession:
             if self._seen.get(file.stem) == seen:
                 continue
             try:
-                self._take(file.stem, read_ledger(file, manifest=self.index.store.manifest_id))
+                self._take(
+                    file.stem, read_decision_log(file, manifest=self.index.store.manifest_id)
+                )
             except DataError as error:
                 if strict:
                     raise
@@ -83,7 +85,7 @@ class ReviewSession:
     def _take(self, reviewer: str, decisions: list[Decision]) -> None:
         here = [d for d in decisions if 0 <= d.row < self.index.size]
         self._read[reviewer] = here
-        self._last[reviewer] = last_words(here)
+        self._last[reviewer] = latest_decisions(here)
 
     def _reviewers(self) -> list[str]:
         return sorted(self._last)
@@ -162,7 +164,7 @@ class ReviewSession:
             others = self._look()
             if batch not in self._done:
                 wanted = [self._checked(d) for d in decisions]
-                wanted = [d for d in wanted if d.action != "undo" or self._spoke(d.row)]
+                wanted = [d for d in wanted if d.action != "undo" or self._has_decided(d.row)]
                 written = self.ledger.add(wanted)
                 stat = self.ledger.file.stat()
                 self._seen[self.reviewer] = (stat.st_size, stat.st_mtime_ns)
@@ -175,7 +177,7 @@ class ReviewSession:
             rows = dict.fromkeys(d.row for d in decisions)
             return {**self._columns(rows), "partial": True}
 
-    def _spoke(self, row: int) -> bool:
+    def _has_decided(self, row: int) -> bool:
         return row in self._last[self.reviewer]
 
     def _add(self, written: list[Decision]) -> None:
@@ -185,7 +187,7 @@ class ReviewSession:
         undone = {d.row for d in written if d.action == "undo"}
         words.update({d.row: d for d in written if d.action != "undo"})
         if undone:
-            again = last_words(d for d in mine if d.row in undone)
+            again = latest_decisions(d for d in mine if d.row in undone)
             for row in undone:
                 words.pop(row, None)
             words.update(again)

@@ -1,4 +1,4 @@
-"""Cut-out faces made worse in named ways: what a model's answers are held against.
+"""Corruptions of cut-out faces, to measure the robustness of a model.
 
 Each disturbance is a function of the crop alone (noise takes its seed from the crop's number), so
 that every model and every run sees the same pixels. Sizes are fractions of the crop's side.
@@ -35,13 +35,13 @@ def blur(crop: Pixels, _: int, *, sigma: float) -> Pixels:
 def jpeg(crop: Pixels, _: int, *, quality: int) -> Pixels:
     """Written as JPEG and read again (the order of colours does not matter to it here)."""
     done, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert done  # noqa: S101 - a JPEG of any picture can be made in memory
+    assert done  # noqa: S101 - a JPEG of any image can be made in memory
     mode = cv2.IMREAD_GRAYSCALE if crop.ndim == 2 else cv2.IMREAD_COLOR
     return np.asarray(cv2.imdecode(data, mode), np.uint8)
 
 
 def small(crop: Pixels, _: int, *, side: int) -> Pixels:
-    """The face as it would be in a picture where it is so many pixels wide."""
+    """The face as it would be in an image where it is so many pixels wide."""
     return np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -1,7 +1,7 @@
 """A model on the splits of cut-out faces: figures, calibration, annotators' votes, disturbances.
 
 The test split of a data set is read only for a model whose card already carries a figure for
-exactly these pictures, that is, for a published one: whoever still chooses between models sees
+exactly these images, that is, for a published one: whoever still chooses between models sees
 nothing of it here.
 """
 
@@ -61,7 +61,7 @@ def split_figures(
         open_with: The model.
         manifest: The data.
         split: Which split.
-        copies: Positions within the split of pictures that another split nearly repeats.
+        copies: Positions within the split of images that another split nearly repeats.
         say: Progress.
         rounds: Bootstrap rounds.
 
@@ -70,7 +70,7 @@ def split_figures(
         and ``more_views``: the same with 2 and 10 views, apart. None when the split is empty or
         may not be shown.
     """
-    if next(read_manifest(manifest, splits=[split], pictures=False), None) is None:
+    if next(read_manifest(manifest, splits=[split], images=False), None) is None:
         return None
     if not may_show(open_with(1).card, manifest, split):
         return None
@@ -102,7 +102,7 @@ def split_figures(
 def _without(
     scores: NDArray[np.float32], predictions: SplitPredictions, copies: Sequence[int], rounds: int
 ) -> dict[str, Any]:
-    """Accuracy on pictures that no other split repeats, exactly or nearly, and on the others."""
+    """Accuracy on images that no other split repeats, exactly or nearly, and on the others."""
     copied = np.zeros(len(scores), bool)
     copied[list(copies)] = True
     out: dict[str, Any] = {}
@@ -119,7 +119,7 @@ def vote_figures(
     """The model beside FER+'s ten annotators; None when the data has no votes.
 
     Returns:
-        ``majority``: accuracy on pictures with a majority as FER+'s authors count it, for one of
+        ``majority``: accuracy on images with a majority as FER+'s authors count it, for one of
         the classes; ``plurality``: on all with a single most frequent class; both by the vote head
         (8 classes) and by the main head (7). ``divergence``: mean KL from the votes' shares, nats.
         ``annotators``: per FER2013 label the share of annotators who gave it, beside the model's.

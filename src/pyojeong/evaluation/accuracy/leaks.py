@@ -1,4 +1,4 @@
-"""Which pictures of a split are repeated, exactly or nearly, in another split."""
+"""Which images of a split are repeated, exactly or nearly, in another split."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -9,7 +9,7 @@ from pyojeong.datasets.samples import Split, read_rows
 
 
 def copies_across_splits(manifest: Path) -> tuple[dict[Split, frozenset[int]], dict[str, Any]]:
-    """Positions within each split of pictures that have a copy in another one.
+    """Positions within each split of images that have a copy in another one.
 
     Exact copies have the same pixels; near copies are those that ``curate``'s check would suggest
     to drop (correlation of at least 0.9 after a shift).
@@ -20,7 +20,7 @@ def copies_across_splits(manifest: Path) -> tuple[dict[Split, frozenset[int]], d
     place: dict[int, tuple[Split, int]] = {}
     sizes: dict[Split, int] = defaultdict(int)
     contents: dict[str, list[int]] = defaultdict(list)
-    for row, sample in read_rows(manifest, splits=list(Split), pictures=False):
+    for row, sample in read_rows(manifest, splits=list(Split), images=False):
         place[row] = (sample.split, sizes[sample.split])
         sizes[sample.split] += 1
         if sample.content_hash:
@@ -36,7 +36,7 @@ def copies_across_splits(manifest: Path) -> tuple[dict[Split, frozenset[int]], d
                 found[split].add(position)
     near: dict[str, int] = defaultdict(int)
     check = NearCopy()
-    for finding in check.look_over(manifest):
+    for finding in check.check_table(manifest):
         if finding.score < check.threshold:
             continue
         (one, at), (other, there) = place[finding.row], place[finding.other]

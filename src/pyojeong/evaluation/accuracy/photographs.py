@@ -1,6 +1,6 @@
 """A model on whole photographs with labels: detector, alignment and net together.
 
-A picture in which no face is found counts as wrong. Several faces: the largest is meant, as
+An image in which no face is found counts as wrong. Several faces: the largest is meant, as
 ``analyze`` puts it first.
 """
 
@@ -92,7 +92,7 @@ class Read:
 
     Attributes:
         scores: float64 (N, K + 1); the last column is 1 where no face was found.
-        cut_out: float64 (N, K): the whole picture taken as the face.
+        cut_out: float64 (N, K): the whole image taken as the face.
         gray: float64 (N, K + 1): as ``scores``, colours taken away first.
         labels: int64 (N,).
         side_px: float64 (N,), shorter side of the face's box; NaN = none found.

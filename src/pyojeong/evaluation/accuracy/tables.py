@@ -11,12 +11,12 @@ from pyojeong.evaluation.accuracy.voted_tables import voted_tables
 _HEADS = {"eight": "vote head", "seven": "main head"}
 _HELD_BACK = (
     "Figures of the test split are computed only for models whose card already carries one for "
-    "exactly these pictures; a model that is still being chosen has none."
+    "exactly these images; a model that is still being chosen has none."
 )
 
 
 def check_same(results: Sequence[Result]) -> None:
-    """Refuse to put models side by side that were measured on different pictures.
+    """Refuse to put models side by side that were measured on different images.
 
     Raises:
         DataError: When a split's hash differs, or there are no results.
@@ -28,8 +28,8 @@ def check_same(results: Sequence[Result]) -> None:
         for (one, a), (other, b) in pairwise(seen):
             if a["split_sha256"] != b["split_sha256"]:
                 raise DataError(
-                    f"{one} and {other} were measured on different pictures of the {words} "
-                    "and cannot are in one table; measure both on the same data set"
+                    f"{one} and {other} were measured on different images of the {words} "
+                    "and cannot share one table; measure both on the same data set"
                 )
 
 
@@ -79,12 +79,12 @@ def lead(results: Sequence[Result]) -> str:
 def _split(results: Sequence[Result], split: str) -> Table:
     rows = [_main_row(r["model"], r["splits"][split]) for r in _with(results, split)]
     words = (
-        "The FER2013 output, scored against the data set's own labels, one a picture. One view of "
-        "each face. Chance: the ECE that so many pictures show of answers that are "
+        "The FER2013 output, scored against the data set's own labels, one an image. One view of "
+        "each face. Chance: the ECE that so many images show of answers that are "
         "just right, and its 95th percentile. "
     )
     words += (
-        "Models, temperatures and thresholds were chosen on these pictures."
+        "Models, temperatures and thresholds were chosen on these images."
         if split == "valid"
         else _HELD_BACK
     )
@@ -149,9 +149,9 @@ def _copies(results: Sequence[Result]) -> Table:
             row.append(f"{percent(part['accuracy'])}, n = {part['n']:,}" if part else "")
         rows.append(row)
     words = (
-        "Pictures that are in an earlier split too may be remembered instead of read. Exact = "
+        "Images that are in an earlier split too may be remembered instead of read. Exact = "
         "the same bytes; near = found by the curation's check (correlation of at least 0.9 after "
-        "a shift). The last column is the accuracy on just those pictures that have a copy: what "
+        "a shift). The last column is the accuracy on just those images that have a copy: what "
         "it is above the column before is what the copies give away."
     )
     header = (
@@ -188,9 +188,9 @@ def _votes(results: Sequence[Result]) -> Table:
                 if head in votes["majority"]
             ]
     words = (
-        "FER+: ten annotators a picture (Barsoum et al. 2016). Majority = the authors' rule: one "
+        "FER+: ten annotators an image (Barsoum et al. 2016). Majority = the authors' rule: one "
         "of eight classes got more than half of the votes; plurality = one class got most. The "
-        "main head knows seven classes and is not asked about contempt. KL = mean divergence from "
+        "main head has seven classes and does not predict contempt. KL = mean divergence from "
         "the annotators' shares, in nats."
     )
     header = ("model", "split", "views", "read by", "majority, %", "plurality, %", "KL")
@@ -242,7 +242,7 @@ def _photographs(results: Sequence[Result]) -> Table:
             )
     words = (
         "Whole photographs that no model was trained on, answered as `analyze` does by default; a "
-        "picture in which no face is found counts as wrong. ECE is that of the pictures with a "
+        "image in which no face is found counts as wrong. ECE is that of the images with a "
         "face. Truth: agreed votes where there are votes, else the publisher's labels."
     )
     header = ("model", "read as", "n", "face found, %", "accuracy, %", "balanced, %", "ECE")
@@ -252,7 +252,7 @@ def _photographs(results: Sequence[Result]) -> Table:
 _WAYS = {
     "analyze": "found and aligned (`analyze`)",
     "analyze_in_gray": "the same, colours taken away",
-    "classify": "whole picture as the face (`classify`)",
+    "classify": "whole image as the face (`classify`)",
 }
 
 
@@ -323,7 +323,7 @@ def _invariance(results: Sequence[Result]) -> Table:
     ]
     words = "Largest difference of any score against all faces in one call on one thread."
     header = ("model", "faces", "batches of", "shuffled", "two threads", "other answers")
-    return Table("The same in any company", words, header, rows)
+    return Table("Independence of batch size, order and threads", words, header, rows)
 
 
 def _with(results: Sequence[Result], split: str) -> list[Result]:

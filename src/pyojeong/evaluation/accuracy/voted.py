@@ -1,8 +1,8 @@
 """A model on photographs with votes: does it give the label that most people would give?
 
-``votes.csv`` (image, agree, one column a label of FERPLUS8) lies beside ``images/``. Pictures on
-whose label the annotators agree count for accuracy; all pictures with votes count for calibration.
-A picture in which no face is found counts as wrong. Several faces: the largest is meant.
+``votes.csv`` (image, agree, one column a label of FERPLUS8) lies beside ``images/``. Images on
+whose label the annotators agree count for accuracy; all images with votes count for calibration.
+An image in which no face is found counts as wrong. Several faces: the largest is meant.
 """
 
 import csv
@@ -73,7 +73,7 @@ class VotedPhotograph:
 
 
 def read_voted_photographs(folder: Path) -> list[VotedPhotograph]:
-    """Read ``votes.csv``; pictures without a vote for any of the labels are left out.
+    """Read ``votes.csv``; images without a vote for any of the labels are left out.
 
     Raises:
         DataError: When the file is missing, a row is wrong, an image is there twice or lies
@@ -190,7 +190,7 @@ def voted_figures(
         rounds: Bootstrap rounds.
 
     Returns:
-        ``n`` (agreed pictures of the seven labels), ``found``, ``voted`` (all with votes),
+        ``n`` (agreed images of the seven labels), ``found``, ``voted`` (all with votes),
         ``by_prior``, ``fer2013`` and, where the model answers with votes, ``default_prior`` and
         ``cross_fitted``.
 
@@ -254,7 +254,7 @@ def _agreed_figures(
     found: NDArray[np.bool_],
     rounds: int,
 ) -> dict[str, Any]:
-    """Of pictures with an agreed label; the last column of the scores is "no face"."""
+    """Of images with an agreed label; the last column of the scores is "no face"."""
     out: dict[str, Any] = {}
     for name, metric in (("accuracy", accuracy), ("balanced_accuracy", balanced_accuracy)):
         out[name] = bootstrap(metric, scores, truth, rounds=rounds).to_dict()

@@ -1,4 +1,4 @@
-"""Tables of what users get, held against votes: on photographs and on the splits."""
+"""Tables of default answers compared with votes, on photographs and on the splits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -184,7 +184,7 @@ def _splits(results: Sequence[Result]) -> Table:
                     ]
                 )
     words = (
-        "The same answers on FER2013's pictures and FER+'s ten annotators, seven labels. Accuracy: "
+        "The same answers on FER2013's images and FER+'s ten annotators, seven labels. Accuracy: "
         "where one label got more votes than any other. The validation split's votes took part in "
         "fitting the temperature, under the natural prior; the threshold was fitted elsewhere."
     )

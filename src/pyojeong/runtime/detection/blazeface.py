@@ -1,9 +1,9 @@
-"""BlazeFace, full-range model: the whole picture at 192 px, in one glance or two.
+"""BlazeFace, full-range model: the whole image at 192 px, in one glance or two.
 
 Bazarevsky et al. 2019, "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs",
 arXiv:1907.05047; the full-range weights are Google's (MediaPipe). Differences from the paper: the
 detections that overlap a better one are averaged into it by score, as there, but once and not
-iteratively; and where nothing is found, the picture is looked at again with a border around it,
+iteratively; and where nothing is found, the image is looked at again with a border around it,
 because the network hardly sees faces that fill its whole input.
 
 The network gives six key points: right eye, left eye, nose tip, mouth *centre*, right and left ear.
@@ -25,7 +25,7 @@ MODEL = "blazeface-192-full.google"
 SIDE = 192
 GRID = 48
 _OVERLAP = 0.3
-_ROOM = 2.5  # in the second look the picture takes 1 / 2.5 of the input
+_ROOM = 2.5  # in the second look the image takes 1 / 2.5 of the input
 _FILLS = 0.4  # and only faces of at least this share of its shorter side count
 _ANCHORS = (np.stack(np.meshgrid(np.arange(GRID), np.arange(GRID)), -1).reshape(-1, 2) + 0.5) / GRID
 
@@ -37,8 +37,8 @@ class BlazeFace:
         min_face: Faces whose box has a shorter side than this many pixels are left out.
         score_threshold: Faces with a lower score are left out.
         threads: Threads inside one run.
-        second_look: Look again for a face that fills the picture, when none was found; doubles the
-            time of pictures without faces.
+        second_look: Look again for a face that fills the image, when none was found; doubles the
+            time of images without faces.
         session: The network; None = the bundled one.
     """
 

@@ -34,8 +34,8 @@ class CenterFace:
         min_face: Faces whose box has a shorter side than this many pixels are left out.
         score_threshold: Faces with a lower score are left out.
         threads: Threads inside one run.
-        size: Every picture is shrunk or enlarged to about size x size pixels of whatever aspect
-            ratio, and time grows with the square of it. None = chosen for each picture so that a
+        size: Every image is shrunk or enlarged to about size x size pixels of whatever aspect
+            ratio, and time grows with the square of it. None = chosen for each image so that a
             face of ``min_face`` keeps ``SMALLEST`` pixels, within ``size_range``.
         size_range: Least and largest size that is chosen when ``size`` is None.
         session: The network; None = the bundled one.

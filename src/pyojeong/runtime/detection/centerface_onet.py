@@ -1,11 +1,11 @@
-"""The default detector: CenterFace glances at the whole picture, MTCNN's O-net looks closer.
+"""The default detector: CenterFace glances at the whole image, MTCNN's O-net looks closer.
 
-CenterFace (Xu et al. 2019, arXiv:1911.03599) runs on a small copy of the picture (192 x 192 pixels
+CenterFace (Xu et al. 2019, arXiv:1911.03599) runs on a small copy of the image (192 x 192 pixels
 for a 512-pixel photograph, 128 x 128 to 480 x 480 for others) and proposes even what it doubts.
 O-net, the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees every proposal at full
 resolution and decides; box, score and landmarks are its own. What CenterFace is sure of stays even
 when O-net does not know it (lying or very wide faces), with CenterFace's box, score and landmarks.
-A small picture in which nothing was found is looked at once more, larger.
+A small image in which nothing was found is looked at once more, larger.
 ``docs/benchmarks/detectors.md`` has the figures for each of these choices.
 """
 
@@ -23,7 +23,7 @@ from pyojeong.runtime.detection.proposals import Candidates
 GLANCE_SIZES = (128, 480)
 """Input sizes of CenterFace: that of photographs below 360 pixels, and that of the largest ones."""
 GLANCE_FACE = 25
-"""Between the two it grows with the picture, so that faces of this many pixels are still seen."""
+"""Between the two it grows with the image, so that faces of this many pixels are still seen."""
 MAX_PROPOSALS = 64
 SURE = 0.65
 SECOND_LOOK = 192
@@ -42,7 +42,7 @@ class CenterFaceOnet:
             it faster, small ones slower. None = whatever is seen at the size of the glance.
         score_threshold: Least probability of O-net; raises ``sure`` with it.
         threads: Threads inside one run.
-        size: Input size of CenterFace when ``min_face`` is None; None = it grows with the picture
+        size: Input size of CenterFace when ``min_face`` is None; None = it grows with the image
             within ``GLANCE_SIZES``; see ``CenterFace``.
         proposal_threshold: Least score of CenterFace for a second look.
         sure: Score of CenterFace from which a face stays although O-net rejects it.

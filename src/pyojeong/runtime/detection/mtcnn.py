@@ -4,8 +4,8 @@ Zhang, Zhang, Li and Qiao 2016, "Joint Face Detection and Alignment Using Multit
 Convolutional Networks", IEEE Signal Processing Letters 23(10), arXiv:1604.02878; weights of the
 facenet lineage. P-net slides over an image pyramid, R-net and O-net judge and correct the boxes it
 proposes, each in one batch, and O-net adds five landmarks. Differences from the paper: crops at the
-picture's edge repeat its border pixels instead of black ones, very large pictures are shrunk first,
-and at most ``MAX_CELLS`` cells of a level and ``MAX_PROPOSALS`` boxes go on, so that no picture
+image's edge repeat its border pixels instead of black ones, very large images are shrunk first,
+and at most ``MAX_CELLS`` cells of a level and ``MAX_PROPOSALS`` boxes go on, so that no image
 takes forever.
 """
 
@@ -61,7 +61,7 @@ class Onet:
 
         Args:
             image: uint8 (H, W, 3) RGB.
-            boxes: Squares around possible faces, in pixels; may leave the picture.
+            boxes: Squares around possible faces, in pixels; may leave the image.
         """
         if not len(boxes):
             return Candidates.none()
@@ -82,7 +82,7 @@ class Mtcnn:
         threads: Threads inside one run.
         factor: Size of each level of the pyramid against the one before.
         thresholds: Least probabilities of the three networks.
-        max_side: Pictures with a longer side are shrunk to it first.
+        max_side: Images with a longer side are shrunk to it first.
     """
 
     id = "mtcnn.facenet"
@@ -148,7 +148,7 @@ class Mtcnn:
 
 
 def _pyramid(pixels: Image, min_face: float, factor: float) -> Iterator[Canvas]:
-    """Ever smaller copies of a picture, until P-net's cell no longer fits."""
+    """Ever smaller copies of an image, until P-net's cell no longer fits."""
     scale = _CELL / min_face
     while round(min(pixels.shape[:2]) * scale) >= _CELL:
         yield scaled(pixels, scale)
@@ -156,7 +156,7 @@ def _pyramid(pixels: Image, min_face: float, factor: float) -> Iterator[Canvas]:
 
 
 def _pnet_boxes(outputs: list[NDArray[np.float32]], level: Canvas, threshold: float) -> Candidates:
-    """Cells of one level that look like faces, corrected, without overlaps, in picture pixels."""
+    """Cells of one level that look like faces, corrected, without overlaps, in image pixels."""
     shifts, probability = outputs  # (1, w, h, 4), (1, w, h, 2)
     columns, rows = np.nonzero(probability[0, :, :, 1] >= threshold)
     scores = probability[0, columns, rows, 1].astype(np.float64)
@@ -189,7 +189,7 @@ def _crops(pixels: Image, boxes: NDArray[np.floating], side: int) -> NDArray[np.
 def _normalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """uint8 (N, H, W, 3) or (H, W, 3) -> float32 (N, W, H, 3) in [-1, 1].
 
-    The networks were made in MATLAB, whose arrays are column-major: they see pictures transposed.
+    The networks were made in MATLAB, whose arrays are column-major: they see images transposed.
     """
     batch = pixels if pixels.ndim == 4 else pixels[None]
     batch = batch.transpose(0, 2, 1, 3)

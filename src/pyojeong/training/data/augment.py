@@ -1,7 +1,7 @@
 """Random changes of training faces, drawn for a whole epoch at once from (seed, epoch).
 
 Because every draw depends on nothing but seed, epoch and the sample's row, a resumed training sees
-exactly the pictures that an uninterrupted one would have seen. Geometry becomes part of the 2x3
+exactly the images that an uninterrupted one would have seen. Geometry becomes part of the 2x3
 matrix that ``image.preprocess`` executes; nothing is resampled twice.
 """
 

@@ -49,7 +49,7 @@ class Batch(NamedTuple):
     taught: torch.Tensor
 
 
-class Taught(Protocol):
+class TeacherPredictions(Protocol):
     """Cached answers of a teacher to fixed views; ``training.soft_labels`` makes them."""
 
     @property
@@ -80,7 +80,7 @@ class Faces:
     """A split in memory.
 
     Attributes:
-        images: uint8 pictures, (H, W) or (H, W, 3), of any sizes.
+        images: uint8 images, (H, W) or (H, W, 3), of any sizes.
         labels: int64 (N,), positions in the label set.
         votes: float32 (N, 8), vote shares in the order of FERPLUS8; zero rows = no usable votes.
     """
@@ -115,7 +115,7 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
 
     Raises:
         DataError: When there is none.
-        ImageUnreadable: When a picture could not be decoded; it is named.
+        ImageUnreadable: When an image could not be decoded; it is named.
     """
     images: list[Pixels] = []
     targets: list[int] = []
@@ -147,7 +147,7 @@ class Fold:
             raise DataError(f"fold {self.index} of {self.count}: need at least 2, counted from 0")
 
     def holds(self, sample: Sample) -> bool:
-        """True when the sample is in this part; equal pictures and groups are never divided."""
+        """True when the sample is in this part; equal images and groups are never divided."""
         key = sample.group or sample.content_hash
         data = key.encode() if key else sample.image or (sample.path or "").encode()
         digest = hashlib.sha256(b"pyojeong fold\0" + data).digest()
@@ -157,7 +157,7 @@ class Fold:
 def stratified(samples: Iterable[Sample], count: int) -> list[Sample]:
     """``count`` samples in the classes' proportions, the same whenever the data are the same.
 
-    Every class is ordered by a digest of its pictures; a smaller subset lies within a larger one,
+    Every class is ordered by a digest of its images; a smaller subset lies within a larger one,
     but for rounding. The samples keep their order.
 
     Raises:
@@ -293,7 +293,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         self.seed = seed
         self.portion = portion
         self.label_set = manifest_labels(manifest)
-        self.taught: Taught | None = None
+        self.taught: TeacherPredictions | None = None
         self.taught_votes = 0.0
         """Share of the teacher's votes, in [0, 1], among those that are learnt."""
         self._train: Faces | None = None
@@ -341,14 +341,14 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         answers = self.taught.of(view, np.arange(count))
         return FaceDataset(self._with_votes(self.taught), self.pre, draws, answers)
 
-    def _with_votes(self, taught: Taught) -> Faces:
+    def _with_votes(self, taught: TeacherPredictions) -> Faces:
         """The training split, with the teacher's votes mixed into those that there are."""
         if not self.taught_votes:
             return self.train
         theirs = taught.votes()
         if theirs is None:
             raise ExperimentError(
-                "[recipe] distil_votes: the soft labels hold no votes; makes them again with "
+                "[recipe] distil_votes: the soft labels hold no votes; compute them with "
                 "teachers that have a vote head"
             )
         own = self.train.votes

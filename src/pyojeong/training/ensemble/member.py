@@ -73,7 +73,7 @@ def open_member(run: Run, *, classes: int) -> Member:
         ExperimentError: When the run is not finished.
     """
     if not run.done:
-        raise ExperimentError(f"{run.folder} is not finished: train it before it answers")
+        raise ExperimentError(f"{run.folder} is not finished: train it to the end first")
     task = load_picked(run, num_classes=classes)
     channels_last = run.environment["precision"].endswith("channels-last")
     if channels_last:

@@ -5,7 +5,7 @@ objectives. The paper's margin and ridge are not known to us, nor whether its hi
 wrong classes or the strongest alone; here it runs over all. NumPy only.
 
 With K nets, N samples and C classes, ``responses`` is float (K, N, C), not negative: every net's
-probabilities, averaged over the views of a picture where there are several. Fit on Split.VALID.
+probabilities, averaged over the views of an image where there are several. Fit on Split.VALID.
 """
 
 from collections.abc import Callable

@@ -54,7 +54,7 @@ class AlizadehFazel(nn.Module):
         in_channels: 1 gray, 3 RGB; one more with ``hog``.
         size_hw: Height and width of the input; the fully connected part is made for it.
         depth: "deep" or "shallow".
-        hog: How the vector joins, None for pictures alone.
+        hog: How the vector joins, None for images alone.
         dropout: After each convolution block.
         fc_dropout: After each fully connected layer.
 
@@ -142,7 +142,7 @@ def _check_options(depth: str, size_hw: tuple[int, int], in_channels: int, hog: 
         )
     if in_channels < 2:
         raise ExperimentError(
-            "alizadeh_fazel: hog needs in_channels of at least 2 (the picture's channels and one "
+            "alizadeh_fazel: hog needs in_channels of at least 2 (the image's channels and one "
             f"plane with the vector), got {in_channels}"
         )
     if not 0 < hog.size <= size_hw[0] * size_hw[1]:

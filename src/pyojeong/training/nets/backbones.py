@@ -8,8 +8,8 @@ The heads are the students' of 2021: ``"plain"`` is mean over the map, dropout, 
 is the head inspired by Schoneveld et al. 2021 (arXiv 2103.09154): a 1x1 convolution to 512, a 3x3
 one to 256, each with batch norm and ReLU, mean, dense 256. The widths of the latter two are ours.
 
-A gray picture goes in as one channel; where weights for three are loaded, the first kernel is
-summed over them, which gives what the gray picture repeated three times would have given.
+A gray image goes in as one channel; where weights for three are loaded, the first kernel is
+summed over them, which gives what the gray image repeated three times would have given.
 """
 
 from collections.abc import Callable
@@ -109,7 +109,7 @@ class Backbone(nn.Module):
         smallest = self.facts.smallest
         if min(int(s) for s in x.shape[2:]) < smallest:
             raise ExperimentError(
-                f"{self.facts.name} needs pictures of at least {smallest} x {smallest} pixels, "
+                f"{self.facts.name} needs images of at least {smallest} x {smallest} pixels, "
                 f"got {int(x.shape[2])} x {int(x.shape[3])}: set [preprocess] size_hw"
             )
         maps = self.trunk.forward_features(x)  # type: ignore[operator]

@@ -3,7 +3,7 @@
 Paper: multi-column deep neural networks, Ciresan, Meier & Schmidhuber, CVPR 2012 (arXiv 1202.2745):
 columns are trained one by one, and their answers are averaged.
 
-Deviations: the columns see the same pictures, some of them through a ``Lens`` (theirs saw them
+Deviations: the columns see the same images, some of them through a ``Lens`` (theirs saw them
 preprocessed in several ways), and logits are averaged, not probabilities: then one classifier over
 all the columns' features gives the average, and the whole net can be trained on.
 """

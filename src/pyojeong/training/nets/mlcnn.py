@@ -32,7 +32,7 @@ SMALLEST = 32
 
 
 class Levels(nn.Module):
-    """Trunk and level branches of one net: pictures to the "early fusion" vector.
+    """Trunk and level branches of one net: images to the "early fusion" vector.
 
     Args:
         variant: Where levels 2 to 4 are tapped: 1 = at the last convolution before the pool,

@@ -5,7 +5,7 @@ padding with stride 2 puts the odd row and column at the bottom and the right; s
 would shift every map by a pixel. Where the weights expect RGB 0-255, flipped to BGR minus
 (103.939, 116.779, 123.68), that is the preprocessing's concern, not the net's.
 
-Deviations: dropout and classifier are ours. ``in_channels = 1`` makes a stem for gray pictures;
+Deviations: dropout and classifier are ours. ``in_channels = 1`` makes a stem for gray images;
 whoever loads a three-channel file sums its stem over the input channels.
 """
 

@@ -41,7 +41,7 @@ export class Filters {
     for (const check of data.checks) {
       const states = check.states ? `${check.states}. ` : "";
       this.checks.get(check.name).title = `${states}Flagged from ${check.threshold}`
-        + (check.finished ? "" : " · has not seen every picture yet");
+        + (check.finished ? "" : " · not finished: some pictures are not checked yet");
       this.checks.get(check.name).classList.toggle("unfinished", !check.finished);
     }
     for (const [id, name] of [["class", "class"], ["split", "split"], ["sort", "sort"]]) {

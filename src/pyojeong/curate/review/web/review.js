@@ -135,7 +135,7 @@ class Page {
     const clear = ["Clear filters", { ...this.filters.plain }];
     const narrowed = now.class || now.split || now.q || now.min || now.max;
     if (now.state === "conflicts" && !narrowed) {
-      say("No conflicts", ["Nobody disagrees with anybody here."], ["Show undecided", { state: "undecided" }]);
+      say("No conflicts", ["All decisions on these pictures agree."], ["Show undecided", { state: "undecided" }]);
     } else if (data.checks.length && data.flagged === 0 && now.check !== "*") {
       say("Nothing flagged", ["The checks that ran found no picture worth a decision."], ["Show all pictures", { check: "*", state: "all" }]);
     } else if (now.state === "undecided" && !narrowed && data.byName.get(now.check)?.count !== 0) {

@@ -11,7 +11,7 @@ QUICK := tests/core tests/image tests/output tests/runtime tests/datasets tests/
 .PHONY: demo test test-quick check format system docs clean
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/.base: .venv/bin/python pyproject.toml
 	$(PIP) -e .

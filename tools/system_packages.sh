@@ -5,15 +5,14 @@ set -u
 
 missing=()
 have() { command -v "$1" >/dev/null 2>&1; }
-have chromium || missing+=(chromium)
+have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
 have ffmpeg && have ffprobe || missing+=(ffmpeg)
 have tesseract || missing+=(tesseract-ocr)
 for language in eng kor; do
-  ls /usr/share/tesseract-ocr/*/tessdata/"$language".traineddata >/dev/null 2>&1 \
-    || missing+=("tesseract-ocr-$language")
+  tesseract --list-langs 2>/dev/null | grep -qx "$language" || missing+=("tesseract-ocr-$language")
 done
 have fc-list || missing+=(fontconfig)
-ls /usr/share/fonts/truetype/nanum/NanumGothicBold.ttf >/dev/null 2>&1 || missing+=(fonts-nanum)
+fc-list 2>/dev/null | grep -q NanumGothic || missing+=(fonts-nanum)
 # tesserocr and venv have wheels and modules that some minimal images lack.
 "${PYTHON:-python3}" -c "import venv, ensurepip" 2>/dev/null || missing+=(python3-venv)
 

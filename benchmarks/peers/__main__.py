@@ -34,6 +34,7 @@ from benchmarks.peers.pictures import (
 )
 from benchmarks.peers.timing import TIMED, time_rounds
 from pyojeong.core.atomic_write import atomic_write
+from pyojeong.evaluation.test_split_guard import record_use
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks"
@@ -158,6 +159,8 @@ def ask_everybody(given: argparse.Namespace, entrants: list[Entrant]) -> None:
             rows = [r for r in rows if r["set"] != pictures.name]
             rows += rows_of(entrant.name, how, pictures.name, shown.pictures, read_raw(raw))
             write_parquet(table_of(given.work, entrant), rows)
+            if pictures.name == "fer2013-private":
+                record_use(given.data, purpose="benchmarks.peers", model=entrant.name)
             say.print(f"{entrant.name}: {pictures.name}: {len(shown.pictures):,} pictures")
 
 

@@ -15,6 +15,11 @@ OLD = {
     ("experiments", "look"): ("experiments", "score-test"),
     ("experiments", "teach"): ("experiments", "distill"),
 }
+ARGUMENTS = {
+    ("forget",): ["nowhere", "--track", "1"],
+    ("experiments", "look"): ["nowhere", "--data", "none.parquet"],
+    ("experiments", "teach"): ["nowhere", "--data", "none.parquet", "--like", "base", "--out", "o"],
+}
 
 
 def command(path: tuple[str, ...]):
@@ -28,11 +33,13 @@ def command(path: tuple[str, ...]):
 def test_commands_keep_their_old_names(old: tuple[str, ...], new: tuple[str, ...]) -> None:
     before, now = command(old), command(new)
     assert before.hidden
-    assert before.deprecated
     assert not now.hidden
     assert [p.name for p in before.params] == [p.name for p in now.params]
     shown = CliRunner().invoke(app, [*old[:-1], "--help"]).output
     assert f" {old[-1]} " not in shown
+    called = CliRunner().invoke(app, [*old, *ARGUMENTS[old]])
+    line = f"pyojeong {' '.join(old)} is deprecated: use pyojeong {' '.join(new)}"
+    assert called.stderr.splitlines()[0] == line
 
 
 def test_options_keep_their_old_names() -> None:

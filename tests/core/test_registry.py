@@ -1,12 +1,14 @@
 """Components by name: imported when used, added by other packages, never replaced."""
 
+import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
 from pyojeong.core import registry as module
 from pyojeong.core.errors import ModelError
-from pyojeong.core.registry import Registry
+from pyojeong.core.registry import Registry, build
 
 
 def added(*points: EntryPoint):
@@ -40,8 +42,44 @@ def test_other_packages_add_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_name_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("ours", "some.package:X", "made.things")
     monkeypatch.setattr(module, "entry_points", added(point))
-    with pytest.raises(ModelError, match="must be renamed in its package"):
-        list(make())
+    things = make()
+    with pytest.warns(UserWarning, match="must be renamed in its package"):
+        assert list(things) == ["ours", "plain"]
+    assert things["ours"].id == "fer7"
+
+
+def test_two_packages_with_one_name_disable_that_name_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [
+        EntryPoint(name, value, "made.things")
+        for name, value in (("x", "one:X"), ("x", "two:X"), ("y", "pyojeong.core.labels:FER7"))
+    ]
+    monkeypatch.setattr(module, "entry_points", added(*points))
+    things = make()
+    assert things["y"].id == "fer7"
+    with pytest.raises(ModelError, match="registered by one:X and by two:X: uninstall one"):
+        things["x"]
+
+
+@pytest.mark.parametrize("ending", ["raise SystemExit(3)", "raise ValueError('no')"])
+def test_a_package_that_ends_the_program_is_named(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ending_package.py").write_text(ending)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "ending_package", raising=False)
+    point = EntryPoint("ends", "ending_package:X", "made.things")
+    monkeypatch.setattr(module, "entry_points", added(point))
+    with pytest.raises(ModelError, match="could not be imported"):
+        make()["ends"]
+
+
+def test_what_another_package_does_not_take_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("theirs", "pyojeong.core.labels:FER7", "made.things")
+    monkeypatch.setattr(module, "entry_points", added(point))
+    with pytest.raises(ModelError, match="'theirs' of another package"):
+        build(make(), "theirs", {"threads": 1})
+    with pytest.raises(TypeError):
+        build(make(), "plain", {})
 
 
 def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

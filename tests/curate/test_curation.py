@@ -212,7 +212,7 @@ def test_a_dying_worker_is_one_line_and_the_next_run_goes_on(
     manifest: Path, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "s", manifest)
-    with pytest.raises(DataError, match="goes on where it stopped"):
+    with pytest.raises(DataError, match="run the same command again to resume"):
         curate(store, Plan({"flat": None}, {"detector": _Deadly()}, jobs=1))
     curate(store, Plan({"flat": None}, {}, jobs=1))
     assert store.finished("flat")

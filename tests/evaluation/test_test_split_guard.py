@@ -1,23 +1,36 @@
 """Every use of a test split is written down; a run is scored on it once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pyojeong.core.errors import ExperimentError, OutputError
+from pyojeong.core.labels import FER7
+from pyojeong.datasets.samples import Sample, Split, write_manifest
 from pyojeong.evaluation.test_split_guard import (
+    may_show,
     record_use,
     refuse_second_use,
     uses_file,
     uses_of_data,
     uses_of_run,
 )
+from pyojeong.runtime.analyzer import find_classifier
+
+
+def made(path: Path, train: int = 1, test: bytes = b"test") -> Path:
+    rows = [Sample(label="happy", split=Split.TRAIN, image=b"%d" % i) for i in range(train)]
+    rows.append(Sample(label="sad", split=Split.TEST, image=test))
+    write_manifest(path, rows, FER7)
+    return path
+
 
 FIGURES = {"accuracy": {"value": 0.5}, "ece": {"value": 0.1}}
 
 
 def test_a_use_is_listed_beside_the_data_and_in_the_run(tmp_path: Path) -> None:
-    manifest, run = tmp_path / "set.parquet", tmp_path / "run"
+    manifest, run = made(tmp_path / "set.parquet"), tmp_path / "run"
     run.mkdir()
     refuse_second_use(run)
     record_use(manifest, purpose="evaluate", model="a.v1", figures=FIGURES)
@@ -41,5 +54,29 @@ def test_files_of_earlier_versions_count_and_torn_lines_do_not(tmp_path: Path) -
 
 
 def test_what_is_not_written_down_is_not_shown(tmp_path: Path) -> None:
+    manifest = made(tmp_path / "set.parquet")
+    uses_file(manifest).mkdir()
     with pytest.raises(OutputError):
-        record_use(tmp_path / "no" / "set.parquet", purpose="x", model="x", figures=FIGURES)
+        record_use(manifest, purpose="x", model="x", figures=FIGURES)
+
+
+def test_uses_are_counted_by_the_test_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYOJEONG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    (tmp_path / "cache").mkdir()
+    one = made(tmp_path / "cache" / "one.parquet")
+    record_use(one, purpose="evaluate", model="a.v1", figures=FIGURES)
+    one.unlink()
+    again = made(tmp_path / "cache" / "copy.parquet", train=2)  # the test rows are the same
+    assert [use["model"] for use in uses_of_data(again)] == ["a.v1"]
+    assert tmp_path / "data" in uses_file(again).parents
+    other = made(tmp_path / "cache" / "other.parquet", test=b"another")
+    assert uses_of_data(other) == []
+
+
+def test_a_card_without_figures_allows_nothing(tmp_path: Path) -> None:
+    manifest = made(tmp_path / "set.parquet")
+    for metrics in ({}, {"test": 5}, {"test": {}}):
+        card = replace(find_classifier("default").card, metrics=metrics)
+        assert not may_show(card, manifest, Split.TEST)
+        assert may_show(card, manifest, Split.VALID)

@@ -154,7 +154,7 @@ def test_the_page_in_a_browser(clip, analyzer, tmp_path):
         page.goto(f"{served.url}/?token={TOKEN}", wait_until="domcontentloaded")
         page.wait_for_selector(".person")
         assert "happy" in page.inner_text(".person h2")
-        assert "ms from image to answer" in page.inner_text("#state")
+        assert "ms latency" in page.inner_text("#state")
         assert page.evaluate("document.getElementById('picture').naturalWidth") == 400
         page.click("#record")
         page.wait_for_selector("body.recording")

@@ -153,3 +153,29 @@ def test_nobody_of_that_number_and_no_results_are_one_line(analyzer, tmp_path):
     read_clip(clip, tmp_path / "out", analyzer, VideoOptions(formats=("csv",), report=False))
     with pytest.raises(DataError, match="no person 7 here; there are: 1"):
         redact(tmp_path / "out", [7])
+
+
+def test_a_damaged_table_stops_it_before_anything_is_changed(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    read_clip(clip, out, analyzer, VideoOptions(formats=("json", "csv")))
+    table = out / "results.csv"
+    table.write_text(table.read_text().replace("false", "perhaps", 1))
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    with pytest.raises(DataError, match="true or false"):
+        redact(out, [1])
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_what_went_wrong_in_earlier_versions_stays_in_the_report(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4")
+    out = tmp_path / "out"
+    options = VideoOptions(formats=("csv",))
+    read_clip(clip, out, analyzer, options)
+    done = json.loads((out / "done.json").read_text())
+    del done["outcome"]["error"]
+    done["outcome"]["complaint"] = "ends early: made up"
+    (out / "done.json").write_text(json.dumps(done))
+    assert read_clip(clip, out, analyzer, options).again
+    redact(out, [1])
+    assert "ends early: made up" in (out / "report.html").read_text()

@@ -27,6 +27,7 @@ from pyojeong.cli.options import (
     ModelOption,
     OutputOption,
     PriorOption,
+    deprecated_alias,
 )
 from pyojeong.cli.video_app import redact, video_app, webcam
 from pyojeong.core.errors import PyojeongError
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(video_app, name="video")
 app.command()(webcam)
-app.command("forget", hidden=True, deprecated=True)(redact)
+app.command("forget", hidden=True)(deprecated_alias(redact, "forget", "video redact"))
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 app.add_typer(experiments_app, name="experiments")
@@ -243,7 +244,8 @@ def doctor() -> None:
         failed += not finding.ok
     if failed:
         console.print(
-            f"[red]{failed} checks failed.[/] Reinstall: pip install --force-reinstall pyojeong"
+            f"[red]{failed} checks failed.[/] Reinstall: pip install --force-reinstall pyojeong; "
+            "components of other packages: uninstall those packages"
         )
     raise typer.Exit(1 if failed else 0)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyojeong.cli.options import JOBS, ProcessesOption
+from pyojeong.cli.options import JOBS, ProcessesOption, deprecated_alias
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -259,8 +259,10 @@ def pack(
     typer.echo(pack_run(run, out))
 
 
-for _old, _new in (("look", score_test), ("teach", distill)):
-    experiments_app.command(_old, hidden=True, deprecated=True)(_new)
+for _old, _new, _name in (("look", score_test, "score-test"), ("teach", distill, "distill")):
+    experiments_app.command(_old, hidden=True)(
+        deprecated_alias(_new, f"experiments {_old}", f"experiments {_name}")
+    )
 
 
 def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:

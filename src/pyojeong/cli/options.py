@@ -1,5 +1,7 @@
 """Options that several commands share: one meaning, one default and one help text each."""
 
+import functools
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -75,3 +77,14 @@ OutputOption = Annotated[
         "training data would give.",
     ),
 ]
+
+
+def deprecated_alias(command: Callable[..., None], old: str, new: str) -> Callable[..., None]:
+    """Return a command under its earlier name; it says in one line what to use instead."""
+
+    @functools.wraps(command)
+    def alias(*args: object, **kwargs: object) -> None:
+        typer.echo(f"pyojeong {old} is deprecated: use pyojeong {new}", err=True)
+        command(*args, **kwargs)
+
+    return alias

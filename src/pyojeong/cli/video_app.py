@@ -38,7 +38,9 @@ video_app = typer.Typer(
 TABLES = ("parquet", "csv", "json")
 
 
-@video_app.command("process")
+@video_app.command(
+    "process", epilog="Take people out of finished results: pyojeong video redact --help"
+)
 def video(
     clips: Annotated[list[str], typer.Argument(help="Clips, or folders that hold some.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one folder in it per clip.")],

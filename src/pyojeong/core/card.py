@@ -5,19 +5,31 @@ unknown key is an error, so that a card written by a newer version is never half
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from pyojeong.core.calibration import PRIORS
-from pyojeong.core.errors import ModelMismatch
+from pyojeong.core.errors import LabelUnknown, ModelMismatch, PyojeongError
 from pyojeong.core.feature import FEATURES, Feature, HogVector, check_fits, feature_from_dict
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.core.typed import from_json_types, schema_of
 
 CARD_VERSION = 1
 _MOST_PIXELS = 4096
+_MOST = 1e3
+_PREPROCESS_RANGES = {
+    "mean": (-_MOST, _MOST),
+    "std": (1e-6, _MOST),
+    "center_fraction": (1e-3, _MOST),
+    "margin": (-0.9, _MOST),
+    "box_scale": (1e-3, _MOST),
+    "box_shift_y": (-_MOST, _MOST),
+}
+_CARD_RANGES = {"logit_scale": (1e-6, _MOST), "logit_offset": (-_MOST, _MOST)}
+_ID = re.compile(r"[^\s;/\\]+")
 
 
 Kind = Literal["classifier", "detector", "landmarks", "checker"]
@@ -68,6 +80,12 @@ class Preprocess:
             raise ModelMismatch(f"preprocess: a template has 5 points, got {len(self.template)}")
         if min(self.std) <= 0 or self.center_fraction <= 0 or self.box_scale <= 0:
             raise ModelMismatch("preprocess: std, center_fraction and box_scale must be positive")
+        _check_ranges("preprocess", asdict(self), _PREPROCESS_RANGES)
+        if self.template is not None:
+            if not all(abs(v) <= _MOST for point in self.template for v in point):
+                raise ModelMismatch(f"preprocess: template points must lie in ±{_MOST:g}")
+            if any(max(axis) - min(axis) < 1e-3 for axis in zip(*self.template, strict=True)):
+                raise ModelMismatch("preprocess: the points of a template must not coincide")
         if not all(1 <= side <= _MOST_PIXELS for side in self.size_hw):
             raise ModelMismatch(
                 f"preprocess: size_hw must be 1 to {_MOST_PIXELS} pixels, got {self.size_hw}"
@@ -132,7 +150,19 @@ class VoteCalibration:
             )
 
 
+def _check_ranges(
+    what: str, values: dict[str, Any], ranges: dict[str, tuple[float, float]]
+) -> None:
+    for name, (low, high) in ranges.items():
+        value = values[name]
+        numbers = value if isinstance(value, tuple | list) else [] if value is None else [value]
+        if not all(low <= number <= high for number in numbers):
+            raise ModelMismatch(f"{what}: {name} must lie in [{low:g}, {high:g}], got {value}")
+
+
 def _check_version(version: int) -> None:
+    if version < 1:
+        raise ModelMismatch(f"card: card_version must be at least 1, got {version}")
     if version > CARD_VERSION:
         raise ModelMismatch(
             f"card has version {version}, this pyojeong reads {CARD_VERSION}: upgrade"
@@ -218,7 +248,17 @@ class ModelCard:
             kinds = ", ".join(get_args(Kind))
             raise ModelMismatch(f"card: kind must be one of {kinds}, got {self.kind!r}")
         _check_version(self.card_version)
+        if not _ID.fullmatch(self.id):
+            raise ModelMismatch(
+                f"card: id must have no spaces, semicolons or slashes, got {self.id!r}"
+            )
+        self._check_labels()
         _check_temperature(self.temperature, "card")
+        _check_ranges(
+            "card",
+            {"logit_scale": self.logit_scale, "logit_offset": self.logit_offset},
+            _CARD_RANGES,
+        )
         if not 0 <= self.threshold <= 1:
             raise ModelMismatch(f"card: threshold must lie in [0, 1], got {self.threshold}")
         for vector in (self.logit_scale, self.logit_offset):
@@ -234,6 +274,13 @@ class ModelCard:
             _check_prior(
                 self.vote_calibration.prior, label_set(self.votes), "card: vote_calibration.prior"
             )
+
+    def _check_labels(self) -> None:
+        for name in filter(None, (self.labels, self.votes)):
+            try:
+                label_set(name)
+            except LabelUnknown as error:
+                raise ModelMismatch(f"card: labels or votes: {error}") from error
 
     @property
     def label_set(self) -> LabelSet:
@@ -259,10 +306,12 @@ class ModelCard:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelMismatch(f"card is not JSON: {error}") from error
-        if isinstance(data, dict) and "twin" in data and "variant" not in data:
-            data["variant"] = data.pop("twin")  # its name in cards of earlier versions
+        if isinstance(data, dict) and "twin" in data:
+            twin = data.pop("twin")  # the name of ``variant`` in cards of earlier versions
+            if data.setdefault("variant", twin) != twin:
+                raise ModelMismatch("card: variant and twin, its earlier name, differ")
         if isinstance(data, dict) and isinstance(data.get("card_version"), int):
             _check_version(data["card_version"])
         builders = {
@@ -278,7 +327,7 @@ class ModelCard:
             return cls.from_json(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise ModelMismatch(f"card {path} could not be read: {error}") from error
-        except ModelMismatch as error:
+        except PyojeongError as error:
             raise ModelMismatch(f"{path}: {error}") from error
 
 

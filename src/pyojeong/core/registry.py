@@ -4,9 +4,12 @@ A package adds a component by an entry point, for example in its pyproject.toml:
 
     [project.entry-points."pyojeong.detectors"]
     mine = "my_package.detector:MyDetector"
+
+Names of this package are not replaced.
 """
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
@@ -14,6 +17,10 @@ from typing import Any, Generic, TypeVar
 from pyojeong.core.errors import ModelError
 
 T = TypeVar("T")
+
+
+def _package(point: EntryPoint) -> str:
+    return point.value if point.dist is None else f"{point.dist.name} ({point.value})"
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -26,10 +33,11 @@ class Registry(Mapping[str, T], Generic[T]):
     """
 
     def __init__(self, kind: str, group: str, components: Mapping[str, str | T]) -> None:
-        self._kind = kind
+        self.kind = kind
         self._group = group
         self._components = dict(components)
         self._added: dict[str, EntryPoint] | None = None
+        self._clashes: dict[str, tuple[EntryPoint, EntryPoint]] = {}
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -40,23 +48,33 @@ class Registry(Mapping[str, T], Generic[T]):
         if self._added is None:
             found: dict[str, EntryPoint] = {}
             for point in entry_points(group=self._group):
-                if point.name in self._components or point.name in found:
-                    raise ModelError(
-                        f"{self._kind} {point.name!r} of {point.value} has the name of another "
-                        f"{self._kind}: it must be renamed in its package"
+                if point.name in self._components or point.name == "auto":
+                    warnings.warn(
+                        f"{self.kind} {point.name!r} of {_package(point)} is not used: pyojeong "
+                        "has that name itself; it must be renamed in its package",
+                        stacklevel=2,
                     )
-                found[point.name] = point
+                    continue
+                if point.name in found:
+                    self._clashes[point.name] = (found[point.name], point)
+                found.setdefault(point.name, point)
             self._added = found
         return self._added
 
     def __getitem__(self, name: str) -> T:
         if name not in self._components:
             point = self._others()[name]
+            if name in self._clashes:
+                one, other = (_package(p) for p in self._clashes[name])
+                raise ModelError(
+                    f"{self.kind} {name!r} is registered by {one} and by {other}: uninstall one "
+                    "of them"
+                )
             try:
                 return point.load()  # type: ignore[no-any-return]
-            except Exception as error:  # whatever another package's import raises
+            except (Exception, SystemExit) as error:  # whatever another package's import raises
                 raise ModelError(
-                    f"{self._kind} {name!r} ({point.value}) could not be imported: {error}"
+                    f"{self.kind} {name!r} ({point.value}) could not be imported: {error}"
                 ) from error
         component = self._components[name]
         if isinstance(component, str):
@@ -75,3 +93,19 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._components or name in self._others()
+
+
+def build(registry: Registry[Callable[..., T]], name: str, options: Mapping[str, Any]) -> T:
+    """Build a component.
+
+    Raises:
+        ModelError: When the one of another package does not take the options.
+        TypeError: When the one of this package does not.
+    """
+    component = registry[name]
+    try:
+        return component(**options)
+    except TypeError as error:
+        if name in registry.own:
+            raise
+        raise ModelError(f"{registry.kind} {name!r} of another package: {error}") from error

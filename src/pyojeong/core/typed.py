@@ -37,6 +37,13 @@ def from_json_types(
             f"{what} has unknown keys {unknown}; this version knows {sorted(known)}. "
             "It was probably written by a newer pyojeong: upgrade."
         )
+    needed = [
+        f.name
+        for f in fields(cls)  # type: ignore[arg-type]
+        if f.default is MISSING and f.default_factory is MISSING
+    ]
+    if missing := [name for name in needed if name not in data]:
+        raise ModelMismatch(f"{what} lacks {', '.join(missing)}")
     values: dict[str, Any] = {}
     for name, value in data.items():
         if builders and name in builders:
@@ -44,15 +51,12 @@ def from_json_types(
             continue
         try:
             values[name] = msgspec.convert(value, hints[name], strict=True)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, ValueError, RecursionError) as error:
             raise ModelMismatch(f"{what}: {name}: {error}, got {_short(value)}") from None
         # Free-form facts may hold NaN in files of earlier versions; nothing is computed from them.
         if hints[name] != dict[str, Any] and not _finite(value):
             raise ModelMismatch(f"{what}: {name}: numbers must be finite, got {_short(value)}")
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise ModelMismatch(f"{what} is incomplete: {error}") from error
+    return cls(**values)
 
 
 def _finite(value: Any) -> bool:

@@ -2,10 +2,14 @@
 
 ``evaluate``, ``export``, ``experiments score-test``, ``experiments ensemble`` and ``bench
 accuracy`` all go through this module. A use is one line of ``<data>.test_split.jsonl`` beside the
-data set's table; uses of a training run are also lines of ``test_split_uses.jsonl`` in its folder.
+data set's table; for data that are converted into the cache, of a file in the user's data folder
+(``$XDG_DATA_HOME`` or ``~/.local/share``), because a cache may be emptied. Uses are counted by the
+digest of the test rows. Uses of a training run are also lines of ``test_split_uses.jsonl`` in its
+folder.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +18,7 @@ from typing import Any
 from pyojeong.core.atomic_write import output_errors
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ExperimentError
+from pyojeong.datasets.cache import cache_folder
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 
 RUN_FILE = "test_split_uses.jsonl"
@@ -22,12 +27,22 @@ _EARLIER_RUN_FILE = "test_looks.jsonl"
 
 def uses_file(manifest: Path) -> Path:
     """Return the file that lists every use of a data set's test split."""
-    return manifest.with_name(f"{manifest.name}.test_split.jsonl")
+    if cache_folder().resolve() not in manifest.resolve().parents:
+        return manifest.with_name(f"{manifest.name}.test_split.jsonl")
+    root = os.environ.get("XDG_DATA_HOME")
+    base = Path(root) if root else Path.home() / ".local" / "share"
+    return base / "pyojeong" / "test_splits" / f"{_digest(manifest)}.jsonl"
+
+
+def _digest(manifest: Path) -> str:
+    return split_hash(read_manifest(manifest, splits=[Split.TEST]))
 
 
 def uses_of_data(manifest: Path) -> list[dict[str, Any]]:
     """Return every use of a data set's test split that was written down, the first one first."""
-    return _read(uses_file(manifest))
+    rows = _read(uses_file(manifest))
+    digest = _digest(manifest)
+    return [row for row in rows if row.get("split_sha256", digest) == digest]
 
 
 def uses_of_run(folder: Path) -> list[dict[str, Any]]:
@@ -55,8 +70,9 @@ def may_show(card: ModelCard, manifest: Path, split: Split) -> bool:
     """
     if split is not Split.TEST:
         return True
-    known = card.metrics.get(split.value, {}).get("split_sha256")
-    return known is not None and known == split_hash(read_manifest(manifest, splits=[split]))
+    figures = card.metrics.get(split.value)
+    known = figures.get("split_sha256") if isinstance(figures, dict) else None
+    return known is not None and known == _digest(manifest)
 
 
 def refuse_second_use(folder: Path) -> None:
@@ -80,7 +96,7 @@ def record_use(
     *,
     purpose: str,
     model: str,
-    figures: Mapping[str, Any],
+    figures: Mapping[str, Any] | None = None,
     run_folder: Path | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> None:
@@ -90,7 +106,7 @@ def record_use(
         manifest: The data set's table.
         purpose: Which command, for example ``"evaluate"``.
         model: The model's id or the run's name.
-        figures: With ``accuracy`` and ``ece``, each with its ``value``.
+        figures: With ``accuracy`` and ``ece``, each with its ``value``; None = they are elsewhere.
         run_folder: Of a training run.
         more: Further facts, JSON types.
 
@@ -101,9 +117,11 @@ def record_use(
         "model": model,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         **(more or {}),
-        **{name: figures[name]["value"] for name in ("accuracy", "ece")},
+        **({n: figures[n]["value"] for n in ("accuracy", "ece")} if figures else {}),
     }
-    files = {uses_file(manifest): {"purpose": purpose, **line}}
+    listed = uses_file(manifest)
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    files = {listed: {"purpose": purpose, "split_sha256": _digest(manifest), **line}}
     if run_folder is not None:
         files[run_folder / RUN_FILE] = line
     for file, row in files.items():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.core.labels import FER7, LABEL_SETS, LabelSet
 
 Tree = dict[Any, Any]
 Key = str | int
@@ -303,21 +303,29 @@ def columns_of(labels: LabelSet, *, timeline: bool = True) -> list[ColumnSpec]:
 def present(header: Iterable[str]) -> dict[str, ColumnSpec]:
     """Return name in the file -> column, of the columns that a header holds; old names count."""
     names = tuple(header)
-    labels = LabelSet("", tuple(n.removeprefix("score_") for n in names if n[:6] == "score_"))
     known: dict[str, ColumnSpec] = {}
-    for each in columns_of(labels):
+    for each in columns_of(_labels_of(names)):
         for name in (each.name, *each.old_names):
-            known.setdefault(name, each)
+            if name == each.name or each.name not in names:  # a new name wins over an old one
+                known.setdefault(name, each)
     return {name: known[name] for name in names if name in known}
 
 
-def absent(header: Iterable[str]) -> list[str]:
-    """Return the required columns that a header lacks; labels are those that it has."""
+def _labels_of(header: Iterable[str]) -> LabelSet:
+    """The label set of a table: the smallest that has all of the header's labels, in its order.
+
+    Other columns that begin with ``score_`` belong to the user.
+    """
     names = set(header)
-    labels = tuple(n.removeprefix("score_") for n in names if n[:6] == "score_")
-    if not labels:
-        return ["score_{label}"]
-    return [c.name for c in columns_of(LabelSet("", labels)) if c.required and c.name not in names]
+    every = {name for each in LABEL_SETS.values() for name in each.names}
+    found = {name for name in every if f"score_{name}" in names}
+    return min((s for s in LABEL_SETS.values() if found <= set(s.names)), key=len)
+
+
+def absent(header: Iterable[str]) -> list[str]:
+    """Return the required columns that a header lacks."""
+    names = set(header)
+    return [c.name for c in columns_of(_labels_of(names)) if c.required and c.name not in names]
 
 
 def lengths() -> dict[tuple[Key, ...], int]:

@@ -259,7 +259,8 @@ class Page:
         """Write the page, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, "w") as file:
-            file.write(self.to_html())
+            # Names of files that are not valid Unicode carry lone surrogates, which UTF-8 cannot.
+            file.write(self.to_html().encode("utf-8", "backslashreplace").decode("utf-8"))
         return path
 
 

@@ -80,9 +80,8 @@ def frames(
     for number, row in enumerate(table, start=1):
         try:
             head, face = _trees(row, columns)
-            if head["schema"] > SCHEMA_VERSION:
-                raise DataError(f"schema {head['schema']}: written by a newer pyojeong")
             place = face.pop("face", None)
+            _check_row(head, face, place)
             if not place:  # the first of a frame (0), or none (None)
                 if frame:
                     yield FrameResult.from_dict(frame)
@@ -99,6 +98,15 @@ def frames(
         yield _last(frame, number)
 
 
+def _check_row(head: Tree, face: Tree, place: int | None) -> None:
+    if head["schema"] > SCHEMA_VERSION:
+        raise DataError(f"schema {head['schema']}: written by a newer pyojeong")
+    if head["schema"] < 1:
+        raise DataError(f"schema must be at least 1, got {head['schema']}")
+    if place is None and face.get("box") is not None:
+        raise DataError("column face is empty, but box_x1 is not")
+
+
 def _last(frame: Tree, number: int) -> FrameResult:
     try:
         return FrameResult.from_dict(frame)
@@ -113,6 +121,8 @@ def _trees(row: dict[str, Any], columns: dict[str, ColumnSpec]) -> tuple[Tree, T
     computed: dict[str, Any] = {}
     for name, column in columns.items():
         value = row[name]
+        if value is None and column.required and column.group == "frame":
+            raise DataError(f"column {name} is empty")
         column.set(head if column.group == "frame" else face, value)
         if column.compute is not None:
             computed[column.name] = value
@@ -143,8 +153,10 @@ def _measured(face: Tree, computed: dict[str, Any]) -> Tree:
         expression["prior"] = expression.get("prior") or ""
         smoothed = face.pop("smoothed", None) or {}
         scores = smoothed.get("scores", {})
-        if smoothed.get("label") and set(scores) == set(expression["scores"]):
+        if set(scores) == set(expression["scores"]) and None not in scores.values():
             face["smoothed"] = {**expression, "scores": scores}
+        if len(face.get("baseline_delta") or ()) != len(expression["scores"]):
+            face.pop("baseline_delta", None)  # one label's column is missing
     if len(face.get("pose") or {}) != 3:
         face.pop("pose", None)
     eyes = {k: v for k, v in (face.pop("eyes", None) or {}).items() if v is not None}
@@ -174,11 +186,34 @@ FORMATS: dict[str, Callable[[Any], str]] = {
 }
 """Type of a column -> how a value that is not None becomes a CSV field."""
 
+
+def parse_int(text: str) -> int:
+    """Return a whole number; ``2.0`` is one, as pandas writes columns with empty fields.
+
+    Raises:
+        ValueError: When it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        value = float(text)
+        if not value.is_integer():
+            raise ValueError(f"expected a whole number, got {text!r}") from None
+        return int(value)
+
+
+def _parse_bool(text: str) -> bool:
+    value = {"true": True, "false": False}.get(str(text).lower())
+    if value is None:
+        raise ValueError(f"expected true or false, got {text!r}")
+    return value
+
+
 PARSERS: dict[str, Callable[[str], Any]] = {
     "text": str,
-    "int": int,
+    "int": parse_int,
     "float": float,
     "float32": float,
-    "bool": {"true": True, "false": False, "TRUE": True, "FALSE": False}.__getitem__,
+    "bool": _parse_bool,
 }
 """Type of a column -> how a CSV field that is not empty becomes a value."""

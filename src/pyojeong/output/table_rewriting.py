@@ -9,48 +9,97 @@ import io
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.errors import DataError
 from pyojeong.output.columns import COLUMNS
-from pyojeong.output.rows import FORMATS, check_header
+from pyojeong.output.rows import FORMATS, check_header, parse_int
 from pyojeong.output.tables import ROWS_PER_GROUP, load_pyarrow, readable
 
 _OF_FRAME = frozenset(column.name for column in COLUMNS if column.group == "frame")
+_NEEDED = ("source", "index", "track_id", "face")
 
-Row = dict[str, Any]
+R = TypeVar("R")
 
 
-def _without(rows: Iterable[Row], tracks: Collection[int], empty: Any) -> Iterator[Row]:
-    """Rows without the people's; a frame that loses all of its faces keeps one empty row."""
+class _Kept(NamedTuple):
+    """A row that stays.
 
-    def frame_of(row: Row) -> tuple[Any, Any]:
-        return row["source"], row["index"]
+    Attributes:
+        row: The row.
+        face: Its new number in its frame; None = as it was.
+        emptied: Only what belongs to the frame stays.
+    """
 
-    for _, group in groupby(rows, frame_of):
-        whole = list(group)
-        kept = [r for r in whole if r["track_id"] in (None, "") or int(r["track_id"]) not in tracks]
-        if len(kept) < len(whole):
-            for number, row in enumerate(kept):
-                row["face"] = type(row["face"])(number)
-        if not kept:
-            first = whole[0]
-            kept = [{name: v if name in _OF_FRAME else empty for name, v in first.items()}]
-        yield from kept
+    row: Any
+    face: int | None = None
+    emptied: bool = False
+
+
+def _track(value: Any) -> int | None:
+    """The track id in a table; other programs write NaN for empty and 2.0 for whole numbers."""
+    if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN differs from itself
+        return None
+    return parse_int(value) if isinstance(value, str) else int(value)
+
+
+def _check(header: list[str]) -> None:
+    """Refuse a table that does not say which face is whose."""
+    check_header(header)
+    if "track_id" not in header:
+        raise DataError("no column track_id: the table does not say which face is whose")
+
+
+def _kept(rows: Iterable[tuple[Any, Any, R]], tracks: Collection[int]) -> Iterator[_Kept]:
+    """Decide on rows; a frame that loses all of its faces keeps one row without a face.
+
+    Columns of users are emptied in that row, because they may describe the face.
+
+    Args:
+        rows: (frame, track id as it is in the table, the row), in order.
+        tracks: Numbers of the people.
+    """
+    seen = set()
+    for frame, group in groupby(rows, itemgetter(0)):
+        if frame in seen:
+            raise DataError(
+                f"the faces of frame {frame[1]} are not in successive rows: sort the table by "
+                "source, index and face"
+            )
+        seen.add(frame)
+        whole = [(row, _track(track)) for _, track, row in group]
+        kept = [row for row, track in whole if track not in tracks]
+        if len(kept) == len(whole):
+            yield from map(_Kept, kept)
+        elif kept:
+            yield from (_Kept(row, number) for number, row in enumerate(kept))
+        else:
+            yield _Kept(whole[0][0], emptied=True)
 
 
 def _csv(path: Path, tracks: Collection[int]) -> None:
+    quoted = FORMATS["text"]
     with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file)
-        header = list(table.fieldnames or ())
-        check_header(header)
-        quoted = FORMATS["text"]
+        table = csv.reader(file)
+        header = next(table, [])
+        _check(header)
+        source, index, track, face = map(header.index, _NEEDED)
+        padded = (row + [""] * (len(header) - len(row)) for row in table if row)
         with atomic_write(path, "w") as out:
             out.write(",".join(map(quoted, header)) + "\n")
-            for row in _without(table, tracks, ""):
-                out.write(",".join(quoted(row[name] or "") for name in header) + "\n")
+            for row, number, emptied in _kept(
+                (((row[source], row[index]), row[track], row) for row in padded), tracks
+            ):
+                if number is not None:
+                    row[face] = str(number)
+                if emptied:
+                    row[:] = [
+                        v if n in _OF_FRAME else "" for n, v in zip(header, row, strict=False)
+                    ]
+                out.write(",".join(map(quoted, row)) + "\n")
 
 
 def _json(path: Path, tracks: Collection[int]) -> None:
@@ -58,25 +107,46 @@ def _json(path: Path, tracks: Collection[int]) -> None:
         for line in file:
             frame = json.loads(line)
             frame["faces"] = [f for f in frame["faces"] if f.get("track_id") not in tracks]
-            out.write(json.dumps(frame, ensure_ascii=False) + "\n")
+            text = json.dumps(frame, ensure_ascii=False)
+            # Names of files that are not valid Unicode carry lone surrogates, which UTF-8 cannot.
+            out.write((text if _is_unicode(text) else json.dumps(frame)) + "\n")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parquet(path: Path, tracks: Collection[int]) -> None:
     arrow, parquet = load_pyarrow()
+    import pyarrow.compute as pc
+
     # Read whole: a file that is open may not be replaced on every system.
-    with parquet.ParquetFile(io.BytesIO(path.read_bytes())) as table:
-        schema = table.schema_arrow
-        check_header(schema.names)
-        rows = (row for batch in table.iter_batches() for row in batch.to_pylist())
-        with atomic_path(path) as temporary, parquet.ParquetWriter(str(temporary), schema) as out:
-            waiting: list[Row] = []
-            for row in _without(rows, tracks, None):
-                waiting.append(row)
-                if len(waiting) == ROWS_PER_GROUP:
-                    out.write_table(arrow.Table.from_pylist(waiting, schema=schema))
-                    waiting = []
-            if waiting:
-                out.write_table(arrow.Table.from_pylist(waiting, schema=schema))
+    table = parquet.read_table(io.BytesIO(path.read_bytes()))
+    _check(table.column_names)
+    source, index, track, face = (table[name].to_pylist() for name in _NEEDED)
+    rows = zip(zip(source, index, strict=True), track, range(len(track)), strict=True)
+    kept = list(_kept(rows, tracks))
+    numbers = [face[k.row] if k.face is None else k.face for k in kept]
+    emptied = arrow.array([k.emptied for k in kept], arrow.bool_())
+    out = table.take(arrow.array([k.row for k in kept], arrow.int64()))
+    at = table.column_names.index("face")
+    of_face = arrow.array(numbers, table.schema.field(at).type, from_pandas=True)
+    out = out.set_column(at, table.schema.field(at), of_face)
+    if any(k.emptied for k in kept):
+        for at, field in enumerate(table.schema):
+            if field.name not in _OF_FRAME:
+                column = pc.if_else(emptied, arrow.scalar(None, field.type), out.column(at))
+                out = out.set_column(at, field.with_nullable(True), column)
+    with atomic_path(path) as temporary:
+        parquet.write_table(
+            out.replace_schema_metadata(table.schema.metadata),
+            str(temporary),
+            row_group_size=ROWS_PER_GROUP,
+        )
 
 
 _REWRITERS: dict[str, Callable[[Path, Collection[int]], None]] = {

@@ -48,6 +48,8 @@ class Classifier:
         views: int = 1,
         head: OutputHead | None = None,
     ) -> None:
+        if card.kind == "classifier" and card.preprocess is None:
+            raise ModelMismatch(f"model {card.id!r}: its card has no preprocess")
         if card.kind != "classifier" or card.preprocess is None:
             raise ModelMismatch(
                 f"model {card.id!r} is no expression classifier: it is a {card.kind}"

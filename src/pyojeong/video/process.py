@@ -132,7 +132,10 @@ def _read_done(folder: Path, about: dict[str, Any]) -> ClipResult | None:
             return None
         outcome_facts = data["outcome"]
         return ClipResult(
-            folder, outcome_facts["frames"], outcome_facts["people"], outcome_facts["error"]
+            folder,
+            outcome_facts["frames"],
+            outcome_facts["people"],
+            outcome_facts.get("error", outcome_facts.get("complaint", "")),  # its earlier name
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -58,6 +58,9 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
         raise DataError(f"{folder}: no person {missing[0]} here; there are: {people}")
     asked = done["about"]["writing"]["formats"]
     tables = [name for name in asked if (folder / f"results.{ENDINGS[name]}").exists()]
+    for name in tables:  # a damaged table must stop this before anything is changed
+        for _ in TABLE_READERS[name](folder / f"results.{ENDINGS[name]}"):
+            pass
     before = {name for name in _SHOWN if (folder / name).exists()}
     # Tables of other runs show the people too, and belong to other settings.
     stale = [f"results.{e}" for n, e in ENDINGS.items() if n not in asked]
@@ -105,6 +108,9 @@ def _rewrite(
     first = folder / f"results.{ENDINGS[tables[0]]}"
     answers = reading.get("answers") or _answers_of(TABLE_READERS[tables[0]](first), card)
     labels = label_set(answers["label_set"])
+    had_report = (folder / "report.html").exists()
+    for name in _SHOWN:  # first of all what shows the people, should this be interrupted
+        (folder / name).unlink(missing_ok=True)
     for name in tables:
         remove_tracks(name, folder / f"results.{ENDINGS[name]}", tracks)
     summary = Summary(labels, hold_s=writing["hold_s"])
@@ -113,9 +119,6 @@ def _rewrite(
     summary.finish()
     with atomic_write(folder / "summary.json", "w") as file:
         file.write(json.dumps({**summary.to_dict(), "answers": answers}, indent=1) + "\n")
-    had_report = (folder / "report.html").exists()
-    for name in _SHOWN:
-        (folder / name).unlink(missing_ok=True)
     options = VideoOptions(
         selection=Selection(**reading["selection"]),
         formats=tuple(tables),
@@ -127,7 +130,7 @@ def _rewrite(
     )
     ending = Ending(
         done["outcome"]["decoded"],
-        done["outcome"].get("error", done["outcome"].get("error", "")),
+        done["outcome"].get("error", done["outcome"].get("complaint", "")),
     )
     processed = ProcessedClip(
         path=Path(done["path"]),

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyojeong.core.errors import BadArray, ModelUnknown
 from pyojeong.core.face import Detector
-from pyojeong.core.registry import Registry
+from pyojeong.core.registry import Registry, build
 
 _HERE = "pyojeong.runtime.detection"
 
@@ -49,4 +49,4 @@ def build_detector(name: str, *, min_face: int | None = None, threads: int = 1) 
         if min_face < 1:
             raise BadArray("min_face", expected="at least 1 pixel", got=str(min_face))
         options["min_face"] = min_face
-    return DETECTORS[name](**options)
+    return build(DETECTORS, name, options)

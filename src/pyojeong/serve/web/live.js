@@ -58,7 +58,7 @@ function person(face) {
 
 function show_state(payload) {
   const words = payload.over ? `over${payload.error ? `: ${payload.error}` : ""}`
-    : `${payload.fps.toFixed(0)} frames/s, ${payload.latency_ms.toFixed(0)} ms from picture to answer`;
+    : `${payload.fps.toFixed(0)} frames/s, ${payload.latency_ms.toFixed(0)} ms latency`;
   state.textContent = words;
   state.className = payload.over ? "over" : "";
   record.hidden = !payload.can_record;

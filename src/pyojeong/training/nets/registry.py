@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from pyojeong.core.errors import ModelUnknown
-from pyojeong.core.registry import Registry
+from pyojeong.core.registry import Registry, build
 from pyojeong.training.nets.alizadeh_fazel import build_alizadeh_fazel
 from pyojeong.training.nets.backbones import BACKBONES
 from pyojeong.training.nets.columns import Columns, split_options
@@ -95,4 +95,4 @@ def build_net(name: str, **options: object) -> nn.Module:
     """
     if name not in NETS:
         raise ModelUnknown(name, NETS, kind="net")
-    return NETS[name](**options)
+    return build(NETS, name, options)

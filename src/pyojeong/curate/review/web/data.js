@@ -14,7 +14,7 @@ export class ServerError extends Error {
 export async function ask(path, body) {
   const options = body === undefined ? {} : {
     method: "POST",
-    priority: "high", // before the pictures that wait for one of the browser's six connections
+    priority: "high", // before the images that wait for one of the browser's six connections
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
   };

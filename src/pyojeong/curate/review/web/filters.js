@@ -36,12 +36,12 @@ export class Filters {
     options($("class"), data.labels, "all classes");
     options($("split"), data.splits, "all splits");
     const checks = data.checks.length ? [[ANY, "Any check"], ...data.checks.map((c) => [c.name, c.title])] : [];
-    this.checks = this.radios($("checks"), [...checks, [ALL, "All pictures"]], "check");
+    this.checks = this.radios($("checks"), [...checks, [ALL, "All images"]], "check");
     this.states = this.radios($("states"), STATES, "state");
     for (const check of data.checks) {
       const states = check.states ? `${check.states}. ` : "";
       this.checks.get(check.name).title = `${states}Flagged from ${check.threshold}`
-        + (check.finished ? "" : " · not finished: some pictures are not checked yet");
+        + (check.finished ? "" : " · not finished: some images are not checked yet");
       this.checks.get(check.name).classList.toggle("unfinished", !check.finished);
     }
     for (const [id, name] of [["class", "class"], ["split", "split"], ["sort", "sort"]]) {
@@ -59,7 +59,7 @@ export class Filters {
     $("clear").addEventListener("click", () => this.set({ ...this.plain }));
     $("no-findings").hidden = data.checks.length > 0;
     $("no-findings").append("No check has run yet. ", code(`pyojeong data curate ${data.manifest.name}`),
-      " finds pictures worth a look; reload this page afterwards.");
+      " finds images worth a look; reload this page afterwards.");
   }
 
   radios(box, entries, name) {
@@ -164,7 +164,7 @@ export class Filters {
     const share = flagged ? Math.floor(100 * decided / flagged) : 0;
     const of = document.createElement("span");
     of.className = "long";
-    of.textContent = this.data.checks.length ? " flagged decided" : " pictures decided";
+    of.textContent = this.data.checks.length ? " flagged decided" : " images decided";
     $("overall-text").replaceChildren(`${count(decided)} of ${count(flagged)}`, of, ` · ${share} %`);
   }
 }

@@ -1,7 +1,7 @@
-// A grid of any number of pictures: only the visible tiles are in the document, and they are reused.
+// A grid of any number of images: only the visible tiles are in the document, and they are reused.
 
 const GAP = 8, PAD = 12, CAPTION = 42, BORDER = 4, OVERSCAN = 1;
-const FAST = 2.5; // pixels per millisecond; above it pictures wait until the scrolling calms down
+const FAST = 2.5; // pixels per millisecond; above it images wait until the scrolling calms down
 const CALM_MS = 70;
 
 export class Grid {

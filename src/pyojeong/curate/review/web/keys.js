@@ -5,8 +5,8 @@ const KEYS = [
   ["Ctrl + click, drag", "select with the mouse"], ["Ctrl + A", "select the whole list"],
   ["k", "keep as it is"], ["d", "drop"], ["1 … 9", "relabel as the class with that number"],
   ["r", "accept the suggestion"], ["u", "undo the last decision"], ["g", "next undecided"],
-  ["Space, double click", "large view with all findings"], ["s", "smooth or crisp pictures"],
-  ["+ −", "larger, smaller"], ["/", "search"], ["x", "take decided pictures off the list"],
+  ["Space, double click", "large view with all findings"], ["s", "smooth or crisp images"],
+  ["+ −", "larger, smaller"], ["/", "search"], ["x", "take decided images off the list"],
   ["Home, End, Page", "far moves"], ["Esc", "close, or select one"], ["?", "this overlay"],
 ];
 const $ = (id) => document.getElementById(id);

@@ -1,4 +1,4 @@
-// The large view of one picture: everything that is known about it.
+// The large view of one image: everything that is known about it.
 
 import { ACTIONS, CONFLICT, NOTHING, ask } from "./data.js";
 import { code } from "./filters.js";
@@ -54,12 +54,12 @@ export class Preview {
   draw() {
     const { data, row, dialog } = this, part = (name) => dialog.querySelector(name);
     const found = data.finding(row, this.filter);
-    dialog.setAttribute("aria-label", `Picture ${row}`);
+    dialog.setAttribute("aria-label", `Image ${row}`);
     part("h1").replaceChildren(`#${row} `, make("span", "label", data.labels[data.label[row]]),
       make("small", "", data.splits[data.split[row]]));
     part(".state").replaceWith(this.stateOf(row));
     part(".facts").replaceChildren(...this.facts(row));
-    if (this.shown === row) return; // keep the pictures: no flicker
+    if (this.shown === row) return; // keep the images: no flicker
     this.shown = row;
     const pictures = [this.figure(row, found?.other >= 0 ? "this picture" : "")];
     if (found?.other >= 0) pictures.push(this.figure(found.other, "the other one"));
@@ -77,7 +77,7 @@ export class Preview {
   figure(row, caption) {
     const { data } = this;
     const image = make("img", "");
-    image.alt = `Picture ${row}, ${data.labels[data.label[row]]}`;
+    image.alt = `Image ${row}, ${data.labels[data.label[row]]}`;
     image.src = `${data.thumbnail(row)}/large`;
     image.draggable = false;
     const about = caption && `${caption}: #${row} · ${data.labels[data.label[row]]} · ${data.splits[data.split[row]]}`;

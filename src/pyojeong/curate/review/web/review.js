@@ -135,14 +135,14 @@ class Page {
     const clear = ["Clear filters", { ...this.filters.plain }];
     const narrowed = now.class || now.split || now.q || now.min || now.max;
     if (now.state === "conflicts" && !narrowed) {
-      say("No conflicts", ["All decisions on these pictures agree."], ["Show undecided", { state: "undecided" }]);
+      say("No conflicts", ["All decisions on these images agree."], ["Show undecided", { state: "undecided" }]);
     } else if (data.checks.length && data.flagged === 0 && now.check !== "*") {
-      say("Nothing flagged", ["The checks that ran found no picture worth a decision."], ["Show all pictures", { check: "*", state: "all" }]);
+      say("Nothing flagged", ["The checks that ran found no image worth a decision."], ["Show all images", { check: "*", state: "all" }]);
     } else if (now.state === "undecided" && !narrowed && data.byName.get(now.check)?.count !== 0) {
       say("All decided", ["Everything in this list has been decided. Choose another check, or look at the decisions once more."],
-        ["Show decided", { state: "decided" }], ["All pictures", { check: "*", state: "all" }]);
+        ["Show decided", { state: "decided" }], ["All images", { check: "*", state: "all" }]);
     } else {
-      say("No picture matches", ["Fewer filters show more."], clear);
+      say("No image matches", ["Fewer filters show more."], clear);
     }
   }
 
@@ -179,7 +179,7 @@ class Page {
 
   counts() {
     const rows = this.grid.rows.length, { state } = this.filters.now;
-    $("count").textContent = `${count(rows)} ${rows === 1 ? "picture" : "pictures"}`;
+    $("count").textContent = `${count(rows)} ${rows === 1 ? "image" : "images"}`;
     let gone = 0;
     for (const row of this.grid.rows) gone += !this.data.passes(row, state);
     $("tidy").hidden = gone === 0;

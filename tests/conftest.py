@@ -140,3 +140,11 @@ def whole_face_result():
         luma=0.5,
     )
     return FrameResult("clip.mp4", 4, 0.16, (64, 48), (face,), ("det", "cls"))
+
+
+@pytest.fixture(autouse=True)
+def _no_traces_in_the_home_folder(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uses of test splits are recorded in a folder of the tests."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))

@@ -120,7 +120,7 @@ def _votes_first(accuracy: Tree, peers: Tree) -> Iterable[Goal]:
     fer = peers.get("sets", {}).get("wild", {}).get("entrants", {}).get("fer")
     fer_words = f"; fer {percent(fer['accuracy'])}" if fer else ""
     yield _share(
-        f"photographs, the label on which annotators agree (n = {voted['n']}), %",
+        f"photographs, the label on which both ratings agree (n = {voted['n']}), %",
         default["accuracy"],
         75,
         f"FER2013 output, the answer before: {percent(before['accuracy'])}{fer_words}",

@@ -29,13 +29,13 @@ def _check(probabilities: Floats, labels: Ints) -> None:
 
 
 def accuracy(probabilities: Floats, labels: Ints) -> float:
-    """Share of samples whose best class is the label, in [0, 1]."""
+    """Return the share of samples whose best class is the label, in [0, 1]."""
     _check(probabilities, labels)
     return float((probabilities.argmax(1) == labels).mean())
 
 
 def confusion(probabilities: Floats, labels: Ints) -> NDArray[np.int64]:
-    """Counts (K, K): row = label, column = best class."""
+    """Return counts (K, K): row = label, column = best class."""
     _check(probabilities, labels)
     k = probabilities.shape[1]
     out = np.zeros((k, k), np.int64)
@@ -51,12 +51,12 @@ def recalls(probabilities: Floats, labels: Ints) -> NDArray[np.float64]:
 
 
 def balanced_accuracy(probabilities: Floats, labels: Ints) -> float:
-    """Mean recall over the classes that occur, in [0, 1]."""
+    """Return mean recall over the classes that occur, in [0, 1]."""
     return float(np.nanmean(recalls(probabilities, labels)))
 
 
 def macro_f1(probabilities: Floats, labels: Ints) -> float:
-    """Mean F1 over the classes that occur among labels or answers, in [0, 1]."""
+    """Return mean F1 over the classes that occur among labels or answers, in [0, 1]."""
     counts = confusion(probabilities, labels)
     both = counts.sum(0) + counts.sum(1)
     seen = both > 0
@@ -64,7 +64,7 @@ def macro_f1(probabilities: Floats, labels: Ints) -> float:
 
 
 def ece(probabilities: Floats, labels: Ints, *, bins: int = 15) -> float:
-    """Expected calibration error of the best class, equal-width bins (Guo et al. 2017, eq. 3).
+    """Return the expected calibration error of the best class (Guo et al. 2017, eq. 3).
 
     Returns:
         Mean over bins, weighted by their share of samples, of |accuracy - confidence|, in [0, 1].
@@ -94,7 +94,7 @@ def vote_ece(probabilities: Floats, shares: Floats, *, bins: int = 15) -> float:
 
 
 def macro_auroc(probabilities: Floats, labels: Ints) -> float:
-    """Mean area under the ROC curve of each label against the rest, over labels that occur."""
+    """Return the mean one-against-rest area under the ROC curve, over labels that occur."""
     _check(probabilities, labels)
     areas = []
     for k in range(probabilities.shape[1]):
@@ -108,7 +108,7 @@ def macro_auroc(probabilities: Floats, labels: Ints) -> float:
 
 
 def ece_by_chance(probabilities: Floats, *, rounds: int = 400, seed: int = 0) -> dict[str, float]:
-    """The ECE that a model with these answers would show if every one of them were just right.
+    """Return the ECE that chance alone gives a perfectly calibrated model with these answers.
 
     Labels are drawn from the answers themselves. A finite sample never fits exactly: no model can
     be expected to stay below ``mean``, and one above ``high`` is most likely not calibrated.
@@ -135,7 +135,7 @@ def ece_by_chance(probabilities: Floats, *, rounds: int = 400, seed: int = 0) ->
 
 
 def nll(probabilities: Floats, labels: Ints) -> float:
-    """Mean negative log-likelihood of the label, in nats."""
+    """Return mean negative log-likelihood of the label, in nats."""
     _check(probabilities, labels)
     p = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(p, 1e-12)).mean())
@@ -159,7 +159,7 @@ class Interval:
     high: float
 
     def to_dict(self) -> dict[str, float]:
-        """Rounded to five decimals."""
+        """Return rounded to five decimals."""
         return {k: round(float(getattr(self, k)), 5) for k in ("value", "low", "high")}
 
 
@@ -171,7 +171,7 @@ def bootstrap(
     rounds: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """A metric with its 95 % interval from resampling the samples (Efron 1979, percentiles).
+    """Return a metric with its 95 % interval from resampling the samples (Efron 1979, percentiles).
 
     ECE is larger on every resampled set than on the set itself, because each bin's noise counts as
     error; its interval is the basic one, which reflects the percentiles at the value (Davison and
@@ -192,7 +192,7 @@ def bootstrap(
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
-    """The temperature with the least negative log-likelihood (Guo et al. 2017, section 4.2).
+    """Return the temperature with the least negative log-likelihood (Guo et al. 2017, section 4.2).
 
     The loss is convex in 1/T.
     """
@@ -200,7 +200,7 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 
 
 def fit_vote_temperature(sets: Sequence[tuple[Floats, Floats, Floats | None]]) -> float:
-    """The temperature with the least cross-entropy to the votes of several data sets.
+    """Return the temperature with the least cross-entropy to the votes of several data sets.
 
     Args:
         sets: Of each data set, which all weigh the same: logits (N, K), the votes' shares (N, K)
@@ -240,7 +240,7 @@ def _best_temperature(loss_of: Callable[[float], float]) -> float:
 
 
 def fit_threshold(probabilities: Floats, labels: Ints, *, target: float, risk: float) -> float:
-    """The smallest confidence above which ``target`` of the answers are right, and stay so.
+    """Return the smallest confidence above which ``target`` of the answers are right, and stay so.
 
     That it holds on other samples of the same kind too is tested, from the most confident answers
     to all of them, until a test fails: fixed-sequence testing (Angelopoulos et al. 2021,
@@ -280,7 +280,7 @@ def _chance(count: int, hits: int, target: float) -> float:
 
 
 def widest_threshold(probabilities: Floats, labels: Ints, *, target: float) -> float:
-    """The lowest confidence for which at least ``target`` of these samples' answers are right.
+    """Return the lowest confidence above which at least ``target`` of the answers are right.
 
     It says what was seen on these samples; unlike ``fit_threshold`` it promises nothing of others.
 
@@ -300,7 +300,7 @@ def widest_threshold(probabilities: Floats, labels: Ints, *, target: float) -> f
 
 
 def answered(probabilities: Floats, labels: Ints, *, threshold: float) -> tuple[float, float]:
-    """Share of samples with a best score >= threshold, and accuracy among them (NaN if none)."""
+    """Return the share of samples at or above the threshold, and accuracy among them, or NaN."""
     _check(probabilities, labels)
     keep = probabilities.max(1) >= threshold
     if not keep.any():
@@ -309,7 +309,7 @@ def answered(probabilities: Floats, labels: Ints, *, threshold: float) -> tuple[
 
 
 def reliability(probabilities: Floats, labels: Ints, *, bins: int = 15) -> list[dict[str, Any]]:
-    """What ``ece`` sums up, bin by bin, for a reliability plot; empty bins are left out.
+    """Return what ``ece`` sums up, bin by bin, for a reliability plot; empty bins are left out.
 
     Returns:
         ``n``, mean ``confidence`` and ``accuracy`` of each bin, confidence rising.
@@ -346,13 +346,13 @@ def risk_coverage(probabilities: Floats, labels: Ints) -> dict[str, Any]:
 
 
 def cross_entropy(probabilities: Floats, targets: Floats) -> float:
-    """Mean cross-entropy of scores from target distributions (N, K), in nats."""
+    """Return mean cross-entropy of scores from target distributions (N, K), in nats."""
     q = np.maximum(np.asarray(probabilities, np.float64), 1e-12)
     return float(-(np.asarray(targets, np.float64) * np.log(q)).sum(1).mean())
 
 
 def divergence(probabilities: Floats, targets: Floats) -> float:
-    """Mean Kullback-Leibler divergence of scores from target distributions (N, K), in nats."""
+    """Return the mean Kullback-Leibler divergence from target distributions (N, K), in nats."""
     p = np.asarray(targets, np.float64)
     q = np.maximum(np.asarray(probabilities, np.float64), 1e-12)
     return float(np.where(p > 0, p * np.log(np.maximum(p, 1e-12) / q), 0).sum(1).mean())
@@ -366,7 +366,7 @@ def summary(
     threshold: float,
     rounds: int = 1000,
 ) -> dict[str, Any]:
-    """Everything a card or report says of one split, as JSON types.
+    """Return everything a card or report says of one split, as JSON types.
 
     Args:
         probabilities: (N, K).

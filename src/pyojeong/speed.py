@@ -54,7 +54,7 @@ def _process(*command: str) -> Callable[[], object]:
 
 
 def measure(*, rounds: int = 30) -> list[Figure]:
-    """All figures: start-up, one photograph on one thread, a batch of crops on two."""
+    """Return all figures: start-up, one photograph on one thread, a batch of crops on two."""
     picture = read_image(GOLDEN_PICTURE)
     one, two = Analyzer(threads=1), Analyzer(threads=2)
     rng = np.random.default_rng(0)
@@ -98,7 +98,7 @@ _EXTENSIONS = {
 
 
 def cpu_name() -> str:
-    """Name of the processor, as the system tells it, and its fastest vector arithmetic."""
+    """Return the name of the processor and its fastest vector instructions."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -111,7 +111,7 @@ def cpu_name() -> str:
 
 
 def to_markdown(figures: list[Figure]) -> str:
-    """The figures as a table that says where, when and how they were measured."""
+    """Return the figures as a table that says where, when and how they were measured."""
     lines = [
         "# Speed",
         "",

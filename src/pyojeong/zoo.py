@@ -48,7 +48,7 @@ class Entry:
 
 
 def cards(extra_folders: Iterable[Folder] = ()) -> dict[str, Entry]:
-    """All models by id: bundled ones, then ``extra_folders``, then ``PYOJEONG_MODELS``.
+    """Return all models by id: bundled ones, then ``extra_folders``, then ``PYOJEONG_MODELS``.
 
     The same model may lie in several folders; the first one found is taken.
 
@@ -84,7 +84,7 @@ def _folders(extra_folders: Iterable[Folder]) -> Iterator[Path]:
 
 
 def find(name: Folder, *, kind: Kind | None = None, extra_folders: Iterable[Folder] = ()) -> Entry:
-    """The model called ``name``.
+    """Return the model called ``name``.
 
     Args:
         name: An id; or the path of a card, or of an ONNX file with a card beside it.
@@ -159,7 +159,7 @@ def verify(entry: Entry) -> None:
 
 
 def flags_outside(card: ModelCard, allow: Iterable[str]) -> tuple[str, ...]:
-    """The card's licence flags that are not among the allowed ones.
+    """Return the card's licence flags that are not among the allowed ones.
 
     Args:
         card: The model's card.

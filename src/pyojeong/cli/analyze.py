@@ -58,7 +58,7 @@ class _Faces:
             self.table.add_column(name, justify="left" if name == "then" else "right", no_wrap=True)
 
     def add(self, result: FrameResult) -> None:
-        """One row per face, or one that says there is none."""
+        """Add one row per face, or one that says there is none."""
         name = escape(Path(result.source).name)
         if not result.faces:
             self.table.add_row(name, "", "", "[dim]no face[/]")

@@ -11,7 +11,7 @@ from rich.progress import Progress, ProgressColumn
 def bars(
     console: Console, *columns: ProgressColumn, transient: bool = False, few: bool = False
 ) -> Iterator[Progress]:
-    """A progress display on ``console``; on one that is no terminal it is silent.
+    """Show a progress display on ``console``; silent where that is no terminal.
 
     Rich would print empty lines there.
 

@@ -96,7 +96,7 @@ def _class_row(sheet: Image, top: int, name: str, overview: Overview, most: int)
 
 
 def _faces(manifest: Path, names: Sequence[str], seed: int) -> Mapping[str, list[Image]]:
-    """Some readable images per class, picked with equal chances in one pass."""
+    """Return some readable images per class, picked with equal chances in one pass."""
     rng = np.random.default_rng(seed)
     picked: dict[str, list[int]] = {name: [] for name in names}
     seen = dict.fromkeys(names, 0)
@@ -119,7 +119,7 @@ def _faces(manifest: Path, names: Sequence[str], seed: int) -> Mapping[str, list
 
 
 def _fitted(face: Image) -> Image:
-    """The whole image in a square cell, its proportions kept."""
+    """Return the whole image in a square cell, its proportions kept."""
     height, width = face.shape[:2]
     scale = _CELL / max(height, width)
     size_wh = (max(round(width * scale), 1), max(round(height * scale), 1))

@@ -66,7 +66,7 @@ def run_curate(request: CurateRequest, console: Console) -> None:
 
 
 def open_store(manifest: Path, folder: Path | None) -> "Store":
-    """The store of a manifest, at its usual place or a named one."""
+    """Return the store of a manifest, at its usual place or a named one."""
     from pyojeong.curate.findings import Store
 
     if manifest.suffix != ".parquet":
@@ -75,7 +75,7 @@ def open_store(manifest: Path, folder: Path | None) -> "Store":
 
 
 def summary(manifest: Path, folder: Path) -> Table:
-    """Checks and how many rows of each split they flagged."""
+    """Return checks and how many rows of each split they flagged."""
     from pyojeong.curate.findings import Store
     from pyojeong.datasets.samples import Split, read_rows
 

@@ -33,7 +33,7 @@ Counts = Mapping[tuple[Split, str], int]
 
 @contextmanager
 def _counting(console: Console, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar over ``total`` rows, or a running number where the total is not known."""
+    """Show a bar over ``total`` rows, or a running number where the total is not known."""
     columns = (
         (SpinnerColumn(), TextColumn(f"{what} {{task.completed:,}} samples"), TimeElapsedColumn())
         if total is None
@@ -117,7 +117,7 @@ def _counts_table(counts: Counts, labels: LabelSet) -> Table:
 
 
 def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Console) -> None:
-    """Figures of a table to the console, or as JSON to stdout; a contact sheet to ``sheet``."""
+    """Print figures of a table to the console, or as JSON to stdout; and a contact sheet."""
     _table_file(manifest)
     with _counting(console, "reading", manifest_size(manifest)) as tick:
         known = overview(manifest, tick=tick)

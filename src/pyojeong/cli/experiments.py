@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def needs_training() -> Iterator[None]:
-    """What is imported inside needs the optional part for training."""
+    """Turn a failed import inside into an error that names the extra ``train``."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -29,7 +29,7 @@ def needs_training() -> Iterator[None]:
 
 
 def open_catalogue(folder: Path) -> "Catalogue":
-    """The experiments of a folder."""
+    """Return the experiments of a folder."""
     with needs_training():  # writes TOML, which the base install cannot
         from pyojeong.experiments.catalogue import Catalogue
     return Catalogue(folder)
@@ -58,7 +58,7 @@ def list_experiments(folder: Path, runs: Path, names: Sequence[str]) -> None:
 
 
 def _state(folder: Path) -> tuple[bool, str]:
-    """Whether a run is over, and what there is to say of it."""
+    """Return whether a run is over, and what there is to say of it."""
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         if result["status"] != "finished":
@@ -178,7 +178,7 @@ def _run(
     console: Console,
     options: dict[str, Any],
 ) -> int:
-    """One bar over the current run's epochs, one line per finished run."""
+    """Return one bar over the current run's epochs, one line per finished run."""
     with needs_training():
         from pyojeong.experiments.runner import RunOptions, run_all
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

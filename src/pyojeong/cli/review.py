@@ -84,7 +84,7 @@ def announce(url: str, host: str, ledger: Path, console: Console) -> None:
 
 
 def own_name() -> str:
-    """The user's name as a reviewer's, ``"reviewer"`` where there is none."""
+    """Return the user's name as a reviewer's, ``"reviewer"`` where there is none."""
     try:
         name = getpass.getuser()
     except (OSError, KeyError, ImportError):

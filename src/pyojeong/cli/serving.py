@@ -37,7 +37,7 @@ def serve(app: Any, bound: socket.socket) -> None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to host and port.
+    """Return a socket bound to host and port.
 
     Raises:
         OutputError: When that could not be had.
@@ -58,13 +58,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def address(host: str, port: int) -> str:
-    """What stands between ``http://`` and the path."""
+    """Return what stands between ``http://`` and the path."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
     return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
 
 
 def has_screen() -> bool:
-    """False on a machine without a display, where a text browser would take the terminal."""
+    """Return false on a machine without a display, where a text browser would take the terminal."""
     if sys.platform in {"win32", "darwin"}:
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -34,7 +34,7 @@ def _read(path: Path) -> str:
 
 
 def read_experiment(path: Path, *, epochs: int | None) -> str:
-    """An experiment's TOML with all it inherits, and another number of epochs if one is given."""
+    """Return an experiment's TOML with all it inherits; ``epochs`` replaces its own number."""
     try:
         import tomli_w
 
@@ -49,7 +49,7 @@ def read_experiment(path: Path, *, epochs: int | None) -> str:
 
 
 def manifest_with_progress(data: Path, votes: Path | None, console: Console) -> Path:
-    """The data set as a manifest, converted once, with a counter."""
+    """Return the data set as a manifest, converted once, with a counter."""
     from pyojeong.datasets.cache import manifest_of
 
     columns = (
@@ -116,7 +116,7 @@ def train_folds_with_progress(
 
 
 def read_about(about: Path | None) -> dict[str, Any]:
-    """What a TOML file says of a model's rights and limits; nothing without a file."""
+    """Return what a TOML file says of a model's rights and limits; nothing without a file."""
     words = tomllib.loads(_read(about)) if about is not None else {}
     return {k: tuple(v) if isinstance(v, list) else v for k, v in words.items()}
 
@@ -156,7 +156,7 @@ def export_with_card(
 
 
 def _scored_as(head: OutputHead, card: ModelCard) -> str:
-    """One line that says which output was scored."""
+    """Return one line that says which output was scored."""
     if head.output == "votes":
         return (
             f"scored: shares of votes under the {head.prior} prior, as analyze answers, against "

@@ -119,7 +119,7 @@ def run(request: VideoRequest, console: Console) -> int:
 
 
 def folders(clips: list[Path], out: Path) -> list[Path]:
-    """A folder of its own for every clip: its name without the ending, or with it if need be."""
+    """Return a folder for every clip, named without the ending where that is unique."""
     stems = [clip.stem for clip in clips]
     names: list[str] = []
     for clip in clips:
@@ -158,7 +158,7 @@ def _options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
 def _baseline(
     text: str | None, analyzer: Analyzer
 ) -> tuple[tuple[float, float] | None, tuple[float, ...] | None]:
-    """A time (``0:00-0:10``), or the scores of an image."""
+    """Return a time (``0:00-0:10``), or the scores of an image."""
     if text is None:
         return None, None
     if not Path(text).exists() and "-" in text:
@@ -174,7 +174,7 @@ def _baseline(
 
 
 def _print_notice(out: Path, console: Console) -> None:
-    """The notice, once per folder of results."""
+    """Print the notice, once per folder of results."""
     if not out.exists():
         console.print(f"[dim]{NOTICE}[/]", soft_wrap=True)
 
@@ -182,7 +182,7 @@ def _print_notice(out: Path, console: Console) -> None:
 def _one(
     clip: Path, folder: Path, analyzer: Analyzer, options: VideoOptions, console: Console
 ) -> ClipResult | None:
-    """One clip with its bar; None when it could not be read."""
+    """Return one clip with its bar; None when it could not be read."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"))
     with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
         task = progress.add_task(escape(clip.name), total=_length(clip), at="")

@@ -29,7 +29,7 @@ MIN_FACES = 50
 
 
 def softmax(logits: Floats, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Return rows of exp(logits / temperature), normalised to sum 1."""
+    """Return the rows of exp(logits / temperature), normalised to sum 1."""
     z = np.asarray(logits, np.float64) / temperature
     z = np.exp(z - z.max(-1, keepdims=True, initial=-np.inf))
     return np.asarray(z / z.sum(-1, keepdims=True), np.float64)

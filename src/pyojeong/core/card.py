@@ -294,7 +294,7 @@ class ModelCard:
         return label_set(self.labels)
 
     def to_json(self) -> str:
-        """The card as indented JSON with a final newline."""
+        """Return the card as indented JSON with a final newline."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod

@@ -41,7 +41,7 @@ class HeadPose:
             raise BadArray("HeadPose", expected="finite angles", got=str(self))
 
     def to_dict(self) -> dict[str, float]:
-        """Plain JSON types; ``from_dict`` is its inverse."""
+        """Return plain JSON types; ``from_dict`` is its inverse."""
         return {k: float(getattr(self, k)) for k in ("yaw_rad", "pitch_rad", "roll_rad")}
 
     @classmethod
@@ -88,7 +88,7 @@ class EyeSignals:
         return hash(str(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; what could not be measured is left out."""
+        """Return plain JSON types; what could not be measured is left out."""
         out: dict[str, Any] = {}
         for name in ("openness", "gaze_rad", "iris_diameter"):
             value = getattr(self, name)

@@ -156,12 +156,12 @@ class Expression:
         return dict(zip(self.label_set.names, map(float, self.scores), strict=True))
 
     def as_dict(self) -> dict[str, float]:
-        """Deprecated name of ``by_label``."""
+        """Return ``by_label()``; deprecated."""
         _deprecated("Expression.as_dict", "Expression.by_label")
         return self.by_label()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; ``from_dict`` is its inverse."""
+        """Return plain JSON types; ``from_dict`` is its inverse."""
         return {
             "label": self.label,
             "top": self.top[0],
@@ -222,7 +222,7 @@ class Face:
         return self.luma
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; ``from_dict`` is its inverse."""
+        """Return plain JSON types; ``from_dict`` is its inverse."""
         out: dict[str, Any] = {
             "box": [float(v) for v in self.box.xyxy],
             "score": float(self.score),
@@ -287,7 +287,7 @@ class FrameResult:
     model_ids: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; ``from_dict`` is its inverse."""
+        """Return plain JSON types; ``from_dict`` is its inverse."""
         return {
             "schema": SCHEMA_VERSION,
             "source": self.source,
@@ -320,7 +320,7 @@ class Detector(Protocol):
         """The detector's model id."""
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
-        """Faces of ``image`` (uint8 (H, W, 3) RGB), largest first, without expressions."""
+        """Return the faces of a uint8 (H, W, 3) RGB image, largest first, without expressions."""
 
 
 @runtime_checkable
@@ -328,7 +328,7 @@ class TrackingDetector(Detector, Protocol):
     """A detector that can also look for known faces only, which takes a fraction of the time."""
 
     def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
-        """Where ``faces`` of a neighbouring frame are now, in order; None = lost."""
+        """Return where ``faces`` of a neighbouring frame are now, in order; None = lost."""
 
 
 class Sink(Protocol):

@@ -78,7 +78,7 @@ class HogVector:
         _check_whole(self.name, "block", self.block, 1)
 
     def length(self, size_hw: tuple[int, int]) -> int:
-        """How many numbers an image of that height and width (pixels) gives."""
+        """Return how many numbers an image of that height and width (pixels) gives."""
         rows, cols = (max(side // self.cell - self.block + 1, 0) for side in size_hw)
         return rows * cols * self.block**2 * self.orientations
 

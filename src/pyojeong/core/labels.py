@@ -34,7 +34,7 @@ class LabelSet:
         return {name: i for i, name in enumerate(self.names)}
 
     def index(self, label: str) -> int:
-        """Position of ``label``; synonyms and known misspellings are folded.
+        """Return the position of ``label``; synonyms and known misspellings are folded.
 
         Raises:
             LabelUnknown: When neither the label nor a synonym of it is in the set.
@@ -103,7 +103,7 @@ JAFFE_TO_FER7 = {"AN": 0, "DI": 1, "FE": 2, "HA": 3, "NE": 4, "SA": 5, "SU": 6}
 
 
 def label_set(set_id: str) -> LabelSet:
-    """The label set of that id.
+    """Return the label set of that id.
 
     Raises:
         LabelUnknown: When there is no such set.

@@ -27,11 +27,14 @@ class BaseCheck:
             self.threshold = threshold
 
     def settings(self) -> dict[str, Any]:
-        """What decides the scores; other settings mean that it must run again."""
+        """Return what decides the scores; other settings mean that it must run again."""
         return {"version": self.version}
 
     def found(self, row: int, score: float, reason: str, **more: Any) -> Finding:
-        """A finding with its score cut to [0, 1]; the reason is kept from the threshold on."""
+        """Return a finding with its score cut to [0, 1].
+
+        The reason is kept from the threshold on.
+        """
         score = min(max(float(score), 0.0), 1.0)
         said = reason if score >= self.threshold else ""
         return Finding(row=row, check=self.name, score=score, reason=said, **more)

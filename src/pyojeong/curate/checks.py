@@ -75,7 +75,7 @@ def _threshold(name: str, text: str) -> float:
 
 
 def build_check(name: str, threshold: float | None, options: Mapping[str, Any]) -> AnyCheck:
-    """A check with those of the options that it knows."""
+    """Return a check with those of the options that it knows."""
     kind = CHECKS[name]
     known = inspect.signature(kind).parameters
     chosen = {k: v for k, v in options.items() if k in known and v is not None}

@@ -73,11 +73,11 @@ class NearCopy(BaseCheck):
         self.bits = bits
 
     def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
+        """Return what decides the scores."""
         return {**super().settings(), "bits": self.bits, "threshold": self.threshold}
 
     def check_table(self, manifest: Path) -> Iterator[Finding]:
-        """The score of every image against the best copy that stays."""
+        """Yield the score of every image against the best copy that stays."""
         rows: list[int] = []
         facts: list[tuple[int, Split, str]] = []
         hashes: list[int] = []
@@ -114,7 +114,7 @@ class NearCopy(BaseCheck):
 
 
 def close_pairs(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
-    """All pairs (i, j), i < j, of hashes that differ in at most ``bits`` bits, (M, 2)."""
+    """Return all pairs (i, j), i < j, of hashes that differ in at most ``bits`` bits, (M, 2)."""
     found = [np.zeros((0, 2), np.int64)]
     for start in range(0, len(hashes), _BLOCK):
         block = hashes[start : start + _BLOCK, None]

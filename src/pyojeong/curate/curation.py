@@ -42,7 +42,7 @@ class Plan:
     jobs: int = 2
 
     def checks(self) -> list[Check]:
-        """The checks, built.
+        """Return the checks, built.
 
         Raises:
             DataError: When one lacks what it needs.
@@ -126,7 +126,7 @@ def _run_single(store: Store, plan: Plan, names: list[str], tick: Ticker | None)
 def _worked(
     pool: ProcessPoolExecutor, pieces: list[tuple[int, int, list[str]]], *, at_once: int
 ) -> Iterator[int]:
-    """Rows of each piece as it is finished, with only so many waiting in the pool."""
+    """Yield the rows of each piece as it is finished, with only so many waiting in the pool."""
     waiting: set[Future[int]] = set()
     queue = iter(pieces)
     for piece in queue:

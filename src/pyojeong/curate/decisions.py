@@ -121,7 +121,7 @@ class DecisionLog:
         return written
 
     def read(self) -> list[Decision]:
-        """Everything that was ever decided, in order."""
+        """Return everything that was ever decided, in order."""
         return read_decision_log(self.file, manifest=self.store.manifest_id)
 
 
@@ -153,7 +153,7 @@ def _write_all(opened: FileIO, data: bytes) -> None:
 
 
 def _has_truncated_header(file: Path) -> bool:
-    """True when a crash left less than the first line, so nothing was ever decided in it."""
+    """Return whether a crash left less than the first line, so nothing was ever decided in it."""
     try:
         with file.open("rb") as opened:
             start = opened.read(4096)
@@ -174,7 +174,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def read_decision_log(file: Path, *, manifest: str) -> list[Decision]:
-    """The decisions in a ledger file, in order.
+    """Return the decisions in a ledger file, in order.
 
     Args:
         file: A reviewer's ``.jsonl``.
@@ -223,7 +223,7 @@ def latest_decisions(decisions: Iterable[Decision]) -> dict[int, Decision]:
 
 
 def merged(store: Store) -> tuple[dict[int, Decision], list[Conflict]]:
-    """All reviewers together: what stands for each row, and where people disagree.
+    """Return all reviewers together: what stands for each row, and where people disagree.
 
     A decision marked final wins, the latest of several; then people's words if they agree; then
     rules. Rows in conflict are in the second result and not in the first.
@@ -253,7 +253,7 @@ def merged(store: Store) -> tuple[dict[int, Decision], list[Conflict]]:
 
 
 def settle(said: Sequence[Decision]) -> Decision | None:
-    """What stands of people's last words about one row; None when they disagree.
+    """Return what stands of people's last words about one row; None when they disagree.
 
     Args:
         said: One or more decisions, of different people.

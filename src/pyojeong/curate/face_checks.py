@@ -26,11 +26,11 @@ class _FaceCheck(BaseCheck, ABC):
         self.detector = detector
 
     def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
+        """Return what decides the scores."""
         return {**super().settings(), "detector": self.detector}
 
     def check_image(self, picture: DecodedImage) -> Finding:
-        """The finding for one image; images that could not be decoded score 0 here."""
+        """Return the finding for one image; images that could not be decoded score 0 here."""
         facts = picture.facts
         return self.found(picture.row, *((0.0, "") if facts is None else self.judge(facts)))
 
@@ -47,7 +47,7 @@ class NoFace(_FaceCheck):
     threshold = 0.6
 
     def judge(self, facts: FaceFacts) -> tuple[float, str]:
-        """One minus the networks' mean certainty."""
+        """Return one minus the networks' mean certainty."""
         found = "no face found" if not facts.faces else "hardly a face"
         return 1 - facts.certainty, f"{found} ({facts.certainty:.2f})"
 
@@ -97,7 +97,7 @@ class _Covered(_FaceCheck):
     what = ""
 
     def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
+        """Return what decides the scores."""
         return {**super().settings(), "model": COVER_MODEL}
 
     def judge(self, facts: FaceFacts) -> tuple[float, str]:

@@ -66,21 +66,21 @@ class Check(Protocol):
     """From this score on an image is suggested for a decision."""
 
     def settings(self) -> dict[str, Any]:
-        """What decides the scores; other settings mean that it must run again."""
+        """Return what decides the scores; other settings mean that it must run again."""
 
 
 class ImageCheck(Check, Protocol):
     """Judges each image by itself."""
 
     def check_image(self, picture: DecodedImage) -> Finding:
-        """The finding for one image; must not raise for an image it cannot use."""
+        """Return the finding for one image; must not raise for an image it cannot use."""
 
 
 class TableCheck(Check, Protocol):
     """Judges images against one another, or by other tables."""
 
     def check_table(self, manifest: Path) -> Iterator[Finding]:
-        """The findings; rows that are not mentioned have score 0."""
+        """Yield the findings; rows that are not mentioned have score 0."""
 
 
 class Store:
@@ -116,16 +116,16 @@ class Store:
 
     @classmethod
     def beside(cls, manifest: Path) -> "Store":
-        """The store at its usual place, ``set.curation`` beside ``set.parquet``."""
+        """Return the store at its usual place, ``set.curation`` beside ``set.parquet``."""
         return cls(manifest.with_suffix(".curation"), manifest)
 
     def checks(self) -> list[str]:
-        """Names of the checks that have findings, finished or not."""
+        """Return the names of the checks that have findings, finished or not."""
         found = (p.parent.name for p in self.folder.glob("findings/*/settings.json"))
         return sorted(name for name in found if not name.startswith("."))  # those stepped aside
 
     def part_folder(self, check: str) -> Path:
-        """Where the findings of a check lie."""
+        """Return where the findings of a check lie."""
         return self.folder / "findings" / check
 
     def settings(self, check: str) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Store:
         return read_json(file) if file.exists() else {}
 
     def finished(self, check: str) -> bool:
-        """True when a check has seen every row."""
+        """Return whether a check has seen every row."""
         return (self.part_folder(check) / "done.json").exists()
 
     def start(self, check: Check) -> None:
@@ -175,11 +175,11 @@ class Store:
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
 
     def has_part(self, check: str, part: str) -> bool:
-        """True when that piece of work is done."""
+        """Return whether that piece of work is done."""
         return (self.part_folder(check) / f"part-{part}.parquet").exists()
 
     def findings(self, check: str, *, at_least: float = 0.0) -> list[Finding]:
-        """A check's findings with at least that score, in order of rows."""
+        """Return a check's findings with at least that score, in order of rows."""
         _, pq = load_pyarrow()
         out: list[Finding] = []
         for file in sorted(self.part_folder(check).glob("part-*.parquet")):
@@ -191,13 +191,13 @@ class Store:
         return sorted(out, key=lambda f: f.row)
 
     def flagged(self, check: str) -> list[Finding]:
-        """Findings at or above the check's threshold."""
+        """Return findings at or above the check's threshold."""
         threshold = float(self.settings(check).get("threshold", 1.0))
         # float32 in the file: 0.7 comes back as 0.699999988
         return self.findings(check, at_least=threshold - 1e-6)
 
     def scores(self, check: str) -> "np.ndarray[Any, np.dtype[np.float32]]":
-        """float32 (rows,): a check's score of every row; 0 where it found nothing."""
+        """Return float32 (rows,): a check's score of every row; 0 where it found nothing."""
         out = np.zeros(self.size, np.float32)
         for finding in self.findings(check):
             out[finding.row] = max(out[finding.row], finding.score)
@@ -205,7 +205,7 @@ class Store:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Return a JSON object from a file.
 
     Raises:
         ManifestInvalid: When it is damaged.

@@ -46,11 +46,11 @@ class LabelIssue(BaseCheck):
         self.predictions = predictions
 
     def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
+        """Return what decides the scores."""
         return {**super().settings(), "predictions": self.predictions.name}
 
     def check_table(self, manifest: Path) -> Iterator[Finding]:
-        """The score of every row that has a prediction."""
+        """Yield the score of every row that has a prediction."""
         labels = manifest_labels(manifest)
         predicted = read_predictions(self.predictions, manifest=manifest_id(manifest))
         if predicted.labels != labels:
@@ -84,7 +84,7 @@ def _given(manifest: Path, predicted: Predictions, labels: LabelSet) -> NDArray[
 def label_scores(
     given: NDArray[np.int64], scores: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """One minus label quality, and what confident learning calls an issue.
+    """Return one minus label quality, and what confident learning calls an issue.
 
     Args:
         given: Labels, (N,).
@@ -124,7 +124,7 @@ class VotesDisagree(BaseCheck):
     threshold = 0.9
 
     def check_table(self, manifest: Path) -> Iterator[Finding]:
-        """The score of every row with votes."""
+        """Yield the score of every row with votes."""
         labels = manifest_labels(manifest)
         for row, sample in read_rows(manifest, splits=list(Split), images=False):
             if sample.votes is None or sum(sample.votes) == 0:

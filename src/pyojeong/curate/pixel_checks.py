@@ -21,7 +21,7 @@ class _PixelCheck(BaseCheck, ABC):
     needs_faces = True
 
     def check_image(self, picture: DecodedImage) -> Finding:
-        """The finding for one image; images that could not be decoded score 0 here."""
+        """Return the finding for one image; images that could not be decoded score 0 here."""
         gray = picture.face_gray
         return self.found(picture.row, *((0.0, "") if gray is None else self.judge(gray)))
 
@@ -55,7 +55,7 @@ class Blurred(_PixelCheck):
     threshold = 0.65
 
     def judge(self, gray: Pixels) -> tuple[float, str]:
-        """The measure itself, 0 sharp, 1 blurred."""
+        """Return the measure itself, 0 sharp, 1 blurred."""
         try:
             from skimage.measure import blur_effect
         except ImportError:
@@ -87,7 +87,7 @@ class Small(_PixelCheck):
         self.least_px = least_px
 
     def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
+        """Return what decides the scores."""
         return {**super().settings(), "least_px": self.least_px}
 
     def judge(self, gray: Pixels) -> tuple[float, str]:
@@ -116,7 +116,7 @@ class BadlyExposed(_PixelCheck):
     states = "the face is black or white"
 
     def judge(self, gray: Pixels) -> tuple[float, str]:
-        """Share of pixels at or below 16, or at or above 248, whichever is larger."""
+        """Return the share of pixels at or below 16, or at or above 248, whichever is larger."""
         dark, bright = float((gray <= 16).mean()), float((gray >= 248).mean())
         if dark >= bright:
             return dark, f"{dark:.0%} of the face is black"

@@ -112,12 +112,12 @@ class Text(BaseCheck):
         self._reader = TextReader(tessdata)
 
     def settings(self) -> dict[str, Any]:
-        """What decides the scores."""
+        """Return what decides the scores."""
         how = {"model": MODEL, "languages": LANGUAGES, "page_mode": PAGE_MODE}
         return {**super().settings(), **how}
 
     def check_image(self, picture: DecodedImage) -> Finding:
-        """The finding for one image; images that could not be decoded score 0."""
+        """Return the finding for one image; images that could not be decoded score 0."""
         score, word = (0.0, None) if picture.gray is None else self.judge(picture.gray)
         said = "writing, not legible" if word is None else f"reads “{word.text}”"
         return self.found(picture.row, score, said)
@@ -160,7 +160,7 @@ class Finder:
         return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32), scale
 
     def spots(self, gray: Pixels) -> list[Spot]:
-        """Where writing may be, most probable first, at most six."""
+        """Return where writing may be, most probable first, at most six."""
         heat, scale = self.heat(gray)
         row = cv2.blur(heat, (3, 1), borderType=cv2.BORDER_REPLICATE)
         count, marks, boxes, _ = cv2.connectedComponentsWithStats(
@@ -206,7 +206,7 @@ class TextReader:
         self._api = tesserocr.PyTessBaseAPI(path=f"{folder}/", lang=LANGUAGES, psm=PAGE_MODE)
 
     def best_word(self, gray: Pixels, spot: Spot) -> Word | None:
-        """The word with the highest score in a spot, or None."""
+        """Return the word with the highest score in a spot, or None."""
         best: Word | None = None
         for page in pages(gray[spot.y1 : spot.y2, spot.x1 : spot.x2]):
             for word in self._read(page):
@@ -230,7 +230,7 @@ class TextReader:
 
 
 def pages(part: Pixels) -> Iterator[Pixels]:
-    """A piece of an image as Tesseract likes it: enlarged, black on white.
+    """Yield a piece of an image as Tesseract likes it: enlarged, black on white.
 
     First what is darkest in it counts as ink, then what is lightest: letters on photographs are
     darker or lighter than nearly everything around them.
@@ -250,7 +250,7 @@ def pages(part: Pixels) -> Iterator[Pixels]:
 
 
 def language_folder(named: Path | None) -> Path:
-    """Where the language data lie.
+    """Return where the language data lie.
 
     Raises:
         MissingExtra: When they are nowhere; the cure is named.

@@ -18,7 +18,7 @@ _CONVERSION = 2
 
 
 def cache_folder() -> Path:
-    """Where converted data sets are kept."""
+    """Return where converted data sets are kept."""
     named = os.environ.get("PYOJEONG_CACHE")
     if named:
         return Path(named)
@@ -34,7 +34,7 @@ def manifest_of(
     folder: Path | None = None,
     tick: Ticker | None = None,
 ) -> Path:
-    """The manifest of a data set; converts it if that was not done before.
+    """Return the manifest of a data set; converts it if that was not done before.
 
     Args:
         source: A ``.parquet`` manifest (returned as it is), a table or a folder.

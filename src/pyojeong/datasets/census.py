@@ -13,7 +13,7 @@ _SPLIT_WORDS = {"train": "training ", "valid": "validation ", "test": "test ", A
 
 
 def _per_class(split: str, *counts: int) -> dict[tuple[str, str], int]:
-    """Counts in FER7's order, and their sum."""
+    """Return the counts in FER7's order, and their sum."""
     named = {(split, name): n for name, n in zip(FER7.names, counts, strict=True)}
     return {(split, ALL): sum(counts), **named}
 
@@ -45,7 +45,7 @@ of FER7's classes; contempt comes on top."""
 
 
 def check_counts(layout: str, counts: Counts, labels: LabelSet = FER7) -> list[str]:
-    """What is unlike the official set, one sentence each; empty when all is as it should be.
+    """Return what is unlike the official set, one sentence each; empty when all is as it should be.
 
     Totals are compared first; classes only where the totals agree, so that a subset is reported
     once and moved labels are still noticed. Classes without a sample are always named.
@@ -76,7 +76,7 @@ def check_counts(layout: str, counts: Counts, labels: LabelSet = FER7) -> list[s
 def _count(
     counts: Counts, split: str, labels: Sequence[str], known: Mapping[tuple[str, str], int]
 ) -> int:
-    """Samples of a split (held-out ones count as training) and of some labels."""
+    """Return samples of a split (held-out ones count as training) and of some labels."""
     with_held_out = split == "train" and not any(s == "valid" for s, _ in known)
     splits = {"train", "valid"} if with_held_out else {split}
     return sum(

@@ -180,7 +180,7 @@ def _encoded(sample: Sample, pixels: Pixels) -> bytes:
 
 @contextmanager
 def _whole_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside ``out`` that takes its name only when all went well."""
+    """Make a temporary folder beside ``out`` that takes its name only when all went well."""
     temporary = None
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -18,7 +18,7 @@ _CHUNK_BYTES = 8 << 20
 
 
 def pixels_of(sample: Sample) -> Pixels:
-    """The image of a sample, uint8 (H, W, 3) RGB.
+    """Return the image of a sample, uint8 (H, W, 3) RGB.
 
     Raises:
         ImageUnreadable: When it could not be decoded; it is named.

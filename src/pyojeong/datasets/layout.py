@@ -90,7 +90,7 @@ class Labeller:
     unknown: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, raw: str) -> str | None:
-        """Name of a raw label in the label set, or None for a sample to leave out."""
+        """Return the name of a raw label in the label set, or None for a sample to leave out."""
         name = self.names.get(raw)
         if name in self.labels.names:
             return name
@@ -122,14 +122,14 @@ class Labeller:
 
 
 def coded(table: Iterable[int | None], *, first: int = 0) -> dict[str, str]:
-    """A mapping table of ``core.labels`` as raw label -> name; None stands for contempt."""
+    """Return a mapping table of ``core.labels`` as raw label -> name; None stands for contempt."""
     return {
         str(i): "contempt" if to is None else FER7.names[to] for i, to in enumerate(table, first)
     }
 
 
 def expression(written: str) -> str | None:
-    """Name of an expression (FER7's or contempt) written in any known way, or None."""
+    """Return the name of an expression (FER7's or contempt) written in any known way, or None."""
     try:
         return FERPLUS8.names[FERPLUS8.index(written)]
     except LabelUnknown:
@@ -190,7 +190,7 @@ def pictures_in(path: Path, *, deep: bool = False) -> list[Path]:
 
 
 def first_picture(path: Path) -> Path | None:
-    """Some image in a folder, quickly: huge folders are not listed to the end."""
+    """Return some image in a folder, quickly: huge folders are not listed to the end."""
     with os.scandir(path) as entries:
         for entry in entries:
             if Path(entry.name).suffix.lower() in SUFFIXES and not entry.name.startswith("."):
@@ -226,7 +226,7 @@ def png(pixels: Pixels) -> bytes:
 
 
 def held_out(data: bytes) -> bool:
-    """Whether the sample with these bytes is among the tenth that is held out.
+    """Return whether the sample with these bytes is among the tenth that is held out.
 
     Depends on the bytes alone, so that the choice never changes and equal images stay together.
     """
@@ -243,7 +243,7 @@ def held_out_file(file: Path) -> bool:
 
 
 def held_out_groups(groups: Iterable[str]) -> set[str]:
-    """A tenth of the groups (people), at least one of two or more, chosen by their names' digest.
+    """Return a tenth of the groups (people), chosen by the digest of their names; at least one.
 
     For data sets without official splits whose people must not stand on both sides.
     """
@@ -254,7 +254,10 @@ def held_out_groups(groups: Iterable[str]) -> set[str]:
 
 
 def cut_box(image: Pixels, box: tuple[float, float, float, float]) -> Pixels | None:
-    """The part of an image inside x1, y1, x2, y2 (pixels), clipped at its edges; None if empty."""
+    """Return the part of an image inside x1, y1, x2, y2 (pixels), clipped at its edges.
+
+    None if empty.
+    """
     height, width = image.shape[:2]
     x1, y1, x2, y2 = (round(v) for v in box)
     part = image[max(y1, 0) : min(max(y2, 0), height), max(x1, 0) : min(max(x2, 0), width)]

@@ -58,7 +58,7 @@ def _fits(path: Path) -> bool:
 
 
 def is_affectnet(path: Path) -> bool:
-    """Whether AffectNet's lists are there."""
+    """Return whether AffectNet's lists are there."""
     return find_root(path, _fits) is not None
 
 
@@ -151,7 +151,7 @@ def _fits_npy(path: Path) -> bool:
 
 
 def is_affectnet8(path: Path) -> bool:
-    """Whether the folders of the 8-class release are there."""
+    """Return whether the folders of the 8-class release are there."""
     return find_root(path, _fits_npy) is not None
 
 

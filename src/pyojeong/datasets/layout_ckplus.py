@@ -36,7 +36,7 @@ def _fits48(path: Path) -> bool:
 
 
 def is_ck48(path: Path) -> bool:
-    """Whether files in class folders have CK+'s names."""
+    """Return whether files in class folders have CK+'s names."""
     return find_root(path, _fits48) is not None
 
 
@@ -86,7 +86,7 @@ def _fits(path: Path) -> bool:
 
 
 def is_ckplus(path: Path) -> bool:
-    """Whether CK+'s two trees are there."""
+    """Return whether CK+'s two trees are there."""
     return find_root(path, _fits) is not None
 
 

@@ -32,7 +32,7 @@ def _fits(path: Path) -> bool:
 
 
 def is_expw(path: Path) -> bool:
-    """Whether ExpW's list is there."""
+    """Return whether ExpW's list is there."""
     return find_root(path, _fits) is not None
 
 

@@ -93,7 +93,7 @@ def read_fer2013(
 
 
 def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:
-    """Positions of emotion, pixels and usage (None = there is none)."""
+    """Return the positions of emotion, pixels and usage (None = there is none)."""
     names = [name.strip().lower() for name in header]
     shown = ", ".join(h.strip()[:20] for h in header[:12]) or "nothing"
     if "nf" in names and "image name" in names:

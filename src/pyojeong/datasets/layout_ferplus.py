@@ -54,7 +54,7 @@ def _counts(path: Path, i: int, row: list[str]) -> tuple[int, ...]:
 
 
 def majority(votes: tuple[int, ...]) -> str:
-    """The label that FER+'s authors call the majority.
+    """Return the label that FER+'s authors call the majority.
 
     Single votes are dropped as noise; the winner needs more than half of what is left.
 
@@ -75,7 +75,7 @@ def _fits(path: Path) -> bool:
 
 
 def is_ferplus(path: Path) -> bool:
-    """Whether there are FER+ folders."""
+    """Return whether there are FER+ folders."""
     return find_root(path, _fits) is not None
 
 

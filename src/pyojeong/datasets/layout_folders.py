@@ -39,18 +39,18 @@ def _splits(path: Path) -> list[tuple[Split, Path]]:
 
 
 def _fits(path: Path) -> bool:
-    """Whether at least one class folder is here, directly or in a split folder."""
+    """Return whether at least one class folder is here, directly or in a split folder."""
     folders = [f for _, root in _splits(path) or [(Split.TRAIN, path)] for f in subfolders(root)]
     return any(expression(f.name) for f in folders)
 
 
 def class_root(path: Path) -> Path | None:
-    """The folder that holds split or class folders, at most two below ``path``."""
+    """Return the folder that holds split or class folders, at most two below ``path``."""
     return find_root(path, _fits)
 
 
 def is_fer2013_folders(path: Path) -> bool:
-    """Whether the files in class folders carry FER2013's own prefixes."""
+    """Return whether the files in class folders carry FER2013's own prefixes."""
     root = class_root(path)
     if root is None:
         return False
@@ -136,7 +136,7 @@ def _fits_imagefolder(path: Path) -> bool:
 
 
 def is_imagefolder(path: Path) -> bool:
-    """Whether there are ``metadata.csv`` tables with file names and labels."""
+    """Return whether there are ``metadata.csv`` tables with file names and labels."""
     return find_root(path, _fits_imagefolder) is not None
 
 

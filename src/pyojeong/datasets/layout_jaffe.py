@@ -28,7 +28,7 @@ def _fits(path: Path) -> bool:
 
 
 def is_jaffe(path: Path) -> bool:
-    """Whether images have JAFFE's names."""
+    """Return whether images have JAFFE's names."""
     return find_root(path, _fits) is not None
 
 

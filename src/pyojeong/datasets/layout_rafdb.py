@@ -31,7 +31,7 @@ def _fits(path: Path) -> bool:
 
 
 def is_rafdb(path: Path) -> bool:
-    """Whether the authors' list is there."""
+    """Return whether the authors' list is there."""
     return find_root(path, _fits) is not None
 
 
@@ -92,7 +92,7 @@ def _fits_kaggle(path: Path) -> bool:
 
 
 def is_rafdb_kaggle(path: Path) -> bool:
-    """Whether there are numbered class folders."""
+    """Return whether there are numbered class folders."""
     return find_root(path, _fits_kaggle) is not None
 
 

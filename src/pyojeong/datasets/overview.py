@@ -51,7 +51,7 @@ class Overview:
         return self.rows - self.fingerprinted if self.fingerprinted else 0
 
     def total(self, *, split: Split | None = None, label: str | None = None) -> int:
-        """Rows of a split, of a class, of both or of all."""
+        """Return the rows of a split, of a class, of both or of all."""
         return sum(
             n
             for (s, name), n in self.counts.items()

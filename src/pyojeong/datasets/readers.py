@@ -65,7 +65,7 @@ MARKERS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 def detect_layout(path: Path) -> str:
-    """The key of ``READERS`` that fits a file or folder.
+    """Return the key of ``READERS`` that fits a file or folder.
 
     Raises:
         DataError: When none does; the message lists what was looked for.

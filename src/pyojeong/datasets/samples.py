@@ -149,7 +149,7 @@ def _identify(digest: Any, sample: Sample) -> None:
 
 
 def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
-    """Lists of at most 4,096 samples and about 32 MB of images."""
+    """Yield lists of at most 4,096 samples and about 32 MB of images."""
     rows: list[Sample] = []
     size = 0
     for sample in samples:
@@ -181,7 +181,7 @@ def _open(path: Path) -> tuple[Any, LabelSet]:
 
 
 def manifest_labels(path: Path) -> LabelSet:
-    """The label set of a manifest."""
+    """Return the label set of a manifest."""
     return _open(path)[1]
 
 
@@ -202,7 +202,7 @@ def manifest_id(path: Path) -> str:
 
 
 def manifest_size(path: Path) -> int:
-    """Number of rows."""
+    """Return the number of rows."""
     file, _ = _open(path)
     with file:
         return int(file.metadata.num_rows)
@@ -239,7 +239,7 @@ def read_rows(
 
 
 def _batches(file: Any, names: list[str]) -> Iterator[Any]:
-    """Small batches of all rows. One call per row group: a single one keeps all it has read."""
+    """Yield small batches of all rows, by row groups: one call for all would keep what it read."""
     for group in range(file.metadata.num_row_groups):
         yield from file.iter_batches(batch_size=_ROWS_PER_BATCH, row_groups=[group], columns=names)
 
@@ -255,7 +255,7 @@ def read_manifest(path: Path, *, splits: Iterable[Split], images: bool = True) -
 
 
 def read_picked(path: Path, rows: Iterable[int]) -> dict[int, Sample]:
-    """The samples of given row numbers; reads only the row groups that hold them.
+    """Return the samples of given row numbers; reads only the row groups that hold them.
 
     Raises:
         ManifestInvalid: When a row is not there.
@@ -285,7 +285,7 @@ def _take(file: Any, group: int, positions: list[int]) -> list[dict[str, Any]]:
 
 
 def split_hash(samples: Iterable[Sample]) -> str:
-    """A digest of a split's images and labels, independent of their order.
+    """Return a digest of a split's images and labels, independent of their order.
 
     Cards carry it so that two figures can be known to speak of the same images.
     """

@@ -46,7 +46,7 @@ def relabel(
     seed: int = 0,
     done: Callable[[float, float], None] = lambda *_: None,
 ) -> SoftLabels:
-    """A distribution for every training face, from votes and out-of-fold answers.
+    """Return a distribution for every training face, from votes and out-of-fold answers.
 
     Args:
         manifest: The data set, with FER+ votes; only Split.TRAIN is read.
@@ -98,7 +98,7 @@ def relabel(
 def _stacking_features(
     manifest: Path, answers: Predictions, labels: LabelSet
 ) -> tuple[StackingFeatures, NDArray[np.int64]]:
-    """What is known of each training face beside its label, and the label."""
+    """Return what is known of each training face beside its label, and the label."""
     index = {name: at for at, name in enumerate(labels.names)}
     row_of = {int(row): at for at, row in enumerate(answers.rows)}
     columns = [answers.labels.names.index(name) for name in labels.names]
@@ -127,7 +127,7 @@ def _stacking_features(
 def _cross_fitted(
     witnesses: StackingFeatures, targets: NDArray[np.int64], *, classes: int, seed: int
 ) -> NDArray[np.float64]:
-    """Probabilities (N, classes), each by a classifier that did not learn from that face."""
+    """Return probabilities (N, classes), each by a classifier that did not learn from that face."""
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from sklearn.model_selection import StratifiedKFold

@@ -76,7 +76,7 @@ def teach(
 
 
 def answers_needed(runs: list[Run], manifest: Path, views: int) -> int:
-    """How many answers ``teach`` gives in all, when it has to fit the weights of several runs."""
+    """Return the number of answers of ``teach``, with those that fit several runs' weights."""
     train, valid = (
         sum(1 for _ in read_manifest(manifest, splits=[split]))
         for split in (Split.TRAIN, Split.VALID)

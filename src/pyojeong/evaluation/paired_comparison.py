@@ -67,7 +67,7 @@ def compare(one: Answers, other: Answers, labels_true: str, *, rounds: int = ROU
 
 @lru_cache(maxsize=1)
 def _resamples(n: int, rounds: int) -> NDArray[np.float64]:
-    """How often each image is drawn in each round (rounds, N); many comparisons share it."""
+    """Return how often each image is drawn in each round (rounds, N); many comparisons share it."""
     rng = np.random.default_rng(_SEED)
     drawn = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(rounds))
     return np.stack([counts.astype(np.float64) for counts in drawn])

@@ -110,7 +110,7 @@ def _seen_before(samples: list[Sample], manifest: Path, split: Split) -> NDArray
 def figures(
     classifier: Classifier, predictions: SplitPredictions, *, rounds: int = 1000
 ) -> dict[str, Any]:
-    """All figures of one split with 95 % intervals, also without images of earlier splits.
+    """Return all figures of one split with 95 % intervals, also without images of earlier splits.
 
     Args:
         classifier: Gives the output that answers, its calibration, threshold and class names.

@@ -75,7 +75,7 @@ class Catalogue:
         return sorted([*self._files, *self._rows])
 
     def table(self, name: str) -> Table:
-        """The complete experiment as a dictionary, with ``seeds``.
+        """Return the complete experiment as a dictionary, with ``seeds``.
 
         Raises:
             ExperimentError: When there is none of that name, with the nearest names.
@@ -92,7 +92,7 @@ class Catalogue:
         return {**table, "name": table.get("name", name)}
 
     def plan(self, name: str, *, seeds: Iterable[int] | None = None) -> list[Planned]:
-        """The runs of an experiment: its own seeds, or the given ones."""
+        """Return the runs of an experiment: its own seeds, or the given ones."""
         table = self.table(name)
         own = table.pop("seeds", None)
         wanted = list(seeds) if seeds is not None else own
@@ -114,7 +114,7 @@ class Catalogue:
         return planned
 
     def matching(self, patterns: Iterable[str]) -> list[str]:
-        """Names that equal a pattern, or lie in a folder of that name (``"seed2021"``).
+        """Return the names that equal a pattern, or lie in a folder of that name (``"seed2021"``).
 
         Raises:
             ExperimentError: When a pattern matches nothing.
@@ -130,7 +130,7 @@ class Catalogue:
 
 
 def read_toml(path: Path, *, depth: int = 0) -> Table:
-    """A TOML file with all it inherits.
+    """Return a TOML file with all it inherits.
 
     Raises:
         ExperimentError: When a file is missing, is no TOML, or parents go round in a circle.

@@ -24,7 +24,10 @@ _BATCH = 128
 
 
 def logits_of(net: nn.Module, faces: Faces, experiment: Experiment) -> NDArray[np.float32]:
-    """Logits (N, K) of one view of every face; ``net`` is a ``HeadedNet`` in evaluation mode."""
+    """Return logits (N, K) of one view of every face.
+
+    ``net`` is a ``HeadedNet`` in evaluation mode.
+    """
     data = FaceDataset(faces, experiment.preprocess)
     out = []
     with torch.inference_mode():
@@ -37,7 +40,7 @@ def logits_of(net: nn.Module, faces: Faces, experiment: Experiment) -> NDArray[n
 def score_split(
     run: Run, manifest: Any, split: Split, *, temperature: float | None = None
 ) -> dict[str, Any]:
-    """Figures of one split with 95 % intervals, single view.
+    """Return the figures of one split with 95 % intervals, single view.
 
     ``answers`` holds the position of every answer in the label set, one digit per image in the
     manifest's order, so that two runs can be compared image by image.
@@ -70,7 +73,10 @@ def score_split(
 
 
 def score_views(run: Run, manifest: Any) -> dict[str, Any]:
-    """Figures of Split.VALID with perturbed views of each face averaged; no temperature."""
+    """Return the figures of Split.VALID with perturbed views of each face averaged.
+
+    No temperature.
+    """
     labels: LabelSet = manifest_labels(manifest)
     experiment = run.experiment
     samples = read_manifest(manifest, splits=[Split.VALID])
@@ -84,7 +90,7 @@ def score_views(run: Run, manifest: Any) -> dict[str, Any]:
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:
-    """What the table shows of an experiment."""
+    """Return what the table shows of an experiment."""
     pre, recipe, augment = experiment.preprocess, experiment.recipe, experiment.augment
     feature = getattr(pre, "feature", None)
     return {
@@ -116,7 +122,7 @@ def settings(experiment: Experiment) -> dict[str, Any]:
 
 
 def feature_words(feature: Any) -> str:
-    """A feature in a few words, for example ``"clahe(clip 5, grid 4)"``."""
+    """Return a feature in a few words, for example ``"clahe(clip 5, grid 4)"``."""
     values = {k: v for k, v in asdict(feature).items() if k != "name"}
     words = [f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()]
     inner = ", ".join(words)
@@ -124,7 +130,7 @@ def feature_words(feature: Any) -> str:
 
 
 def measure_run(run: Run, manifest: Any) -> dict[str, Any]:
-    """Everything the table needs of a finished run, as JSON types."""
+    """Return everything the table needs of a finished run, as JSON types."""
     experiment = run.experiment
     pre = experiment.preprocess
     shape = (pre.channels, *pre.size_hw)
@@ -152,7 +158,7 @@ def measure_run(run: Run, manifest: Any) -> dict[str, Any]:
 
 
 def describe(run: Run, experiment: Experiment) -> dict[str, Any]:
-    """What identifies a run in the table, finished or not."""
+    """Return what identifies a run in the table, finished or not."""
     return {
         "version": RESULT_VERSION,
         "name": experiment.name,

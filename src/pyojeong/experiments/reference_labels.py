@@ -34,13 +34,13 @@ class Truth:
     truth: str
 
     def matches_split(self, result: dict[str, Any]) -> bool:
-        """True when a finished result was measured on these images and labels."""
+        """Return whether a finished result was measured on these images and labels."""
         valid = result["valid"]
         same = valid["split_sha256"] == self.split_sha256
         return same and tuple(valid["labels"]) == self.labels
 
     def answers(self, result: dict[str, Any]) -> str:
-        """A finished result's answers, once it is clear that they are answers to these images.
+        """Return a finished result's answers after checking that they are about these images.
 
         Raises:
             ExperimentError: When it was measured on another split.
@@ -56,7 +56,7 @@ class Truth:
 
 
 def read_truth(folder: Path) -> Truth | None:
-    """The labels beside a folder of results; None when they were not kept.
+    """Return the labels beside a folder of results; None when they were not kept.
 
     Raises:
         ExperimentError: When the file is damaged.

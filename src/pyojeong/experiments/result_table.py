@@ -51,7 +51,7 @@ def rate(value: float) -> str:
 
 
 def short_reason(reason: str, *, longest: int = _LONGEST_REASON) -> str:
-    """The first line of a reason, cut at a word."""
+    """Return the first line of a reason, cut at a word."""
     line = " ".join(reason.partition("\n")[0].split())
     return line if len(line) <= longest else line[:longest].rsplit(" ", 1)[0].rstrip(",:;") + " …"
 
@@ -81,7 +81,7 @@ def _status(row: Row) -> str:
 
 
 def net_words(row: Row) -> str:
-    """The net and its options."""
+    """Return the net and its options."""
     return f"{row.net} ({row.options})" if row.options else row.net
 
 
@@ -128,12 +128,12 @@ COLUMNS = (
 
 
 def filled(rows: Sequence[Row], columns: Iterable[Column] = COLUMNS) -> list[Column]:
-    """The columns that say something of at least one row."""
+    """Return the columns that say something of at least one row."""
     return [c for c in columns if any(c.words(row) for row in rows)]
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-    """A table for people; columns in which no row says anything are left out."""
+    """Return a table for people; columns in which no row says anything are left out."""
     columns = filled(rows)
     if not rows:
         return "No results.\n"
@@ -149,7 +149,7 @@ _NUMBERS = {
 
 
 def is_number(column: Column) -> bool:
-    """True when cells are set flush right."""
+    """Return whether cells are set flush right."""
     return column.heading in _NUMBERS
 
 
@@ -162,7 +162,7 @@ def _escaped(words: str) -> str:
 
 
 def to_csv(rows: Iterable[Row]) -> str:
-    """All fields of ``Row`` as raw numbers; an unknown figure is an empty cell."""
+    """Return all fields of ``Row`` as raw numbers; an unknown figure is an empty cell."""
     out = io.StringIO()
     writer = csv.DictWriter(out, [f.name for f in fields(Row)], lineterminator="\n")
     writer.writeheader()

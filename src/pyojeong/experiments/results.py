@@ -15,12 +15,12 @@ COSTS_VERSION = 1
 
 
 def result_path(folder: Path, name: str) -> Path:
-    """Where a run's result is kept: ``<folder>/<name>.json``."""
+    """Return where a run's result is kept: ``<folder>/<name>.json``."""
     return folder / f"{name}.json"
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
-    """All results below a folder, sorted by name; of kept ones and of run folders alike.
+    """Return all results below a folder, sorted by name; of kept ones and of run folders alike.
 
     Raises:
         ExperimentError: When the folder is missing or a file is no result; it is named.
@@ -49,7 +49,9 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 def matching_results(
     results: Sequence[dict[str, Any]], patterns: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """The results of runs, experiments or folders of these names; all of them for no pattern.
+    """Return the results of runs, experiments or folders of these names.
+
+    All of them for no pattern.
 
     Raises:
         ExperimentError: When a pattern matches nothing, with the nearest names.
@@ -75,17 +77,17 @@ def matching_results(
 
 
 def experiment_of(name: str) -> str:
-    """A run's experiment: its name without the seed, ``"arms/base.s2"`` -> ``"arms/base"``."""
+    """Return a run's name without the seed: ``"arms/base.s2"`` -> ``"arms/base"``."""
     return re.sub(r"\.s\d+$", "", name)
 
 
 def beside(folder: Path, name: str) -> Path | None:
-    """A file that lies in a folder of results or in the one above, for example ``costs.json``."""
+    """Return a file in a folder of results or in the one above, for example ``costs.json``."""
     return next((f for f in (folder / name, folder.parent / name) if f.is_file()), None)
 
 
 def cost_key(settings: dict[str, Any]) -> str:
-    """What decides a net's latency; key of ``nets`` in ``costs.json``."""
+    """Return what decides a net's latency; key of ``nets`` in ``costs.json``."""
     parts = ("net", "net_options", "size_hw", "color", "feature")
     return json.dumps([settings[part] for part in parts], sort_keys=True)
 
@@ -188,7 +190,7 @@ class Row:
 
 
 def row_of(result: dict[str, Any], costs: dict[str, Any] | None = None) -> Row:
-    """A result as a row.
+    """Return a result as a row.
 
     Args:
         result: Of a run, finished or failed.
@@ -265,7 +267,7 @@ def _loss(chosen: dict[str, Any]) -> str:
 
 
 def over_seeds(rows: Iterable[Row]) -> list[Row]:
-    """One row per experiment, in the order of their first runs: means, and the range over seeds."""
+    """Return one row per experiment (means, range over seeds), in the order of their first runs."""
     together: dict[str, list[Row]] = {}
     for row in rows:
         together.setdefault(experiment_of(row.name), []).append(row)
@@ -307,7 +309,7 @@ SORTS = {"name": 1, "accuracy": -1, "params": 1, "macs": 1, "ms": 1, "minutes": 
 
 
 def sort_by(rows: Iterable[Row], key: str) -> list[Row]:
-    """Rows sorted by a key of ``SORTS``; those without the figure come last.
+    """Return rows sorted by a key of ``SORTS``; those without the figure come last.
 
     Raises:
         ExperimentError: For an unknown key, and for the test figure.

@@ -192,7 +192,7 @@ def _points(value: float) -> str:
 
 
 def _differences(page: Page, results: Sequence[Result], truth: Truth | None) -> None:
-    """Each arm against the base, on the same images."""
+    """Compare each arm with the base, on the same images."""
     arms: dict[str, list[Result]] = {}
     for result in _finished(results):
         if not result["name"].startswith(f"{ARMS}/"):

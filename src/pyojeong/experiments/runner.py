@@ -92,7 +92,7 @@ def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
 def _train_and_measure(
     planned: Planned, manifest: Path, runs: Path, watch: TrainingCallbacks
 ) -> dict[str, Any]:
-    """The result; what goes wrong with the experiment itself becomes a row of the table."""
+    """Return the result; what goes wrong with the experiment itself becomes a row of the table."""
     run = Run(runs / planned.name)
     try:
         train(planned.text, manifest, runs, watch=watch)
@@ -119,7 +119,7 @@ def run_all(
     say: Say = lambda _: None,
     progress: Callable[[Planned, dict[str, Any]], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """All runs, in order; those that another process works at are left to it.
+    """Return all runs, in order; those that another process works at are left to it.
 
     Raises:
         ExperimentError: When an experiment is wrong in itself, before any is run; it is named.
@@ -146,7 +146,7 @@ def run_all(
 
 
 def outcome_text(result: dict[str, Any]) -> str:
-    """A result in one line."""
+    """Return a result in one line."""
     if result["status"] != "finished":
         return f"failed: {result['reason']}"
     value = result["valid"]["accuracy"]
@@ -177,7 +177,7 @@ def unfinished(runs: Path) -> list[Planned]:
 
 
 def in_processes(arguments: Iterable[str], jobs: int) -> int:
-    """The same command in several processes of one thread each; returns the worst exit code.
+    """Return the same command in several processes of one thread each; returns the worst exit code.
 
     They share the work through the runs' locks. Each sees every run twice, so that one which was
     taken when it came by is still found when its owner died.

@@ -46,7 +46,7 @@ class Calibration:
     offset: tuple[float, ...] | None = None
 
     def __call__(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Logits (N, K) -> probabilities (N, K)."""
+        """Return logits (N, K) -> probabilities (N, K)."""
         return calibrated(logits, self.temperature, self.scale, self.offset)
 
 
@@ -54,7 +54,7 @@ Fit = Callable[[NDArray[np.floating], NDArray[np.integer]], Calibration]
 
 
 def temperature_scaling(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Calibration:
-    """The one temperature with the least negative log-likelihood."""
+    """Return the one temperature with the least negative log-likelihood."""
     return Calibration(round(fit_temperature(logits, labels), 4))
 
 
@@ -84,7 +84,7 @@ FITS: dict[str, Fit] = {"temperature": temperature_scaling, "vector": vector_sca
 def choose_calibration(
     logits: NDArray[np.floating], labels: NDArray[np.integer]
 ) -> tuple[Calibration, dict[str, dict[str, float]]]:
-    """The better of ``FITS``, fitted on everything, and the cross-validated figures of all.
+    """Return the better of ``FITS``, fitted on everything, and the cross-validated figures of all.
 
     Args:
         logits: (N, K) of the validation split.

@@ -66,7 +66,7 @@ Say = Callable[[str], None]
 def open_unmeasured(
     net: nn.Module, pre: Preprocess, labels: LabelSet, folder: Path, *, name: str = "unmeasured"
 ) -> Classifier:
-    """A net as the runtime would serve it, with a card that says nothing of its quality.
+    """Return a net as the runtime would serve it, with a card that says nothing of its quality.
 
     For timing and tests; ``net`` is folded and rounded in place, like an exported one.
 
@@ -321,7 +321,7 @@ def _calibrate(
 def _calibrate_votes(
     card: ModelCard, valid: SplitPredictions, manifest: Path
 ) -> VoteCalibration | None:
-    """The vote head's calibration; None when there is no such head or too few votes."""
+    """Return the vote head's calibration; None when there is no such head or too few votes."""
     if valid.vote_logits is None:
         return None
     voted = len(FERPLUS8)
@@ -363,7 +363,7 @@ def _measure(
 
 
 def _origin(run: Run) -> dict[str, Any]:
-    """What the card says of the training."""
+    """Return what the card says of the training."""
     return {
         "experiment": asdict(run.experiment),
         "stages": stages_of(run),

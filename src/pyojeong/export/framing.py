@@ -26,7 +26,7 @@ _LEAST_SCORE = 0.6
 
 
 def _canvas(crop: Pixels) -> Pixels:
-    """The crop enlarged to 192 px on its longer side, with a replicated border of 48 px."""
+    """Return the crop enlarged to 192 px on its longer side, with a replicated border of 48 px."""
     scale = _SIDE / max(crop.shape[:2])
     size = (round(crop.shape[1] * scale), round(crop.shape[0] * scale))
     large = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)

@@ -117,7 +117,7 @@ def share_equal(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def shorten_names(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Number the values inside a graph instead of naming them, which saves up to 200 bytes a node.
+    """Replace the names of values inside a graph by numbers: up to 200 bytes less a node.
 
     Inputs and outputs keep their names; the shapes of inner values, which every runtime infers, and
     the names of nodes are dropped.
@@ -150,7 +150,7 @@ def to_onnx(
     *,
     vote_head: nn.Module | None = None,
 ) -> bytes:
-    """One self-contained ONNX file: ``faces`` (N, C, H, W) in, ``logits`` (N, K) out.
+    """Return one self-contained ONNX file: ``faces`` (N, C, H, W) in, ``logits`` (N, K) out.
 
     With a vote head, ``votes`` (N, 8) is a second output.
     """

@@ -15,7 +15,7 @@ Stage = dict[str, Any]
 
 
 def stages_of(run: Run) -> list[Stage]:
-    """The experiments that led to a run's weights, first to last, each once, without its own.
+    """Return the experiments that led to a run's weights, in order, each once, without its own.
 
     Its ``start`` and its ``members`` come before it, and so do theirs. A start that is no run is a
     model's id: that model's own stages are on its card.
@@ -41,7 +41,7 @@ def _collect(run: Run, found: dict[str, Stage]) -> None:
 
 
 def _stages_on(card: ModelCard) -> list[Stage]:
-    """A model's stages with its last one; older cards nest each stage's start in it."""
+    """Return a model's stages with its last one; older cards nest each stage's start in it."""
     last = {"model": card.id, "sha256": card.sha256, **card.training["experiment"]}
     if "stages" in card.training:
         return [*card.training["stages"], last]
@@ -53,7 +53,7 @@ def _stages_on(card: ModelCard) -> list[Stage]:
 
 
 def _beside(run: Run, name: str) -> Run:
-    """A run by its name, in the folder of runs that this one lies in."""
+    """Return a run by its name, in the folder of runs that this one lies in."""
     return Run(run.folder.parents[len(Path(run.experiment.name).parts) - 1] / name)
 
 
@@ -67,7 +67,7 @@ def teachers_of(run: Run) -> dict[str, float]:
 
 
 def commit() -> str:
-    """The project's commit, or "" outside of its repository."""
+    """Return the project's commit, or "" outside of its repository."""
     command = ["git", "rev-parse", "HEAD"]
     try:
         done = subprocess.run(  # noqa: S603

@@ -116,7 +116,7 @@ def quantise(
 
 
 def _matching(model: onnx.ModelProto, patterns: Sequence[str]) -> list[str]:
-    """Names of the nodes that the patterns match."""
+    """Return the names of the nodes that the patterns match."""
     names = [node.name for node in model.graph.node]
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
@@ -172,7 +172,7 @@ def _run(path: Path, inputs: CalibrationBatch) -> NDArray[np.float32]:
 
 
 def _behind_ceiling_pools(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes that read an average pooling with ``ceil_mode``."""
+    """Return the names of the nodes that read an average pooling with ``ceil_mode``."""
     ceiling: Callable[[Any], bool] = lambda node: any(  # noqa: E731
         a.name == "ceil_mode" and a.i for a in node.attribute
     )

@@ -59,14 +59,14 @@ def fit(image: Image, size_wh: tuple[int, int], *, room: float = 1.0, fill: int 
 
 
 def scaled(image: Image, scale: float) -> Canvas:
-    """An image resized by a factor, to at least one pixel."""
+    """Return an image resized by a factor, to at least one pixel."""
     h, w = image.shape[:2]
     pixels, scale_xy = _resize(image, (max(round(w * scale), 1), max(round(h * scale), 1)))
     return Canvas(pixels, scale_xy, (0, 0))
 
 
 def _resize(image: Image, size_wh: tuple[int, int]) -> tuple[Image, tuple[float, float]]:
-    """The image at another size, and canvas pixels per frame pixel across and down.
+    """Return the image at another size, and canvas pixels per frame pixel across and down.
 
     It is halved as long as it stays large enough (an odd last row or column falls off each time):
     OpenCV averages 2 x 2 pixels five times faster than any other number.

@@ -33,7 +33,7 @@ _FLAT = 1e-6
 
 
 def apply(feature: Feature, stack: Stack) -> NDArray[np.float32]:
-    """What a network with this feature receives, before mean and deviation of its card.
+    """Return what a network with this feature receives, before mean and deviation of its card.
 
     Args:
         feature: The card's feature.
@@ -108,7 +108,7 @@ def clahe(stack: Stack, *, clip: float, grid: int) -> Planes:
 
 
 def equalize_and_level(stack: Stack) -> Planes:
-    """The face preprocessing of Yu & Zhang (ICMI 2015), published with FER+ (Barsoum et al. 2016).
+    """Apply the face preprocessing of Yu & Zhang (ICMI 2015), published with FER+.
 
     Every level becomes twice the share of pixels that are not brighter, minus one, which lies in
     (-1, 1]; the least-squares plane over (x, y) is subtracted, and with it lighting from one side;
@@ -255,7 +255,7 @@ def hog_image(stack: Stack, *, orientations: int, cell: int) -> Planes:
 def _strokes(
     height: int, width: int, cell: int, orientations: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Which pixel gets which bin added: positions in (H, W) and in (rows, columns, bins).
+    """Return which pixel gets which bin added: positions in (H, W) and in (rows, columns, bins).
 
     Ends are rounded at their place in the image and not once per cell, because scikit-image
     does so and the last digit of a coordinate may decide.
@@ -325,7 +325,7 @@ def local_binary_pattern(
 
 
 def _bits(stack: Stack) -> NDArray[np.uint8]:
-    """The plain codes, uint8 (N, H, W)."""
+    """Return the plain codes, uint8 (N, H, W)."""
     center, code = stack.astype(np.float64), np.zeros_like(stack)  # mixed types compare slowly
     for i, neighbour in enumerate(_ring(stack)):
         code |= (neighbour >= center).view(np.uint8) << np.uint8(i)
@@ -333,7 +333,7 @@ def _bits(stack: Stack) -> NDArray[np.uint8]:
 
 
 def _ring(stack: Stack) -> list[NDArray[np.float64]]:
-    """The eight neighbours of every pixel, each float64 (N, H, W).
+    """Return the eight neighbours of every pixel, each float64 (N, H, W).
 
     Diagonal ones are interpolated in the order in which scikit-image computes, from positions
     that it rounds to five digits: equal neighbours decide a bit by the last digit.
@@ -365,7 +365,7 @@ def _fraction(position: NDArray[np.floating]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=3)
 def _codes(method: Literal["default", "ror", "uniform"]) -> NDArray[np.float64]:
-    """What each of the 256 patterns is called: float64 (256,)."""
+    """Return what each of the 256 patterns is called: float64 (256,)."""
     out = np.arange(256)
     if method == "ror":
         out = np.min([(out >> i) | (out << (8 - i)) & 255 for i in range(8)], axis=0)

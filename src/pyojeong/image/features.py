@@ -50,5 +50,5 @@ def perceptual_hash(image: Pixels) -> int:
 
 
 def hash_distance(one: int, other: int) -> int:
-    """Number of bits, 0 to 64, in which two perceptual hashes differ."""
+    """Return the number of bits, 0 to 64, in which two perceptual hashes differ."""
     return (one ^ other).bit_count()

@@ -104,7 +104,7 @@ def _register_heif(data: bytes, name: str) -> None:
 def from_pil(
     picture: PilImage.Image, *, name: str = "<PIL image>", max_pixels: int = MAX_PIXELS
 ) -> Image:
-    """A PIL image of any mode as upright RGB.
+    """Return a PIL image of any mode as upright RGB.
 
     Raises:
         ImageUnreadable: When it is too large, or its file turns out damaged.
@@ -140,7 +140,7 @@ def _to_rgb(picture: PilImage.Image) -> PilImage.Image:
 
 
 def check_image(array: NDArray[Any], *, what: str = "image") -> Image:
-    """An array as uint8 (H, W, 3) RGB, contiguous; gray is repeated over three channels.
+    """Return an array as uint8 (H, W, 3) RGB, contiguous; gray is repeated over three channels.
 
     Raises:
         BadArray: When dtype or shape are something else, or it is empty.
@@ -163,7 +163,7 @@ def check_image(array: NDArray[Any], *, what: str = "image") -> Image:
 
 
 def load_image(source: Any) -> tuple[Image, str]:
-    """An image given as path, encoded bytes, PIL image or array, and a name for it.
+    """Return an image given as path, encoded bytes, PIL image or array, and a name for it.
 
     Raises:
         ImageUnreadable: When a file, bytes or PIL image could not be used.

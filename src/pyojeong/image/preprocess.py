@@ -80,7 +80,7 @@ def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> Ma
 
 
 def _similarity(s: list[list[float]], t: list[list[float]]) -> tuple[Matrix, bool]:
-    """The similarity, and whether a mirror image would fit better."""
+    """Return the similarity, and whether a mirror image would fit better."""
     count = len(s)  # a handful: plain numbers are several times faster than arrays
     sx, sy = (sum(p[k] for p in s) / count for k in (0, 1))
     tx, ty = (sum(p[k] for p in t) / count for k in (0, 1))
@@ -120,20 +120,20 @@ def matrix_for_face(pre: Preprocess, face: Face) -> Matrix:
 def _template(
     template: tuple[tuple[float, float], ...], margin: float, size_hw: tuple[int, int]
 ) -> list[list[float]]:
-    """Where the landmarks belong, in input pixels."""
+    """Return where the landmarks belong, in input pixels."""
     h, w = size_hw
     return [[((x - 0.5) / (1 + margin) + 0.5) * w, ((y - 0.5) / (1 + margin) + 0.5) * h]
             for x, y in template]  # fmt: skip
 
 
 def _determinant(matrix: NDArray[np.floating]) -> float:
-    """Of the left 2x2 part."""
+    """Return the determinant of the left 2x2 part."""
     (a, b, *_), (c, d, *_) = matrix.tolist()
     return float(a * d - b * c)
 
 
 def invert(matrix: Matrix) -> Matrix:
-    """The inverse of a 2x3 matrix: input pixels -> frame."""
+    """Return the inverse of a 2x3 matrix: input pixels -> frame."""
     inverse = np.linalg.inv(matrix[:, :2])
     return np.column_stack([inverse, -inverse @ matrix[:, 2]])
 

@@ -16,7 +16,7 @@ _SHIFT = 1 / 24  # two of FER2013's 48 pixels: ten crops of 44, as the field mak
 
 
 def view_matrices(size_hw: tuple[int, int], count: int) -> list[Matrix]:
-    """The views of an input of ``size_hw``; the first is the face as it is.
+    """Return the views of an input of ``size_hw``; the first is the face as it is.
 
     Raises:
         BadArray: When ``count`` is none of ``COUNTS``.
@@ -36,7 +36,7 @@ def view_matrices(size_hw: tuple[int, int], count: int) -> list[Matrix]:
 
 
 def seen_through(view: Matrix, matrix: Matrix) -> Matrix:
-    """The face's matrix followed by the view."""
+    """Return the face's matrix followed by the view."""
     out = view[:, :2] @ matrix
     out[:, 2] += view[:, 2]
     return np.asarray(out, np.float64)

@@ -96,7 +96,7 @@ def log_steps(low: float, high: float) -> list[float]:
 
 
 def text(x: float, y: float, words: str, *, anchor: str = "start", kind: str = "") -> str:
-    """One line of text; ``y`` is its base line."""
+    """Return one line of text; ``y`` is its base line."""
     extra = f' class="{kind}"' if kind else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{html.escape(words)}</text>'
@@ -222,7 +222,10 @@ def draw_scatter(
 
 
 def _legend(kinds: Sequence[str], left: float, right: float) -> tuple[list[str], float]:
-    """Marks with words, in as many lines as it takes; and where the plot begins below them."""
+    """Return marks with words, in as many lines as it takes.
+
+    And where the plot begins below them.
+    """
     if len(kinds) < 2:
         return [], 26.0
     out, x, y = [], left, 12.0
@@ -256,7 +259,10 @@ def _spot(spot: Spot, x: float, y: float, low: float, high: float) -> str:
 
 
 def _labels(marks: Sequence[tuple[Spot, float, float]], frame: _Rect) -> list[str]:
-    """Labels in the first free place around their points; the first kind's best choose first."""
+    """Return the labels in the first free place around their points.
+
+    The first kind's best choose first.
+    """
     taken = [_Rect(x - 5, y - 5, x + 5, y + 5) for _, x, y in marks]
     out = []
     for spot, x, y in sorted(marks, key=lambda m: (m[0].kind, -m[0].y)):

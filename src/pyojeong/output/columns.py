@@ -301,7 +301,10 @@ def columns_of(labels: LabelSet, *, timeline: bool = True) -> list[ColumnSpec]:
 
 
 def present(header: Iterable[str]) -> dict[str, ColumnSpec]:
-    """Return name in the file -> column, of the columns that a header holds; old names count."""
+    """Return the name in the file -> column, of the columns that a header holds.
+
+    Old names count.
+    """
     names = tuple(header)
     known: dict[str, ColumnSpec] = {}
     for each in columns_of(_labels_of(names)):
@@ -312,7 +315,7 @@ def present(header: Iterable[str]) -> dict[str, ColumnSpec]:
 
 
 def _labels_of(header: Iterable[str]) -> LabelSet:
-    """The label set of a table: the smallest that has all of the header's labels, in its order.
+    """Return the label set of a table: the smallest that has all of the header's labels.
 
     Other columns that begin with ``score_`` belong to the user.
     """

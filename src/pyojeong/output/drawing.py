@@ -100,7 +100,7 @@ Window = tuple[int, int, int, int]
 
 
 def _window(image: Image, rect: Rect) -> Window | None:
-    """The whole pixels of a rectangle inside the image; None when there are none."""
+    """Return the whole pixels of a rectangle inside the image; None when there are none."""
     height, width = image.shape[:2]
     x1, y1 = max(int(np.floor(rect[0])), 0), max(int(np.floor(rect[1])), 0)
     x2, y2 = min(int(np.ceil(rect[2])), width), min(int(np.ceil(rect[3])), height)

@@ -17,7 +17,7 @@ def overlap(a: Rect, b: Rect) -> float:
 
 
 def grown(rect: Rect, by: float) -> Rect:
-    """A rectangle larger by so many pixels on every side."""
+    """Return a rectangle larger by so many pixels on every side."""
     return rect[0] - by, rect[1] - by, rect[2] + by, rect[3] + by
 
 
@@ -26,7 +26,7 @@ def _at(x: float, y: float, size_wh: Size) -> Rect:
 
 
 def _aligned(low: float, high: float, length: float, limit: float, room: float) -> list[float]:
-    """Starts for something of ``length`` beside low..high: flush, centred, flush at the end."""
+    """Return starts of a label beside low..high: flush, centred, flush at the end."""
     starts = (low, (low + high - length) / 2, high - length)
     return list(dict.fromkeys(min(max(s, room), limit - room - length) for s in starts))
 
@@ -48,7 +48,7 @@ def beside(face: Rect, size_wh: Size, frame_wh: Size, gap: float) -> Iterator[Re
 def panels(
     faces: Sequence[Rect], sizes_wh: Sequence[Size], frame_wh: Size, gap: float
 ) -> list[Rect] | None:
-    """A free place beside every face at once, or None when there is no such arrangement.
+    """Return a free place beside every face at once, or None when there is no such arrangement.
 
     The search goes through the combinations in order of preference, up to a limit.
 
@@ -81,7 +81,10 @@ def panels(
 
 
 def corner(face: Rect, size_wh: Size, frame_wh: Size, room: float) -> Rect | None:
-    """The corner of the frame where a panel hides least of one face; None if over a sixth of it."""
+    """Return the corner of the frame where a panel hides least of one face.
+
+    None if over a sixth of it.
+    """
     (w, h), (width, height) = size_wh, frame_wh
     if w + 2 * room > width or h + 2 * room > height:
         return None
@@ -95,7 +98,7 @@ def corner(face: Rect, size_wh: Size, frame_wh: Size, room: float) -> Rect | Non
 def chips(
     faces: Sequence[Rect], sizes_wh: Sequence[Size], frame_wh: Size, gap: float
 ) -> list[Rect]:
-    """A place for a small label at every face; where all is full, the least harmful one.
+    """Return a place for a small label at every face; where all is full, the least harmful one.
 
     Args:
         faces: Visible parts of the face boxes.

@@ -135,7 +135,7 @@ def annotate(image: Image, result: FrameResult, *, keep_size: bool = False) -> I
 
 
 def _visible(face: Face, factor: float, size_wh: tuple[int, int]) -> Rect:
-    """The part of a face's box inside the (enlarged) image; at least one pixel."""
+    """Return the part of a face's box inside the (enlarged) image; at least one pixel."""
     width, height = size_wh
     x1, y1, x2, y2 = (v * factor for v in face.box.xyxy)
     x1, y1 = min(max(x1, 0.0), width - 1.0), min(max(y1, 0.0), height - 1.0)
@@ -159,7 +159,7 @@ def _with_panels(canvas: Image, looks: list[_Look], boxes: list[Rect], text: flo
 
 
 def _between(box: Rect, place: Rect) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Ends of the short line that joins a box and its panel."""
+    """Return ends of the short line that joins a box and its panel."""
     across = max(box[0], place[0]), min(box[2], place[2])
     down = max(box[1], place[1]), min(box[3], place[3])
     if across[0] < across[1]:
@@ -241,7 +241,7 @@ def _draw_chip(canvas: Image, look: _Look, place: Rect, text: float) -> None:
 
 
 def _draw_mark(canvas: Image, look: _Look, centre: tuple[float, float], text: float) -> None:
-    """A dot in the face's colour; for an unclear answer a question mark in it."""
+    """Draw a dot in the face's colour; for an unclear answer a question mark in it."""
     x, y = centre
     half = (0.46 if look.unclear else 0.34) * text
     fill(canvas, (x - half, y - half, x + half, y + half), look.color, radius=half)
@@ -262,7 +262,7 @@ def _panel_size(look: _Look, text: float) -> Size:
 
 
 def _draw_panel(canvas: Image, look: _Look, place: Rect, text: float) -> None:
-    """The answer in large letters, and a bar for every label in the label set's order."""
+    """Draw the answer in large letters, and a bar for every label in the label set's order."""
     seen = look.seen
     if seen is None:
         return

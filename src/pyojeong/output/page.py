@@ -68,7 +68,7 @@ class Page:
         self._parts.append(f'<h2 id="{anchor}">{html.escape(title)}</h2>')
 
     def text(self, words: str, *, quiet: bool = False) -> None:
-        """A paragraph of plain text."""
+        """Add a paragraph of plain text."""
         kind = ' class="quiet"' if quiet else ""
         self._parts.append(f"<p{kind}>{html.escape(words)}</p>")
 
@@ -85,7 +85,7 @@ class Page:
         sorted_down: str = "",
         caption: str = "",
     ) -> None:
-        """A table; numbers are set flush right.
+        """Add a table; numbers are set flush right.
 
         Args:
             header: Headings.
@@ -149,7 +149,7 @@ class Page:
     def matrix(
         self, labels: Sequence[str], counts: Sequence[Sequence[int]], *, legend: str
     ) -> None:
-        """Counts of answers per label: row = label, column = answer; coloured by share of row."""
+        """Add counts of answers per label: row = label, column = answer; colour = share of row."""
         head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in labels)
         rows = []
         for i, (name, row) in enumerate(zip(labels, counts, strict=True)):
@@ -168,7 +168,7 @@ class Page:
 
     @contextmanager
     def details(self, summary: str, note: str = "", *, anchor: str = "") -> Iterator[None]:
-        """What is added inside is folded away until it is opened or a link leads into it."""
+        """Fold away what is added inside until it is opened or a link leads into it."""
         landing = f'<div class="landing" id="{html.escape(anchor)}"></div>' if anchor else ""
         self._parts.append(
             f"<details><summary><b>{html.escape(summary)}</b> "
@@ -178,7 +178,7 @@ class Page:
         self._parts.append("</details>")
 
     def drawing(self, drawing: Drawing, *, legend: str, wide: bool = False) -> None:
-        """A finished drawing; ``wide`` ones never stand side by side."""
+        """Add a finished drawing; ``wide`` ones never stand side by side."""
         if wide:
             picture = _picture(drawing, legend)
             self._parts.append(
@@ -205,7 +205,7 @@ class Page:
         self._svg(660, 24 * len(values) + 4, rows, legend)
 
     def histogram(self, counts: Sequence[int], *, threshold: float, legend: str) -> None:
-        """Counts of equal bins over [0, 1], drawn by square root so that rare ones are seen."""
+        """Add counts of equal bins over [0, 1], drawn by square root so that rare ones are seen."""
         most = max(counts, default=0) ** 0.5 or 1
         width = 560 / max(len(counts), 1)
         rows = ['<line class="axis" x1="20" x2="580" y1="110" y2="110"/>']
@@ -232,7 +232,7 @@ class Page:
             self._parts.append(f'<div class="charts">{chart}{_CHARTS_END}')
 
     def pictures(self, items: Iterable[tuple[Sequence[Pixels], str, str]]) -> None:
-        """A contact sheet: (images side by side, bold caption, quiet caption)."""
+        """Add a contact sheet: (images side by side, bold caption, quiet caption)."""
         figures = []
         for images, bold, quiet in items:
             inner = "".join(f'<img alt="" src="{_inline(image)}">' for image in images)
@@ -243,7 +243,7 @@ class Page:
         self._parts.append(f'<div class="sheet">{"".join(figures)}</div>')
 
     def to_html(self) -> str:
-        """The whole page."""
+        """Return the whole page."""
         body = "".join(self._parts)
         script = f"<script>{SORTING}</script>" if '<th scope="col" aria-sort=' in body else ""
         links = "".join(f'<a href="#{a}">{html.escape(t)}</a>' for a, t in self._links)
@@ -313,7 +313,10 @@ def _rich_cell(cell: Cell, heads: bool) -> str:
 
 
 def _span(low: float, value: float, high: float, least: float, greatest: float) -> str:
-    """An interval on the column's scale, with a line at zero; the words beside it say the same."""
+    """Return an interval on the column's scale, with a line at zero.
+
+    The words beside it say the same.
+    """
 
     def at(v: float) -> float:
         return 4 + 132 * (v - least) / ((greatest - least) or 1)

@@ -17,7 +17,7 @@ _LENGTHS = lengths()
 
 
 def check_header(header: Sequence[str]) -> dict[str, ColumnSpec]:
-    """Return name in the file -> column; columns that this version does not know are left out.
+    """Return the name in the file -> column; columns that this version does not know are left out.
 
     Raises:
         DataError: When it is not the header of a table of results.
@@ -115,7 +115,7 @@ def _last(frame: Tree, number: int) -> FrameResult:
 
 
 def _trees(row: dict[str, Any], columns: dict[str, ColumnSpec]) -> tuple[Tree, Tree]:
-    """The row as dictionaries of a frame and of a face, as ``from_dict`` takes them."""
+    """Return the row as dictionaries of a frame and of a face, as ``from_dict`` takes them."""
     head: Tree = {}
     face: Tree = {}
     computed: dict[str, Any] = {}
@@ -144,7 +144,7 @@ def _plain(node: Any, path: tuple[Key, ...]) -> Any:
 
 
 def _measured(face: Tree, computed: dict[str, Any]) -> Tree:
-    """Only the parts of a face that were measured, each of them whole."""
+    """Return only the parts of a face that were measured, each of them whole."""
     expression = face.get("expression") or {}
     if not expression.get("label_set"):
         face.pop("expression", None)
@@ -172,7 +172,7 @@ def _quoted(text: str) -> str:
 
 
 def _float32(value: float) -> str:
-    """The shortest decimals that give the same float32 again, also when read as a double."""
+    """Return the shortest decimals that give the same float32 again, also when read as a double."""
     short = str(np.float32(value))
     return short if np.float32(float(short)) == value else repr(float(value))
 

@@ -40,7 +40,10 @@ class _Kept(NamedTuple):
 
 
 def _track(value: Any) -> int | None:
-    """The track id in a table; other programs write NaN for empty and 2.0 for whole numbers."""
+    """Return the track id in a table.
+
+    Other programs write NaN for empty and 2.0 for whole numbers.
+    """
     if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN differs from itself
         return None
     return parse_int(value) if isinstance(value, str) else int(value)

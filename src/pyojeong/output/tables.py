@@ -104,7 +104,7 @@ class _TextSink(_Table):
 
     @abstractmethod
     def _text(self, result: FrameResult) -> str:
-        """What one frame adds to the file."""
+        """Return what one frame adds to the file."""
 
 
 class JsonSink(_TextSink):
@@ -274,7 +274,7 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
-    """The frames of a JSON-lines file, in order.
+    """Yield the frames of a JSON-lines file, in order.
 
     Raises:
         DataError: While iterating, when the file is missing or a line is not a frame.
@@ -292,7 +292,7 @@ def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
 
 
 def read_csv(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
-    """The frames of a CSV file written by ``CsvSink``, in order; further columns are ignored.
+    """Yield the frames of a CSV file written by ``CsvSink``, in order; further columns are ignored.
 
     Raises:
         DataError: While iterating, when the file is missing or a row is not a face of a frame.
@@ -318,7 +318,7 @@ def _typed(
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
-    """The frames of a Parquet file written by ``ParquetSink``, in order.
+    """Yield the frames of a Parquet file written by ``ParquetSink``, in order.
 
     Raises:
         MissingExtra: When pyarrow is not installed.

@@ -88,7 +88,7 @@ class TimelineOverlay:
             band[::-1, x] = colors
 
     def under(self, image: Image, time_s: float) -> Image:
-        """The frame with the strip below it, at a time: uint8 (H + ``height``, W, 3)."""
+        """Return the frame with the strip below it, at a time: uint8 (H + ``height``, W, 3)."""
         start, end = self._span
         share = (time_s - start) / max(end - start, 1e-6)
         x = round(self._left + min(max(share, 0.0), 1.0) * (self._right - self._left - 1))

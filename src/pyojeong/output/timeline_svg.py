@@ -22,12 +22,12 @@ _HOLE_S = 0.3
 
 
 def css(color: Color) -> str:
-    """An RGB colour for SVG."""
+    """Return an RGB colour for SVG."""
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def color_of(label: str) -> str:
-    """The colour of a label, or of ``"unclear"``."""
+    """Return the colour of a label, or of ``"unclear"``."""
     return css(COLORS[label]) if label in COLORS else UNCLEAR
 
 
@@ -49,13 +49,13 @@ class Span:
     end_s: float
 
     def x(self, time_s: float) -> float:
-        """Where a time lies, in pixels."""
+        """Return where a time lies, in pixels."""
         length = max(self.end_s - self.start_s, 1e-6)
         return LEFT + (WIDTH - LEFT - RIGHT) * (time_s - self.start_s) / length
 
 
 def time_axis(span: Span, y: float) -> list[str]:
-    """A line with times under it."""
+    """Return a line with times under it."""
     steps = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
     length = span.end_s - span.start_s
     step = next((s for s in steps if length / s <= 12), steps[-1])

@@ -32,7 +32,7 @@ ENVIRONMENT = "PYOJEONG_MODEL"
 
 
 def find_classifier(name: str, *, allow: str | Iterable[str] | None = None) -> Entry:
-    """The zoo entry of a classifier.
+    """Return the zoo entry of a classifier.
 
     Args:
         name: Id, path of a card or ONNX file, or one of ``SHORT_NAMES``. What ``"default"`` means
@@ -194,7 +194,7 @@ class Analyzer:
         return replace(face, expression=expression, pose=pose, eyes=eyes)
 
     def detect(self, image: Any) -> tuple[Face, ...]:
-        """Only find the faces of an image, largest first."""
+        """Find only the faces of an image, largest first."""
         return self.detector.detect(load_image(image)[0])
 
     def classify(self, crops: Iterable[NDArray[np.uint8]]) -> list[Expression]:

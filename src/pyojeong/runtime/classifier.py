@@ -91,7 +91,7 @@ class Classifier:
         return len(self._views)
 
     def tensors(self, images: Iterable[tuple[Image, Sequence[Face]]]) -> NDArray[np.float32]:
-        """Inputs (N, C, H, W) of all faces of several images, in order; the first view."""
+        """Return inputs (N, C, H, W) of all faces of several images, in order; the first view."""
         return self._tensors(images, self._views[0])
 
     def _tensors(
@@ -128,7 +128,7 @@ class Classifier:
         return self.crop_outputs(crops)[0]
 
     def crop_outputs(self, crops: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Logits (N, K), and with a vote head its logits (N, V), of faces that are cut out.
+        """Return logits (N, K), and with a vote head its logits (N, V), of faces that are cut out.
 
         Averaged over the views.
         """
@@ -155,11 +155,11 @@ class Classifier:
         return _mean(rows)
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (N, K) of inputs (N, C, H, W), before the temperature."""
+        """Return logits (N, K) of inputs (N, C, H, W), before the temperature."""
         return self.outputs(inputs)[0]
 
     def outputs(self, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Logits (N, K), and with a vote head its logits (N, V), of inputs (N, C, H, W)."""
+        """Return logits (N, K), and with a vote head its logits (N, V), of inputs (N, C, H, W)."""
         parts = [self._empty()]
         for i in range(0, len(inputs), _CHUNK):
             chunk = inputs[i : i + _CHUNK]
@@ -175,7 +175,7 @@ class Classifier:
         return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
 
     def _empty(self) -> list[NDArray[np.float32]]:
-        """The outputs for no face."""
+        """Return the outputs for no face."""
         own = self.card.label_set
         sets = [own] if self.card.votes is None else [own, self.vote_set]
         return [np.zeros((0, len(names)), np.float32) for names in sets]

@@ -122,7 +122,10 @@ class Eyes:
 
 
 def roll_of(face: Face) -> float:
-    """How far a head is tilted clockwise, from the eyes that the detector saw; 0 without them."""
+    """Return how far a head is tilted clockwise, from the eyes that the detector saw.
+
+    0 without them.
+    """
     if face.landmarks is None:
         return 0.0
     across = face.landmarks.points[1] - face.landmarks.points[0]
@@ -146,7 +149,7 @@ def _crop_matrix(corners: NDArray[np.float64], *, mirrored: bool) -> Matrix:
 
 
 def _eye(contour: NDArray[np.floating], iris: NDArray[np.floating], matrix: Matrix) -> _Eye:
-    """One eye from the network's points in crop pixels."""
+    """Return one eye from the network's points in crop pixels."""
     outer, inner = contour[_OUTER].astype(np.float64), contour[_INNER].astype(np.float64)
     across = inner - outer
     width = max(float(np.hypot(*across)), 1e-3)

@@ -79,7 +79,7 @@ class FaceMesh:
         return self._session.id
 
     def fit(self, image: Image, box: Box, *, roll_rad: float = 0.0) -> Mesh:
-        """The mesh of the face in ``box``.
+        """Return the mesh of the face in ``box``.
 
         Args:
             image: uint8 (H, W, 3) RGB.

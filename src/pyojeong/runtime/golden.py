@@ -37,7 +37,7 @@ def golden_crops() -> list[Pixels]:
 
 
 def golden_faces() -> tuple[Image, list[Face]]:
-    """A made-up coloured image and five faces in it: upright, turned, small, cut off, bare.
+    """Return a made-up coloured image and five faces in it: upright, turned, small, cut off, bare.
 
     The last one has no landmarks. Their answers change when faces are framed another way.
     """
@@ -66,16 +66,16 @@ class OutputsReader(Protocol):
     """What is asked: a ``Classifier``."""
 
     def crop_outputs(self, crops: Iterable[Pixels]) -> list[NDArray[np.float32]]:
-        """Outputs of the network for cut-out faces."""
+        """Return outputs of the network for cut-out faces."""
 
     def face_outputs(
         self, images: Sequence[tuple[Image, Sequence[Face]]]
     ) -> list[NDArray[np.float32]]:
-        """Outputs of the network for faces within images."""
+        """Return outputs of the network for faces within images."""
 
 
 def golden_logits(reader: OutputsReader) -> NDArray[np.float32]:
-    """Logits (13, K), and beside them those of the vote head (13, K + V) where there is one.
+    """Return logits (13, K), and beside them those of the vote head (13, K + V) where there is one.
 
     Of ``golden_crops`` and then of ``golden_faces``.
     """
@@ -84,12 +84,12 @@ def golden_logits(reader: OutputsReader) -> NDArray[np.float32]:
 
 
 def golden_path(folder: Path, model_id: str) -> Path:
-    """Where a model's stored answers lie."""
+    """Return where a model's stored answers lie."""
     return folder / f"{model_id}.golden.npz"
 
 
 def read_golden(folder: Path, model_id: str) -> NDArray[np.float32]:
-    """Stored logits, as ``golden_logits`` gave them.
+    """Return stored logits, as ``golden_logits`` gave them.
 
     Raises:
         ModelCorrupt: When they are missing or could not be read.

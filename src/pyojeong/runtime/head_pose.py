@@ -31,7 +31,7 @@ POINTS = tuple(i for pair in PAIRS for i in pair) + MIDDLE
 
 @cache
 def head_shape() -> Floats:
-    """The mean shape: float64 (52, 3), centred, root mean square 1.
+    """Return the mean shape: float64 (52, 3), centred, root mean square 1.
 
     x points to the image's right, y down, z away from the camera, for a head that looks into it.
     """
@@ -42,7 +42,7 @@ def head_shape() -> Floats:
 
 
 def centred(points: NDArray[np.floating]) -> Floats:
-    """The used points of meshes (..., 468, 3), centred, with root mean square 1."""
+    """Return the used points of meshes (..., 468, 3), centred, with root mean square 1."""
     used = np.asarray(points, np.float64)[..., POINTS, :]
     used = used - used.mean(-2, keepdims=True)
     size = np.sqrt((used**2).sum((-1, -2), keepdims=True) / len(POINTS))
@@ -50,7 +50,7 @@ def centred(points: NDArray[np.floating]) -> Floats:
 
 
 def rotation_of(points: NDArray[np.floating], shape: Floats | None = None) -> Floats:
-    """The rotation (3, 3) that turns the mean shape into a mesh (468, 3)."""
+    """Return the rotation (3, 3) that turns the mean shape into a mesh (468, 3)."""
     shape = head_shape() if shape is None else shape
     u, _, vt = np.linalg.svd(shape.T @ centred(points))
     sign = np.sign(np.linalg.det(u @ vt))
@@ -67,7 +67,7 @@ def pose_of(rotation: Floats) -> HeadPose:
 
 
 def rotation_from(pose: HeadPose) -> Floats:
-    """The inverse of ``pose_of``."""
+    """Return the inverse of ``pose_of``."""
     (sy, sp, sr), (cy, cp, cr) = (
         f([pose.yaw_rad, pose.pitch_rad, pose.roll_rad]) for f in (np.sin, np.cos)
     )

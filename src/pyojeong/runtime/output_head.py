@@ -176,7 +176,7 @@ class OutputHead:
 
 
 def _answered(card: ModelCard) -> str:
-    """The label set that votes are folded to unless one is asked for: the model's own, or seven."""
+    """Return the default label set of votes: the model's own, or the seven labels."""
     own, voted = card.label_set, label_set(card.votes or "")
     return own.id if set(own.names) <= set(voted.names) else FER7.id
 

@@ -54,7 +54,7 @@ class Port:
     dtype: np.dtype[Any] = np.dtype(np.float32)  # noqa: RUF009 - a dtype is immutable
 
     def takes(self, array: Array) -> bool:
-        """Whether ``array`` has this port's dtype and shape."""
+        """Return whether ``array`` has this port's dtype and shape."""
         return array.dtype == self.dtype and _fits(array.shape, self.shape)
 
 
@@ -66,7 +66,7 @@ class SessionLike(Protocol):
         """The model's id."""
 
     def run(self, feed: Feed, /) -> list[Array]:
-        """The network's outputs, in the order of its graph."""
+        """Return the network's outputs, in the order of its graph."""
 
 
 class Session:
@@ -106,7 +106,7 @@ class Session:
 
     @classmethod
     def open(cls, card: ModelCard, path: Path, *, threads: int = 1) -> "Session":
-        """A session from a card and the path of its weight file, wherever that lies."""
+        """Return a session from a card and the path of its weight file, wherever that lies."""
         return cls(Entry(replace(card, file=path.name), path.parent), threads=threads)
 
     @property
@@ -200,7 +200,7 @@ class FakeSession:
         return self._id
 
     def run(self, feed: Feed, /) -> list[Array]:
-        """The function's answer."""
+        """Return the function's answer."""
         return list(self._function(feed))
 
 
@@ -245,7 +245,7 @@ def _port(node: Any) -> Port:
 
 
 def _fits(shape: Sequence[int | None], declared: Shape) -> bool:
-    """Whether two shapes can be the same; None is any size."""
+    """Return whether two shapes can be the same; None is any size."""
     return len(shape) == len(declared) and all(
         a is None or b is None or a == b for a, b in zip(shape, declared, strict=True)
     )

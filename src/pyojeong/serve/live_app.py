@@ -35,7 +35,7 @@ class RecordRequest(BaseModel):
 
 
 def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1") -> Guard:
-    """The page's server as an ASGI application.
+    """Return the page's server as an ASGI application.
 
     Args:
         session: Reads the camera.
@@ -51,12 +51,12 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
 
     @app.get("/")
     async def page() -> Response:
-        """The page."""
+        """Return the page."""
         return Response(web["live.html"][0], media_type="text/html", headers=_UNSAVED)
 
     @app.get("/web/{name}")
     async def part(name: str) -> Response:
-        """A part of the page."""
+        """Return a part of the page."""
         if name not in web:
             return JSONResponse({"error": f"no such file: {name[:40]}"}, 404)
         content, media = web[name]
@@ -64,7 +64,7 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
 
     @app.get("/picture")
     def picture() -> Response:
-        """The moving image."""
+        """Return the moving image."""
         kind = "multipart/x-mixed-replace; boundary=frame"
         return StreamingResponse(session.pictures(), media_type=kind, headers=_UNSAVED)
 

@@ -169,7 +169,10 @@ class LiveSession:
         }
 
     def newest(self, after: int, timeout_s: float = 1.0) -> Snapshot | None:
-        """The newest frame if it is newer than number ``after``; waits for one for a while."""
+        """Return the newest frame if it is newer than number ``after``.
+
+        Waits for one for a while.
+        """
         with self._changed:
             self._changed.wait_for(
                 lambda: self._over or (self._shown is not None and self._shown.number > after),

@@ -37,7 +37,7 @@ _HEADERS = [
 
 
 def names_of(host: str) -> frozenset[str]:
-    """Names under which a server bound to ``host`` may be addressed."""
+    """Return names under which a server bound to ``host`` may be addressed."""
     own = {*LOOPBACK, host.lower()}
     if host not in LOOPBACK:
         own |= {socket.gethostname().lower(), socket.getfqdn().lower()}

@@ -107,7 +107,7 @@ def nearest(faces: Sequence[Face], known: Sequence[Face]) -> tuple[int | None, .
 
 
 def _distance(a: Face, b: Face) -> float:
-    """Of the centres, in face sizes; infinite for faces of another size."""
+    """Return the distance of the centres, in face sizes; infinite for faces of another size."""
     size = ((a.box.width + a.box.height) + (b.box.width + b.box.height)) / 4
     ratio = max(a.box.width, 1e-3) / max(b.box.width, 1e-3)
     if not 0.5 < ratio < 2:

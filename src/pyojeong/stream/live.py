@@ -148,7 +148,7 @@ class Camera:
             self._changed.notify_all()
 
     def __iter__(self) -> Iterator[Moment]:
-        """The newest frame each time one is asked for, until the camera is closed or ends."""
+        """Yield the newest frame each time one is asked for, until the camera is closed or ends."""
         last = -1
         while True:
             with self._changed:

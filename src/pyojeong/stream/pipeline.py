@@ -144,7 +144,7 @@ def _chunk(
     model_ids: tuple[str, ...],
     before: dict[str, Any],
 ) -> Chunk:
-    """A segment's results, once it is known who is there at the next key frame."""
+    """Return a segment's results, once it is known who is there at the next key frame."""
     read, ids, state = waiting
     tracker = Tracker.from_dict(state)
     results = []
@@ -167,7 +167,7 @@ def _track_of(
     tracker: Tracker,
     following: tuple[Sequence[Face], list[int]] | None,
 ) -> int | None:
-    """The number of a face that the key frame does not know: a lost track, or the next newcomer."""
+    """Return the track id of a face that is new in a key frame: a lost track's, or the next one."""
     number = tracker.known(seen.faces[place], seen.looks[place], seen.time_s)
     if number is not None and number not in taken:
         return number

@@ -15,7 +15,7 @@ CORRELATION = 0.93
 
 
 def is_cut(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
-    """Whether a scene ends between two frames.
+    """Return whether a scene ends between two frames.
 
     Args:
         before: Luma thumbnail in 0..255, any shape.

@@ -54,7 +54,7 @@ class Selection:
             )
 
     def early(self, time_s: float) -> bool:
-        """Whether a time comes before the start."""
+        """Return whether a time comes before the start."""
         return self.start_s > 0 and time_s < self.start_s
 
 
@@ -79,7 +79,7 @@ class Segment:
 
 
 def segments(frames: Iterable[Frame], selection: Selection, *, first: int = 0) -> Iterator[Segment]:
-    """The segments of a clip, in order.
+    """Yield the segments of a clip, in order.
 
     Args:
         frames: Every frame of the clip, from the first.

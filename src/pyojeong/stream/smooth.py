@@ -20,7 +20,7 @@ _REACH = 2.5
 
 
 def smoothed(results: Iterable[FrameResult], sigma_s: float) -> Iterator[FrameResult]:
-    """The same frames with ``Face.smoothed``: a Gaussian average over each track, without lag.
+    """Yield the same frames with ``Face.smoothed``, a Gaussian average over each track, no lag.
 
     Args:
         results: Frames in order of time; faces without a track or an expression stay as they are.
@@ -94,7 +94,7 @@ class Trailing:
         self._state: dict[int, tuple[float, NDArray[np.float64]]] = {}
 
     def __call__(self, result: FrameResult) -> FrameResult:
-        """The frame with ``Face.smoothed``; frames must come in order of time."""
+        """Return the frame with ``Face.smoothed``; frames must come in order of time."""
         self._state = {
             k: v for k, v in self._state.items() if result.time_s - v[0] <= self._forget_s
         }
@@ -115,7 +115,7 @@ class Trailing:
 def neutral_of(
     results: Iterable[FrameResult], start_s: float, end_s: float
 ) -> dict[int, NDArray[np.float64]]:
-    """Mean scores of every track within a time in which people kept a neutral face.
+    """Return mean scores of every track within a time in which people kept a neutral face.
 
     Args:
         results: Frames in order of time.

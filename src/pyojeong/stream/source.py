@@ -67,7 +67,7 @@ class Frame:
         return np.asarray(small.to_ndarray(), np.float32)
 
     def pixels(self) -> Image:
-        """uint8 (H, W, 3) RGB, turned upright, in square pixels.
+        """Return uint8 (H, W, 3) RGB, turned upright, in square pixels.
 
         Raises:
             VideoUnreadable: When the frame is too large.
@@ -83,7 +83,7 @@ class Frame:
 
 
 def _upright(picture: Image, turn: tuple[int, ...]) -> Image:
-    """An image turned and mirrored as a display matrix says; () = as it is stored."""
+    """Return an image turned and mirrored as a display matrix says; () = as it is stored."""
     if not turn:
         return picture
     # A point (x, y) of the stored image belongs at (a x + c y, b x + d y).
@@ -226,7 +226,7 @@ class Clip:
         return self._next
 
     def __iter__(self) -> Iterator[Frame]:
-        """All frames that are left, in order of presentation.
+        """Yield all frames that are left, in order of presentation.
 
         Raises:
             VideoUnreadable: When not a single frame can be decoded.
@@ -302,7 +302,7 @@ class Clip:
         return ""
 
     def _promised_s(self) -> float:
-        """The time at which sound and images end by the header; 0 when it does not say."""
+        """Return the time at which sound and images end by the header; 0 when it does not say."""
         if self._container.format.name == "avi":  # its length was measured, its frames are stated
             return (self.facts.frames or 0) / (self.facts.rate or 25)
         ends = [
@@ -335,7 +335,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _lacks_index(path: Path) -> bool:
-    """Whether a file is an MP4 or MOV without its ``moov`` box."""
+    """Return whether a file is an MP4 or MOV without its ``moov`` box."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, 2)

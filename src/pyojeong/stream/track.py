@@ -36,7 +36,7 @@ def appearance_descriptor(image: Image, box: Box) -> NDArray[np.float32]:
 
 
 def mean_luma(looks: NDArray[np.float32]) -> float:
-    """Mean luma of a face's region, in [0, 1]."""
+    """Return mean luma of a face's region, in [0, 1]."""
     return float(looks.reshape(-1, 3).mean(0) @ np.array([0.299, 0.587, 0.114]))
 
 
@@ -53,7 +53,7 @@ class _Track:
     looks: NDArray[np.float32]
 
     def distances(self, centre: NDArray[np.float64], time_s: float) -> tuple[float, float]:
-        """Of a face's centre from where the track may be, in pixels.
+        """Return the distance of a face's centre from where the track may be, in pixels.
 
         The first is from the nearer of two guesses: it went straight on, or came to rest. The
         second counts the place where it was last seen too.
@@ -101,7 +101,7 @@ class Tracker:
         *,
         cut: bool = False,
     ) -> list[int]:
-        """The number of every face of the next frame, in order.
+        """Return the number of every face of the next frame, in order.
 
         Args:
             faces: The frame's faces.
@@ -128,7 +128,7 @@ class Tracker:
         return numbered
 
     def known(self, face: Face, looks: NDArray[np.float32], time_s: float) -> int | None:
-        """The number a face would get, or None for nobody known; nothing changes."""
+        """Return the number a face would get, or None for nobody known; nothing changes."""
         pairs = self._joined([face], [looks], time_s)
         return pairs[0][0].id if pairs else None
 
@@ -186,7 +186,7 @@ class Tracker:
         track.looks = (track.looks * np.float32(0.8) + looks * np.float32(0.2)).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """The state as plain JSON types; ``from_dict`` is its exact inverse."""
+        """Return the state as plain JSON types; ``from_dict`` is its exact inverse."""
         return {
             "next": self._next,
             "tracks": [
@@ -205,7 +205,7 @@ class Tracker:
     def from_dict(
         cls, data: dict[str, Any], options: TrackerOptions = TrackerOptions()
     ) -> "Tracker":
-        """A tracker that goes on from ``to_dict``'s output."""
+        """Return a tracker that goes on from ``to_dict``'s output."""
         tracks = [
             _Track(
                 t["id"],

@@ -99,7 +99,7 @@ class Experiment:
         return built
 
     def build_net(self, *, num_classes: int) -> torch.nn.Module:
-        """A freshly initialised net; the weights depend on ``seed`` alone.
+        """Return a freshly initialised net; the weights depend on ``seed`` alone.
 
         Raises:
             ExperimentError: When the net does not know an option or cannot take the input's size.
@@ -120,7 +120,7 @@ class Experiment:
         return net
 
     def build_task(self, *, num_classes: int) -> Classify:
-        """A freshly initialised task; see ``build_net``."""
+        """Return a freshly initialised task; see ``build_net``."""
         net = self.build_net(num_classes=num_classes)
         return Classify(net, self.recipe, seed=self.seed)
 

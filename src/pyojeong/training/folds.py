@@ -120,7 +120,7 @@ def _samples(rows: list[tuple[int, Sample]]) -> list[Sample]:
 
 
 def _predict(net: nn.Module, data: FaceDataset) -> NDArray[np.float32]:
-    """Probabilities (N, K): mean over the image and its mirror image."""
+    """Return probabilities (N, K): mean over the image and its mirror image."""
     out = []
     with torch.inference_mode():
         for start in range(0, len(data), _BATCH):

@@ -33,7 +33,7 @@ class HeadedNet(nn.Module):
         self.vote_head = nn.Linear(features, len(FERPLUS8)) if votes else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits (N, K), and vote logits (N, 8) or None."""
+        """Return logits (N, K), and vote logits (N, 8) or None."""
         features = self.net.forward_features(x)  # type: ignore[operator]
         logits = self.net.classifier(features)  # type: ignore[operator]
         return logits, None if self.vote_head is None else self.vote_head(features)
@@ -148,14 +148,17 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         return loss
 
     def _shown(self, x: Tensor) -> Tensor:
-        """Faces at the size of this epoch."""
+        """Return faces at the size of this epoch."""
         size = self.recipe.shown_px(self.current_epoch, x.shape[-1])
         if size == x.shape[-1]:
             return x
         return nn.functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
 
     def _blend(self, count: int) -> tuple[float, Tensor]:
-        """Share of each face in its mixup and the mate that gives the rest; share 1 = none."""
+        """Return the share of each face in its mixup and the mate that gives the rest.
+
+        Share 1 = none.
+        """
         r = self.recipe
         if not r.mixup or torch.rand(()).item() >= r.mixup_p:
             return 1.0, torch.arange(0)
@@ -182,7 +185,7 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         return loss
 
     def optimizer_step(self, *args: Any, **named: Any) -> None:
-        """One step; with ``sam``, by the gradient where the loss nearby is worst."""
+        """Take one step; with ``sam``, by the gradient where the loss nearby is worst."""
         if not self.recipe.sam:
             super().optimizer_step(*args, **named)
             return

@@ -236,7 +236,7 @@ def _quiet_lightning() -> Iterator[None]:
 def _build_task(
     experiment: Experiment, data: FaceData, runs: Path, *, channels_last: bool
 ) -> Classify:
-    """The task with its class weights, starting weights and teacher."""
+    """Return the task with its class weights, starting weights and teacher."""
     classes = len(data.label_set)
     weights = None
     if experiment.recipe.class_weights == "balanced":
@@ -287,7 +287,7 @@ def _start(task: Classify, name: str, data: FaceData, runs: Path) -> None:
 
 
 def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> FaceData:
-    """The data, with a teacher's cached answers when the recipe names some."""
+    """Return the data, with a teacher's cached answers when the recipe names some."""
     data = FaceData(
         manifest,
         experiment.preprocess,
@@ -313,7 +313,7 @@ def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> Fac
 
 
 def _members(experiment: Experiment, runs: Path, *, num_classes: int) -> list[HeadedNet]:
-    """The trained nets that a net is made of; none for most.
+    """Return the trained nets that a net is made of; none for most.
 
     A stacked net and columns take the epoch that each recipe picked. Nets whose weights are
     averaged are taken after their last epoch, which nothing was chosen by.

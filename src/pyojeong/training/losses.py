@@ -98,7 +98,7 @@ def label_loss(
     gamma: float = 2.0,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """The loss of that name (``recipe.LOSSES``) on logits (N, K) and int64 labels (N,)."""
+    """Return the loss of that name (``recipe.LOSSES``) on logits (N, K) and int64 labels (N,)."""
     if kind == "hinge":
         return categorical_hinge(logits, labels, weights=weights)
     if kind == "softmax-hinge":

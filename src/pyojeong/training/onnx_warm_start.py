@@ -94,7 +94,7 @@ _NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
 def _norm_behind(bias: str, state: dict[str, Tensor]) -> str | None:
-    """Name of the norm that follows the convolution whose bias this is, in one Sequential."""
+    """Return the name of the norm that follows a convolution's bias in one Sequential."""
     parent, _, index = bias.removesuffix(".bias").rpartition(".")
     if not index.isdigit():
         return None

@@ -30,7 +30,7 @@ def parameter_groups(
 
 
 def build_optimizer(groups: Iterable[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimizer of that name; all but AdamW add the decay to the gradient."""
+    """Return the optimizer of that name; all but AdamW add the decay to the gradient."""
     groups = list(groups)
     if recipe.optimizer == "sgd":
         nesterov = recipe.nesterov and recipe.momentum > 0

@@ -73,7 +73,7 @@ def time_steps(
 def choose_precision(
     net: nn.Module, shape: tuple[int, ...], *, batch_size: int
 ) -> tuple[str, dict[str, float]]:
-    """The fastest entry of ``PRECISIONS`` here, and milliseconds per step of all.
+    """Return the fastest entry of ``PRECISIONS`` here, and milliseconds per step of all.
 
     Args:
         net: Its weights' running statistics are disturbed; build it again afterwards.

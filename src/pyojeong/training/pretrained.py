@@ -46,12 +46,15 @@ class Start:
 
 
 def _by_position(state: State, wanted: Mapping[str, Tensor]) -> State:
-    """The same layers in the same order under other names; a classifier at the end is left out."""
+    """Return the same layers in the same order under other names.
+
+    A classifier at the end is left out.
+    """
     return dict(zip(wanted, list(state.values())[: len(wanted)], strict=True))
 
 
 def _bgr_first(state: State, wanted: Mapping[str, Tensor]) -> State:  # noqa: ARG001
-    """Same names; the kernel that expects blue first is turned to red first."""
+    """Return the weights by the same names; the kernel for BGR input is turned to RGB."""
     return {**state, "stem.0.weight": state["stem.0.weight"].flip(1)}
 
 

@@ -34,7 +34,7 @@ _WORDS = (
 
 
 def read_curves(file: Path) -> list[dict[str, Any]]:
-    """The epochs of a run so far; an unfinished last line is ignored."""
+    """Return the epochs of a run so far; an unfinished last line is ignored."""
     if not file.exists():
         return []
     rows = []
@@ -108,7 +108,7 @@ class Run:
 
 
 def load_best(run: Run, *, num_classes: int) -> Classify:
-    """The checkpoint with the best accuracy on Split.VALID, in evaluation mode.
+    """Return the checkpoint with the best accuracy on Split.VALID, in evaluation mode.
 
     Raises:
         ExperimentError: When the run has no checkpoint yet.
@@ -117,7 +117,7 @@ def load_best(run: Run, *, num_classes: int) -> Classify:
 
 
 def load_picked(run: Run, *, num_classes: int) -> Classify:
-    """The checkpoint that is the run's result (best or last, by its recipe), in evaluation mode.
+    """Return the run's result (best or last checkpoint, by its recipe), in evaluation mode.
 
     Raises:
         ExperimentError: When the run has no checkpoint yet.
@@ -126,7 +126,7 @@ def load_picked(run: Run, *, num_classes: int) -> Classify:
 
 
 def load_last(run: Run, *, num_classes: int) -> Classify:
-    """The checkpoint of the last epoch, which nothing was chosen by, in evaluation mode.
+    """Return the checkpoint of the last epoch, which nothing was chosen by, in evaluation mode.
 
     Raises:
         ExperimentError: When the run has no checkpoint yet.
@@ -161,7 +161,7 @@ def pack(run: Run, out: Path) -> Path:
 
 
 def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of several nets' weights: a uniform soup.
+    """Return the mean of several nets' weights: a uniform soup.
 
     It is a good net when they went on from the same weights (Wortsman et al., ICML 2022, arXiv
     2203.05482), and costs no more than one. Counters are taken from the first.
@@ -176,7 +176,7 @@ def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.T
 
 
 def _weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The net's weights in a checkpoint, as ``HeadedNet`` names them."""
+    """Return the net's weights in a checkpoint, as ``HeadedNet`` names them."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
     return {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
 

@@ -56,7 +56,7 @@ class SoftLabels:
         return self.facts["augment"] is None
 
     def view_of(self, epoch: int) -> int:
-        """The view that an epoch shows: they take turns."""
+        """Return the view that an epoch shows: they take turns."""
         return epoch % self.views
 
     def of(self, view: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -65,18 +65,18 @@ class SoftLabels:
         return np.asarray(steps * np.float32(-_STEP), np.float32)
 
     def mean_answers(self) -> NDArray[np.float64]:
-        """Probabilities (N, K), averaged over the views."""
+        """Return probabilities (N, K), averaged over the views."""
         mean = np.mean([self.probabilities(view) for view in range(self.views)], axis=0)
         return np.asarray(mean, np.float64)
 
     def probabilities(self, view: int) -> NDArray[np.float64]:
-        """Of one view, (N, K); rows sum to 1."""
+        """Return the probabilities of one view, (N, K); rows sum to 1."""
         rows = np.arange(self.log_probabilities.shape[1])
         answers = np.exp(self.of(view, rows).astype(np.float64))
         return np.asarray(answers / answers.sum(1, keepdims=True), np.float64)
 
     def averaged(self) -> Self:
-        """The same for faces instead of views: one answer each, the mean over its views.
+        """Return the same for faces instead of views: one answer each, the mean over its views.
 
         It is the better answer (an average of several views is right more often than one), and the
         student is free in how it changes the faces.
@@ -93,7 +93,7 @@ class SoftLabels:
         return np.asarray(shares / shares.sum(1, keepdims=True), np.float32)
 
     def write(self, path: Path) -> None:
-        """One compressed file, whole or not at all."""
+        """Write one compressed file, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         facts = np.frombuffer(json.dumps({"format": _FORMAT, **self.facts}).encode(), np.uint8)
         arrays = {"log_probabilities": self.log_probabilities, "facts": facts}
@@ -124,7 +124,7 @@ class SoftLabels:
         return cls(values, facts, votes)
 
     def check_faces(self, labels: LabelSet, digest: str) -> None:
-        """Whether they answer for the same faces and labels.
+        """Check that they answer for the same faces and labels.
 
         Raises:
             ExperimentError: When they do not.

@@ -29,7 +29,7 @@ def averaged_views(
     count: int = 20,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Mean probabilities (N, K) over ``count`` random views of every face.
+    """Return mean probabilities (N, K) over ``count`` random views of every face.
 
     Args:
         net: (N, C, H, W) -> logits (N, K), in evaluation mode.

@@ -96,7 +96,7 @@ class BlinkCounter:
         self._usual.append((time_s, wide))
 
     def _level(self, time_s: float) -> float:
-        """The usual openness."""
+        """Return the usual openness."""
         self.forget(time_s)
         values = sorted(v for _, v in self._usual)
         return max(values[len(values) // 2], LEAST_USUAL) if values else LEAST_USUAL

@@ -22,7 +22,7 @@ _TAIL = 1 << 16
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """What tells one clip from another without reading it whole: name, size, time of change."""
+    """Return a clip's name, size and time of change: they identify it without reading it whole."""
     stat = path.stat()
     return {"name": path.name, "bytes": stat.st_size, "changed_ns": stat.st_mtime_ns}
 
@@ -121,7 +121,7 @@ class Checkpoint:
         return key, tracker, None
 
     def results(self) -> Iterator[FrameResult]:
-        """All frames so far, in order."""
+        """Yield all frames so far, in order."""
         for line in self._lines():
             if line.startswith(b'{"end"'):
                 return

@@ -53,7 +53,7 @@ def drop_joined(out: Path) -> list[str]:
 
 
 def _people(folder: Path) -> list[dict[str, Any]]:
-    """One flat row per person of a clip."""
+    """Return one flat row per person of a clip."""
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -110,7 +110,10 @@ def read_clip(
 
 
 def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
-    """Everything that decides the results; the part that decides what is read stands apart."""
+    """Return everything that decides the results.
+
+    The part that decides what is read stands apart.
+    """
     wanted = asdict(options)
     reading = {
         "clip": fingerprint(path),
@@ -176,7 +179,7 @@ def _read(
 def _results(
     checkpoint: Checkpoint, options: VideoOptions, labels: tuple[str, ...]
 ) -> Iterator[FrameResult]:
-    """The frames with what is computed over time."""
+    """Yield the frames with what is computed over time."""
     results = checkpoint.results()
     if options.baseline_s is not None or options.baseline is not None:
         neutral: dict[int, NDArray[np.float64]] = {}

@@ -81,14 +81,14 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
 
 
 def _card_of(done: dict[str, Any]) -> ModelCard:
-    """The classifier's card, also when the model is no longer there."""
+    """Return the classifier's card, also when the model is no longer there."""
     if "card" in done:
         return ModelCard.from_json(json.dumps(done["card"]))
     return find_classifier(done["about"]["reading"]["models"][1]).card
 
 
 def _answers_of(results: Iterable[FrameResult], card: ModelCard) -> dict[str, Any]:
-    """What decided answers of versions that did not say so: the table's own threshold."""
+    """Return what decided answers of versions that did not say so: the table's own threshold."""
     found = next((f.expression for r in results for f in r.faces if f.expression is not None), None)
     return {
         "output": "fer2013",

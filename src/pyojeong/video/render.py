@@ -144,7 +144,7 @@ def _of(result: FrameResult, event: Event) -> Face:
 
 
 def _cut(pixels: Image, face: Face) -> Image:
-    """A square around a face, as far as it lies within the frame."""
+    """Return a square around a face, as far as it lies within the frame."""
     b = face.box
     half = max(b.width, b.height) * (0.5 + _PICTURE_ROOM)
     cx, cy = (b.x1 + b.x2) / 2, (b.y1 + b.y2) / 2
@@ -182,7 +182,7 @@ class _Drawing:
         )
 
     def write(self, pixels: Image, result: FrameResult) -> None:
-        """One frame, with boxes and strip; frames of another size are fitted to the first."""
+        """Write one frame, with boxes and strip; frames of another size are fitted to the first."""
         shown = annotate(pixels, result, keep_size=True)
         if (shown.shape[1], shown.shape[0]) != self._size:
             shown = np.asarray(

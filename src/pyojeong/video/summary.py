@@ -113,7 +113,7 @@ def _longer(array: NDArray[Any], rows: int) -> NDArray[Any]:
 
 
 def _paired(array: NDArray[Any]) -> NDArray[Any]:
-    """Sums of two bins each."""
+    """Return sums of two bins each."""
     even = _longer(array, len(array) + len(array) % 2)
     return np.asarray(even[0::2] + even[1::2])
 
@@ -299,7 +299,7 @@ class Summary:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers as plain JSON types: per person, events, blinks, quality."""
+        """Return the numbers as plain JSON types: per person, events, blinks, quality."""
         blinks: dict[int, list[Closure]] = defaultdict(list)
         for closure in self.closures:
             blinks[closure.track_id].append(closure)

@@ -61,7 +61,7 @@ class DecisionBatch(BaseModel):
 
 
 def create_app(session: ReviewSession, *, token: str, host: str = "127.0.0.1") -> Guard:
-    """The page's server as an ASGI application.
+    """Return the page's server as an ASGI application.
 
     Args:
         session: The decisions, and the index of rows and findings.
@@ -79,7 +79,10 @@ def create_app(session: ReviewSession, *, token: str, host: str = "127.0.0.1") -
 
 
 def _web_files() -> dict[str, tuple[bytes, str]]:
-    """Name -> (content, media type) of what the browser loads; nothing else can be asked for."""
+    """Return name -> (content, media type) of what the browser loads.
+
+    Nothing else can be asked for.
+    """
     folder = files("pyojeong.curate.review") / "web"
     return {
         f.name: (f.read_bytes(), _MEDIA[f.name.rpartition(".")[2]])
@@ -94,12 +97,12 @@ def _add_page(app: FastAPI) -> None:
 
     @app.get("/")
     async def page() -> Response:
-        """The page."""
+        """Return the page."""
         return Response(web["index.html"][0], media_type="text/html", headers=unsaved)
 
     @app.get("/web/{name}")
     async def part(name: str) -> Response:
-        """A part of the page."""
+        """Return a part of the page."""
         if name not in web:
             return _fault(404, f"no such file: {name[:40]}")
         content, media = web[name]
@@ -118,7 +121,7 @@ def _add_answers(app: FastAPI, session: ReviewSession) -> None:
 
     @app.get("/api/words")
     def words(known: Annotated[str, Query(max_length=80)] = "") -> dict[str, Any]:
-        """What has been decided; ``{"version": known}`` alone when nothing was since."""
+        """Return what has been decided; ``{"version": known}`` alone when nothing was since."""
         return session.words(known)
 
     @app.post("/api/decisions")
@@ -143,7 +146,7 @@ def _add_details(app: FastAPI, session: ReviewSession, pictures: Pictures) -> No
 
     @app.get("/api/rows/{row}")
     def details(row: int) -> dict[str, Any]:
-        """Everything about one image: findings of all checks, votes, who said what when."""
+        """Return everything about one image: findings of all checks, votes, who said what when."""
         _demand(index, row)
         return {
             "row": row,
@@ -159,7 +162,7 @@ def _add_pictures(app: FastAPI, index: ReviewIndex, pictures: Pictures) -> None:
 
     @app.get("/pictures/{row}/{key}")
     async def thumbnail(row: int, key: str) -> Response:
-        """A thumbnail, or a placeholder for an image that could not be read."""
+        """Return a thumbnail, or a placeholder for an image that could not be read."""
         if not _fits(index, row, key):
             return _fault(404, f"no image {row}/{key[:20]}")
         sent = pictures.cached(row)
@@ -169,7 +172,7 @@ def _add_pictures(app: FastAPI, index: ReviewIndex, pictures: Pictures) -> None:
 
     @app.get("/pictures/{row}/{key}/large")
     def large(row: int, key: str) -> Response:
-        """The image at up to 1,600 pixels."""
+        """Return the image at up to 1,600 pixels."""
         if not _fits(index, row, key):
             return _fault(404, f"no image {row}/{key[:20]}")
         return _picture(pictures.large(row), key)

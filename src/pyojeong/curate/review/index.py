@@ -60,7 +60,7 @@ class CheckColumns:
         return self.rows[self.scores >= self.cut]
 
     def about(self, row: int) -> dict[str, Any]:
-        """The finding about one row, for people; the score is 0 where there is none."""
+        """Return the finding about one row, for people; the score is 0 where there is none."""
         at = int(np.searchsorted(self.rows, row))
         there = at < len(self.rows) and int(self.rows[at]) == row
         score = int(self.scores[at]) if there else 0
@@ -77,7 +77,7 @@ class CheckColumns:
         }
 
     def to_json(self, size: int) -> dict[str, Any]:
-        """Columns for the page; ``rows`` is null when every row has a score."""
+        """Return the columns for the page; ``rows`` is null when every row has a score."""
         dense = len(self.rows) * 2 > size
         scores = self.scores
         if dense:
@@ -141,11 +141,11 @@ class ReviewIndex:
         return True
 
     def check_names(self) -> set[str]:
-        """Names of the checks that have findings."""
+        """Return the names of the checks that have findings."""
         return {c.name for c in self.checks}
 
     def to_json(self, **more: Any) -> bytes:
-        """The whole index as JSON.
+        """Return the whole index as JSON.
 
         Args:
             more: Further entries of the object, for example the reviewer's name.
@@ -182,13 +182,15 @@ def _row_columns(manifest: Path) -> dict[str, list[Any]]:
 
 
 def _signature(store: Store) -> object:
-    """Changes when findings are added or made again."""
+    """Return changes when findings are added or made again."""
     files = sorted(store.folder.glob("findings/*/[psd]*"))
     return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 
 
 def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
-    """A check's findings as columns; of several about one row the one with the highest score.
+    """Return a check's findings as columns.
+
+    Of several about one row the one with the highest score.
 
     Raises:
         ManifestInvalid: When a file is damaged or names rows that the manifest lacks.

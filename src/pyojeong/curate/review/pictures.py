@@ -86,7 +86,7 @@ class Pictures:
         self._reading = threading.Lock()
 
     def cached(self, row: int) -> Sent | None:
-        """The thumbnail of a row if it is at hand."""
+        """Return the thumbnail of a row if it is at hand."""
         found = self._thumbnails.get(row)
         return found if isinstance(found, Sent) else None
 
@@ -129,18 +129,18 @@ class Pictures:
         return decode_image(data, name=path or f"row {row}")
 
     def _stored(self, row: int) -> tuple[bytes | None, str]:
-        """The encoded image of a row, or its path."""
+        """Return the encoded image of a row, or its path."""
         table, at = self._place(row)
         image, path = (table.column(n)[at].as_py() for n in ("image", "path"))
         return image, path or ""
 
     def row(self, row: int) -> dict[str, Any]:
-        """A row of the manifest, all columns but the image."""
+        """Return a row of the manifest, all columns but the image."""
         table, at = self._place(row)
         return {n: table.column(n)[at].as_py() for n in table.column_names if n != "image"}
 
     def _place(self, row: int) -> tuple[Any, int]:
-        """The row group that holds a row, and where in it."""
+        """Return the row group that holds a row, and where in it."""
         if not 0 <= row < self._firsts[-1]:
             raise DataError(f"row {row}: the manifest has {self._firsts[-1]} rows")
         group = int(np.searchsorted(self._firsts, row, side="right")) - 1
@@ -172,7 +172,7 @@ def _decode_jpeg(data: bytes, side: int, name: str) -> Image:
 
 
 def encode(image: Image, side: int) -> Sent:
-    """An RGB image as PNG where it is small, else shrunk to ``side`` and as JPEG."""
+    """Return an RGB image as PNG where it is small, else shrunk to ``side`` and as JPEG."""
     height, width = image.shape[:2]
     gray = bool((image == image[..., :1]).all())
     picture = PilImage.fromarray(np.ascontiguousarray(image[..., 0]) if gray else image)

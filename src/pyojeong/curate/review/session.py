@@ -96,7 +96,7 @@ class ReviewSession:
         return f"{self._boot}-{self._changes}"
 
     def words(self, known: str = "") -> dict[str, Any]:
-        """All rows about which something was said; only the version if that is ``known``.
+        """Return all rows about which something was said; only the version if that is ``known``.
 
         Returns:
             Columns ``rows``, ``action`` (0 nothing, 1 keep, 2 drop, 3 relabel, 4 conflict),
@@ -207,13 +207,13 @@ class ReviewSession:
         return decision
 
     def history(self, row: int) -> list[dict[str, Any]]:
-        """Everything that anybody said about a row, in order of time."""
+        """Return everything that anybody said about a row, in order of time."""
         with self._lock:
             said = [d for ledger in self._read.values() for d in ledger if d.row == row]
         return [asdict(d) for d in sorted(said, key=lambda d: d.time)]
 
     def recent(self) -> list[list[int]]:
-        """Rows of this reviewer's latest batches that are not undone, oldest first."""
+        """Return the rows of this reviewer's latest batches that are not undone, oldest first."""
         batches: dict[str, dict[int, None]] = {}
         stacks: dict[int, list[str]] = {}
         with self._lock:

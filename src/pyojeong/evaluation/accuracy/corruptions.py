@@ -17,7 +17,7 @@ Corrupt = Callable[[Pixels, int], Pixels]
 
 
 def light(crop: Pixels, _: int, *, factor: float) -> Pixels:
-    """All pixels times a factor, cut off at 255."""
+    """Return all pixels times a factor, cut off at 255."""
     return np.asarray(np.clip(crop.astype(np.float32) * factor, 0, 255).round(), np.uint8)
 
 
@@ -41,7 +41,7 @@ def jpeg(crop: Pixels, _: int, *, quality: int) -> Pixels:
 
 
 def small(crop: Pixels, _: int, *, side: int) -> Pixels:
-    """The face as it would be in an image where it is so many pixels wide."""
+    """Return the face as it would be in an image where it is so many pixels wide."""
     return np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -52,7 +52,7 @@ def noise(crop: Pixels, number: int, *, sigma: float) -> Pixels:
 
 
 def cover(crop: Pixels, _: int, *, box: tuple[float, float, float, float]) -> Pixels:
-    """A mid-grey rectangle (x1, y1, x2, y2) in front of a part of the face."""
+    """Return a mid-grey rectangle (x1, y1, x2, y2) in front of a part of the face."""
     h, w = crop.shape[:2]
     x1, y1, x2, y2 = (round(v * s) for v, s in zip(box, (w, h, w, h), strict=True))
     out = crop.copy()

@@ -55,7 +55,7 @@ def split_figures(
     say: Say,
     rounds: int = 1000,
 ) -> dict[str, Any] | None:
-    """Everything that is said of one split.
+    """Return everything that is said of one split.
 
     Args:
         open_with: The model.
@@ -116,7 +116,7 @@ def _without(
 def vote_figures(
     classifier: Classifier, predictions: SplitPredictions, *, rounds: int = 1000
 ) -> dict[str, Any] | None:
-    """The model beside FER+'s ten annotators; None when the data has no votes.
+    """Return the model beside FER+'s ten annotators; None when the data has no votes.
 
     Returns:
         ``majority``: accuracy on images with a majority as FER+'s authors count it, for one of
@@ -158,7 +158,7 @@ def vote_figures(
 def _default_answers(
     card: ModelCard, predictions: SplitPredictions, rounds: int
 ) -> dict[str, dict[str, Any]]:
-    """What users get, seven labels of the vote head, under each named prior, beside the votes.
+    """Return figures of the default answers (seven labels, each named prior) against the votes.
 
     Returns:
         Per prior: ``accuracy`` where one of the seven got most votes, ``vote_ece`` and
@@ -203,7 +203,7 @@ def _majorities(votes: NDArray[np.int64]) -> NDArray[np.int64]:
 def _annotators(
     scores: NDArray[np.float64], predictions: SplitPredictions, named: NDArray[np.bool_]
 ) -> dict[str, dict[str, float]]:
-    """How often one annotator, and how often the model, gives FER2013's label."""
+    """Return how often one annotator, and how often the model, gives FER2013's label."""
     columns = [FERPLUS_TO_FER7.index(i) for i in range(len(FER7))]
     votes = predictions.votes[named][:, columns]
     labels, hits = predictions.labels[named], scores[named][:, columns].argmax(1)

@@ -9,7 +9,7 @@ from pyojeong.datasets.samples import Split, read_rows
 
 
 def copies_across_splits(manifest: Path) -> tuple[dict[Split, frozenset[int]], dict[str, Any]]:
-    """Positions within each split of images that have a copy in another one.
+    """Return positions within each split of images that have a copy in another one.
 
     Exact copies have the same pixels; near copies are those that ``curate``'s check would suggest
     to drop (correlation of at least 0.9 after a shift).

@@ -141,7 +141,7 @@ class _Parts:
         return self._kept[key]
 
     def forget(self) -> None:
-        """Everything is done."""
+        """Finish: everything is done."""
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
@@ -196,7 +196,7 @@ def write_measured(result: dict[str, Any], folder: Path) -> Path:
 
 
 def read_measured(folder: Path) -> list[dict[str, Any]]:
-    """All result files of a folder, by name.
+    """Return all result files of a folder, by name.
 
     Raises:
         DataError: When there are none, or one was made by another version.

@@ -12,7 +12,7 @@ _FEW = 20
 
 
 def to_page(results: Sequence[Result]) -> Page:
-    """The page; write it with ``Page.write``.
+    """Return the page; write it with ``Page.write``.
 
     Raises:
         DataError: When the results cannot stand side by side.
@@ -77,6 +77,6 @@ def _risk(result: Result, split: str) -> Line:
 
 
 def _short(model: str) -> str:
-    """The id without what most ids share: ``seresnet-s-fer2013-fer7.v1`` -> ``seresnet-s.v1``."""
+    """Return a short id: ``seresnet-s-fer2013-fer7.v1`` -> ``seresnet-s.v1``."""
     name, _, version = model.partition(".")
     return ".".join(part for part in ("-".join(name.split("-")[:2]), version) if part)

@@ -139,7 +139,7 @@ def _largest(analyzer: Analyzer, image: Pixels) -> tuple[NDArray[np.float64], Fa
 
 
 def turned(face: Face) -> float:
-    """How far a head is turned aside, see ``TURNS``; NaN without landmarks.
+    """Return how far a head is turned aside, see ``TURNS``; NaN without landmarks.
 
     The nose tip's distance from the middle between the eyes, along the line through them.
     """
@@ -152,7 +152,7 @@ def turned(face: Face) -> float:
 
 
 def photograph_figures(read: Read, labels: LabelSet, *, rounds: int = 1000) -> dict[str, Any]:
-    """Figures with 95 % intervals, and the same for faces of different sizes and turns."""
+    """Return figures with 95 % intervals, and the same for faces of different sizes and turns."""
     found = ~np.isnan(read.side_px)
     out: dict[str, Any] = {
         "n": len(read.labels),

@@ -34,7 +34,7 @@ def check_same(results: Sequence[Result]) -> None:
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
-    """All tables of the page; those without rows are left out."""
+    """Return all tables of the page; those without rows are left out."""
     check_same(results)
     made = [
         *voted_tables(results),
@@ -53,7 +53,7 @@ def tables(results: Sequence[Result]) -> list[Table]:
 
 
 def to_markdown(results: Sequence[Result]) -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     parts = ["# Accuracy\n", lead(results)]
     for table in tables(results):
         parts += [f"\n## {table.title}\n", f"{table.words}\n" if table.words else ""]
@@ -63,7 +63,7 @@ def to_markdown(results: Sequence[Result]) -> str:
 
 
 def lead(results: Sequence[Result]) -> str:
-    """Which models, and what an interval is."""
+    """Return which models, and what an interval is."""
     check_same(results)
     models = "; ".join(
         f"`{r['model']}` ({r['megabytes']:.2f} MB, measured {r['date']} by pyojeong "

@@ -99,7 +99,7 @@ def read_voted_photographs(folder: Path) -> list[VotedPhotograph]:
 
 
 def _photograph(row: dict[str, str], images: Path, place: str) -> VotedPhotograph:
-    """One row of ``votes.csv``; where two labels have most votes, none is agreed on."""
+    """Return one row of ``votes.csv``; where two labels have most votes, none is agreed on."""
     if Path(row["image"]).name != row["image"]:
         raise DataError(f"{place}: expected the name of a file in images/, got {row['image']!r}")
     votes = tuple(float(row[name]) for name in FERPLUS8.names)
@@ -150,7 +150,7 @@ def read_outputs(
 
 
 def voted_faces(read: VotedOutputs) -> VotedFaces:
-    """The photographs with a found face and a vote for one of the seven labels."""
+    """Return the photographs with a found face and a vote for one of the seven labels."""
     votes = np.array([p.votes for p in read.photographs])[read.found]
     shares, some = shares_of(votes, SEVEN)
     kept = [p for p, f in zip(read.photographs, read.found, strict=True) if f]
@@ -161,7 +161,7 @@ def voted_faces(read: VotedOutputs) -> VotedFaces:
 
 
 def natural_faces(predictions: SplitPredictions) -> VotedFaces:
-    """The faces of a split whose votes are known, with the vote head's logits.
+    """Return the faces of a split whose votes are known, with the vote head's logits.
 
     Raises:
         DataError: When the model has no vote head or the data no votes.
@@ -181,7 +181,7 @@ def voted_figures(
     *,
     rounds: int = 1000,
 ) -> dict[str, Any]:
-    """Figures with 95 % intervals, under each named prior and of the FER2013 output.
+    """Return figures with 95 % intervals, under each named prior and of the FER2013 output.
 
     Args:
         card: The model's.
@@ -254,7 +254,7 @@ def _agreed_figures(
     found: NDArray[np.bool_],
     rounds: int,
 ) -> dict[str, Any]:
-    """Of images with an agreed label; the last column of the scores is "no face"."""
+    """Score the images with an agreed label; the last column of the scores is "no face"."""
     out: dict[str, Any] = {}
     for name, metric in (("accuracy", accuracy), ("balanced_accuracy", balanced_accuracy)):
         out[name] = bootstrap(metric, scores, truth, rounds=rounds).to_dict()
@@ -304,7 +304,7 @@ def _answered(
 def _cross_fitted(
     card: ModelCard, read: VotedOutputs, natural: VotedFaces, rounds: int
 ) -> dict[str, Any] | None:
-    """Figures of faces that took no part in the calibration: folds by person."""
+    """Return the figures of faces that took no part in the calibration: folds by person."""
     faces = voted_faces(read)
     shares = OutputHead.of(card, labels=FER7.id, prior="natural").shares
     assert shares is not None  # noqa: S101 - votes always state their base rates

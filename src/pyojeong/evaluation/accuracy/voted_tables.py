@@ -9,7 +9,7 @@ _COVERAGE = (0.25, 0.5, 0.75, 1.0)
 
 
 def voted_tables(results: Sequence[Result]) -> list[Table]:
-    """All of them, the leading one first; some may have no rows."""
+    """Return all of them, the leading one first; some may have no rows."""
     return [
         _answers(results),
         _recalls(results),

@@ -63,7 +63,7 @@ class BlazeFace:
         return self._session.id
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
-        """Faces of ``image`` (uint8 (H, W, 3) RGB), largest first, without landmarks.
+        """Return the faces of ``image`` (uint8 (H, W, 3) RGB), largest first, without landmarks.
 
         Raises:
             BadArray: When it is not such an array.
@@ -90,7 +90,7 @@ def _decode(
     logits: NDArray[np.float32],  # (2304,)
     threshold: float,
 ) -> Candidates:
-    """Detections above the threshold, in input pixels."""
+    """Return detections above the threshold, in input pixels."""
     scores = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -50, 50)))
     chosen = np.flatnonzero(scores >= threshold)
     raw, anchors = regression[chosen].astype(np.float64), _ANCHORS[chosen] * SIDE

@@ -66,7 +66,7 @@ class CenterFace:
         return self._session.id
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
-        """Faces of ``image`` (uint8 (H, W, 3) RGB) with landmarks, largest first.
+        """Return the faces of ``image`` (uint8 (H, W, 3) RGB) with landmarks, largest first.
 
         Raises:
             BadArray: When it is not such an array.

@@ -74,7 +74,7 @@ class CenterFaceOnet:
         self._onet = Onet(threads=threads)
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
-        """Faces of ``image`` (uint8 (H, W, 3) RGB) with landmarks, largest first.
+        """Return the faces of ``image`` (uint8 (H, W, 3) RGB) with landmarks, largest first.
 
         Raises:
             BadArray: When it is not such an array.
@@ -99,7 +99,7 @@ class CenterFaceOnet:
         return found.suppress(_OVERLAP).at_least(self._min_face)
 
     def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
-        """The same faces a moment later: O-net looks where they were, nothing else is searched.
+        """Return the same faces a moment later; O-net searches only where they were.
 
         Args:
             image: uint8 (H, W, 3) RGB, a frame near the one that ``faces`` were found in.

@@ -108,7 +108,7 @@ class Mtcnn:
         self._onet = Onet(threads=threads)
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
-        """Faces of ``image`` (uint8 (H, W, 3) RGB) with landmarks, largest first.
+        """Return the faces of ``image`` (uint8 (H, W, 3) RGB) with landmarks, largest first.
 
         Raises:
             BadArray: When it is not such an array.
@@ -187,7 +187,7 @@ def _crops(pixels: Image, boxes: NDArray[np.floating], side: int) -> NDArray[np.
 
 
 def _normalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """uint8 (N, H, W, 3) or (H, W, 3) -> float32 (N, W, H, 3) in [-1, 1].
+    """Return uint8 (N, H, W, 3) or (H, W, 3) -> float32 (N, W, H, 3) in [-1, 1].
 
     The networks were made in MATLAB, whose arrays are column-major: they see images transposed.
     """

@@ -27,14 +27,14 @@ class Candidates:
 
     @classmethod
     def none(cls, points: int = 5) -> "Candidates":
-        """No candidates."""
+        """Return no candidates."""
         return cls(np.zeros((0, 4)), np.zeros(0), np.zeros((0, points, 2)))
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def take(self, index: Index) -> "Candidates":
-        """The candidates at these positions (or where a mask is true)."""
+        """Return the candidates at these positions (or where a mask is true)."""
         return Candidates(self.boxes[index], self.scores[index], self.points[index])
 
     def suppress(self, threshold: float, *, over_smaller: bool = False) -> "Candidates":

@@ -98,7 +98,7 @@ class Draws:
         self._v: NDArray[np.float64] = rng.random((count, 11))
 
     def geometry(self, row: int, base: Matrix, size_hw: tuple[int, int]) -> Matrix:
-        """``base`` followed by this row's rotation, scale, shift and mirror about the centre."""
+        """Return ``base`` followed by this row's random rotation, scale, shift and mirror."""
         a, u = self.augment, self._u[row]
         h, w = size_hw
         if a.perturb:
@@ -115,7 +115,7 @@ class Draws:
         return _composed(np.column_stack([linear, moved - linear @ centre]), base)
 
     def pixels(self, row: int, patch: Pixels) -> Pixels:
-        """This row's blur, light, tone, noise, JPEG and erasing on a warped patch (a new array)."""
+        """Apply this row's blur, light, tone, noise, JPEG and erasing to a copy of a patch."""
         a, u, v = self.augment, self._u[row], self._v[row]
         h, w = patch.shape[:2]
         if u[12] < a.blur_p:
@@ -148,7 +148,7 @@ class Draws:
 
 
 def _composed(change: Matrix, base: Matrix) -> Matrix:
-    """``base`` followed by ``change``."""
+    """Return ``base`` followed by ``change``."""
     out = change[:, :2] @ base
     out[:, 2] += change[:, 2]
     return np.asarray(out, np.float64)
@@ -180,7 +180,7 @@ def _shade(patch: Pixels, *, angle: float, gain: float) -> Pixels:
 
 
 def _jpeg(patch: Pixels, quality: int) -> Pixels:
-    """One round through a JPEG file; channel order does not matter to it but for chroma."""
+    """Return one round through a JPEG file; channel order does not matter to it but for chroma."""
     _, data = cv2.imencode(".jpg", patch, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     return np.asarray(decoded, np.uint8).reshape(patch.shape)

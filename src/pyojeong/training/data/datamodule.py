@@ -63,7 +63,7 @@ class TeacherPredictions(Protocol):
         ...
 
     def view_of(self, epoch: int) -> int:
-        """The view that an epoch shows."""
+        """Return the view that an epoch shows."""
         ...
 
     def of(self, view: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -147,7 +147,7 @@ class Fold:
             raise DataError(f"fold {self.index} of {self.count}: need at least 2, counted from 0")
 
     def holds(self, sample: Sample) -> bool:
-        """True when the sample is in this part; equal images and groups are never divided."""
+        """Return whether the sample is in this part; equal images and groups are never divided."""
         key = sample.group or sample.content_hash
         data = key.encode() if key else sample.image or (sample.path or "").encode()
         digest = hashlib.sha256(b"pyojeong fold\0" + data).digest()
@@ -195,7 +195,7 @@ class Portion:
     subset: int | None = None
 
     def of(self, samples: Iterable[Sample]) -> Iterable[Sample]:
-        """The samples of this part, in their order."""
+        """Return the samples of this part, in their order."""
         fold = self.without
         if fold is not None:
             samples = (s for s in samples if not fold.holds(s))
@@ -238,7 +238,7 @@ class FaceDataset(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """The batch of these positions in the epoch's order."""
+        """Return the batch of these positions in the epoch's order."""
         rows = np.asarray(indices) if self.draws is None else self.draws.order[indices]
         patches = [self._patch(int(row)) for row in rows]
         return Batch(
@@ -326,7 +326,9 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         return self._valid
 
     def epoch(self, number: int) -> FaceDataset:
-        """The training set as epoch ``number`` sees it; with a teacher's answers if there are.
+        """Return the training set as epoch ``number`` sees it.
+
+        With a teacher's answers if there are.
 
         Raises:
             ExperimentError: When the teacher's votes are wanted and there are none.
@@ -342,7 +344,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         return FaceDataset(self._with_votes(self.taught), self.pre, draws, answers)
 
     def _with_votes(self, taught: TeacherPredictions) -> Faces:
-        """The training split, with the teacher's votes mixed into those that there are."""
+        """Return the training split, with the teacher's votes mixed into those that there are."""
         if not self.taught_votes:
             return self.train
         theirs = taught.votes()
@@ -366,5 +368,5 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         )
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """The validation split, in order, without augmentation."""
+        """Return the validation split, in order, without augmentation."""
         return DataLoader(FaceDataset(self.valid, self.pre), batch_size=256, collate_fn=_identity)

@@ -102,19 +102,19 @@ def score_test_split(
 
 
 def answers_needed(runs: Sequence[Run], manifest: Path, split: Split, views: int) -> int:
-    """How many answers the runs give in all."""
+    """Return how many answers the runs give in all."""
     return len(runs) * views * sum(1 for _ in read_manifest(manifest, splits=[split]))
 
 
 def views_of(file: Path) -> int:
-    """Views of each face in a record; 1 when there is none yet."""
+    """Return views of each face in a record; 1 when there is none yet."""
     return int(_read(file)["views"]) if file.exists() else 1
 
 
 def _responses(
     runs: Sequence[Run], manifest: Path, split: Split, views: int, tick: Tick
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Probabilities (K, N, C) of K runs, and the labels (N,)."""
+    """Return probabilities (K, N, C) of K runs, and the labels (N,)."""
     labels = manifest_labels(manifest)
     rows = []
     for run in runs:

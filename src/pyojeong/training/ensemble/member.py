@@ -39,14 +39,14 @@ class Member:
     channels_last: bool
 
     def answers(self, data: FaceDataset, tick: Tick) -> NDArray[np.float64]:
-        """Probabilities (N, K) in the data's order."""
+        """Return probabilities (N, K) in the data's order."""
         return self.both_answers(data, tick)[0]
 
     @torch.inference_mode()
     def both_answers(
         self, data: FaceDataset, tick: Tick
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Probabilities of labels (N, K) and of votes (N, 8), None without a vote head."""
+        """Return probabilities of labels (N, K) and of votes (N, 8), None without a vote head."""
         rows: list[NDArray[np.float32]] = []
         voted: list[NDArray[np.float32]] = []
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
@@ -60,14 +60,14 @@ class Member:
         return softmax(np.concatenate(rows)), softmax(np.concatenate(voted)) if voted else None
 
     def through_views(self, faces: Faces, count: int, tick: Tick) -> NDArray[np.float64]:
-        """Probabilities (N, K) of unchanged faces, averaged over ``count`` views of each."""
+        """Return probabilities (N, K) of unchanged faces, averaged over ``count`` views of each."""
         views: list[Matrix] = view_matrices(self.pre.size_hw, count)
         parts = [self.answers(FaceDataset(faces, self.pre, view=view), tick) for view in views]
         return np.asarray(np.mean(parts, axis=0), np.float64)
 
 
 def open_member(run: Run, *, classes: int) -> Member:
-    """A finished run's net.
+    """Return a finished run's net.
 
     Raises:
         ExperimentError: When the run is not finished.

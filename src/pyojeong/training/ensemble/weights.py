@@ -30,7 +30,7 @@ STAGE = 50
 
 
 def project_to_simplex(v: Floats) -> Weights:
-    """The nearest point (K,) to ``v`` (K,) with entries >= 0 that sum to 1.
+    """Return the nearest point (K,) to ``v`` (K,) with entries >= 0 that sum to 1.
 
     Exact, by sorting: Held, Wolfe & Crowder 1974; Duchi et al., ICML 2008.
 
@@ -49,7 +49,7 @@ def project_to_simplex(v: Floats) -> Weights:
 
 
 def combine(responses: Floats, weights: Floats) -> Weights:
-    """The weighted mean (N, C) of ``responses`` (K, N, C) under ``weights`` (K,).
+    """Return the weighted mean (N, C) of ``responses`` (K, N, C) under ``weights`` (K,).
 
     Raises:
         BadArray: When the shapes do not belong together.
@@ -59,7 +59,7 @@ def combine(responses: Floats, weights: Floats) -> Weights:
 
 
 def fit_temperatures(responses: Floats, labels: Ints) -> Weights:
-    """Every net's own temperature (K,), that with the greatest likelihood (Guo et al. 2017).
+    """Return every net's own temperature (K,), that with the greatest likelihood (Guo et al. 2017).
 
     Nets that were smoothed differently are unequally sure. Weights that are fitted without this
     go to the surest of them, not to those that know what the others do not.
@@ -72,7 +72,9 @@ def fit_temperatures(responses: Floats, labels: Ints) -> Weights:
 
 
 def temper(responses: Floats, temperatures: Floats) -> Weights:
-    """Probabilities (K, N, C) of which net k's are those at its temperature; 1 changes nothing.
+    """Return probabilities (K, N, C) of which net k's are those at its temperature.
+
+    1 changes nothing.
 
     Raises:
         BadArray: When the shapes do not belong together.
@@ -138,7 +140,7 @@ def loss_of_weights(
     ridge: float = 1e-3,
     margin: float = 0.5,
 ) -> float:
-    """What ``fit_weights`` minimises, for q = ``combine(responses, weights)`` and w = ``weights``.
+    """Return the loss of ``fit_weights``, for q = ``combine(responses, weights)``, w = ``weights``.
 
     "log-likelihood": the mean of -log q[i, y_i]. "hinge": the mean over samples of the sum over
     wrong classes j of max(0, margin - (q[i, y_i] - q[i, j])). Both plus ``ridge`` times |w|^2.
@@ -162,7 +164,7 @@ def loss_of_weights(
 def _slope(
     responses: Floats, labels: Ints, *, objective: str, ridge: float, margin: float
 ) -> Slope:
-    """A function: weights -> (loss, one of its subgradients)."""
+    """Return a function: weights -> (loss, one of its subgradients)."""
     _check(responses, labels)
     p = np.asarray(responses, np.float64)
     right = p[:, np.arange(len(labels)), labels]  # (K, N)

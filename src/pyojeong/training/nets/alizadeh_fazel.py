@@ -105,7 +105,7 @@ class AlizadehFazel(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_features)
-        """The last fully connected layer after dropout, with the HOG vector if it joins there."""
+        """Return the last hidden layer after dropout, with the HOG vector if it joins there."""
         check_input_size("alizadeh_fazel", x, self.size_hw)
         if self.hog is None:
             plain: Tensor = self.hidden(self.blocks(x).flatten(1))
@@ -118,7 +118,7 @@ class AlizadehFazel(nn.Module):
         return torch.cat([self.hidden(features), vector], 1)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -164,7 +164,7 @@ def build_alizadeh_fazel(  # noqa: PLR0913 - one argument per option of an exper
     dropout: float = 0.2,
     fc_dropout: float = 0.5,
 ) -> AlizadehFazel:
-    """The deep net has 4,474,759 parameters at 48 x 48, the shallow one 18,898,503.
+    """Return the deep net has 4,474,759 parameters at 48 x 48, the shallow one 18,898,503.
 
     At 150 x 150 they have 13,911,943 and 184,344,135.
     """

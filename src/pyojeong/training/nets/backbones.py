@@ -119,7 +119,7 @@ class Backbone(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -134,7 +134,7 @@ def build_backbone(
     first_dropout: float | None = None,
     download: bool = False,
 ) -> Backbone:
-    """A backbone by our name (key of ``TIMM``).
+    """Return a backbone by our name (key of ``TIMM``).
 
     Args:
         name: Which.

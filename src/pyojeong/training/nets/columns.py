@@ -110,13 +110,13 @@ class Columns(nn.Module):
         join_heads(self.classifier, [net.classifier for net in nets])  # type: ignore[misc]
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_features)
-        """The columns' features, after their dropout, side by side."""
+        """Return the columns' features, after their dropout, side by side."""
         pairs = zip(self.columns, self.lenses, strict=True)
         parts: list[Tensor] = [net.forward_features(lens(x)) for net, lens in pairs]  # type: ignore[operator]
         return torch.cat(parts, 1)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 

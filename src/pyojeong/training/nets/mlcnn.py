@@ -123,12 +123,12 @@ class Mlcnn(nn.Module):
         self.classifier = nn.Linear(HIDDEN, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, 512)
-        """The head's second layer, after dropout."""
+        """Return the head's second layer, after dropout."""
         features: Tensor = self.head(self.levels(x))
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -182,12 +182,12 @@ class MlcnnStack(nn.Module):
         return self
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, 512)
-        """The head's second layer, after dropout."""
+        """Return the head's second layer, after dropout."""
         features: Tensor = self.head(torch.cat([net(x) for net in self.members], 1))
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -230,7 +230,7 @@ class MlcnnLite(nn.Module):
         _initialise(self.blocks, self.branches, self.head)
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, 256)
-        """The hidden layer, after dropout."""
+        """Return the hidden layer, after dropout."""
         _check_size((int(x.shape[2]), int(x.shape[3])))
         taps: list[Tensor] = []
         for i, block in enumerate(self.blocks):
@@ -243,7 +243,7 @@ class MlcnnLite(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -294,7 +294,7 @@ def build_mlcnn(
     dropout: float = 0.25,
     fc_dropout: float = 0.5,
 ) -> Mlcnn:
-    """One net: 44,685,639, 26,990,919 or 21,682,503 parameters for variants 1, 2, 3.
+    """Return one net: 44,685,639, 26,990,919 or 21,682,503 parameters for variants 1, 2, 3.
 
     787, 769 or 764 M multiply-adds at 48 x 48.
     """
@@ -316,7 +316,7 @@ def build_mlcnn_stack(
     size_hw: Sequence[int] = (48, 48),
     dropout: float = 0.5,
 ) -> MlcnnStack:
-    """The ensemble: 92,825,543 parameters, of which 2,232,839 learn."""
+    """Return the ensemble: 92,825,543 parameters, of which 2,232,839 learn."""
     height, width = size_hw
     return MlcnnStack(
         num_classes=num_classes,
@@ -333,7 +333,7 @@ def build_mlcnn_lite(
     dropout: float = 0.5,
     block_dropout: float = 0.1,
 ) -> MlcnnLite:
-    """The small derivative: 3,606,695 parameters, 189 M multiply-adds at 48 x 48."""
+    """Return the small derivative: 3,606,695 parameters, 189 M multiply-adds at 48 x 48."""
     return MlcnnLite(
         num_classes=num_classes,
         in_channels=in_channels,

@@ -74,7 +74,7 @@ class MobileNetTrunk(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, 1024, ceil(H/32), ceil(W/32))
-        """Maps of the last block, in [0, 6]."""
+        """Return maps of the last block, in [0, 6]."""
         for layer in (self.stem, *self.blocks):
             x = F.relu6(layer(x))
         return x
@@ -102,7 +102,7 @@ class MobileNetV1(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 

@@ -111,7 +111,7 @@ class SEResNet(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -126,7 +126,7 @@ def build_se_resnet(
     dropout: float = 0.3,
     stem_stride: int = 2,
 ) -> SEResNet:
-    """The default: 2.4 M parameters, 92 M multiply-adds at 44 x 44."""
+    """Return the default: 2.4 M parameters, 92 M multiply-adds at 44 x 44."""
     return SEResNet(
         num_classes=num_classes,
         in_channels=in_channels,

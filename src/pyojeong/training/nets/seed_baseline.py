@@ -79,7 +79,7 @@ class SeedBaseline(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -92,7 +92,10 @@ def build_seed_baseline(
     hidden_fc: int | None = None,
     dropout: float = 0.5,
 ) -> SeedBaseline:
-    """What the slides prove: 284,167 parameters for gray; 3,455,623 with ``hidden_fc = 512``."""
+    """Return what the slides prove: 284,167 parameters for gray.
+
+    3,455,623 with ``hidden_fc = 512``.
+    """
     height, width = size_hw
     return SeedBaseline(
         num_classes=num_classes,

@@ -62,7 +62,7 @@ class VGG(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -76,7 +76,7 @@ def build_vgg(
     stage_dropout: float = 0.1,
     dropout: float = 0.3,
 ) -> VGG:
-    """The default: 1.9 M parameters, 210 M multiply-adds at 48 x 48."""
+    """Return the default: 1.9 M parameters, 210 M multiply-adds at 48 x 48."""
     return VGG(
         num_classes=num_classes,
         in_channels=in_channels,

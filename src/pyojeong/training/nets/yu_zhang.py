@@ -134,13 +134,13 @@ class YuZhang(nn.Module):
         nn.init.zeros_(self.classifier.bias)
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, 1024)
-        """The second hidden layer, after dropout."""
+        """Return the second hidden layer, after dropout."""
         check_input_size("yu_zhang", x, self.size_hw)
         features: Tensor = self.hidden(self.blocks(x).flatten(1))
         return features
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W) -> (N, num_classes)
-        """Logits."""
+        """Return logits."""
         logits: Tensor = self.classifier(self.forward_features(x))
         return logits
 
@@ -153,7 +153,7 @@ def build_yu_zhang(
     pool: str = "stochastic",
     dropout: float = 0.5,
 ) -> YuZhang:
-    """The paper's net: 6,073,351 parameters, 84 M multiply-adds at 48 x 48."""
+    """Return the paper's net: 6,073,351 parameters, 84 M multiply-adds at 48 x 48."""
     height, width = size_hw
     return YuZhang(
         num_classes=num_classes,

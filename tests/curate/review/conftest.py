@@ -198,7 +198,9 @@ class Served:
         return [json.loads(x) for x in self.ledger.read_text(encoding="utf-8").splitlines()[1:]]
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.root, headers={"x-pyojeong-token": self.token})
+        return httpx.Client(
+            base_url=self.root, headers={"x-pyojeong-token": self.token}, timeout=60
+        )
 
     def stop(self) -> None:
         self.server.should_exit = True

@@ -42,14 +42,18 @@ def test_command_prints_the_address_and_ends_with_ctrl_c(small: Store) -> None:
         text=True,
         env={k: v for k, v in os.environ.items() if k not in {"DISPLAY", "WAYLAND_DISPLAY"}},
     ) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        root, token = url.split("/?token=")
-        assert len(token) >= 32
-        with httpx.Client(base_url=root, headers={"x-pyojeong-token": token}) as client:
-            assert client.post("/api/decisions", json=DROP).status_code == 200
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            root, token = url.split("/?token=")
+            assert len(token) >= 32
+            known = {"x-pyojeong-token": token}
+            with httpx.Client(base_url=root, headers=known, timeout=60) as client:
+                assert client.post("/api/decisions", json=DROP).status_code == 200
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or leaving the block waits for a server that nobody ends
     assert process.returncode == 0, err
     assert out == ""
     assert "1 lines added" in err

@@ -49,7 +49,7 @@ def post(client: httpx.Client, *words: dict[str, Any], batch: str = "one") -> ht
 
 def test_nothing_without_the_token(small: Store, serve: Serve) -> None:
     served = serve(small)
-    with httpx.Client(base_url=served.root) as client:
+    with httpx.Client(base_url=served.root, timeout=60) as client:
         for path in ("/", "/?token=guess", "/web/review.js", "/api/index", "/api/words"):
             answer = client.get(path)
             assert answer.status_code == 403

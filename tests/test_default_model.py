@@ -63,7 +63,7 @@ def test_aims_are_judged() -> None:
 def test_votes_come_first_and_are_judged() -> None:
     accuracy, peers = committed()
     rows = goals(accuracy, peers)
-    assert rows[0].what.startswith("photographs, the label on which annotators agree")
+    assert rows[0].what.startswith("photographs, the label on which both ratings agree")
     assert all(row.reached for row in rows[:6])
     prior = accuracy["voted"]["default_prior"]
     accuracy["voted"]["by_prior"][prior]["accuracy"]["value"] = 0.7499

@@ -151,7 +151,7 @@ def test_a_file_is_read_back_as_written_and_damage_is_named(
     again = SoftLabels.read(folder / "soft.npz")
     np.testing.assert_array_equal(again.log_probabilities, soft.log_probabilities)
     assert again.facts == soft.facts
-    with pytest.raises(ExperimentError, match="experiments teach"):
+    with pytest.raises(ExperimentError, match="experiments distill"):
         SoftLabels.read(tmp_path / "missing.npz")
     (tmp_path / "torn.npz").write_bytes((folder / "soft.npz").read_bytes()[:300])
     with pytest.raises(ExperimentError, match=r"torn\.npz: could not be read"):

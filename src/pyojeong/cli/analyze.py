@@ -50,7 +50,7 @@ class _Faces:
     def __init__(self, labels: LabelSet, *, wide: bool) -> None:
         self._wide = wide
         self.table = Table(box=None, header_style="bold", pad_edge=False)
-        self.table.add_column("picture", overflow="ellipsis", no_wrap=True, min_width=12)
+        self.table.add_column("image", overflow="ellipsis", no_wrap=True, min_width=12)
         self.table.add_column("face", justify="right", no_wrap=True)
         self.table.add_column("box (x, y, w, h)", no_wrap=True)
         self.table.add_column("appears", no_wrap=True)

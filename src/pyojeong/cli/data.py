@@ -140,7 +140,7 @@ def _facts(known: Overview) -> Iterator[tuple[str, str]]:
     yield "labels", f"{known.labels.id}: {', '.join(known.labels.names)}"
     yield "id", known.id
     inside, outside = known.embedded, known.rows - known.embedded
-    yield "pictures", f"{inside:,} in the table, {outside:,} by path"
+    yield "images", f"{inside:,} in the table, {outside:,} by path"
     if known.fingerprinted:
         yield "unreadable", f"{known.unreadable:,}"
         yield (

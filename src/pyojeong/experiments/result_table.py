@@ -106,7 +106,7 @@ COLUMNS = (
     Column("lr", _rates, lambda r: r.lr, setting=True),
     Column("epochs", lambda r: str(r.epochs), lambda r: r.epochs, setting=True),
     Column("pretrained", lambda r: r.pretrained or "no", lambda r: r.pretrained, setting=True),
-    Column("pictures", lambda r: _count(r.train_samples), lambda r: r.train_samples, setting=True),
+    Column("images", lambda r: _count(r.train_samples), lambda r: r.train_samples, setting=True),
     Column("accuracy", lambda r: percent(r.accuracy), lambda r: r.accuracy),
     Column("95 % interval", lambda r: interval(r.accuracy_low, r.accuracy_high)),
     Column("macro-F1", lambda r: percent(r.macro_f1), lambda r: r.macro_f1),
@@ -143,7 +143,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
 
 
 _NUMBERS = {
-    *("epochs", "pictures", "accuracy", "macro-F1", "ECE", "test accuracy", "params", "MACs"),
+    *("epochs", "images", "accuracy", "macro-F1", "ECE", "test accuracy", "params", "MACs"),
     *("ms a face", "minutes", "theirs"),
 }
 

@@ -126,5 +126,5 @@ def _answers(page: Page, result: Result) -> None:
         shares = [Cell(percent(v) or "–", 0.0 if v is None else v) for v in (recall, right)]
         rows.append([name, sum(counts[i]), *shares])
     page.table(
-        ("label", "pictures", "recall", "precision"), rows, caption="Per class on the valid split"
+        ("label", "images", "recall", "precision"), rows, caption="Per class on the valid split"
     )

@@ -4,15 +4,17 @@ Names alone are read here (for the command line's help); a detector is imported 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyojeong.core.errors import BadArray, ModelUnknown
-from pyojeong.core.face import Detector
 from pyojeong.core.registry import Registry, build
+
+if TYPE_CHECKING:  # the command line's help reads the names without NumPy
+    from pyojeong.core.face import Detector
 
 _HERE = "pyojeong.runtime.detection"
 
-DETECTORS: Registry[Callable[..., Detector]] = Registry(
+DETECTORS: "Registry[Callable[..., Detector]]" = Registry(
     "detector",
     "pyojeong.detectors",
     {
@@ -28,7 +30,7 @@ DEFAULT = "centerface-onet"
 """What ``"auto"`` stands for, chosen by measurement (docs/benchmarks/detectors.md)."""
 
 
-def build_detector(name: str, *, min_face: int | None = None, threads: int = 1) -> Detector:
+def build_detector(name: str, *, min_face: int | None = None, threads: int = 1) -> "Detector":
     """Build a detector.
 
     Args:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,3 +111,13 @@ def test_file_names_that_are_not_unicode(clip, tmp_path: Path) -> None:
     path = written("json", [replace(f, source="a\udcff.mp4") for f in clip], tmp_path)
     remove_tracks("json", path, [1])
     assert {json.loads(line)["source"] for line in path.read_text().splitlines()} == {"a\udcff.mp4"}
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are Unicode there")
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_folders_whose_names_are_not_unicode(kind: str, clip, tmp_path: Path) -> None:
+    folder = tmp_path / "a\udcff"
+    folder.mkdir()
+    path = written(kind, clip, folder)
+    remove_tracks(kind, path, [2])
+    assert [len(frame.faces) for frame in TABLE_READERS[kind](path)] == [1, 0, 0]

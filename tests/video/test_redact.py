@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import pytest
 
@@ -179,3 +180,13 @@ def test_what_went_wrong_in_earlier_versions_stays_in_the_report(analyzer, tmp_p
     assert read_clip(clip, out, analyzer, options).again
     redact(out, [1])
     assert "ends early: made up" in (out / "report.html").read_text()
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="names are Unicode there")
+def test_a_clip_whose_name_is_not_unicode(analyzer, tmp_path):
+    clip = make_clip(tmp_path / "walk.mp4").rename(tmp_path / "a\udcff.mp4")
+    out = tmp_path / "a\udcff"
+    read_clip(clip, out, analyzer, VideoOptions(formats=("csv", "json", "parquet")))
+    redact(out, [1])
+    assert not any(r.faces for r in read_csv(out / "results.csv"))
+    assert "walk" not in (out / "report.html").read_text()

@@ -7,6 +7,7 @@ that users added survive.
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -144,12 +145,9 @@ def _parquet(path: Path, tracks: Collection[int]) -> None:
             if field.name not in _OF_FRAME:
                 column = pc.if_else(emptied, arrow.scalar(None, field.type), out.column(at))
                 out = out.set_column(at, field.with_nullable(True), column)
-    with atomic_path(path) as temporary:
-        parquet.write_table(
-            out.replace_schema_metadata(table.schema.metadata),
-            str(temporary),
-            row_group_size=ROWS_PER_GROUP,
-        )
+    out = out.replace_schema_metadata(table.schema.metadata)
+    with atomic_path(path) as temporary, arrow.OSFile(os.fsencode(temporary), "wb") as file:
+        parquet.write_table(out, file, row_group_size=ROWS_PER_GROUP)
 
 
 _REWRITERS: dict[str, Callable[[Path, Collection[int]], None]] = {

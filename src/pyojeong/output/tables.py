@@ -16,7 +16,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self, TextIO
@@ -191,10 +191,12 @@ class ParquetSink(_Table):
         self._rows: list[Row] = []
         self._closed = False
         self._part = GrowingFile(Path(target))
-        # Arrow gets a name, not a Python file: Ctrl-C cannot strike in the middle of its writing.
+        # Arrow opens the file, not Python: Ctrl-C cannot strike in the middle of its writing. The
+        # name is given as bytes, because as text it must be valid Unicode.
         try:
             with output_errors(target):
-                self._writer = parquet.ParquetWriter(str(self._part.path), self._schema)
+                self._file = arrow.OSFile(os.fsencode(self._part.path), "wb")
+                self._writer = parquet.ParquetWriter(self._file, self._schema)
         except BaseException:
             self._part.discard()
             raise
@@ -228,6 +230,7 @@ class ParquetSink(_Table):
             self._flush()
             with output_errors(self._part.target):
                 self._writer.close()
+                self._file.close()
         except OSError:
             self._give_up()
             raise
@@ -245,6 +248,8 @@ class ParquetSink(_Table):
     def _give_up(self) -> None:
         self._closed = True
         self._writer.is_open = False  # a second attempt to close it would fail again
+        with suppress(OSError):
+            self._file.close()
         self._part.discard()
 
 

@@ -38,6 +38,7 @@ def test_table_on_stdout(photo: Path, capsys: pytest.CaptureFixture[str]) -> Non
     out, err = capsys.readouterr()
     assert "happy" in out
     assert "1 image, 1 face" in err
+    assert "share of people who would give the label; base rates: between." in err
 
 
 def test_json_on_stdout_is_nothing_but_json(

@@ -111,6 +111,10 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     note = f", [red]{tally.failed} failed[/]" if tally.failed else ""
     counts = f"{_count(tally.pictures, 'image')}, {_count(tally.faces, 'face')}{note}."
     console.print(f"{counts}{escape(where)}", soft_wrap=True)
+    head = analyzer.classifier.head
+    if tally.faces and head.output == "votes":
+        meaning = f"share of people who would give the label; base rates: {head.prior}"
+        console.print(f"[dim]Scores: {escape(meaning)}.[/]", soft_wrap=True)
     return code
 
 

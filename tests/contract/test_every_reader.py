@@ -20,9 +20,10 @@ SPLITS = {
     "ck48": {Split.TRAIN, Split.VALID},
     "ckplus": {Split.TRAIN, Split.VALID},
     "jaffe": {Split.TRAIN, Split.VALID},
+    "voted-photographs": {Split.TRAIN, Split.VALID},
 }
 NO_NEUTRAL = {"ck48", "ckplus"}
-WITH_CONTEMPT = {"affectnet", "affectnet8", "ck48", "ckplus", "ferplus"}
+WITH_CONTEMPT = {"affectnet", "affectnet8", "ck48", "ckplus", "ferplus", "voted-photographs"}
 # Where a label is in the tree, and a way to spoil it.
 SPOILT = {
     "fer2013": lambda root: replace_in(root, "\n3,", "\n9,"),
@@ -41,6 +42,9 @@ SPOILT = {
         "8.0"
     ),
     "jaffe": lambda root: next(root.glob("KA.HA*")).rename(root / "KA.XX1.4.tiff"),
+    "voted-photographs": lambda root: replace_in(
+        root / "labels.csv", "Nobody_0001.jpg,happiness", "Nobody_0001.jpg,bored"
+    ),
     "imagefolder": lambda root: replace_in(root / "train" / "metadata.csv", ",happy", ",bored"),
 }
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from pyojeong.core.errors import DataError, LabelUnknown, ManifestInvalid
+from pyojeong.core.labels import FERPLUS8
 from pyojeong.datasets.census import KNOWN, check_counts
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.importing import ImportOptions, import_dataset
@@ -19,6 +20,7 @@ from pyojeong.datasets.layout_ferplus import majority, read_ferplus_folders
 from pyojeong.datasets.layout_folders import read_class_folders
 from pyojeong.datasets.layout_jaffe import read_jaffe
 from pyojeong.datasets.layout_rafdb import read_rafdb
+from pyojeong.datasets.layout_voted import read_voted
 from pyojeong.datasets.readers import detect_layout
 from pyojeong.datasets.samples import Split, read_manifest
 from tests.datasets import trees
@@ -220,6 +222,45 @@ def test_jaffe_keeps_people_apart(tmp_path: Path) -> None:
     assert skipped == {"image with another name": 1}
     assert len(samples) == 70
     assert len({s.group for s in samples if s.split is Split.VALID}) == 1
+
+
+def test_voted_photographs_keep_people_apart_and_votes(tmp_path: Path) -> None:
+    samples = list(read_voted(trees.voted(tmp_path), labels=FERPLUS8))
+    assert len(samples) == 41
+    first = samples[0]
+    assert (first.source, first.group) == ("Somebody_00_0001.jpg", "Somebody_00")
+    assert first.label == "neutral"
+    assert first.votes == (17, 3, 0, 0, 0, 0, 0, 0, 0, 0)
+    assert (samples[-1].label, samples[-1].votes) == ("happy", None)
+    by_split = {split: {s.group for s in samples if s.split is split} for split in Split}
+    assert len(by_split[Split.VALID]) == 2
+    assert not by_split[Split.VALID] & by_split[Split.TRAIN]
+
+
+def test_divided_votes_give_the_publishers_label_or_none(tmp_path: Path) -> None:
+    root = trees.voted(tmp_path)
+    table = root / "labels.csv"
+    lines = table.read_text().splitlines()
+    lines[1] = "Somebody_00_0001.jpg,happiness,1.0,0,1.0,0,0,0,0,0,0"
+    lines[2] = "Somebody_00_0002.jpg,,1.0,0,1.0,0,0,0,0,0,0"
+    lines[3] = "Somebody_01_0001.jpg,sadness,0,0,0,0,0,0,0,0,2.0"
+    table.write_text("\n".join(lines))
+    skipped: Counter[str] = Counter()
+    samples = {s.source: s for s in read_voted(root, skipped=skipped)}
+    assert samples["Somebody_00_0001.jpg"].label == "happy"
+    assert "Somebody_00_0002.jpg" not in samples
+    assert skipped["no label: votes are divided or for unknown"] == 1
+    assert samples["Somebody_01_0001.jpg"].label == "sad"
+    assert samples["Somebody_01_0001.jpg"].votes == (0,) * 8 + (20, 0)
+
+
+@pytest.mark.parametrize("bad", ["x", "-1", "inf", "nan"])
+def test_votes_that_are_no_numbers_are_named(bad: str, tmp_path: Path) -> None:
+    root = trees.voted(tmp_path)
+    table = root / "labels.csv"
+    table.write_text(table.read_text().replace("1.7", bad, 1))
+    with pytest.raises(ManifestInvalid, match="votes"):
+        list(read_voted(root))
 
 
 def test_unknown_layout_lists_what_was_looked_for(tmp_path: Path) -> None:

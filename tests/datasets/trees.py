@@ -189,7 +189,28 @@ def imagefolder(folder: Path) -> Path:
     return root
 
 
+VOTED = "image,publisher_label,neutral,happy,surprise,sad,angry,disgust,fear,contempt,unknown"
+
+
+def voted(folder: Path) -> Path:
+    root = folder / "photographs"
+    lines = [VOTED]
+    for person in range(20):
+        for k, label in enumerate(("neutral", "happiness")):
+            name = f"Somebody_{person:02d}_{k + 1:04d}.jpg"
+            save(10 * person + k, root / "images" / name, color=True)
+            column = (2 * person + k) % 8
+            votes = ["0.3" if c == (column + 1) % 8 else "0.0" for c in range(9)]
+            votes[column] = "1.7"
+            lines.append(f"{name},{label},{','.join(votes)}")
+    save(900, root / "images" / "Nobody_0001.jpg")  # rated by nobody
+    lines.append(f"Nobody_0001.jpg,happiness{',' * 9}")
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
 TREES: dict[str, Callable[[Path], Path]] = {
+    "voted-photographs": voted,
     "fer2013": fer2013_csv,
     "class-folders": class_folders,
     "fer2013-folders": msambare,

@@ -21,7 +21,7 @@ from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.runner import RunOptions, run_all, run_planned, unfinished
 from pyojeong.experiments.score_test import score_test
 from pyojeong.training import loop as training
-from pyojeong.training.data.datamodule import stratified
+from pyojeong.training.data.portion import stratified
 from tests.training.tiny import TOML, manifest
 
 SCRIPT = """

@@ -75,8 +75,48 @@ def test_each_column_sees_the_input_through_its_lens() -> None:
         torch.testing.assert_close(joined(x), wanted, rtol=1e-4, atol=1e-4)
         with pytest.raises(ExperimentError, match="window of 44 pixels does not fit into 40 x 48"):
             joined(x[:, :, :40])
-    with pytest.raises(ExperimentError, match="enlargement of 1 or more"):
+    with pytest.raises(ExperimentError, match="enlarge and shrink of 1 or more"):
         build_net("columns", columns=[{**SMALL, "enlarge": 0}])
+
+
+def test_a_lens_can_shrink_to_the_size_a_column_was_made_for() -> None:
+    torch.manual_seed(0)
+    alone = build_net("vgg", widths=[4, 8, 8], convolutions=1).eval()
+    joined = build_net("columns", columns=[{**NARROW, "window": 88, "shrink": 2}]).eval()
+    joined.adopt([alone])  # type: ignore[operator]
+    x = torch.randn(2, 1, 96, 96)
+    small = x[:, :, 4:92, 4:92].reshape(2, 1, 44, 2, 44, 2).mean((3, 5))
+    with torch.no_grad():
+        torch.testing.assert_close(joined(x), alone(small), rtol=1e-4, atol=1e-4)
+
+
+def test_a_shallower_column_starts_with_its_members_blocks_and_a_silent_head() -> None:
+    torch.manual_seed(0)
+    deep = build_net("mobilenet_v1_face", depth=4).eval()
+    other = build_net("vgg", widths=[4, 8, 8], convolutions=1).eval()
+    shallow = {"name": "mobilenet_v1_face", "depth": 3}
+    joined = build_net("columns", columns=[shallow, NARROW]).eval()
+    joined.adopt([deep, other])  # type: ignore[operator]
+    x = torch.randn(2, 1, 48, 48)
+    with torch.no_grad():
+        wanted = (deep.classifier.bias + other(x)) / 2
+        torch.testing.assert_close(joined(x), wanted, rtol=1e-4, atol=1e-4)
+    for name, value in joined.columns[0].trunk.state_dict().items():
+        torch.testing.assert_close(value, deep.trunk.state_dict()[name])
+
+
+def test_a_column_answers_alone_as_it_did_within() -> None:
+    torch.manual_seed(0)
+    nets = [
+        build_net(str(o["name"]), **{k: v for k, v in o.items() if k != "name"}).eval()
+        for o in (SMALL, NARROW)
+    ]
+    joined = build_net("columns", columns=[SMALL, NARROW]).eval()
+    joined.adopt(nets)  # type: ignore[operator]
+    x = torch.randn(3, 1, 44, 44)
+    with torch.no_grad():
+        alone = [joined.column(k)(x) for k in range(2)]  # type: ignore[operator]
+        torch.testing.assert_close((alone[0] + alone[1]) / 2, joined(x), rtol=1e-4, atol=1e-4)
 
 
 def test_other_nets_are_refused() -> None:
@@ -123,6 +163,27 @@ def test_trained_columns_go_on_together_with_both_heads(tmp_path: Path) -> None:
     onward = train(alone.replace('name = "both"', 'name = "onward"'), data, runs)
     for got, before in zip(answers(onward), answers(joined), strict=True):
         assert (got - before).abs().mean() < 0.1 * before.std()
+
+
+def test_a_column_of_a_finished_run_can_be_a_member(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    data = manifest(tmp_path)
+    runs = tmp_path / "runs"
+    train(TOML, data, runs)
+    train(text("narrow", VGG), data, runs)
+    train('members = ["tiny", "narrow"]\n' + text("both", COLUMNS), data, runs)
+    again = 'members = ["both#1", "both#2"]\n' + text("again", COLUMNS)
+    still = again.replace("lr = 3e-3", "lr = 1e-12").replace("ema = 0.9", "ema = 1.0")
+    run = train(still.replace("epochs = 6", "epochs = 1"), data, runs)
+    x = torch.randn(4, 1, 24, 24)
+    with torch.no_grad():
+        before, after = (load_picked(r, num_classes=7).scored(x) for r in (Run(runs / "both"), run))
+    for a, b in zip(before, after, strict=True):
+        assert (a - b).abs().mean() < 0.1 * a.std()
+    for number, wrong in enumerate(("both#3", "both#x", "tiny#1")):
+        bad = still.replace("both#2", wrong).replace('"again"', f'"bad{number}"')
+        with pytest.raises(ExperimentError, match="names a column"):
+            train(bad, data, runs)
 
 
 def test_a_soup_starts_from_the_mean_of_its_members_weights(tmp_path: Path) -> None:

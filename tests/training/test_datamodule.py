@@ -10,7 +10,8 @@ from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import matrix_for_crop, preprocess, to_gray
 from pyojeong.training.data.augment import Augment
-from pyojeong.training.data.datamodule import FaceData, Portion, vote_shares
+from pyojeong.training.data.datamodule import FaceData, vote_shares
+from pyojeong.training.data.portion import Portion
 from tests.training.tiny import manifest
 
 PRE = Preprocess(size_hw=(22, 22), color="gray", mean=(0.5,), std=(0.25,), center_fraction=22 / 24)

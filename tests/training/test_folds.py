@@ -9,7 +9,8 @@ import torch
 from pyojeong.core.errors import DataError
 from pyojeong.datasets.predictions import read_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, read_rows
-from pyojeong.training.data.datamodule import FaceData, Fold, Portion
+from pyojeong.training.data.datamodule import FaceData
+from pyojeong.training.data.portion import Fold, Portion
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.folds import predict_folds, train_folds
 from pyojeong.training.run import Run

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pyojeong.core.errors import ExperimentError
 from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.training.nets.mobilenet_v1 import SameConv2d, build_mobilenet_v1
 
@@ -101,3 +102,32 @@ def test_the_weight_file_fits_the_trunk(shared: Path) -> None:
         gray.trunk(x), net.trunk(x.expand(-1, 3, -1, -1)), rtol=1e-3, atol=1e-3
     )
     assert 0 < net.trunk(x.expand(-1, 3, -1, -1)).mean() < 6
+
+
+@pytest.mark.parametrize("side", [3, 5, 6, 7, 12, 48])
+def test_the_faster_way_to_skip_places_is_the_same_convolution(side: int) -> None:
+    conv = SameConv2d(8, 8, 3, 2, groups=8, bias=False)
+    x = torch.randn(2, 8, side, side)
+    plain = conv.eval()(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        fast = conv.train()(x)
+    assert fast.shape == plain.shape
+    torch.testing.assert_close(fast.float(), plain, atol=0.03, rtol=0.02)
+
+
+def test_fixed_blocks_keep_their_weights_and_norms() -> None:
+    net = build_mobilenet_v1(depth=4, fixed=2).train()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    step = torch.optim.SGD(net.parameters(), lr=0.1)
+    net(torch.randn(4, 1, 48, 48)).square().mean().backward()
+    step.step()
+    moved = {k for k, v in net.state_dict().items() if not torch.equal(v, before[k])}
+    fixed = ("trunk.stem", *(f"trunk.blocks.{k}." for k in range(4)))
+    assert not [k for k in moved if k.startswith(fixed)]
+    assert {f"trunk.blocks.{k}.0.weight" for k in range(4, 8)} <= moved
+
+
+@pytest.mark.parametrize("options", [{"depth": 0}, {"depth": 14}, {"depth": 3, "fixed": 3}])
+def test_depths_that_cannot_be_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ExperimentError, match="expected"):
+        build_mobilenet_v1(**options)

@@ -14,6 +14,7 @@ from pyojeong.cli.bars import bars
 from pyojeong.core.errors import DataError
 
 if TYPE_CHECKING:
+    from pyojeong.core.card import Preprocess
     from pyojeong.curate.findings import Store
 
 
@@ -151,6 +152,8 @@ class FacesRequest:
     out: Path
     detector: str
     margin: float
+    like: str | None
+    side_px: int
     every: bool
     min_face: int | None
     jobs: int
@@ -158,19 +161,27 @@ class FacesRequest:
 
 def run_faces(request: FacesRequest, console: Console) -> None:
     """Cut faces out; name what had none."""
-    from pyojeong.curate.extraction import extract_faces
+    from pyojeong.curate.extraction import extract_faces, whole_frame
     from pyojeong.datasets.samples import manifest_size
+    from pyojeong.runtime.analyzer import SHORT_NAMES
     from pyojeong.runtime.detection.registry import build_detector
+    from pyojeong.zoo import find
+
+    framing: float | Preprocess = request.margin
+    if request.like is not None:
+        card = find(SHORT_NAMES.get(request.like, request.like), kind="classifier").card
+        assert card.preprocess is not None  # noqa: S101 - it is a classifier's
+        framing = whole_frame(card.preprocess, request.side_px)
 
     detector = build_detector(request.detector, min_face=request.min_face)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with bars(console, *columns, TimeRemainingColumn()) as progress:
-        task = progress.add_task("pictures", total=manifest_size(request.manifest))
+        task = progress.add_task("images", total=manifest_size(request.manifest))
         done = extract_faces(
             request.manifest,
             request.out,
             detector,
-            margin=request.margin,
+            framing=framing,
             every=request.every,
             jobs=request.jobs,
             tick=lambda n: progress.advance(task, n),

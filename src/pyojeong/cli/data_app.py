@@ -161,6 +161,13 @@ def faces(
     out: NewTableOption,
     detector: DetectorOption = "auto",
     margin: Annotated[float, typer.Option(min=0, max=2, help="Room around the box.")] = 0.15,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            help="Model id: align the faces as in its training set, instead of cutting out boxes."
+        ),
+    ] = None,
+    side: Annotated[int, typer.Option(min=16, max=1024, help="With --like: side in pixels.")] = 128,
     every: Annotated[bool, typer.Option(help="All faces, not only the largest.")] = False,
     min_face: Annotated[
         int | None, typer.Option(min=8, help="Smallest face, shorter side in pixels.")
@@ -175,6 +182,8 @@ def faces(
         out=out,
         detector=detector,
         margin=margin,
+        like=like,
+        side_px=side,
         every=every,
         min_face=min_face,
         jobs=jobs,

@@ -9,12 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import Box, Detector, Face
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 from pyojeong.image.features import content_hash, perceptual_hash
-from pyojeong.image.preprocess import Pixels
+from pyojeong.image.preprocess import Pixels, matrix_for_face, warp
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def extract_faces(
     out: Path,
     detector: Detector,
     *,
-    margin: float = 0.15,
+    framing: float | Preprocess = 0.15,
     every: bool = False,
     jobs: int = 2,
     tick: Callable[[int], None] | None = None,
@@ -51,8 +52,9 @@ def extract_faces(
         manifest: Photographs.
         out: The new manifest.
         detector: Finds the faces.
-        margin: Room on each side, as a share of the box's longer side. The cut is square; where it
-            leaves the image, border pixels repeat.
+        framing: Room on each side of the box, as a share of its longer side: the cut is square, and
+            border pixels repeat where it leaves the image. Or a preprocessing (``whole_frame``)
+            whose template faces are aligned to: upright, eyes and mouth at their places.
         every: All faces of an image instead of the largest alone.
         jobs: Images at once.
         tick: Called with the number of images just finished.
@@ -71,7 +73,12 @@ def extract_faces(
             return None
         found: list[Face] = sorted(detector.detect(image), key=_size, reverse=True)
         faces = found if every else found[:1]
-        return [_cut(sample, image, f.box, margin, k) for k, f in enumerate(faces)]
+        if isinstance(framing, Preprocess):
+            return [
+                _sample(sample, warp(image, matrix_for_face(framing, f), framing.size_hw), k)
+                for k, f in enumerate(faces)
+            ]
+        return [_cut(sample, image, f.box, framing, k) for k, f in enumerate(faces)]
 
     def rows() -> Iterator[Sample]:
         for sample, faces in _in_order(manifest, work, jobs):
@@ -85,6 +92,28 @@ def extract_faces(
 
     count = write_manifest(out, rows(), manifest_labels(manifest))
     return Extracted(count, tuple(without), tuple(unreadable))
+
+
+def whole_frame(pre: Preprocess, side_px: int) -> Preprocess:
+    """Return how faces are aligned so that a net with ``pre`` sees them as in its training set.
+
+    A net with a ``center_fraction`` sees the middle of a crop; what is returned gives the whole
+    crop, a square of ``side_px``, so that training can move and turn it.
+    """
+    part = pre.center_fraction
+    template = pre.template and tuple(
+        ((x - 0.5) / (1 + pre.margin) * part + 0.5, (y - 0.5) / (1 + pre.margin) * part + 0.5)
+        for x, y in pre.template
+    )
+    return replace(
+        pre,
+        size_hw=(side_px, side_px),
+        template=template,
+        margin=0.0,
+        box_scale=pre.box_scale / part,
+        center_fraction=1.0,
+        feature=None,
+    )
 
 
 def _in_order(
@@ -114,7 +143,11 @@ def _cut(sample: Sample, image: Pixels, box: Box, margin: float, number: int) ->
     height, width = image.shape[:2]
     rows = np.clip(np.arange(top, top + size), 0, height - 1)
     columns = np.clip(np.arange(left, left + size), 0, width - 1)
-    face = np.ascontiguousarray(image[rows][:, columns])
+    return _sample(sample, np.ascontiguousarray(image[rows][:, columns]), number)
+
+
+def _sample(sample: Sample, face: Pixels, number: int) -> Sample:
+    """Return the sample of a face of its image."""
     _, data = cv2.imencode(".png", cv2.cvtColor(face, cv2.COLOR_RGB2BGR))
     return replace(
         sample,

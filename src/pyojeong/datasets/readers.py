@@ -13,6 +13,7 @@ from pyojeong.datasets import (
     layout_folders,
     layout_jaffe,
     layout_rafdb,
+    layout_voted,
 )
 from pyojeong.datasets.layout import Reader
 from pyojeong.datasets.layout_fer2013 import read_fer2013
@@ -36,6 +37,7 @@ READERS: dict[str, Reader] = {
     "affectnet8": layout_affectnet.read_affectnet8,
     "expw": layout_expw.read_expw,
     "ckplus": layout_ckplus.read_ckplus,
+    "voted-photographs": layout_voted.read_voted,
     "fer2013": read_fer2013,
     "imagefolder": layout_folders.read_imagefolder,
     "ck48": layout_ckplus.read_ck48,
@@ -53,6 +55,7 @@ MARKERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "affectnet8": (layout_affectnet.is_affectnet8, layout_affectnet.NPY_MARKER),
     "expw": (layout_expw.is_expw, layout_expw.MARKER),
     "ckplus": (layout_ckplus.is_ckplus, layout_ckplus.MARKER),
+    "voted-photographs": (layout_voted.is_voted, layout_voted.MARKER),
     "fer2013": (layout_fer2013.find_table, layout_fer2013.MARKER),
     "imagefolder": (layout_folders.is_imagefolder, layout_folders.IMAGEFOLDER_MARKER),
     "ck48": (layout_ckplus.is_ck48, layout_ckplus.CK48_MARKER),

@@ -30,7 +30,8 @@ def stages_of(run: Run) -> list[Stage]:
 
 def _collect(run: Run, found: dict[str, Stage]) -> None:
     starts = () if run.experiment.start is None else (run.experiment.start,)
-    for name in (*starts, *run.experiment.members):
+    for written in (*starts, *run.experiment.members):
+        name, _, _ = written.partition("#")  # a column of a run is made by that run
         earlier = _beside(run, name)
         if not earlier.folder.exists():
             for stage in _stages_on(find(name).card):

@@ -11,6 +11,7 @@ import torch
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import ExperimentError, ModelError
 from pyojeong.training.data.augment import Augment
+from pyojeong.training.data.sampling import Sampling
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.nets.registry import NETS, build_net
 from pyojeong.training.precision import PRECISIONS
@@ -30,12 +31,14 @@ class Experiment:
         net_options: Passed to the net's builder.
         preprocess: How faces are fed, in training and ever after.
         augment: Random changes in training.
+        sampling: Which samples an epoch shows.
         recipe: Optimisation.
         start: Name of a finished run in the same folder whose best weights training starts from,
             or id of a model that is there (``pyojeong models``); None = fresh weights.
         pretrained: Key of ``STARTS``: weights from outside that training starts from; None = none.
         pretrained_path: Where the file of such weights lies, when no package brings it.
-        members: Names of finished runs in the same folder that a stacked net is made of, in order;
+        members: Names of finished runs in the same folder that a stacked net is made of, in order
+            (``name#2`` = the second column of a run of columns);
             for other nets, runs of the same net whose weights are averaged to start from.
         subset: Train on this many samples, the same ones for every experiment, drawn in the
             classes' proportions; None = all.
@@ -51,6 +54,7 @@ class Experiment:
     net_options: dict[str, Any] = field(default_factory=dict)
     preprocess: Preprocess
     augment: Augment = field(default_factory=Augment)
+    sampling: Sampling = field(default_factory=Sampling)
     recipe: Recipe
     start: str | None = None
     pretrained: str | None = None
@@ -81,6 +85,7 @@ class Experiment:
                 net_options=net,
                 preprocess=_preprocess(data.pop("preprocess")),
                 augment=_table(Augment, data.pop("augment", {}), "augment"),
+                sampling=_table(Sampling, data.pop("sampling", {}), "sampling"),
                 recipe=_table(Recipe, data.pop("recipe"), "recipe"),
                 **data,
             )

@@ -17,7 +17,8 @@ from torch import nn
 from pyojeong.core.errors import DataError
 from pyojeong.datasets.predictions import Predictions, write_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, manifest_labels, read_rows
-from pyojeong.training.data.datamodule import FaceDataset, Fold, load_faces
+from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.data.portion import Fold
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import TrainingCallbacks, run_name, train
 from pyojeong.training.run import Run, load_last

@@ -70,6 +70,8 @@ class Classify(L.LightningModule):  # type: ignore[misc]
             average = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
             self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
         self.register_buffer("class_weights", class_weights, persistent=False)
+        # What a net itself never trains stays so.
+        self._fixed = {id(p) for p in self.model.parameters() if not p.requires_grad}
         # A list hides the teacher from the state that is saved and from the optimizer.
         self._teacher: list[nn.Module] = []
         self._hits: list[Tensor] = []
@@ -103,7 +105,8 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         frozen = self.current_epoch < self.recipe.frozen_epochs
         learning = _top_share(trunk, 0.0 if frozen else self.recipe.unfrozen)
         for parameter in trunk.parameters():
-            parameter.requires_grad_(id(parameter) in learning)
+            if id(parameter) not in self._fixed:
+                parameter.requires_grad_(id(parameter) in learning)
         if frozen or self.recipe.freeze_norms:
             for module in trunk.modules():
                 if frozen or isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
@@ -169,14 +172,19 @@ class Classify(L.LightningModule):  # type: ignore[misc]
     def _loss(self, logits: Tensor, vote_logits: Tensor | None, batch: Batch) -> Tensor:
         """Labels, teacher and votes together; ``batch.taught`` are logits or log-probabilities."""
         r = self.recipe
+        learnt = batch.labels >= 0
+        labelled = bool(learnt.all())
+        rows = logits if labelled else logits[learnt]
         loss = label_loss(
-            logits,
-            batch.labels,
+            rows,
+            batch.labels if labelled else batch.labels[learnt],
             kind=r.loss,
             smoothing=r.smoothing,
             gamma=r.focal_gamma,
             weights=self.class_weights,
         )
+        if not len(rows):
+            loss = logits.sum() * 0.0
         if batch.taught.shape[1]:
             soft = distillation(logits, batch.taught, temperature=r.distil_temperature)
             loss = (1 - r.distil_weight) * loss + r.distil_weight * soft

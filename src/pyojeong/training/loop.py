@@ -21,17 +21,18 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.datasets.samples import Split, manifest_id, read_manifest, split_hash
-from pyojeong.training.data.datamodule import FaceData, Fold, Portion
+from pyojeong.training.data.datamodule import FaceData
+from pyojeong.training.data.portion import Fold, Portion
 from pyojeong.training.experiment import Experiment
-from pyojeong.training.lightning_module import MONITOR, Classify, HeadedNet
-from pyojeong.training.nets.columns import Columns, join_heads
+from pyojeong.training.lightning_module import MONITOR, Classify
+from pyojeong.training.members import trained_members
+from pyojeong.training.nets.columns import Columns
 from pyojeong.training.nets.registry import STACKED
 from pyojeong.training.onnx_warm_start import start_from_model
 from pyojeong.training.precision import PRECISIONS, Precision, choose_precision
 from pyojeong.training.run import (
     Run,
     load_best,
-    load_last,
     load_picked,
     mean_weights,
     read_curves,
@@ -240,10 +241,11 @@ def _build_task(
     classes = len(data.label_set)
     weights = None
     if experiment.recipe.class_weights == "balanced":
-        counts = np.bincount(data.train.labels, minlength=classes).clip(min=1)
-        weights = torch.tensor(len(data.train) / (classes * counts), dtype=torch.float32)
+        learnt = data.train.labels[data.train.labels >= 0]
+        counts = np.bincount(learnt, minlength=classes).clip(min=1)
+        weights = torch.tensor(len(learnt) / (classes * counts), dtype=torch.float32)
     net = experiment.build_net(num_classes=classes)
-    members = _members(experiment, runs, num_classes=classes)
+    members = trained_members(experiment, runs, num_classes=classes)
     stacked = experiment.net in STACKED
     if members and stacked:
         net.adopt([model.net for model in members])  # type: ignore[operator]
@@ -257,7 +259,7 @@ def _build_task(
     heads = [model.vote_head for model in members if model.vote_head is not None]
     own = task.model.vote_head
     if isinstance(net, Columns) and own is not None and members and len(heads) == len(members):
-        join_heads(own, heads)
+        net.join_heads(own, heads)
     if members and not stacked:
         task.model.load_state_dict(mean_weights([model.state_dict() for model in members]))
     if experiment.start is not None:
@@ -295,6 +297,7 @@ def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> Fac
         batch_size=experiment.recipe.batch_size,
         seed=experiment.seed,
         portion=portion,
+        sampling=experiment.sampling,
     )
     name = experiment.recipe.soft_labels
     if name is None:
@@ -310,30 +313,6 @@ def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> Fac
     data.taught = soft
     data.taught_votes = experiment.recipe.distil_votes
     return data
-
-
-def _members(experiment: Experiment, runs: Path, *, num_classes: int) -> list[HeadedNet]:
-    """Return the trained nets that a net is made of; none for most.
-
-    A stacked net and columns take the epoch that each recipe picked. Nets whose weights are
-    averaged are taken after their last epoch, which nothing was chosen by.
-    """
-    members = [Run(runs / name) for name in experiment.members]
-    for run in members:
-        if not run.done:
-            raise ExperimentError(f"members: {run.folder} is not a finished run")
-        if experiment.net not in STACKED and _shape(run.experiment) != _shape(experiment):
-            raise ExperimentError(
-                f"members: {run.experiment.name} is another net, so that its weights could not be "
-                "averaged with these: give members the same [net] and [preprocess]"
-            )
-    load = load_picked if experiment.net in STACKED else load_last
-    return [load(run, num_classes=num_classes).scored for run in members]  # type: ignore[misc]
-
-
-def _shape(experiment: Experiment) -> tuple[Any, ...]:
-    heads = experiment.recipe.vote_weight > 0
-    return experiment.net, experiment.net_options, experiment.preprocess, heads
 
 
 def _picked_line(run: Run, experiment: Experiment) -> dict[str, Any]:

@@ -146,7 +146,11 @@ class SoftLabels:
             "split_sha256": digest,
         }
         for key, value in given.items():
-            if self.facts[key] != value:
+            made_with = self.facts[key]
+            if key == "augment" and made_with is not None:
+                # Changes that came later than the file were off when it was made.
+                made_with = json.loads(json.dumps(asdict(Augment()))) | made_with
+            if made_with != value:
                 raise ExperimentError(
                     f"soft_labels {path}: made with another {key} than this experiment's; use "
                     "the same augmentation, labels and split for teacher and student"

@@ -6,7 +6,6 @@ An image in which no face is found counts as wrong. Several faces: the largest i
 """
 
 import csv
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pyojeong.core.calibration import PRIORS
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, FERPLUS8
+from pyojeong.datasets.layout_voted import person_of
 from pyojeong.evaluation.scoring import SplitPredictions
 from pyojeong.image.files import read_image
 from pyojeong.metrics import (
@@ -110,7 +110,7 @@ def _photograph(row: dict[str, str], images: Path, place: str) -> VotedPhotograp
     alone = votes.count(max(votes)) == 1 and max(votes) > unknown
     agreed = FERPLUS8.names[best] if alone and float(row["agree"]) == 1 else ""
     path = images / row["image"]
-    return VotedPhotograph(path, re.sub(r"[_\-. ]?\d+$", "", path.stem), votes, agreed)
+    return VotedPhotograph(path, person_of(path.name), votes, agreed)
 
 
 @dataclass(frozen=True, slots=True)

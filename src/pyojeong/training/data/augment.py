@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.image.preprocess import Matrix, Pixels
+from pyojeong.image.preprocess import Matrix, Pixels, to_gray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,8 @@ class Augment:
         tone_p: Probability of the two changes above.
         erase_p: Probability of one erased rectangle.
         erase_area: Smallest and largest share of the area that is erased.
-        blur_p: Probability of losing detail (shrunk to 40-90 % and back).
+        blur_p: Probability of losing detail (shrunk to ``blur_share`` and back).
+        blur_share: Smallest and largest share of the sides that is left of the detail.
         stretch: Width grows by up to plus or minus this share while height shrinks alike, as
             turning and nodding foreshorten a face.
         shade_p: Probability of light from one side.
@@ -39,6 +40,9 @@ class Augment:
         noise: Its standard deviation, up to this share of 255.
         jpeg_p: Probability of one JPEG round at the model's own size.
         jpeg_quality: Least and most of its quality, 1 to 100.
+        cast_p: Probability of a colour cast (RGB only).
+        cast: Each channel is multiplied by 1 plus or minus up to this.
+        gray_p: Probability of losing the colours (RGB only).
         perturb: The random perturbation of Yu & Zhang 2015, section 3.2, instead of rotation,
             scale and shift: rotation by -10, 0 or 10 degrees, skews by -0.1, 0 or 0.1 in x and y,
             and a zoom onto a window that is up to 4 of 48 pixels smaller, anywhere inside. The
@@ -55,6 +59,7 @@ class Augment:
     erase_p: float = 0.0
     erase_area: tuple[float, float] = (0.02, 0.15)
     blur_p: float = 0.0
+    blur_share: tuple[float, float] = (0.4, 0.9)
     stretch: float = 0.0
     shade_p: float = 0.0
     shade: float = 0.3
@@ -64,11 +69,18 @@ class Augment:
     noise: float = 0.08
     jpeg_p: float = 0.0
     jpeg_quality: tuple[int, int] = (20, 90)
+    cast_p: float = 0.0
+    cast: float = 0.2
+    gray_p: float = 0.0
     perturb: bool = False
 
 
 class Draws:
     """All random numbers of one epoch.
+
+    Attributes:
+        order: int64 (N,), the places of the epoch in the order in which they are shown.
+        rows: int64 (N,), the sample at each place.
 
     Args:
         augment: Strengths.
@@ -76,6 +88,7 @@ class Draws:
         seed: The experiment's seed.
         epoch: Zero-based epoch.
         view: (seed, epoch) whose changes are repeated in this epoch's own order; None = its own.
+        rows: The sample at each of ``count`` places; None = each sample once.
     """
 
     def __init__(
@@ -86,8 +99,10 @@ class Draws:
         seed: int,
         epoch: int,
         view: tuple[int, int] | None = None,
+        rows: NDArray[np.int64] | None = None,
     ) -> None:
         self.augment = augment
+        self.rows: NDArray[np.int64] = np.arange(count) if rows is None else rows
         rng = np.random.default_rng([seed, epoch])
         self.order: NDArray[np.int64] = rng.permutation(count)
         if view is not None:
@@ -96,10 +111,11 @@ class Draws:
         self._u: NDArray[np.float64] = rng.random((count, 16))
         # Drawn after the others, so that what these give never changed.
         self._v: NDArray[np.float64] = rng.random((count, 11))
+        self._w: NDArray[np.float64] = rng.random((count, 5))
 
-    def geometry(self, row: int, base: Matrix, size_hw: tuple[int, int]) -> Matrix:
-        """Return ``base`` followed by this row's random rotation, scale, shift and mirror."""
-        a, u = self.augment, self._u[row]
+    def geometry(self, place: int, base: Matrix, size_hw: tuple[int, int]) -> Matrix:
+        """Return ``base`` followed by this place's random rotation, scale, shift and mirror."""
+        a, u = self.augment, self._u[place]
         h, w = size_hw
         if a.perturb:
             return _composed(_perturbation(u, a.flip, size_hw), base)
@@ -107,22 +123,25 @@ class Draws:
         scale = (1 + a.scale) ** (2 * u[1] - 1)
         cos, sin = scale * np.cos(angle), scale * np.sin(angle)
         mirror = -1.0 if u[4] < a.flip else 1.0
-        wider = (1 + a.stretch) ** (2 * self._v[row, 0] - 1)
+        wider = (1 + a.stretch) ** (2 * self._v[place, 0] - 1)
         turn = np.array([[cos, -sin], [sin, cos]])
         linear = turn @ np.diag([mirror * wider, 1 / wider])
         centre = np.array([w / 2, h / 2])
         moved = centre + np.array([w, h]) * a.shift * (2 * u[2:4] - 1)
         return _composed(np.column_stack([linear, moved - linear @ centre]), base)
 
-    def pixels(self, row: int, patch: Pixels) -> Pixels:
-        """Apply this row's blur, light, tone, noise, JPEG and erasing to a copy of a patch."""
-        a, u, v = self.augment, self._u[row], self._v[row]
+    def pixels(self, place: int, patch: Pixels) -> Pixels:
+        """Apply this place's blur, light, tone, noise, JPEG and erasing to a copy of a patch."""
+        a, u, v = self.augment, self._u[place], self._v[place]
         h, w = patch.shape[:2]
         if u[12] < a.blur_p:
-            share = 0.4 + 0.5 * u[13]
+            low, high = a.blur_share
+            share = low + (high - low) * u[13]
             small = (max(int(w * share), 4), max(int(h * share), 4))
             shrunk = cv2.resize(patch, small, interpolation=cv2.INTER_AREA)
             patch = np.asarray(cv2.resize(shrunk, (w, h)), np.uint8)
+        if patch.ndim == 3:
+            patch = self._colors(place, patch)
         if v[1] < a.shade_p:
             patch = _shade(patch, angle=2 * np.pi * v[2], gain=a.shade * v[3])
         if v[4] < a.gamma_p:
@@ -144,6 +163,16 @@ class Draws:
             patch = _jpeg(patch, round(low + (high - low) * v[9]))
         if u[8] < a.erase_p:
             patch = _erase(patch, u, a.erase_area)
+        return patch
+
+    def _colors(self, place: int, patch: Pixels) -> Pixels:
+        """Apply this place's colour cast, and take the colours away."""
+        a, w = self.augment, self._w[place]
+        if w[0] < a.cast_p:
+            gains = 1 + a.cast * (2 * w[1:4] - 1)
+            patch = np.clip(np.rint(patch * gains), 0, 255).astype(np.uint8)
+        if w[4] < a.gray_p:
+            patch = np.repeat(to_gray(patch)[..., None], 3, axis=2)
         return patch
 
 

@@ -4,9 +4,8 @@ Only Split.TRAIN and Split.VALID are ever read here. The test split cannot reach
 manifest reader is asked for these two and yields nothing else.
 """
 
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -31,6 +30,8 @@ from pyojeong.image.preprocess import (
 )
 from pyojeong.image.tta import seen_through
 from pyojeong.training.data.augment import Augment, Draws
+from pyojeong.training.data.portion import WHOLE, Portion
+from pyojeong.training.data.sampling import EACH_ONCE, Sampling
 
 
 class Batch(NamedTuple):
@@ -81,13 +82,16 @@ class Faces:
 
     Attributes:
         images: uint8 images, (H, W) or (H, W, 3), of any sizes.
-        labels: int64 (N,), positions in the label set.
+        labels: int64 (N,), positions in the label set; -1 = not to be learnt.
         votes: float32 (N, 8), vote shares in the order of FERPLUS8; zero rows = no usable votes.
+        origins: The first part of the sample's source, which names its data set in a merged
+            table; "" = the source has one part only.
     """
 
     images: list[Pixels]
     labels: NDArray[np.int64]
     votes: NDArray[np.float32]
+    origins: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -120,88 +124,17 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
     images: list[Pixels] = []
     targets: list[int] = []
     votes: list[NDArray[np.float32]] = []
+    origins: list[str] = []
     for sample in samples:
+        first, slash, _ = sample.source.partition("/")
+        origins.append(first if slash else "")
         image: Pixels = pixels_of(sample)
         images.append(to_gray(image) if gray else image)
         targets.append(labels.index(sample.label))
         votes.append(vote_shares(sample.votes))
     if not images:
         raise DataError("a split has no samples: training needs train and valid")
-    return Faces(images, np.array(targets, np.int64), np.stack(votes))
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """One part of the training split that is kept out of a training.
-
-    Attributes:
-        index: Which part, from 0.
-        count: Of how many.
-    """
-
-    index: int
-    count: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.index < self.count or self.count < 2:
-            raise DataError(f"fold {self.index} of {self.count}: need at least 2, counted from 0")
-
-    def holds(self, sample: Sample) -> bool:
-        """Return whether the sample is in this part; equal images and groups are never divided."""
-        key = sample.group or sample.content_hash
-        data = key.encode() if key else sample.image or (sample.path or "").encode()
-        digest = hashlib.sha256(b"pyojeong fold\0" + data).digest()
-        return int.from_bytes(digest[:8], "big") % self.count == self.index
-
-
-def stratified(samples: Iterable[Sample], count: int) -> list[Sample]:
-    """``count`` samples in the classes' proportions, the same whenever the data are the same.
-
-    Every class is ordered by a digest of its images; a smaller subset lies within a larger one,
-    but for rounding. The samples keep their order.
-
-    Raises:
-        DataError: When there are fewer samples.
-    """
-    everything = list(samples)
-    if not 0 < count <= len(everything):
-        raise DataError(f"subset = {count}: the training split has {len(everything)} samples")
-    by_label: dict[str, list[tuple[bytes, int]]] = {}
-    for row, sample in enumerate(everything):
-        data = sample.image or (sample.path or "").encode()
-        digest = hashlib.sha256(b"pyojeong subset\0" + data).digest()
-        by_label.setdefault(sample.label, []).append((digest, row))
-    # Largest remainders, so that the counts add up.
-    exact = {k: len(v) * count / len(everything) for k, v in by_label.items()}
-    take = {k: int(v) for k, v in exact.items()}
-    for label in sorted(exact, key=lambda k: (take[k] - exact[k], k))[: count - sum(take.values())]:
-        take[label] += 1
-    rows = [row for k, v in by_label.items() for _, row in sorted(v)[: take[k]]]
-    return [everything[row] for row in sorted(rows)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Portion:
-    """Which part of the training split is used; all of it by default.
-
-    Attributes:
-        without: This part is kept out.
-        limit: Only the first samples of what is left (smoke tests).
-        subset: Only so many samples (see ``stratified``).
-    """
-
-    without: Fold | None = None
-    limit: int | None = None
-    subset: int | None = None
-
-    def of(self, samples: Iterable[Sample]) -> Iterable[Sample]:
-        """Return the samples of this part, in their order."""
-        fold = self.without
-        if fold is not None:
-            samples = (s for s in samples if not fold.holds(s))
-        if self.limit is not None:
-            samples = (s for _, s in zip(range(self.limit), samples, strict=False))
-        return samples if self.subset is None else stratified(samples, self.subset)
+    return Faces(images, np.array(targets, np.int64), np.stack(votes), origins)
 
 
 class FaceDataset(Dataset[Batch]):
@@ -232,15 +165,16 @@ class FaceDataset(Dataset[Batch]):
         self.taught = np.zeros((len(faces), 0), np.float32) if taught is None else taught
 
     def __len__(self) -> int:
-        return len(self.faces)
+        return len(self.faces if self.draws is None else self.draws.rows)
 
     def __getitem__(self, index: int) -> Batch:
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """Return the batch of these positions in the epoch's order."""
-        rows = np.asarray(indices) if self.draws is None else self.draws.order[indices]
-        patches = [self._patch(int(row)) for row in rows]
+        places = np.asarray(indices) if self.draws is None else self.draws.order[indices]
+        rows = places if self.draws is None else self.draws.rows[places]
+        patches = [self._patch(int(p), int(row)) for p, row in zip(places, rows, strict=True)]
         return Batch(
             torch.from_numpy(to_tensor(self.pre, patches)),
             torch.from_numpy(self.faces.labels[rows]),
@@ -248,7 +182,7 @@ class FaceDataset(Dataset[Batch]):
             torch.from_numpy(self.taught[rows]),
         )
 
-    def _patch(self, row: int) -> Pixels:
+    def _patch(self, place: int, row: int) -> Pixels:
         image = self.faces.images[row]
         size = self.pre.size_hw
         matrix = matrix_for_crop(self.pre, image.shape[:2])
@@ -256,7 +190,7 @@ class FaceDataset(Dataset[Batch]):
             matrix = seen_through(self.view, matrix)
         if self.draws is None:
             return warp(image, matrix, size)
-        return self.draws.pixels(row, warp(image, self.draws.geometry(row, matrix, size), size))
+        return self.draws.pixels(place, warp(image, self.draws.geometry(place, matrix, size), size))
 
 
 def _identity(batch: Any) -> Any:
@@ -273,6 +207,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         batch_size: Samples per step.
         seed: Seed of order and augmentation.
         portion: Which part of the training split is used.
+        sampling: Which of its samples an epoch shows.
     """
 
     def __init__(
@@ -283,7 +218,8 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         *,
         batch_size: int,
         seed: int,
-        portion: Portion = Portion(),
+        portion: Portion = WHOLE,
+        sampling: Sampling = EACH_ONCE,
     ) -> None:
         super().__init__()
         self.manifest = manifest
@@ -292,6 +228,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         self.batch_size = batch_size
         self.seed = seed
         self.portion = portion
+        self.sampling = sampling
         self.label_set = manifest_labels(manifest)
         self.taught: TeacherPredictions | None = None
         self.taught_votes = 0.0
@@ -309,7 +246,12 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         samples = read_manifest(self.manifest, splits=[split])
         if split is Split.TRAIN:
             samples = iter(self.portion.of(samples))
-        return load_faces(samples, self.label_set, gray=self.pre.color == "gray")
+        faces = load_faces(samples, self.label_set, gray=self.pre.color == "gray")
+        if split is not Split.TRAIN:
+            return faces
+        self.sampling.check(faces.origins)
+        learnt = np.array([name not in self.sampling.unlabeled for name in faces.origins])
+        return replace(faces, labels=np.where(learnt, faces.labels, -1))
 
     @property
     def train(self) -> Faces:
@@ -333,15 +275,28 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         Raises:
             ExperimentError: When the teacher's votes are wanted and there are none.
         """
-        count = len(self.train)
+        rows = self._rows(number)
+        count = len(self.train) if rows is None else len(rows)
         if self.taught is None:
-            draws = Draws(self.augment, count, seed=self.seed, epoch=number)
+            draws = Draws(self.augment, count, seed=self.seed, epoch=number, rows=rows)
             return FaceDataset(self.train, self.pre, draws)
         view = self.taught.view_of(number)
         seen = None if self.taught.per_face else (int(self.taught.facts["seed"]), view)
-        draws = Draws(self.augment, count, seed=self.seed, epoch=number, view=seen)
-        answers = self.taught.of(view, np.arange(count))
+        if rows is not None and seen is not None:
+            raise ExperimentError("[sampling] needs soft labels of faces, not of views: --average")
+        draws = Draws(self.augment, count, seed=self.seed, epoch=number, view=seen, rows=rows)
+        answers = self.taught.of(view, np.arange(len(self.train)))
         return FaceDataset(self._with_votes(self.taught), self.pre, draws, answers)
+
+    def _rows(self, epoch: int) -> NDArray[np.int64] | None:
+        """Return the samples of an epoch; None = each once."""
+        faces = self.train
+        votes = faces.votes.astype(np.float64)
+        single = np.zeros_like(votes)
+        known = [FERPLUS8.index(n) if n in FERPLUS8.names else 0 for n in self.label_set.names]
+        single[np.arange(len(votes)), [known[label] for label in faces.labels]] = 1
+        targets = np.where(votes.any(1, keepdims=True), votes, single)
+        return self.sampling.rows(faces.origins, targets, seed=self.seed, epoch=epoch)
 
     def _with_votes(self, taught: TeacherPredictions) -> Faces:
         """Return the training split, with the teacher's votes mixed into those that there are."""
@@ -360,10 +315,11 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the current epoch; a short last batch is dropped when there are others."""
         number = self.trainer.current_epoch if self.trainer is not None else 0
+        data = self.epoch(number)
         return DataLoader(
-            self.epoch(number),
+            data,
             batch_size=self.batch_size,
-            drop_last=len(self.train) >= self.batch_size,
+            drop_last=len(data) >= self.batch_size,
             collate_fn=_identity,
         )
 

@@ -1,0 +1,241 @@
+"""Measure finished runs on votes: FER2013's PublicTest, and photographs that none was trained on.
+
+    python -m benchmarks.vote_trials runs/votes/base.s1 --data FER2013.parquet \
+        --wild ../shared/data/wild
+
+Every run becomes a file in experiments/results/votes. With `--together NAME` the runs answer as one
+(their shares averaged). PrivateTest is never read. Calibration is fitted as for a published model
+(benchmarks/calibrate_votes.py), on the very votes that are scored; cross-fitted figures stand
+beside it.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+
+from benchmarks.vote_data import SIDE_PX, framing_like_fer2013
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.calibration import softmax
+from pyojeong.core.card import ModelCard
+from pyojeong.core.labels import FER7, FERPLUS8
+from pyojeong.datasets.layout_ferplus import majority
+from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.evaluation.accuracy.voted import (
+    SEVEN,
+    VotedOutputs,
+    VotedPhotograph,
+    read_voted_photographs,
+    voted_faces,
+    voted_figures,
+)
+from pyojeong.image.files import read_image
+from pyojeong.image.preprocess import matrix_for_face, to_gray, warp
+from pyojeong.metrics import divergence, vote_ece, widest_threshold
+from pyojeong.runtime.detection.registry import build_detector
+from pyojeong.training.data.datamodule import FaceDataset, Faces, load_faces
+from pyojeong.training.ensemble.member import Member, open_member
+from pyojeong.training.run import Run
+from pyojeong.vote_calibration import (
+    VotedFaces,
+    fit_votes,
+    natural_prior,
+    pluralities,
+    scores_under,
+    shares_of,
+    to_calibration,
+)
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "experiments" / "results" / "votes"
+RIGHT = 0.90
+"""Share of the answers that shall be right."""
+
+say = Console(stderr=True, highlight=False)
+Logits = NDArray[np.float32]
+
+
+def wild_faces(folder: Path, cache: Path) -> tuple[list[VotedPhotograph], Faces, NDArray[np.bool_]]:
+    """Return voted photographs, their aligned faces (those found), and which were found."""
+    photographs = read_voted_photographs(folder)
+    file = cache / "wild_faces.npz"
+    if not file.exists():
+        detector, framing = build_detector("auto"), framing_like_fer2013()
+        found = np.zeros(len(photographs), bool)
+        crops = np.zeros((len(photographs), SIDE_PX, SIDE_PX), np.uint8)
+        for i, photograph in enumerate(photographs):
+            image = read_image(photograph.path)
+            faces = detector.detect(image)
+            if faces:
+                found[i] = True
+                matrix = matrix_for_face(framing, faces[0])
+                crops[i] = to_gray(warp(image, matrix, framing.size_hw))
+        with atomic_write(file, "wb") as stream:
+            np.savez_compressed(stream, crops=crops, found=found)
+    with np.load(file) as data:
+        crops, found = data["crops"], data["found"]
+    count = int(found.sum())
+    empty = np.zeros((count, len(FERPLUS8)), np.float32)
+    return photographs, Faces(list(crops[found]), np.zeros(count, np.int64), empty), found
+
+
+@torch.inference_mode()
+def outputs_of(member: Member, faces: Faces, *, mirrored: bool = False) -> tuple[Logits, Logits]:
+    """Return logits of both heads."""
+    data = FaceDataset(faces, member.pre)
+    rows: list[tuple[Logits, Logits]] = []
+    layout = torch.channels_last if member.channels_last else torch.contiguous_format
+    for start in range(0, len(data), 256):
+        x = data.__getitems__(list(range(start, min(start + 256, len(data))))).inputs
+        x = x.flip(3) if mirrored else x
+        logits, votes = member.model(x.contiguous(memory_format=layout))
+        assert votes is not None  # noqa: S101 - all these runs have a vote head
+        rows.append((logits.float().numpy(), votes.float().numpy()))
+    return np.concatenate([r[0] for r in rows]), np.concatenate([r[1] for r in rows])
+
+
+def together(parts: list[tuple[Logits, Logits]]) -> tuple[Logits, Logits]:
+    """Return logarithms of the mean probabilities."""
+    return tuple(  # type: ignore[return-value]
+        np.log(np.mean([softmax(p[k]) for p in parts], axis=0) + 1e-9).astype(np.float32)
+        for k in range(2)
+    )
+
+
+class Truth:
+    """What runs are measured on, read once."""
+
+    def __init__(self, data: Path, wild: Path, cache: Path) -> None:
+        samples = list(read_manifest(data, splits=[Split.VALID]))
+        self.valid = load_faces(samples, FER7, gray=True)
+        self.counts = np.array([s.votes or (-1,) * 10 for s in samples])
+        names = [majority(s.votes) if s.votes else "" for s in samples]
+        self.majority = np.array(
+            [FERPLUS8.names.index(n) if n in FERPLUS8.names else -1 for n in names]
+        )
+        rows = read_manifest(data, splits=[Split.TRAIN], images=False)
+        votes = np.array([s.votes[:8] for s in rows if s.votes is not None], float)
+        self.prior = natural_prior(votes, FERPLUS8)
+        self.photographs, self.faces, self.found = wild_faces(wild, cache)
+
+    def figures(
+        self, valid: tuple[Logits, Logits], wild: tuple[Logits, Logits], rounds: int
+    ) -> dict[str, Any]:
+        """Return everything that a trial's row says."""
+        natural = np.array([self.prior[name] for name in FER7.names])
+        natural /= natural.sum()
+        votes = np.maximum(self.counts[:, :8], 0)
+        shares, some = shares_of(votes, SEVEN)
+        agreed = pluralities(votes[some][:, SEVEN])
+        faces = VotedFaces(valid[1][some][:, SEVEN], shares, agreed, [""] * len(shares))
+        outputs = []
+        for part in wild:
+            full = np.zeros((len(self.found), part.shape[1]), np.float32)
+            full[self.found] = part
+            outputs.append(full)
+        read = VotedOutputs(self.photographs, tuple(outputs), self.found)
+        fit = fit_votes(faces, voted_faces(read), FER7, natural, target=RIGHT)
+        card = ModelCard(
+            id="trial",
+            kind="classifier",
+            file="",
+            sha256="",
+            description="",
+            labels=FER7.id,
+            votes=FERPLUS8.id,
+            vote_calibration=to_calibration(fit, self.prior, ""),
+        )
+        found = voted_figures(card, read, faces, rounds=rounds)
+        default, balanced = found["by_prior"][fit.prior], found["by_prior"]["balanced"]
+        ours = voted_faces(read)
+        kept = ours.agreed >= 0
+        scores = fit.scores(ours.logits, FER7, natural)
+        threshold = widest_threshold(scores[kept], ours.agreed[kept], target=RIGHT)
+        answered = scores[kept].max(1) >= threshold
+        on_valid = scores_under("natural", fit.temperature, faces.logits, FER7, natural)
+        eight, rows = softmax(valid[1] / fit.temperature), self.majority >= 0
+        all_shares, voted = shares_of(votes, range(8))
+        hits = valid[1].argmax(1) == self.majority
+        return {
+            "temperature": fit.temperature,
+            "prior": fit.prior,
+            "accuracy": default["accuracy"],
+            "balanced_accuracy": balanced["balanced_accuracy"],
+            "auroc": default["auroc"],
+            "recall": default["recall"],
+            "recall_balanced": balanced["recall"],
+            "answered": round(float(answered.sum() / found["n"]), 4),
+            "ece_wild": default["vote_ece"],
+            "cross_fitted": found["cross_fitted"],
+            "valid_vote_ece": round(vote_ece(on_valid, faces.shares), 4),
+            "valid_divergence": round(divergence(eight[voted], all_shares), 4),
+            "valid_majority": round(float(hits[rows].mean()), 4),
+            "valid_fer2013": round(float((valid[0].argmax(1) == self.valid.labels).mean()), 4),
+            "accuracy_by_prior": {
+                name: value["accuracy"]["value"] for name, value in found["by_prior"].items()
+            },
+        }
+
+
+def measure(name: str, members: list[Member], truth: Truth, rounds: int, mirror: bool) -> None:
+    """Write the row of one trial."""
+    views = (False, True) if mirror else (False,)
+    valid = [outputs_of(m, truth.valid, mirrored=v) for m in members for v in views]
+    wild = [outputs_of(m, truth.faces, mirrored=v) for m in members for v in views]
+    row = truth.figures(
+        valid[0] if len(valid) == 1 else together(valid),
+        wild[0] if len(wild) == 1 else together(wild),
+        rounds,
+    )
+    row = {"name": name, "views": len(views), "members": [m.name for m in members], **row}
+    file = RESULTS / f"{name.removeprefix('votes/').replace('/', '-')}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(file, "w") as stream:
+        stream.write(json.dumps(row, indent=1) + "\n")
+    say.print(line_of(row))
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """Return a row in one line of text."""
+    return (
+        f"{row['name']:<28} wild {100 * row['accuracy']['value']:.1f} ({row['prior']}) "
+        f"auroc {row['auroc']['value']:.4f} bal {100 * row['balanced_accuracy']['value']:.1f} "
+        f"neutral {100 * row['recall']['neutral']:.0f} angry {100 * row['recall']['angry']:.0f} "
+        f"answered {100 * row['answered']:.1f} ece {row['ece_wild']['value']:.3f}/"
+        f"{row['valid_vote_ece']:.3f} kl {row['valid_divergence']:.4f} "
+        f"fer+ {100 * row['valid_majority']:.1f} fer {100 * row['valid_fer2013']:.1f}"
+    )
+
+
+def main() -> None:
+    """Measure runs."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path, nargs="*", help="run folders")
+    parser.add_argument("--data", type=Path, required=True, help="FER2013 with votes, .parquet")
+    parser.add_argument("--wild", type=Path, required=True, help="votes.csv and images/")
+    parser.add_argument("--cache", type=Path, default=Path("runs/votes"))
+    parser.add_argument("--together", help="name of the row of all runs answering as one")
+    parser.add_argument("--mirror", action="store_true", help="average a face and its mirror image")
+    parser.add_argument("--rounds", type=int, default=1000, help="bootstrap rounds")
+    given = parser.parse_args()
+    truth = Truth(given.data, given.wild, given.cache)
+    members = [open_member(Run(folder), classes=len(FER7)) for folder in given.runs]
+    suffix = "-mirrored" if given.mirror else ""
+    if given.together:
+        measure(given.together, members, truth, given.rounds, given.mirror)
+        return
+    for member, folder in zip(members, given.runs, strict=True):
+        seed = folder.name.rpartition(".")[2]
+        name = member.name if member.name.endswith(seed) else f"{member.name}.{seed}"
+        measure(f"{name}{suffix}", [member], truth, given.rounds, given.mirror)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,8 +9,16 @@ from onnx import numpy_helper
 from torch import nn
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.export.onnx_graph import round_to_half, share_equal, shorten_names, to_onnx
+from pyojeong.export.onnx_graph import (
+    fold_batch_norms,
+    merge_pads,
+    round_to_half,
+    share_equal,
+    shorten_names,
+    to_onnx,
+)
 from pyojeong.export.quantization import quantise
+from pyojeong.training.nets.mobilenet_v1 import build_mobilenet_v1
 
 
 def run(model: bytes, x: np.ndarray) -> np.ndarray:
@@ -118,6 +126,60 @@ def test_spared_nodes_stay_float() -> None:
     assert facts["spared"] == 1
     with pytest.raises(ExperimentError, match="no node of the network is called 'third'"):
         quantise(exact, x, x, spared=["third"])
+
+
+def test_convolutions_pad_for_themselves_and_clips_are_int8() -> None:
+    """A Pad and a Clip of their own took 42 % of the time of an int8 MobileNet."""
+    torch.manual_seed(0)
+    net = build_mobilenet_v1(depth=2, dropout=0.0).eval()
+    fold_batch_norms(net)
+    x = np.random.default_rng(0).normal(0, 1, (128, 1, 24, 24)).astype(np.float32)
+    exact = to_onnx(net, (1, 24, 24), {})
+    small, _ = quantise(exact, x, x)
+    kinds = [n.op_type for n in onnx.load_from_string(small).graph.node]
+    assert "Conv" in kinds
+    assert not {"Pad", "Clip"} & set(kinds)
+    wanted, got = run(exact, x), run(small, x)
+    assert np.abs(got - wanted).mean() < 0.1 * wanted.std()
+
+
+def padded(
+    mode: str = "constant", fill: float = 0.0, amounts: tuple[int, ...] = (0, 1, 2, 3)
+) -> onnx.ModelProto:
+    """Return a graph that pads an image and convolves it."""
+    top, left, bottom, right = amounts
+    pads = np.array([0, 0, top, left, 0, 0, bottom, right])
+    weight = np.random.default_rng(0).normal(size=(2, 1, 3, 3)).astype(np.float32)
+    nodes = [
+        onnx.helper.make_node("Pad", ["faces", "pads", "fill"], ["p"], mode=mode),
+        onnx.helper.make_node("Conv", ["p", "w"], ["y"], strides=[2, 2], pads=[1, 0, 0, 1]),
+    ]
+    given = [
+        numpy_helper.from_array(pads, "pads"),
+        numpy_helper.from_array(np.array(fill, np.float32), "fill"),
+        numpy_helper.from_array(weight, "w"),
+    ]
+    image = onnx.helper.make_tensor_value_info("faces", onnx.TensorProto.FLOAT, [1, 1, 9, 8])
+    out = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph(nodes, "g", [image], [out], given)
+    return onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
+
+
+def test_zeros_beside_a_convolution_become_its_own() -> None:
+    x = np.random.default_rng(1).normal(size=(1, 1, 9, 8)).astype(np.float32)
+    before = run(padded().SerializeToString(), x)
+    merged = merge_pads(padded())
+    assert [n.op_type for n in merged.graph.node] == ["Conv"]
+    assert [t.name for t in merged.graph.initializer] == ["w"]
+    np.testing.assert_allclose(run(merged.SerializeToString(), x), before, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{"mode": "reflect"}, {"fill": 1.0}, {"amounts": (0, -1, 0, 0)}])
+def test_other_pads_stay(change: dict) -> None:
+    merged = merge_pads(padded(**change))
+    assert [n.op_type for n in merged.graph.node] == ["Pad", "Conv"]
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:

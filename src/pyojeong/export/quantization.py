@@ -34,7 +34,7 @@ from onnxruntime.quantization import (
 )
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.export.onnx_graph import share_equal, shorten_names, store_half
+from pyojeong.export.onnx_graph import merge_pads, share_equal, shorten_names, store_half
 
 CalibrationBatch = NDArray[np.float32]
 
@@ -44,7 +44,7 @@ METHODS = {
 }
 """How ranges of activations are set from the calibration faces."""
 
-_QUANTISED = ["Conv", "Add", "AveragePool", "GlobalAveragePool", "Relu", "MaxPool"]
+_QUANTISED = ["Conv", "Add", "AveragePool", "GlobalAveragePool", "Relu", "Clip", "MaxPool"]
 _PART = 64
 
 
@@ -133,7 +133,7 @@ def _fold(model: bytes, path: Path) -> None:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(path)
     ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    folded = onnx.shape_inference.infer_shapes(onnx.load(path))
+    folded = onnx.shape_inference.infer_shapes(merge_pads(onnx.load(path)))
     _plain_pools(folded.graph)
     onnx.save(folded, path)
 

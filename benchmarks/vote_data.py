@@ -24,9 +24,12 @@ from pyojeong.core.labels import FER7, FERPLUS8
 from pyojeong.curate.extraction import extract_faces, whole_frame
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.merging import merge
-from pyojeong.datasets.samples import Sample, Split, read_rows, write_manifest
+from pyojeong.datasets.samples import Sample, Split, read_manifest, read_rows, write_manifest
 from pyojeong.runtime.analyzer import SHORT_NAMES
 from pyojeong.runtime.detection.registry import build_detector
+from pyojeong.training.data.datamodule import origin_of, vote_shares
+from pyojeong.training.data.sampling import Sampling
+from pyojeong.vote_calibration import rounded_shares
 from pyojeong.zoo import find
 
 SIDE_PX = 128
@@ -71,6 +74,18 @@ def photographs(
 
 def _counts(shares: np.ndarray) -> tuple[int, ...]:
     return (*(int(v) for v in np.rint(shares * SCALE)), 0, 0)
+
+
+def learned_prior(table: Path, sampling: Sampling, *, epochs: int = 4) -> dict[str, float]:
+    """Return the base rates of the votes that a training shows: its vote head learns these."""
+    samples = list(read_manifest(table, splits=[Split.TRAIN], images=False))
+    shares = np.array([vote_shares(s.votes) for s in samples], np.float64)
+    single = np.eye(len(FERPLUS8))[[FERPLUS8.index(s.label) for s in samples]]
+    targets = np.where(shares.any(1, keepdims=True), shares, single)
+    origins = [origin_of(s.source) for s in samples]
+    shown = [sampling.rows(origins, targets, seed=0, epoch=e) for e in range(epochs)]
+    rows = [np.arange(len(samples)) if r is None else r for r in shown]
+    return rounded_shares(shares[np.concatenate(rows)].sum(0), FERPLUS8)
 
 
 def publisher_votes(table: Path) -> dict[str, np.ndarray]:

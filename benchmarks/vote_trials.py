@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.vote_data import SIDE_PX, framing_like_fer2013
+from benchmarks.vote_data import SIDE_PX, framing_like_fer2013, learned_prior
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.calibration import softmax
 from pyojeong.core.card import ModelCard
@@ -121,13 +121,32 @@ class Truth:
         rows = read_manifest(data, splits=[Split.TRAIN], images=False)
         votes = np.array([s.votes[:8] for s in rows if s.votes is not None], float)
         self.prior = natural_prior(votes, FERPLUS8)
+        self.tables = cache
         self.photographs, self.faces, self.found = wild_faces(wild, cache)
 
+    def prior_of(self, run: Run) -> dict[str, float]:
+        """Return the base rates of the votes that a run learned from."""
+        table = self.tables / str(run.environment["manifest"])
+        if not run.experiment.sampling.shares:
+            return self.prior
+        return learned_prior(table, run.experiment.sampling)
+
     def figures(
-        self, valid: tuple[Logits, Logits], wild: tuple[Logits, Logits], rounds: int
+        self,
+        valid: tuple[Logits, Logits],
+        wild: tuple[Logits, Logits],
+        prior: dict[str, float],
+        rounds: int,
     ) -> dict[str, Any]:
-        """Return everything that a trial's row says."""
-        natural = np.array([self.prior[name] for name in FER7.names])
+        """Return everything that a trial's row says.
+
+        Args:
+            valid: Logits of the faces of PublicTest.
+            wild: Logits of the photographs' faces.
+            prior: Base rates of the votes that were learned from.
+            rounds: Bootstrap rounds.
+        """
+        natural = np.array([prior[name] for name in FER7.names])
         natural /= natural.sum()
         votes = np.maximum(self.counts[:, :8], 0)
         shares, some = shares_of(votes, SEVEN)
@@ -148,7 +167,7 @@ class Truth:
             description="",
             labels=FER7.id,
             votes=FERPLUS8.id,
-            vote_calibration=to_calibration(fit, self.prior, ""),
+            vote_calibration=to_calibration(fit, prior, ""),
         )
         found = voted_figures(card, read, faces, rounds=rounds)
         default, balanced = found["by_prior"][fit.prior], found["by_prior"]["balanced"]
@@ -162,6 +181,7 @@ class Truth:
         all_shares, voted = shares_of(votes, range(8))
         hits = valid[1].argmax(1) == self.majority
         return {
+            "learned_prior": {k: round(v, 4) for k, v in prior.items()},
             "temperature": fit.temperature,
             "prior": fit.prior,
             "accuracy": default["accuracy"],
@@ -209,6 +229,7 @@ def measure(name: str, runs: list[Run], truth: Truth, rounds: int, mirror: bool)
     row = truth.figures(
         valid[0] if len(valid) == 1 else together(valid),
         wild[0] if len(wild) == 1 else together(wild),
+        truth.prior_of(runs[0]),
         rounds,
     )
     row = {

@@ -186,6 +186,35 @@ def test_a_column_of_a_finished_run_can_be_a_member(tmp_path: Path) -> None:
             train(bad, data, runs)
 
 
+def test_columns_of_one_shape_are_averaged_and_runs_start_from_the_picked_epoch(
+    tmp_path: Path,
+) -> None:
+    torch.set_num_threads(1)
+    data = manifest(tmp_path)
+    runs = tmp_path / "runs"
+    train(TOML, data, runs)
+    train(text("narrow", VGG), data, runs)
+    both = 'members = ["tiny", "narrow"]\n' + text("both", COLUMNS, pick='"last"')
+    first = train(both, data, runs)
+    onward = text("onward", COLUMNS, pick='"last"').replace("seed = 3", "seed = 4")
+    second = train('start = "both"\n' + onward, data, runs)
+    soup = 'members = ["both", "onward"]\n' + text("soup", COLUMNS, pick='"last"')
+    still = soup.replace("epochs = 6", "epochs = 1").replace("lr = 3e-3", "lr = 1e-12")
+    run = train(still.replace("ema = 0.9", "ema = 1.0"), data, runs)
+    states = [load_last(r, num_classes=7).scored.state_dict() for r in (first, second, run)]
+    for key, value in states[2].items():
+        if key.endswith("weight"):
+            mean = (states[0][key] + states[1][key]) / 2
+            torch.testing.assert_close(value, mean, rtol=1e-4, atol=1e-5)
+    again = 'start = "both"\n' + text("again", COLUMNS, pick='"last"')
+    again = again.replace("epochs = 6", "epochs = 1").replace("lr = 3e-3", "lr = 1e-12")
+    same = train(again.replace("ema = 0.9", "ema = 1.0"), data, runs)
+    begun = load_last(same, num_classes=7).scored.state_dict()
+    for key, value in states[0].items():
+        if key.endswith("weight"):
+            torch.testing.assert_close(begun[key], value, rtol=1e-4, atol=1e-5)
+
+
 def test_a_soup_starts_from_the_mean_of_its_members_weights(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     data = manifest(tmp_path)

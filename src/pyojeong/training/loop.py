@@ -25,14 +25,12 @@ from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import MONITOR, Classify
-from pyojeong.training.members import trained_members
+from pyojeong.training.members import joins_members, trained_members
 from pyojeong.training.nets.columns import Columns
-from pyojeong.training.nets.registry import STACKED
 from pyojeong.training.onnx_warm_start import start_from_model
 from pyojeong.training.precision import PRECISIONS, Precision, choose_precision
 from pyojeong.training.run import (
     Run,
-    load_best,
     load_picked,
     mean_weights,
     read_curves,
@@ -246,8 +244,8 @@ def _build_task(
         weights = torch.tensor(len(learnt) / (classes * counts), dtype=torch.float32)
     net = experiment.build_net(num_classes=classes)
     members = trained_members(experiment, runs, num_classes=classes)
-    stacked = experiment.net in STACKED
-    if members and stacked:
+    joined = joins_members(experiment, runs)
+    if members and joined:
         net.adopt([model.net for model in members])  # type: ignore[operator]
     task = Classify(
         net,
@@ -258,9 +256,15 @@ def _build_task(
     )
     heads = [model.vote_head for model in members if model.vote_head is not None]
     own = task.model.vote_head
-    if isinstance(net, Columns) and own is not None and members and len(heads) == len(members):
+    if (
+        isinstance(net, Columns)
+        and own is not None
+        and members
+        and joined
+        and len(heads) == len(members)
+    ):
         net.join_heads(own, heads)
-    if members and not stacked:
+    if members and not joined:
         task.model.load_state_dict(mean_weights([model.state_dict() for model in members]))
     if experiment.start is not None:
         _start(task, experiment.start, data, runs)
@@ -280,7 +284,7 @@ def _start(task: Classify, name: str, data: FaceData, runs: Path) -> None:
     """Weights of a finished run, or of a model that is shipped."""
     run = Run(runs / name)
     if run.folder.exists() or name not in cards():
-        start = load_best(run, num_classes=len(data.label_set))
+        start = load_picked(run, num_classes=len(data.label_set))
         task.model.load_state_dict(start.scored.state_dict())
     else:
         count = min(len(data.train), _MEASURED)

@@ -19,20 +19,33 @@ def trained_members(experiment: Experiment, runs: Path, *, num_classes: int) -> 
     """
     parts = [name.partition("#") for name in experiment.members]
     members = [Run(runs / name) for name, _, _ in parts]
+    joined = joins_members(experiment, runs)
     for run in members:
         if not run.done:
             raise ExperimentError(f"members: {run.folder} is not a finished run")
-        if experiment.net not in STACKED and _shape(run.experiment) != _shape(experiment):
+        if not joined and _shape(run.experiment) != _shape(experiment):
             raise ExperimentError(
                 f"members: {run.experiment.name} is another net, so that its weights could not be "
                 "averaged with these: give members the same [net] and [preprocess]"
             )
-    load = load_picked if experiment.net in STACKED else load_last
+    load = load_picked if joined else load_last
     models = [load(run, num_classes=num_classes).scored for run in members]
     return [
         _column(model, number) if number else model  # type: ignore[arg-type, misc]
         for model, (_, _, number) in zip(models, parts, strict=True)
     ]
+
+
+def joins_members(experiment: Experiment, runs: Path) -> bool:
+    """Return whether members become parts of the net; else their weights are averaged.
+
+    Stacked nets and columns join theirs, unless all of them are already of the net's own shape.
+    """
+    whole = [Run(runs / name) for name in experiment.members if "#" not in name]
+    alike = len(whole) == len(experiment.members) and all(
+        run.done and _shape(run.experiment) == _shape(experiment) for run in whole
+    )
+    return experiment.net in STACKED and not alike
 
 
 def _column(model: HeadedNet, number: str) -> HeadedNet:

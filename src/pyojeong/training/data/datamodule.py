@@ -114,6 +114,12 @@ def vote_shares(votes: tuple[int, ...] | None) -> NDArray[np.float32]:
     return kept / kept.sum() if kept.sum() > 0 else zeros
 
 
+def origin_of(source: str) -> str:
+    """Return the first part of a sample's source, "" when there is one part only."""
+    first, slash, _ = source.partition("/")
+    return first if slash else ""
+
+
 def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Faces:
     """Decode samples into memory.
 
@@ -126,8 +132,7 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
     votes: list[NDArray[np.float32]] = []
     origins: list[str] = []
     for sample in samples:
-        first, slash, _ = sample.source.partition("/")
-        origins.append(first if slash else "")
+        origins.append(origin_of(sample.source))
         image: Pixels = pixels_of(sample)
         images.append(to_gray(image) if gray else image)
         targets.append(labels.index(sample.label))

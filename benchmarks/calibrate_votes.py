@@ -5,10 +5,10 @@
 The network files stay as they are; description and limits are taken from
 experiments/*.about.toml. Temperature: least cross-entropy to the votes of FER2013's
 PublicTest (natural base rates) and of the photographs (default base rates), which weigh the same.
-Base rates: "natural" = mean vote shares of FER2013 Training; the default is the named prior that
-is right most often on photographs with an agreed label. Threshold: the lowest one above which
-90 % of those answers are right. What this gives people who took no part in it is cross-fitted by
-`pyojeong bench accuracy`.
+Base rates: "natural" = mean vote shares of the faces that the training showed; the default is the
+named prior that is right most often on photographs with an agreed label. Threshold: the lowest one
+above which 88 % of those answers are right. What this gives people who took no part in it is
+cross-fitted by `pyojeong bench accuracy`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from rich.progress import track
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.card import ModelCard
 from pyojeong.core.labels import FER7, FERPLUS8
-from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.datasets.samples import Split
 from pyojeong.evaluation.accuracy.voted import (
     TARGET,
     natural_faces,
@@ -34,8 +34,10 @@ from pyojeong.evaluation.accuracy.voted import (
     voted_figures,
 )
 from pyojeong.evaluation.scoring import predict_split
+from pyojeong.export.base_rates import votes_shown
 from pyojeong.runtime.analyzer import SHORT_NAMES, Analyzer
 from pyojeong.runtime.golden import golden_logits, golden_path
+from pyojeong.training.data.sampling import Sampling
 from pyojeong.vote_calibration import fit_votes, natural_prior, rounded_shares, to_calibration
 from pyojeong.zoo import BUNDLED, find
 
@@ -44,10 +46,13 @@ ROOT = Path(__file__).parents[1]
 say = Console(stderr=True, highlight=False)
 
 
-def train_votes(manifest: Path) -> np.ndarray:
-    """Votes (N, 8) of the training split."""
-    rows = read_manifest(manifest, splits=[Split.TRAIN], images=False)
-    return np.array([s.votes[: len(FERPLUS8)] for s in rows if s.votes is not None], float)
+def learned_prior(card: ModelCard, manifest: Path, tables: Path) -> dict[str, float]:
+    """Base rates of the votes that a model's last training showed."""
+    sampling = card.training["experiment"].get("sampling") or {}
+    if not sampling.get("shares"):
+        return natural_prior(votes_shown(manifest), FERPLUS8)
+    given = Sampling(**{**sampling, "unlabeled": tuple(sampling["unlabeled"])})
+    return natural_prior(votes_shown(tables / card.training["data"], given), FERPLUS8)
 
 
 def label_shares(card: ModelCard) -> dict[str, float]:
@@ -104,10 +109,11 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="FER2013 with votes, .parquet")
     parser.add_argument("--photographs", type=Path, required=True, help="votes.csv and images/")
+    parser.add_argument("--tables", type=Path, default=Path("runs/votes"), help="merged tables")
     given = parser.parse_args()
-    prior = natural_prior(train_votes(given.data), FERPLUS8)
     for short, name in SHORT_NAMES.items():
         for model in filter(None, (name, find(name).card.variant)):
+            prior = learned_prior(find(model).card, given.data, given.tables)
             card = calibrate(model, given.data, given.photographs, prior)
             card = replace(card, **words_of(short))
             with atomic_write(BUNDLED / f"{card.id}.card.json", "w") as file:

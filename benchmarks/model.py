@@ -19,6 +19,20 @@ RESULTS = ROOT / "experiments" / "results"
 ROWS = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll")
 
 
+TABLES = (
+    f"pyojeong data import {DATA.removeprefix('--data ')} --out runs/fer2013.parquet",
+    "python -m benchmarks.vote_data --data runs/fer2013.parquet --photographs "
+    "../shared/data/photographs --out runs/votes",
+    "python -m benchmarks.vote_teachers train votes/teacher.s1 --data runs/votes/mixed.parquet",
+    "python -m benchmarks.vote_teachers answer votes/teacher.s1 --data runs/votes/mixed.parquet "
+    "--share 0.3 --out runs/votes/answers.npz",
+    "python -m benchmarks.vote_data --data runs/fer2013.parquet --photographs "
+    "../shared/data/photographs --unrated runs/votes/answers.npz --rated "
+    "runs/votes/answers.rated.npz --name taught --out runs/votes",
+)
+"""What makes the tables of FER2013 and photographs."""
+
+
 def shown(figure: dict[str, float], *, percent: bool) -> str:
     """A figure with its interval."""
     form = (
@@ -95,12 +109,19 @@ def stages_of(training: dict[str, Any]) -> list[dict[str, Any]]:
     return [*training["stages"], training["experiment"]]
 
 
+def data_of(stage: dict[str, Any]) -> str:
+    """What a stage was trained on, as options."""
+    mixed = (stage.get("sampling") or {}).get("shares")
+    return "--data runs/votes/taught.parquet" if mixed else DATA
+
+
 def command(stage: dict[str, Any]) -> str:
     """What trains a stage."""
+    data = data_of(stage)
     name, dot, seed = stage["name"].rpartition(".s")
     if not dot or not seed.isdigit():
-        return f"pyojeong train experiments/{stage['name']}.toml {DATA}"
-    return f"pyojeong experiments run {name} --seed {seed} {DATA}"
+        return f"pyojeong train experiments/{stage['name']}.toml {data}"
+    return f"pyojeong experiments run {name} --seed {seed} {data}"
 
 
 def commands(stages: list[dict[str, Any]]) -> list[str]:
@@ -108,6 +129,8 @@ def commands(stages: list[dict[str, Any]]) -> list[str]:
     lines: list[str] = []
     written: set[str] = set()
     for stage in stages:
+        if data_of(stage) != DATA and TABLES[0] not in lines:
+            lines += TABLES
         soft_labels = stage["recipe"].get("soft_labels")
         if soft_labels is not None and soft_labels not in written:
             written.add(soft_labels)
@@ -203,8 +226,9 @@ def main() -> None:
         "",
         "```",
         *commands(stages),
-        f"pyojeong export runs/{names[-1]} {DATA} --id {card.id} --storage {storages(card)}"
-        f" --about experiments/{options.model}.about.toml --out src/pyojeong/models",
+        f"pyojeong export runs/{names[-1]} {data_of(stages[-1])} --id {card.id} "
+        f"--storage {storages(card)} --about experiments/{options.model}.about.toml "
+        "--out src/pyojeong/models",
         f"python benchmarks/model.py --out {options.out}",
         "```",
         "",

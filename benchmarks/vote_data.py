@@ -24,12 +24,9 @@ from pyojeong.core.labels import FER7, FERPLUS8
 from pyojeong.curate.extraction import extract_faces, whole_frame
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.merging import merge
-from pyojeong.datasets.samples import Sample, Split, read_manifest, read_rows, write_manifest
+from pyojeong.datasets.samples import Sample, Split, read_rows, write_manifest
 from pyojeong.runtime.analyzer import SHORT_NAMES
 from pyojeong.runtime.detection.registry import build_detector
-from pyojeong.training.data.datamodule import origin_of, vote_shares
-from pyojeong.training.data.sampling import Sampling
-from pyojeong.vote_calibration import rounded_shares
 from pyojeong.zoo import find
 
 SIDE_PX = 128
@@ -76,16 +73,13 @@ def _counts(shares: np.ndarray) -> tuple[int, ...]:
     return (*(int(v) for v in np.rint(shares * SCALE)), 0, 0)
 
 
-def learned_prior(table: Path, sampling: Sampling, *, epochs: int = 4) -> dict[str, float]:
-    """Return the base rates of the votes that a training shows: its vote head learns these."""
-    samples = list(read_manifest(table, splits=[Split.TRAIN], images=False))
-    shares = np.array([vote_shares(s.votes) for s in samples], np.float64)
-    single = np.eye(len(FERPLUS8))[[FERPLUS8.index(s.label) for s in samples]]
-    targets = np.where(shares.any(1, keepdims=True), shares, single)
-    origins = [origin_of(s.source) for s in samples]
-    shown = [sampling.rows(origins, targets, seed=0, epoch=e) for e in range(epochs)]
-    rows = [np.arange(len(samples)) if r is None else r for r in shown]
-    return rounded_shares(shares[np.concatenate(rows)].sum(0), FERPLUS8)
+def with_votes(table: Path, votes: dict[str, np.ndarray]) -> Iterator[Sample]:
+    """Yield all samples of a table; those of the training split with other votes where given."""
+    for _, sample in read_rows(table, splits=list(Split)):
+        if sample.split is Split.TRAIN and sample.source in votes:
+            yield replace(sample, votes=_counts(votes[sample.source]))
+        else:
+            yield sample
 
 
 def publisher_votes(table: Path) -> dict[str, np.ndarray]:
@@ -115,8 +109,11 @@ def main() -> None:
     table = aligned(given.photographs, given.out)
     parts = given.out / f"{given.name}.parts"
     parts.mkdir(exist_ok=True)
-    sources = [given.data]
     mixed = None if given.rated is None else read_votes(given.rated)
+    sources = [given.data]
+    if mixed is not None and any(name.startswith("fer2013.csv") for name in mixed):
+        sources = [parts / given.data.name]
+        write_manifest(sources[0], with_votes(given.data, mixed), FER7)
     for name, rated in (("rated", True), ("unrated", False)):
         votes = mixed
         if not rated:

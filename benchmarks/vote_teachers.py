@@ -7,7 +7,8 @@
 The training split is divided by person (FER2013: by image), one teacher is trained without each
 part and answers for it; with several experiments the mean of their answers is kept. `answer` writes
 two files: OUT with the answers to unrated photographs, and OUT with `.rated` before its ending with
-the raters' votes of rated ones, mixed with the answers (`--share` of them).
+the raters' votes of rated ones, mixed with the answers (`--share` of them); with `--fer2013` also
+FER+'s votes of FER2013's faces, mixed likewise.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def answer(names: list[str], given: argparse.Namespace) -> None:
         held = [
             s
             for s in read_manifest(given.data, splits=[Split.TRAIN])
-            if fold.holds(s) and not s.source.startswith("fer2013/")
+            if fold.holds(s) and (given.fer2013 or not s.source.startswith("fer2013/"))
         ]
         faces = load_faces(held, FER7, gray=True)
         shares = []
@@ -52,23 +53,22 @@ def answer(names: list[str], given: argparse.Namespace) -> None:
         votes.append(np.mean(shares, axis=0))
         own.append(faces.votes)
         hits = votes[-1].argmax(1) == faces.votes.argmax(1)
-        rated = np.array([s.source.startswith("rated/") for s in held])
-        say.print(
-            f"fold {index}: {len(held):,} photographs; agrees with raters on "
-            f"{hits[rated].mean():.1%}, with the publisher on {hits[~rated].mean():.1%}"
-        )
+        for origin in ("fer2013", "rated", "unrated"):
+            here = np.array([s.source.startswith(f"{origin}/") for s in held])
+            if here.any():
+                say.print(f"fold {index}, {origin}: {here.sum():,}, {hits[here].mean():.1%} agreed")
     answers, theirs = np.concatenate(votes), np.concatenate(own)
-    rated = np.array([s.startswith("rated/") for s in sources])
+    unrated = np.array([s.startswith("unrated/") for s in sources])
+    voted = theirs.any(1)  # what FER+'s annotators took for no face gets no votes
     plain = np.array([s.partition("/")[2] for s in sources])
     mixed = (1 - given.share) * theirs + given.share * answers
-    mixed = np.where(theirs.any(1, keepdims=True), mixed, answers)
     for file, rows, values in (
-        (given.out, ~rated, answers),
-        (given.out.with_suffix(".rated.npz"), rated, mixed),
+        (given.out, unrated, answers),
+        (given.out.with_suffix(".rated.npz"), ~unrated & voted, mixed),
     ):
         with atomic_write(file, "wb") as stream:
             np.savez_compressed(stream, sources=plain[rows], votes=values[rows].astype(np.float32))
-        say.print(f"{file}: {int(rows.sum()):,} photographs")
+        say.print(f"{file}: {int(rows.sum()):,} faces")
 
 
 def main() -> None:
@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--fold", type=int, help="train: only this one")
+    parser.add_argument("--fer2013", action="store_true", help="answer for FER2013's faces too")
     parser.add_argument("--share", type=float, default=0.5, help="of answers in rated votes")
     parser.add_argument("--temperature", type=float, default=1.0, help="of the answers")
     parser.add_argument("--out", type=Path)

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.vote_data import SIDE_PX, framing_like_fer2013, learned_prior
+from benchmarks.vote_data import SIDE_PX, framing_like_fer2013
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.calibration import softmax
 from pyojeong.core.card import ModelCard
@@ -34,6 +34,7 @@ from pyojeong.evaluation.accuracy.voted import (
     voted_faces,
     voted_figures,
 )
+from pyojeong.export.base_rates import votes_shown
 from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import matrix_for_face, to_gray, warp
 from pyojeong.metrics import divergence, vote_ece, widest_threshold
@@ -118,9 +119,7 @@ class Truth:
         self.majority = np.array(
             [FERPLUS8.names.index(n) if n in FERPLUS8.names else -1 for n in names]
         )
-        rows = read_manifest(data, splits=[Split.TRAIN], images=False)
-        votes = np.array([s.votes[:8] for s in rows if s.votes is not None], float)
-        self.prior = natural_prior(votes, FERPLUS8)
+        self.prior = natural_prior(votes_shown(data), FERPLUS8)
         self.tables = cache
         self.photographs, self.faces, self.found = wild_faces(wild, cache)
 
@@ -129,7 +128,7 @@ class Truth:
         table = self.tables / str(run.environment["manifest"])
         if not run.experiment.sampling.shares:
             return self.prior
-        return learned_prior(table, run.experiment.sampling)
+        return natural_prior(votes_shown(table, run.experiment.sampling), FERPLUS8)
 
     def figures(
         self,
@@ -263,7 +262,17 @@ Every training that was tried for the default model, one row each, by
 `python -m benchmarks.vote_trials` (settings: experiments/votes). Photographs: 882 with an agreed
 label in a development set that nothing was trained on; accuracy, AUROC, recall and answers under
 the default base rates, balanced accuracy under balanced ones. FER2013: PublicTest. Calibration is
-fitted on the votes that are scored. Faces: shown in the training, in thousands.
+fitted on the votes that are scored. Faces: shown in the training, in thousands. Rows that begin
+with `model/` are earlier nets, which learned from FER2013 alone.
+
+```
+pyojeong data import fer2013.csv.xz --votes fer2013new.csv --out runs/fer2013.parquet
+python -m benchmarks.vote_data --data runs/fer2013.parquet --photographs photographs \\
+    --out runs/votes
+pyojeong experiments run votes/balanced --data runs/votes/mixed.parquet
+python -m benchmarks.vote_trials runs/votes/balanced.s1 --data runs/fer2013.parquet --wild wild
+python -m benchmarks.vote_trials --page docs/benchmarks/votes.md
+```
 
 """
 HEAD = (

@@ -180,7 +180,7 @@ def test_half_an_answer_is_no_comparison(work: Path) -> None:
 def test_nets_are_timed_in_turns(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nets, "fer_net", lambda _: find_classifier("default").weights)
     monkeypatch.setattr(nets, "ROUNDS", 2)
-    monkeypatch.setattr(nets, "_SETTINGS", {"ms_per_face": (1, 1, 2), "faces_per_s": (2, 4, 2)})
+    monkeypatch.setattr(nets, "SETTINGS", {"ms_per_face": (1, 1, 2), "faces_per_s": (2, 4, 2)})
     nets.time_nets(["default"], work, say=lambda _: None)
     found = nets.read_nets(work)
     assert found is not None

@@ -23,7 +23,7 @@ from pyojeong.speed import cpu_name
 
 ROUNDS = 7
 _RECORD = "nets.json"
-_SETTINGS = {"ms_per_face": (1, 1, 80), "faces_per_s": (2, 64, 12)}
+SETTINGS = {"ms_per_face": (1, 1, 80), "faces_per_s": (2, 64, 12)}
 """Figure -> threads, faces in a batch, runs in a round."""
 
 
@@ -55,8 +55,8 @@ def time_nets(models: list[str], work: Path, *, say: Callable[[str], None]) -> N
     files["fer"] = fer_net(work)
     figures: dict[str, Any] = {name: {"mb": _mb(path)} for name, path in files.items()}
     loads = []
-    for figure, (threads, batch, runs) in _SETTINGS.items():
-        nets = {name: _Net(path, threads, batch) for name, path in files.items()}
+    for figure, (threads, batch, runs) in SETTINGS.items():
+        nets = {name: TimedNet(path, threads, batch) for name, path in files.items()}
         seconds: dict[str, list[float]] = {name: [] for name in files}
         for number in range(ROUNDS + 1):
             loads.append(os.getloadavg()[0])
@@ -74,7 +74,7 @@ def time_nets(models: list[str], work: Path, *, say: Callable[[str], None]) -> N
         "onnxruntime": ort.__version__,
         "load": [round(max(loads), 1), round(min(loads), 1)],
         "rounds": ROUNDS,
-        "settings": {k: {"threads": t, "batch": b} for k, (t, b, _) in _SETTINGS.items()},
+        "settings": {k: {"threads": t, "batch": b} for k, (t, b, _) in SETTINGS.items()},
         "nets": figures,
     }
     with atomic_write(work / _RECORD, "w") as file:
@@ -90,7 +90,7 @@ def read_nets(work: Path) -> dict[str, Any] | None:
     return found
 
 
-class _Net:
+class TimedNet:
     """One network on onnxruntime with a batch of made-up faces."""
 
     def __init__(self, path: Path, threads: int, batch: int) -> None:

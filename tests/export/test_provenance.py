@@ -57,6 +57,16 @@ def test_a_bundled_model_brings_its_own_stages(tmp_path: Path) -> None:
     assert (stages[-1]["model"], "model" in stages[0]) == (BUNDLED, False)
 
 
+def test_runs_that_only_a_card_tells_of_are_taken_from_it(tmp_path: Path) -> None:
+    made(tmp_path, "model/soup-sharp.s1", 'members = ["model/soup.s1", "model/sharp.s1"]')
+    run = made(tmp_path, "pair", 'members = ["model/soup-sharp.s1#1"]')
+    found = names(run)
+    assert found[:2] == ["se-resnet-fer2013", "se-resnet-fer2013-settle"]
+    assert found[-1] == "model/soup-sharp.s1"
+    assert found[-3:] == ["model/soup.s1", "model/sharp.s1", "model/soup-sharp.s1"]
+    assert len(found) == len(set(found))
+
+
 def test_older_cards_nest_the_stage_that_each_started_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,10 @@ def fitting(*, votes: bool, classes: int = 7) -> HeadedNet:
 
 @pytest.fixture
 def faces() -> torch.Tensor:
-    noise = np.random.default_rng(0).normal(0, 1, (64, 1, 44, 44)).astype(np.float32)
+    pre = find(MODEL).card.preprocess
+    assert pre is not None
+    shape = (64, pre.channels, *pre.size_hw)
+    noise = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
     return torch.nn.functional.avg_pool2d(torch.from_numpy(noise), 5, 1, 2) * 4
 
 

@@ -32,6 +32,7 @@ from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.evaluation.scoring import SplitPredictions, figures, predict_split
 from pyojeong.evaluation.test_split_guard import record_use
+from pyojeong.export.base_rates import votes_shown
 from pyojeong.export.calibration import (
     TARGET_ACCURACY,
     TARGET_RISK,
@@ -47,6 +48,7 @@ from pyojeong.metrics import fit_threshold
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_logits, golden_path
 from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.data.sampling import Sampling
 from pyojeong.training.run import Run, load_picked
 from pyojeong.zoo import Entry
 
@@ -162,6 +164,7 @@ def export_run(
         limits=options.limits,
     )
     card = _convert(card, run, out, say)
+    sampling = experiment.sampling
     whole, exact = card, (out / card.file).read_bytes()
     if options.storage != "float16":
         card = _quantise(card, manifest, out, options.spared, say)
@@ -172,17 +175,23 @@ def export_run(
         name = f"{card.id}-float16"
         variant = replace(whole, id=name, file=f"{name}.onnx", variant=card.id)
         variant = _store(variant, exact, out)
-        _finish(variant, manifest, out, partial(measure, splits=[Split.VALID]))
+        _finish(variant, manifest, out, sampling, partial(measure, splits=[Split.VALID]))
         card = replace(card, variant=name)
-    return _finish(card, manifest, out, partial(measure, splits=[Split.VALID, Split.TEST]))
+    return _finish(
+        card, manifest, out, sampling, partial(measure, splits=[Split.VALID, Split.TEST])
+    )
 
 
 def _finish(
-    card: ModelCard, manifest: Path, out: Path, measure: Callable[[ModelCard], ModelCard]
+    card: ModelCard,
+    manifest: Path,
+    out: Path,
+    sampling: Sampling,
+    measure: Callable[[ModelCard], ModelCard],
 ) -> ModelCard:
     """Calibrate a stored network, score it, and write its last card and its golden answers."""
     effects = card.metrics
-    card, calibrations = _calibrate(card, manifest, out)
+    card, calibrations = _calibrate(card, manifest, out, sampling)
     card = measure(card)
     card = replace(card, metrics={**card.metrics, **effects})
     card = replace(card, training={**card.training, "calibration_on_valid": calibrations})
@@ -300,7 +309,7 @@ def _quantise(
 
 
 def _calibrate(
-    card: ModelCard, manifest: Path, out: Path
+    card: ModelCard, manifest: Path, out: Path, sampling: Sampling
 ) -> tuple[ModelCard, dict[str, dict[str, float]]]:
     valid = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
     chosen, figures = choose_calibration(valid.logits, valid.labels)
@@ -315,19 +324,20 @@ def _calibrate(
         threshold=round(threshold, 4),
         prior=label_shares(valid.labels, card.label_set),
     )
-    return replace(card, vote_calibration=_calibrate_votes(card, valid, manifest)), figures
+    return replace(
+        card, vote_calibration=_calibrate_votes(card, valid, manifest, sampling)
+    ), figures
 
 
 def _calibrate_votes(
-    card: ModelCard, valid: SplitPredictions, manifest: Path
+    card: ModelCard, valid: SplitPredictions, manifest: Path, sampling: Sampling
 ) -> VoteCalibration | None:
     """Return the vote head's calibration; None when there is no such head or too few votes."""
     if valid.vote_logits is None:
         return None
-    voted = len(FERPLUS8)
-    train = (s.votes for s in read_manifest(manifest, splits=[Split.TRAIN], images=False))
-    trained = np.array([v[:voted] for v in train if v is not None], np.float64)
-    return calibrate_votes(valid.vote_logits, valid.votes[:, :voted], trained, card.label_set)
+    trained = votes_shown(manifest, sampling)
+    votes = valid.votes[:, : len(FERPLUS8)]
+    return calibrate_votes(valid.vote_logits, votes, trained, card.label_set)
 
 
 def _measure(

@@ -8,7 +8,7 @@ from typing import Any
 from pyojeong.core.card import ModelCard
 from pyojeong.training.run import Run
 from pyojeong.training.soft_labels import SoftLabels
-from pyojeong.zoo import find
+from pyojeong.zoo import cards, find
 
 Stage = dict[str, Any]
 """An experiment; of a shipped model also ``model`` and ``sha256``."""
@@ -18,7 +18,7 @@ def stages_of(run: Run) -> list[Stage]:
     """Return the experiments that led to a run's weights, in order, each once, without its own.
 
     Its ``start`` and its ``members`` come before it, and so do theirs. A start that is no run is a
-    model's id: that model's own stages are on its card.
+    model's id, or a run of which only the card of a known model tells.
 
     Raises:
         ModelUnknown: When that model is not there (``PYOJEONG_MODELS`` names more folders of them).
@@ -33,12 +33,30 @@ def _collect(run: Run, found: dict[str, Stage]) -> None:
     for written in (*starts, *run.experiment.members):
         name, _, _ = written.partition("#")  # a column of a run is made by that run
         earlier = _beside(run, name)
-        if not earlier.folder.exists():
+        if earlier.folder.exists():
+            if name not in found:
+                _collect(earlier, found)
+                found[name] = asdict(earlier.experiment)
+        elif chain := _chain_up_to(name):
+            for stage in chain:
+                found.setdefault(stage["name"], stage)
+        else:
             for stage in _stages_on(find(name).card):
                 found.setdefault(stage["name"], stage)
-        elif name not in found:
-            _collect(earlier, found)
-            found[name] = asdict(earlier.experiment)
+
+
+def _chain_up_to(name: str) -> list[Stage]:
+    """Return the stages of a known model up to the run of that name, when it is among them.
+
+    A packed run may stand alone: the runs that it came from are on the card of its model.
+    """
+    for entry in cards().values():
+        if entry.card.kind == "classifier" and "stages" in entry.card.training:
+            chain = _stages_on(entry.card)
+            names = [stage["name"] for stage in chain]
+            if name in names:
+                return chain[: names.index(name) + 1]
+    return []
 
 
 def _stages_on(card: ModelCard) -> list[Stage]:

@@ -33,7 +33,7 @@ class Experiment:
         augment: Random changes in training.
         sampling: Which samples an epoch shows.
         recipe: Optimisation.
-        start: Name of a finished run in the same folder whose result's weights training starts from,
+        start: Name of a finished run in the same folder whose result training starts from,
             or id of a model that is there (``pyojeong models``); None = fresh weights.
         pretrained: Key of ``STARTS``: weights from outside that training starts from; None = none.
         pretrained_path: Where the file of such weights lies, when no package brings it.

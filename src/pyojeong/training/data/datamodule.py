@@ -4,7 +4,7 @@ Only Split.TRAIN and Split.VALID are ever read here. The test split cannot reach
 manifest reader is asked for these two and yields nothing else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -112,6 +112,12 @@ def vote_shares(votes: tuple[int, ...] | None) -> NDArray[np.float32]:
     kept = np.where(counts[:8] > 1, counts[:8], 0)
     kept = kept if kept.sum() > 0 else counts[:8]
     return kept / kept.sum() if kept.sum() > 0 else zeros
+
+
+def label_targets(votes: NDArray[np.floating], labels: Sequence[int]) -> NDArray[np.float64]:
+    """Return votes (N, 8), and where a row has none, all of them for its label."""
+    single = np.eye(votes.shape[1])[list(labels)]
+    return np.where(votes.any(1, keepdims=True), votes, single)
 
 
 def origin_of(source: str) -> str:
@@ -296,11 +302,8 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
     def _rows(self, epoch: int) -> NDArray[np.int64] | None:
         """Return the samples of an epoch; None = each once."""
         faces = self.train
-        votes = faces.votes.astype(np.float64)
-        single = np.zeros_like(votes)
         known = [FERPLUS8.index(n) if n in FERPLUS8.names else 0 for n in self.label_set.names]
-        single[np.arange(len(votes)), [known[label] for label in faces.labels]] = 1
-        targets = np.where(votes.any(1, keepdims=True), votes, single)
+        targets = label_targets(faces.votes, [known[label] for label in faces.labels])
         return self.sampling.rows(faces.origins, targets, seed=self.seed, epoch=epoch)
 
     def _with_votes(self, taught: TeacherPredictions) -> Faces:

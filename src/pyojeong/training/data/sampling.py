@@ -45,6 +45,11 @@ class Sampling:
         if not all(isinstance(p, int | float) and 0 <= p <= 1 for p in powers):
             raise ExperimentError(f"[sampling] balance must lie in [0, 1], got {self.balance}")
 
+    @property
+    def shows_each_once(self) -> bool:
+        """True when an epoch shows every sample once."""
+        return not (self.shares or self.faces or self.balance)
+
     def check(self, origins: Sequence[str]) -> None:
         """Check that the data sets that are named are there.
 
@@ -72,7 +77,7 @@ class Sampling:
             seed: The experiment's.
             epoch: From 0.
         """
-        if self == Sampling(unlabeled=self.unlabeled):
+        if self.shows_each_once:
             return None
         names = np.asarray(origins)
         total = self.faces or len(names)

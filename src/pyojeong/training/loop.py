@@ -284,6 +284,11 @@ def _start(task: Classify, name: str, data: FaceData, runs: Path) -> None:
     """Weights of a finished run, or of a model that is shipped."""
     run = Run(runs / name)
     if run.folder.exists() or name not in cards():
+        if not run.done:
+            raise ExperimentError(
+                f"start = {name!r}: {run.folder} is not a finished run, and no model has that id "
+                "(`pyojeong models` lists them)"
+            )
         start = load_picked(run, num_classes=len(data.label_set))
         task.model.load_state_dict(start.scored.state_dict())
     else:

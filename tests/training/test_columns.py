@@ -42,12 +42,16 @@ convolutions = 1
 """
 
 
-def test_joined_nets_give_the_mean_of_their_logits() -> None:
+def small_and_narrow() -> list[torch.nn.Module]:
     torch.manual_seed(0)
-    nets = [
+    return [
         build_net(str(o["name"]), **{k: v for k, v in o.items() if k != "name"}).eval()
         for o in (SMALL, NARROW)
     ]
+
+
+def test_joined_nets_give_the_mean_of_their_logits() -> None:
+    nets = small_and_narrow()
     joined = build_net("columns", columns=[SMALL, NARROW]).eval()
     joined.adopt(nets)  # type: ignore[operator]
     x = torch.randn(3, 1, 44, 44)
@@ -57,11 +61,7 @@ def test_joined_nets_give_the_mean_of_their_logits() -> None:
 
 
 def test_each_column_sees_the_input_through_its_lens() -> None:
-    torch.manual_seed(0)
-    nets = [
-        build_net(str(o["name"]), **{k: v for k, v in o.items() if k != "name"}).eval()
-        for o in (SMALL, NARROW)
-    ]
+    nets = small_and_narrow()
     lenses = [{"window": 44}, {"enlarge": 2, "scale": 3.0, "shift": -1.5}]
     columns = [{**net, **lens} for net, lens in zip((SMALL, NARROW), lenses, strict=True)]
     joined = build_net("columns", columns=columns).eval()
@@ -106,11 +106,7 @@ def test_a_shallower_column_starts_with_its_members_blocks_and_a_silent_head() -
 
 
 def test_a_column_answers_alone_as_it_did_within() -> None:
-    torch.manual_seed(0)
-    nets = [
-        build_net(str(o["name"]), **{k: v for k, v in o.items() if k != "name"}).eval()
-        for o in (SMALL, NARROW)
-    ]
+    nets = small_and_narrow()
     joined = build_net("columns", columns=[SMALL, NARROW]).eval()
     joined.adopt(nets)  # type: ignore[operator]
     x = torch.randn(3, 1, 44, 44)

@@ -135,3 +135,28 @@ def test_jpeg_keeps_shape_and_comes_close() -> None:
             assert out.shape == picture.shape
             assert (out != picture).any()
             assert np.abs(out.astype(int) - picture).mean() < 12
+
+
+def test_colours_are_cast_and_taken_away_in_rgb_alone() -> None:
+    rgb = np.full((8, 8, 3), (40, 80, 120), np.uint8)
+    cast = Draws(Augment(cast_p=1.0, cast=0.5), 4, seed=0, epoch=0)
+    seen = [cast.pixels(place, rgb)[0, 0].astype(float) for place in range(4)]
+    assert not np.allclose(seen[0], seen[1])
+    for pixel in seen:
+        assert (np.abs(pixel / (40, 80, 120) - 1) <= 0.52).all()
+    gray = Draws(Augment(gray_p=1.0), 1, seed=0, epoch=0).pixels(0, rgb)
+    assert (gray == gray[..., :1]).all()
+    plain = rgb[..., 0].copy()
+    both = Draws(Augment(cast_p=1.0, gray_p=1.0), 1, seed=0, epoch=0)
+    np.testing.assert_array_equal(both.pixels(0, plain), plain)
+
+
+def test_detail_is_lost_within_the_stated_share() -> None:
+    fine = np.indices((64, 64)).sum(0) % 2 * 255
+    left = [
+        Draws(Augment(blur_p=1.0, blur_share=share), 1, seed=0, epoch=0)
+        .pixels(0, fine.astype(np.uint8))
+        .std()
+        for share in ((0.2, 0.2), (1.0, 1.0))
+    ]
+    assert left[0] < 0.2 * left[1]

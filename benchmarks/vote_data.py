@@ -25,9 +25,8 @@ from pyojeong.curate.extraction import extract_faces, whole_frame
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.merging import merge
 from pyojeong.datasets.samples import Sample, Split, read_rows, write_manifest
-from pyojeong.runtime.analyzer import SHORT_NAMES
+from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.detection.registry import build_detector
-from pyojeong.zoo import find
 
 SIDE_PX = 128
 FRAMED_LIKE = "default-vggface2"
@@ -39,7 +38,7 @@ say = Console(stderr=True, highlight=False)
 
 def framing_like_fer2013() -> Preprocess:
     """Return how a found face is aligned so that it lies as the faces of FER2013 do."""
-    card = find(SHORT_NAMES[FRAMED_LIKE], kind="classifier").card
+    card = find_classifier(FRAMED_LIKE).card
     assert card.preprocess is not None  # noqa: S101 - it is a classifier's
     return whole_frame(card.preprocess, SIDE_PX)
 

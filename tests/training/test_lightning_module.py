@@ -126,3 +126,26 @@ def test_sam_steps_from_here_by_the_gradient_uphill() -> None:
         torch.testing.assert_close(
             one.model.get_parameter(name), start[name] - 0.1 * parameter.grad
         )
+
+
+def test_faces_whose_labels_are_not_learnt_teach_votes_alone() -> None:
+    made = task(vote_weight=1.0)
+    x, votes = torch.randn(4, 1, 2, 2), torch.eye(8)[:4]
+    hidden, shown = torch.tensor([3, -1, 5, -1]), torch.tensor([0, 2])
+    none = torch.zeros(4, 0)
+
+    def gradient(batch: Batch) -> Tensor:
+        made.zero_grad()
+        logits, votes_given = made.model(batch.inputs)
+        loss = made._loss(logits, votes_given, batch)
+        assert torch.isfinite(loss)
+        loss.backward()
+        head = made.model.net.classifier.weight  # type: ignore[union-attr]
+        return head.grad.clone()  # type: ignore[union-attr, operator]
+
+    some = gradient(Batch(x, hidden, votes, none))
+    alone = gradient(Batch(x[shown], hidden[shown], votes[shown], none[shown]))
+    torch.testing.assert_close(some, alone)
+    assert some.abs().sum() > 0
+    # A batch without any label is no division by zero, and leaves the classifier as it is.
+    assert gradient(Batch(x, torch.full((4,), -1), votes, none)).abs().sum() == 0

@@ -1,17 +1,20 @@
 """Shares of data sets and rare labels in an epoch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.labels import FER7
+from pyojeong.datasets.samples import write_manifest
 from pyojeong.training.data.augment import Augment, Draws
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.sampling import Sampling
 from pyojeong.training.experiment import Experiment
 from tests.training.test_datamodule import PRE
-from tests.training.tiny import TOML, manifest
+from tests.training.tiny import TOML, manifest, samples
 
 ORIGINS = ["a"] * 80 + ["b"] * 20
 TARGETS = np.eye(2)[[0] * 64 + [1] * 16 + [0] * 10 + [1] * 10]
@@ -96,3 +99,25 @@ def test_the_table_is_read_from_toml() -> None:
     )
     with pytest.raises(ExperimentError, match=r"\[sampling\]: unknown key 'share'.*shares"):
         Experiment.from_toml(TOML + "\n[sampling]\nshare = 1\n")
+
+
+def test_hidden_labels_still_balance_their_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "unvoted.parquet"
+    rows = [replace(s, votes=None, source=f"a/{s.source}") for s in samples(100)]
+    write_manifest(path, rows[:60] + [s for s in rows[60:] if s.label == "happy"], FER7)
+    sampled = [
+        FaceData(
+            path,
+            PRE,
+            Augment(),
+            batch_size=8,
+            seed=0,
+            sampling=Sampling(faces=60, balance=1.0, unlabeled=hidden),
+        )
+        for hidden in ((), ("a",))
+    ]
+    shown, unseen = (data.epoch(0) for data in sampled)
+    assert shown.draws is not None
+    assert unseen.draws is not None
+    np.testing.assert_array_equal(shown.draws.rows, unseen.draws.rows)
+    assert (unseen.faces.labels == -1).all()

@@ -182,6 +182,7 @@ def test_what_went_wrong_in_earlier_versions_stays_in_the_report(analyzer, tmp_p
     assert "ends early: made up" in (out / "report.html").read_text()
 
 
+# Windows and macOS refuse file names that are not Unicode, so that there is nothing to test.
 @pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="names are Unicode there")
 def test_a_clip_whose_name_is_not_unicode(analyzer, tmp_path):
     clip = make_clip(tmp_path / "walk.mp4").rename(tmp_path / "a\udcff.mp4")

@@ -163,13 +163,12 @@ def run_faces(request: FacesRequest, console: Console) -> None:
     """Cut faces out; name what had none."""
     from pyojeong.curate.extraction import extract_faces, whole_frame
     from pyojeong.datasets.samples import manifest_size
-    from pyojeong.runtime.analyzer import SHORT_NAMES
+    from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.detection.registry import build_detector
-    from pyojeong.zoo import find
 
     framing: float | Preprocess = request.margin
     if request.like is not None:
-        card = find(SHORT_NAMES.get(request.like, request.like), kind="classifier").card
+        card = find_classifier(request.like).card
         assert card.preprocess is not None  # noqa: S101 - it is a classifier's
         framing = whole_frame(card.preprocess, request.side_px)
 

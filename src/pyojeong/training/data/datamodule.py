@@ -244,6 +244,8 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         self.taught: TeacherPredictions | None = None
         self.taught_votes = 0.0
         """Share of the teacher's votes, in [0, 1], among those that are learnt."""
+        self._own_labels: NDArray[np.int64] = np.zeros(0, np.int64)
+        """Of the training split, those that are not learnt included."""
         self._train: Faces | None = None
         self._valid: Faces | None = None
 
@@ -261,6 +263,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         if split is not Split.TRAIN:
             return faces
         self.sampling.check(faces.origins)
+        self._own_labels = faces.labels
         learnt = np.array([name not in self.sampling.unlabeled for name in faces.origins])
         return replace(faces, labels=np.where(learnt, faces.labels, -1))
 
@@ -303,7 +306,7 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         """Return the samples of an epoch; None = each once."""
         faces = self.train
         known = [FERPLUS8.index(n) if n in FERPLUS8.names else 0 for n in self.label_set.names]
-        targets = label_targets(faces.votes, [known[label] for label in faces.labels])
+        targets = label_targets(faces.votes, [known[label] for label in self._own_labels])
         return self.sampling.rows(faces.origins, targets, seed=self.seed, epoch=epoch)
 
     def _with_votes(self, taught: TeacherPredictions) -> Faces:

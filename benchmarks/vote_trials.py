@@ -47,7 +47,6 @@ from pyojeong.vote_calibration import (
     fit_votes,
     natural_prior,
     pluralities,
-    scores_under,
     shares_of,
     to_calibration,
 )
@@ -175,13 +174,19 @@ class Truth:
         scores = fit.scores(ours.logits, FER7, natural)
         threshold = widest_threshold(scores[kept], ours.agreed[kept], target=RIGHT)
         answered = scores[kept].max(1) >= threshold
-        on_valid = scores_under("natural", fit.temperature, faces.logits, FER7, natural)
+        on_valid = fit.scores(faces.logits, FER7, natural, prior="natural")
         eight, rows = softmax(valid[1] / fit.temperature), self.majority >= 0
         all_shares, voted = shares_of(votes, range(8))
         hits = valid[1].argmax(1) == self.majority
+        # FER+'s own base rates stand in for those of what the training showed.
+        ratio = np.array([self.prior[n] / prior[n] for n in FERPLUS8.names])
+        stated = eight * ratio / (eight * ratio).sum(1, keepdims=True)
+        stated_hits = stated.argmax(1) == self.majority
         return {
             "learned_prior": {k: round(v, 4) for k, v in prior.items()},
             "temperature": fit.temperature,
+            "balanced_temperature": fit.balanced_temperature,
+            "between": fit.between,
             "prior": fit.prior,
             "accuracy": default["accuracy"],
             "balanced_accuracy": balanced["balanced_accuracy"],
@@ -194,6 +199,10 @@ class Truth:
             "valid_vote_ece": round(vote_ece(on_valid, faces.shares), 4),
             "valid_divergence": round(divergence(eight[voted], all_shares), 4),
             "valid_majority": round(float(hits[rows].mean()), 4),
+            "at_ferplus_base_rates": {
+                "divergence": round(divergence(stated[voted], all_shares), 4),
+                "majority": round(float(stated_hits[rows].mean()), 4),
+            },
             "valid_fer2013": round(float((valid[0].argmax(1) == self.valid.labels).mean()), 4),
             "accuracy_by_prior": {
                 name: value["accuracy"]["value"] for name, value in found["by_prior"].items()
@@ -252,7 +261,10 @@ def line_of(row: dict[str, Any]) -> str:
         f"neutral {100 * row['recall']['neutral']:.0f} angry {100 * row['recall']['angry']:.0f} "
         f"answered {100 * row['answered']:.1f} ece {row['ece_wild']['value']:.3f}/"
         f"{row['valid_vote_ece']:.3f} kl {row['valid_divergence']:.4f} "
-        f"fer+ {100 * row['valid_majority']:.1f} fer {100 * row['valid_fer2013']:.1f}"
+        f"fer+ {100 * row['valid_majority']:.1f} fer {100 * row['valid_fer2013']:.1f} "
+        "at FER+'s base rates kl {divergence:.4f} fer+ {majority:.3f}".format(
+            **row["at_ferplus_base_rates"]
+        )
     )
 
 

@@ -40,11 +40,35 @@ def test_the_temperature_of_the_votes_is_found() -> None:
 
 def test_temperature_and_default_prior_come_out_as_they_were_put_in() -> None:
     for prior in ("natural", "balanced"):
-        fit = fit_votes(
-            made(3000, 1.4, "natural", 2), made(3000, 1.4, prior, 3), FER7, NATURAL, target=0.5
-        )
+        # `made` adjusts shares without a temperature of its own for other base rates.
+        photographs = made(3000, 1.4, prior, 3)
+        fit = fit_votes(made(3000, 1.4, "natural", 2), photographs, FER7, NATURAL, target=0.5)
         assert fit.prior == prior
-        assert fit.temperature == pytest.approx(1.4, rel=0.05)
+        if prior == "natural":
+            assert fit.temperature == pytest.approx(1.4, rel=0.05)
+        else:
+            assert fit.balanced_temperature == pytest.approx(1.4, rel=0.1)
+
+
+def test_answers_under_other_base_rates_get_their_own_temperature() -> None:
+    """Photographs whose votes are sharper than a mere adjustment makes them."""
+    natural_faces = made(3000, 1.3, "natural", 8)
+    plain = made(3000, 1.3, "natural", 9)
+    sharper = calibrated(plain.logits, 0.9, None, log_prior_ratio(np.full(7, 1 / 7), NATURAL))
+    rng = np.random.default_rng(10)
+    votes = np.array([rng.multinomial(10, row) for row in sharper])
+    photographs = VotedFaces(
+        plain.logits, votes / 10, pluralities(votes), [str(i) for i in range(3000)]
+    )
+    fit = fit_votes(natural_faces, photographs, FER7, NATURAL, target=0.5)
+    assert fit.prior == "balanced"
+    assert fit.balanced_temperature < fit.temperature
+    scores = fit.scores(plain.logits, FER7, NATURAL)
+    assert vote_ece(scores, photographs.shares) < 0.03
+    before = calibrated(
+        plain.logits, fit.temperature, None, log_prior_ratio(np.full(7, 1 / 7), NATURAL)
+    )
+    assert vote_ece(before, photographs.shares) > 0.05
 
 
 def test_folds_divide_nobody_and_answer_everybody() -> None:

@@ -196,7 +196,7 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 
     The loss is convex in 1/T.
     """
-    return _best_temperature(lambda t: nll(softmax(logits, t), labels))
+    return best_temperature(lambda t: nll(softmax(logits, t), labels))
 
 
 def fit_vote_temperature(sets: Sequence[tuple[Floats, Floats, Floats | None]]) -> float:
@@ -214,11 +214,11 @@ def fit_vote_temperature(sets: Sequence[tuple[Floats, Floats, Floats | None]]) -
             for logits, shares, offset in sets
         )
 
-    return _best_temperature(loss)
+    return best_temperature(loss)
 
 
-def _best_temperature(loss_of: Callable[[float], float]) -> float:
-    """Golden-section search over log T between 0.05 and 20."""
+def best_temperature(loss_of: Callable[[float], float]) -> float:
+    """Return the T with the least loss: golden-section search over log T between 0.05 and 20."""
     low, high = np.log(0.05), np.log(20.0)
     ratio = (np.sqrt(5) - 1) / 2
 

@@ -5,17 +5,29 @@ rows that sum to 1 over the labels of the answers.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.calibration import PRIORS, calibrated, log_prior_ratio, prior_shares
+from pyojeong.core.calibration import (
+    BETWEEN,
+    PRIORS,
+    calibrated,
+    log_prior_ratio,
+    prior_shares,
+    prior_temperature,
+)
 from pyojeong.core.card import VoteCalibration
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet
-from pyojeong.metrics import fit_vote_temperature, widest_threshold
+from pyojeong.metrics import (
+    best_temperature,
+    cross_entropy,
+    fit_vote_temperature,
+    widest_threshold,
+)
 
 FOLDS = 5
 
@@ -97,28 +109,27 @@ class VoteFit:
 
     Attributes:
         temperature: See ``VoteCalibration``.
+        balanced_temperature: Likewise.
+        between: Likewise.
         prior: Name of the default base rates.
         threshold: See ``VoteCalibration``.
     """
 
     temperature: float
-    prior: str
-    threshold: float
+    balanced_temperature: float
+    between: float = BETWEEN
+    prior: str = "natural"
+    threshold: float = 0.0
 
-    def scores(self, logits: Floats, labels: LabelSet, natural: Floats) -> NDArray[np.float64]:
-        """Return the scores (N, K) of logits under the default base rates."""
-        return scores_under(self.prior, self.temperature, logits, labels, natural)
-
-
-def scores_under(
-    prior: str, temperature: float, logits: Floats, labels: LabelSet, natural: Floats
-) -> NDArray[np.float64]:
-    """Return scores (N, K) under named base rates."""
-    return calibrated(logits, temperature, None, _offset(prior, labels, natural))
-
-
-def _offset(prior: str, labels: LabelSet, natural: Floats) -> NDArray[np.float64] | None:
-    return log_prior_ratio(prior_shares(prior, labels, natural)[1], natural)
+    def scores(
+        self, logits: Floats, labels: LabelSet, natural: Floats, *, prior: str | None = None
+    ) -> NDArray[np.float64]:
+        """Return the scores (N, K) of logits under named base rates; None = the default ones."""
+        _, stated = prior_shares(prior or self.prior, labels, natural, between=self.between)
+        temperature = prior_temperature(
+            self.temperature, self.balanced_temperature, stated, natural
+        )
+        return calibrated(logits, temperature, None, log_prior_ratio(stated, natural))
 
 
 def fit_votes(
@@ -129,12 +140,13 @@ def fit_votes(
     *,
     target: float,
 ) -> VoteFit:
-    """Fit temperature, default base rates and threshold.
+    """Fit temperatures, default base rates and threshold.
 
-    The temperature has the least cross-entropy to the votes of both sets, which weigh the same:
-    ``natural_faces`` under the natural base rates, photographs under the default ones. The default
-    is the one of ``PRIORS`` that is right most often on photographs with an agreed label, and the
-    threshold the lowest one above which ``target`` of those are right.
+    The temperature for natural base rates has the least cross-entropy to the votes of both sets,
+    which weigh the same. That for equal base rates has the least to the photographs' votes, under
+    equal base rates and under those half way, together. The weight of equal base rates in
+    ``"between"`` and the default are those that are right most often on photographs with an agreed
+    label, and the threshold is the lowest one above which ``target`` of those are right.
 
     Args:
         natural_faces: Faces of the kind the head learned from.
@@ -143,24 +155,37 @@ def fit_votes(
         natural: Base rates (K,) of the head's training votes.
         target: Share of the answers that shall be right on these photographs.
     """
-    agreed = photographs[photographs.agreed >= 0]
-    best: tuple[float, VoteFit] | None = None
-    for prior in PRIORS:
-        temperature = fit_vote_temperature(
-            [
-                (natural_faces.logits, natural_faces.shares, None),
-                (photographs.logits, photographs.shares, _offset(prior, labels, natural)),
-            ]
+    sets = [(f.logits, f.shares, None) for f in (natural_faces, photographs)]
+    first = round(fit_vote_temperature(sets), 3)
+
+    def loss(temperature: float) -> float:
+        fit = VoteFit(first, temperature)
+        return sum(
+            cross_entropy(
+                fit.scores(photographs.logits, labels, natural, prior=prior), photographs.shares
+            )
+            for prior in ("between", "balanced")
         )
-        temperature = round(temperature, 3)
-        scores = scores_under(prior, temperature, agreed.logits, labels, natural)
-        right = float((scores.argmax(1) == agreed.agreed).mean())
-        if best is None or right > best[0]:
-            threshold = widest_threshold(scores, agreed.agreed, target=target)
-            # Rounded down, so that the least confident of those faces is still answered.
-            best = right, VoteFit(temperature, prior, float(np.floor(threshold * 1e4) / 1e4))
-    assert best is not None  # noqa: S101 - PRIORS is not empty
-    return best[1]
+
+    fit = VoteFit(first, round(best_temperature(loss), 3))
+    agreed = photographs[photographs.agreed >= 0]
+
+    def right(fit: VoteFit) -> float:
+        scores = fit.scores(agreed.logits, labels, natural)
+        return float((scores.argmax(1) == agreed.agreed).mean())
+
+    steps = [right(replace(fit, between=float(b), prior="between")) for b in _BETWEEN]
+    # The mean of neighbours: single photographs shall not decide.
+    smooth = [np.mean(steps[i - 1 : i + 2]) for i in range(1, len(steps) - 1)]
+    fit = replace(fit, between=float(_BETWEEN[1 + int(np.argmax(smooth))]))
+    fit = max((replace(fit, prior=prior) for prior in PRIORS), key=right)
+    scores = fit.scores(agreed.logits, labels, natural)
+    threshold = widest_threshold(scores, agreed.agreed, target=target)
+    # Rounded down, so that the least confident of those faces is still answered.
+    return replace(fit, threshold=float(np.floor(threshold * 1e4) / 1e4))
+
+
+_BETWEEN = np.arange(1, 10) / 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +245,8 @@ def to_calibration(fit: VoteFit, natural: dict[str, float], fitted_on: str) -> V
     """Return what the card keeps of a fit."""
     return VoteCalibration(
         temperature=fit.temperature,
+        balanced_temperature=fit.balanced_temperature,
+        between=fit.between,
         threshold=fit.threshold,
         prior=natural,
         default_prior=fit.prior,

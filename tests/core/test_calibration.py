@@ -13,6 +13,7 @@ from pyojeong.core.calibration import (
     log_prior_ratio,
     parse_prior,
     prior_shares,
+    prior_temperature,
     softmax,
 )
 from pyojeong.core.errors import PriorInvalid
@@ -65,6 +66,30 @@ def test_named_base_rates() -> None:
     np.testing.assert_allclose(found["natural"][1], NATURAL / NATURAL.sum())
     between = np.sqrt(NATURAL)
     np.testing.assert_allclose(found["between"][1], between / between.sum())
+
+
+def test_between_may_lie_nearer_to_one_end() -> None:
+    natural = np.array([0.1, 0.05, 0.05, 0.3, 0.3, 0.1, 0.1])
+    for weight, wanted in ((0.0, natural), (1.0, np.full(7, 1 / 7)), (0.3, natural**0.7)):
+        name, shares = prior_shares("between", FER7, natural, between=weight)
+        assert name == "between"
+        np.testing.assert_allclose(shares, wanted / wanted.sum())
+
+
+def test_temperatures_lie_between_those_of_natural_and_equal_base_rates() -> None:
+    natural = np.array([0.5, 0.3, 0.15, 0.05])
+    equal = np.full(4, 0.25)
+    between = np.sqrt(natural * equal)
+    for stated, wanted in (
+        (natural, 1.2),
+        (equal, 0.8),
+        (between / between.sum(), np.sqrt(1.2 * 0.8)),
+        (natural**2 / (natural**2).sum(), 1.2),  # still farther from equal ones
+    ):
+        assert prior_temperature(1.2, 0.8, stated, natural) == pytest.approx(wanted)
+    without = np.array([0.5, 0.3, 0.2, 0.0])
+    assert 0.8 <= prior_temperature(1.2, 0.8, without, natural) <= 1.2
+    assert prior_temperature(1.2, 0.8, equal, equal) == 1.2
 
 
 def test_a_share_of_zero_takes_a_label_away() -> None:

@@ -18,8 +18,11 @@ Prior = str | Mapping[str, float]
 """A name of ``PRIORS``, ``"angry=0.1,happy=0.3,..."``, or label -> share."""
 
 PRIORS = ("natural", "between", "balanced")
-"""Named base rates: those a model was calibrated to, their geometric mean with equal shares, and
-equal shares."""
+"""Named base rates: those a model was calibrated to, a weighted geometric mean of them and equal
+shares, and equal shares."""
+
+BETWEEN = 0.5
+"""Weight of equal shares in ``"between"``, unless a model's card states another one."""
 
 _SUM_TOLERANCE = 0.02
 """Shares that were rounded to whole percents are taken."""
@@ -60,7 +63,7 @@ def calibrated(
 
 
 def prior_shares(
-    prior: Prior, labels: LabelSet, natural: Floats
+    prior: Prior, labels: LabelSet, natural: Floats, *, between: float = BETWEEN
 ) -> tuple[str, NDArray[np.float64]]:
     """Return the name and the shares (K,) of base rates.
 
@@ -68,6 +71,7 @@ def prior_shares(
         prior: See ``Prior``. Synonyms of labels are folded; every label needs a share.
         labels: The K labels.
         natural: Shares (K,) that the model was calibrated to, all positive.
+        between: Weight of equal shares in ``"between"``, in [0, 1].
 
     Returns:
         The name that results carry (``"balanced"``, or ``"angry=0.1 happy=0.3 ..."``), and the
@@ -84,7 +88,7 @@ def prior_shares(
         prior = prior.lower()
         named = {
             "natural": np.asarray(natural, np.float64),
-            "between": np.sqrt(np.asarray(natural, np.float64) * equal),
+            "between": np.asarray(natural, np.float64) ** (1 - between),
             "balanced": equal,
         }
         if prior not in named:
@@ -173,6 +177,32 @@ def log_prior_ratio(stated: Floats, calibrated_to: Floats) -> NDArray[np.float64
         return None
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(stated) - np.log(known), np.float64)
+
+
+def prior_temperature(
+    natural_temperature: float, balanced_temperature: float, stated: Floats, natural: Floats
+) -> float:
+    """Return the temperature for stated base rates, between those for natural and equal ones.
+
+    Adjusting shares of votes by a ratio of base rates is right for labels only: it flattens shares,
+    the more the farther the base rates are from the natural ones. A lower temperature makes up for
+    that. It is interpolated geometrically by how far the stated base rates lie on the way from
+    natural (0) to equal ones (1): 0.5 for their geometric mean. Labels without a share do not
+    count.
+
+    Args:
+        natural_temperature: For natural base rates.
+        balanced_temperature: For equal base rates.
+        stated: Base rates (K,) of the data at hand.
+        natural: Base rates (K,) that the shares are calibrated to, all positive.
+    """
+    there = np.asarray(stated) > 0
+    known = np.log(np.asarray(natural, np.float64)[there])
+    moved = np.log(np.asarray(stated, np.float64)[there]) - known
+    way, moved = known.mean() - known, moved - moved.mean()
+    length = float(way @ way)
+    share = float(np.clip(moved @ way / length, 0, 1)) if length > 1e-12 else 0.0
+    return float(natural_temperature ** (1 - share) * balanced_temperature**share)
 
 
 def adjust_prior(probabilities: Floats, calibrated_to: Floats, stated: Floats) -> Floats:

@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pyojeong.core.calibration import PRIORS
+from pyojeong.core.calibration import BETWEEN, PRIORS
 from pyojeong.core.errors import LabelUnknown, ModelMismatch, PyojeongError
 from pyojeong.core.feature import FEATURES, Feature, HogVector, check_fits, feature_from_dict
 from pyojeong.core.labels import LabelSet, label_set
@@ -123,6 +123,9 @@ class VoteCalibration:
 
     Attributes:
         temperature: The vote head's logits are divided by it before the softmax.
+        balanced_temperature: The same when answers assume that each label is as common; between the
+            two see ``core.calibration.prior_temperature``. None = ``temperature`` always.
+        between: Weight of equal base rates in those that are called ``"between"``, in [0, 1].
         threshold: Best scores below it are reported as unclear.
         prior: Label -> share, for every label of the vote head: the base rates that the
             probabilities are calibrated to. They are called ``"natural"``.
@@ -136,13 +139,18 @@ class VoteCalibration:
     prior: dict[str, float]
     default_prior: str = "natural"
     fitted_on: str = ""
+    balanced_temperature: float | None = None
+    between: float = BETWEEN
 
     def __post_init__(self) -> None:
         _check_temperature(self.temperature, "vote_calibration")
-        if not 0 <= self.threshold <= 1:
-            raise ModelMismatch(
-                f"vote_calibration: threshold must lie in [0, 1], got {self.threshold}"
-            )
+        if self.balanced_temperature is not None:
+            _check_temperature(self.balanced_temperature, "vote_calibration: balanced")
+        for name in ("threshold", "between"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ModelMismatch(
+                    f"vote_calibration: {name} must lie in [0, 1], got {getattr(self, name)}"
+                )
         if self.default_prior not in PRIORS:
             raise ModelMismatch(
                 f"vote_calibration: default_prior must be one of {', '.join(PRIORS)}, got "

@@ -178,17 +178,25 @@ def _pad_more(conv: onnx.NodeProto, amounts: list[int]) -> None:
     conv.attribute.append(helper.make_attribute("pads", amounts))
 
 
+def is_weight(name: str) -> bool:
+    """Return whether an initializer holds a weight of the net or of its vote head."""
+    plain = name.removesuffix(".half").removesuffix("_quantized")
+    return plain.startswith(("net.", "vote_head.")) and plain.endswith((".weight", ".bias"))
+
+
 def shorten_names(model: onnx.ModelProto) -> onnx.ModelProto:
     """Replace the names of values inside a graph by numbers: up to 200 bytes less a node.
 
-    Inputs and outputs keep their names; the shapes of inner values, which every runtime infers, and
-    the names of nodes are dropped.
+    Inputs and outputs keep their names, and weights the net's own, so that a training can start
+    from them; the shapes of inner values, which every runtime infers, and the names of nodes are
+    dropped.
 
     Args:
         model: Changed in place and returned; without subgraphs.
     """
     graph = model.graph
     kept = {value.name for value in (*graph.input, *graph.output)} | {""}
+    kept |= {t.name for t in graph.initializer if is_weight(t.name)}
     short: dict[str, str] = {}
 
     def rename(name: str) -> str:

@@ -7,7 +7,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.calibration import Prior, calibrated, log_prior_ratio, prior_shares
+from pyojeong.core.calibration import (
+    Prior,
+    calibrated,
+    log_prior_ratio,
+    prior_shares,
+    prior_temperature,
+)
 from pyojeong.core.card import ModelCard, VoteCalibration
 from pyojeong.core.errors import ModelMismatch, PriorInvalid
 from pyojeong.core.labels import FER7, LABEL_SETS, LabelSet, label_set
@@ -97,14 +103,22 @@ class OutputHead:
         natural = np.array([votes.prior[name] for name in wanted.names])
         natural /= natural.sum()
         name, shares = prior_shares(
-            votes.default_prior if prior is None else prior, wanted, natural
+            votes.default_prior if prior is None else prior,
+            wanted,
+            natural,
+            between=votes.between,
         )
+        temperature = votes.temperature
+        if votes.balanced_temperature is not None:
+            temperature = prior_temperature(
+                temperature, votes.balanced_temperature, shares, natural
+            )
         return cls(
             output="votes",
             index=1,
             columns=tuple(given.names.index(name) for name in wanted.names),
             label_set=wanted,
-            temperature=votes.temperature,
+            temperature=temperature,
             scale=None,
             offset=log_prior_ratio(shares, natural),
             threshold=votes.threshold,

@@ -21,7 +21,7 @@ from pyojeong.zoo import Entry, cards, verify
 
 Weights = dict[str, NDArray[np.float32]]
 
-_HALF = ".half"
+_HALF, _INTEGERS = ".half", "_quantized"
 _PREFIX, _HEAD = "net.", "classifier."
 
 
@@ -30,7 +30,8 @@ def start_from_model(model: HeadedNet, entry: Entry, faces: Tensor, *, labels: L
 
     Args:
         model: Its net must be the one that the shipped model was made of.
-        entry: The shipped model; with int8 weights its float16 variant is read.
+        entry: The shipped model. Of int8 weights its float16 variant is read where there is one,
+            else they are taken as they are, rounded.
         faces: (N, C, H, W) as the net sees them; its batch norms are measured on them.
         labels: Of the data; where they differ from the shipped model's, the classifier stays fresh.
 
@@ -60,10 +61,31 @@ def _under(prefix: str, weights: Weights) -> Weights:
 def _initialisers(entry: Entry) -> Weights:
     verify(entry)
     graph = onnx.load(str(entry.weights)).graph
-    return {
-        tensor.name.removesuffix(_HALF): numpy_helper.to_array(tensor).astype(np.float32)
-        for tensor in graph.initializer
+    values = {t.name: np.asarray(numpy_helper.to_array(t)) for t in graph.initializer}
+    weights = {
+        name.removesuffix(_HALF): value.astype(np.float32)
+        for name, value in values.items()
+        if not name.endswith(_INTEGERS)
     }
+    for node in graph.node:
+        if not all(name in values for name in node.input):
+            continue
+        first = values[node.input[0]]
+        if node.op_type == "Cast":
+            values[node.output[0]] = first.astype(np.float32)
+        elif node.op_type == "DequantizeLinear" and node.input[0].endswith(_INTEGERS):
+            weights[node.input[0].removesuffix(_INTEGERS)] = _dequantised(node, values)
+    return weights
+
+
+def _dequantised(node: onnx.NodeProto, values: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """Return (q - zero point) * scale along the node's axis."""
+    q, scale, *zero = (values[name] for name in node.input)
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+    shape = [-1 if i == axis % max(q.ndim, 1) else 1 for i in range(q.ndim)]
+    offset = zero[0] if zero else np.zeros_like(scale, q.dtype)
+    parts = [part.reshape(shape) if part.ndim else part for part in (offset, scale)]
+    return np.asarray((q.astype(np.float32) - parts[0].astype(np.float32)) * parts[1], np.float32)
 
 
 def _fill(net: nn.Module, weights: Weights, name: str) -> Weights:

@@ -7,7 +7,7 @@ experiments/*.about.toml. Temperature: least cross-entropy to the votes of FER20
 PublicTest (natural base rates) and of the photographs (default base rates), which weigh the same.
 Base rates: "natural" = mean vote shares of the faces that the training showed; the default is the
 named prior that is right most often on photographs with an agreed label. Threshold: the lowest one
-above which 88 % of those answers are right. What this gives people who took no part in it is
+above which 90 % of those answers are right. What this gives people who took no part in it is
 cross-fitted by `pyojeong bench accuracy`.
 """
 

@@ -29,7 +29,7 @@ from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.detection.registry import build_detector
 
 SIDE_PX = 128
-FRAMED_LIKE = "default-vggface2"
+FRAMED_LIKE = "default-fer2013"
 SCALE = 100
 """Whole votes of a face whose votes are shares."""
 

@@ -151,7 +151,7 @@ def work(tmp_path: Path) -> Path:
 
 
 def test_the_page_counts_what_was_answered(work: Path) -> None:
-    result = summed_up([*our_entrants([]), *PEERS], work)
+    result = summed_up([*our_entrants([]), *PEERS], work, "a-model")
     wild = result["sets"]["wild"]
     assert wild["n"] == 3
     assert set(wild["entrants"]) == {"pyojeong", "fer"}
@@ -164,7 +164,7 @@ def test_the_page_counts_what_was_answered(work: Path) -> None:
     assert "DeepFace" in text
     assert "could not be installed here" in text
     failure_of(work, PEERS[2]).write_text("does not start\n")
-    text = to_markdown(summed_up([*our_entrants([]), *PEERS], work))
+    text = to_markdown(summed_up([*our_entrants([]), *PEERS], work, "a-model"))
     assert f"| {PEERS[2].name} | | | was installed, but does not start |" in text
 
 
@@ -174,7 +174,7 @@ def test_half_an_answer_is_no_comparison(work: Path) -> None:
     more = (*found.pictures, Picture("d", "d.jpg", "fear"))
     PictureSet("wild", "photographs", more).write(work)
     with pytest.raises(SystemExit, match="run `ask` again"):
-        summed_up([*our_entrants([]), *PEERS], work)
+        summed_up([*our_entrants([]), *PEERS], work, "a-model")
 
 
 def test_nets_are_timed_in_turns(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,5 +189,5 @@ def test_nets_are_timed_in_turns(work: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(fer["ms_per_face_rounds"]) == 2
     assert 0.01 < ours["ms_per_face"] < 1e3
     assert 1 < ours["faces_per_s"] < 1e6
-    text = to_markdown(summed_up([*our_entrants([]), *PEERS], work))
+    text = to_markdown(summed_up([*our_entrants([]), *PEERS], work, "a-model"))
     assert f"| fer | {fer['mb']:.2f} | {fer['ms_per_face']:.2f} [" in text

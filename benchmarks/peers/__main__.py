@@ -35,6 +35,7 @@ from benchmarks.peers.pictures import (
 from benchmarks.peers.timing import TIMED, time_rounds
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.evaluation.test_split_guard import record_use
+from pyojeong.runtime.analyzer import find_classifier
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks"
@@ -82,7 +83,7 @@ def main() -> None:
     elif given.step == "nets":
         time_nets(given.model, given.work, say=say.print)
     else:
-        result = summed_up(entrants, given.work)
+        result = summed_up(entrants, given.work, find_classifier(given.model[0]).card.id)
         with atomic_write(PAGE / "peers.json", "w") as file:
             file.write(json.dumps(result, indent=1) + "\n")
         with atomic_write(PAGE / "peers.md", "w") as file:

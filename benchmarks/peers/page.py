@@ -30,8 +30,8 @@ SETS = {
 }
 
 
-def summed_up(entrants: Sequence[Entrant], work: Path) -> dict[str, Any]:
-    """Figures of every entrant that answered, by set; the first is the reference."""
+def summed_up(entrants: Sequence[Entrant], work: Path, model: str) -> dict[str, Any]:
+    """Figures of every entrant that answered, by set; the first one is the reference."""
     answers = {e.name: read_parquet(work / "answers" / f"{e.name}.parquet") for e in entrants}
     sets: dict[str, Any] = {}
     for name in SETS:
@@ -60,6 +60,7 @@ def summed_up(entrants: Sequence[Entrant], work: Path) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "reference": entrants[0].name,
+        "model": model,
         "sets": sets,
         "entrants": {e.name: described(e, work) for e in entrants},
         "timing": read_timing(work),

@@ -163,7 +163,8 @@ def test_a_model_with_enough_votes_answers_with_them(
     embedded = Session(find(tmp_path / "voted.v1.card.json")).metadata
     kept = json.loads(embedded["pyojeong.vote_calibration"])
     assert kept["temperature"] == card.vote_calibration.temperature
-    assert ModelCard.from_json(embedded["pyojeong.card"]) == replace(card, sha256="")
+    plain = replace(card, sha256="", training={**card.training, "stages": []})
+    assert ModelCard.from_json(embedded["pyojeong.card"]) == plain
     image = np.zeros((300, 300, 3), np.uint8)
     for options, label_set in (({}, "fer7"), ({"labels": "ferplus8"}, "ferplus8")):
         analyzer = Analyzer(str(tmp_path / "voted.v1.onnx"), detector=Sees(), threads=1, **options)

@@ -13,7 +13,7 @@ from pyojeong import Analyzer
 from pyojeong.core.errors import BadArray, ImageUnreadable, ModelError, ModelUnknown
 from pyojeong.core.face import Box, Face
 from pyojeong.image.files import read_image
-from pyojeong.runtime.analyzer import VGGFACE2_MODEL, find_classifier
+from pyojeong.runtime.analyzer import DEFAULT_MODEL, FER2013_MODEL, RETIRED, find_classifier
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES, golden_logits, read_golden
 from pyojeong.zoo import find
 
@@ -210,16 +210,23 @@ def test_licence_flags_decide_which_models_open() -> None:
         Analyzer(threads=1, allow="")
 
 
-def test_the_second_model_says_what_its_backbone_saw() -> None:
-    analyzer = Analyzer("default-vggface2", threads=1)
+def test_the_default_says_what_its_backbone_saw_and_the_second_saw_nothing_else() -> None:
+    card = find_classifier("default").card
+    assert card.id == DEFAULT_MODEL
+    assert "VGGFace2" in card.description
+    with pytest.raises(ModelError, match=f"pretraining:research-only.*{FER2013_MODEL}"):
+        Analyzer(allow="data:*")
+    analyzer = Analyzer("default-fer2013", threads=1, allow="data:*")
     (face,) = analyzer.analyze(GOLDEN_PICTURE).faces
     assert face.expression is not None
     assert face.expression.top[0] == "happy"
-    card = analyzer.classifier.card
-    assert card.id == VGGFACE2_MODEL
-    assert "VGGFace2" in card.description
-    with pytest.raises(ModelError, match="pretraining:research-only"):
-        Analyzer("default-vggface2", allow="data:*")
+    assert analyzer.classifier.card.id == FER2013_MODEL
+
+
+@pytest.mark.parametrize("name", RETIRED)
+def test_a_model_of_earlier_versions_is_named_with_what_replaced_it(name: str) -> None:
+    with pytest.raises(ModelError, match="no longer part of pyojeong: use 'default'"):
+        find_classifier(name)
 
 
 def test_the_environment_says_what_default_is(

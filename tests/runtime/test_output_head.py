@@ -32,8 +32,14 @@ def test_votes_are_the_default_answer_and_the_card_states_their_base_rates() -> 
     assert head.threshold == votes.threshold
     columns = [FERPLUS8.names.index(name) for name in FER7.names]
     natural = shares(votes.prior)
-    plain = softmax(OUTPUTS[1][:, columns] / votes.temperature)
-    wanted = adjust_prior(plain, natural, np.sqrt(natural) / np.sqrt(natural).sum())
+    assert votes.balanced_temperature is not None
+    assert 0 < votes.between < 1
+    temperature = (
+        votes.temperature ** (1 - votes.between) * votes.balanced_temperature**votes.between
+    )
+    plain = softmax(OUTPUTS[1][:, columns] / temperature)
+    stated = natural ** (1 - votes.between)
+    wanted = adjust_prior(plain, natural, stated / stated.sum())
     np.testing.assert_allclose(head.probabilities(OUTPUTS), wanted, atol=1e-6)
 
 
@@ -117,7 +123,7 @@ def test_base_rates_of_a_folder_are_estimated_and_can_be_used() -> None:
         Analyzer(threads=1, prior="balanced").estimate_prior(results)
     with pytest.raises(PriorInvalid, match="at least 50 faces"):
         analyzer.estimate_prior([])
-    other = Analyzer("default-vggface2", threads=1, prior="between")
+    other = Analyzer("default-fer2013", threads=1, prior="between")
     with pytest.raises(PriorInvalid, match="was read with"):
         other.estimate_prior(results)
     labels = Analyzer(threads=1, output="fer2013", prior="natural").analyze(GOLDEN_PICTURE)

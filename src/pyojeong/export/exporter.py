@@ -251,8 +251,10 @@ def _embed(card: ModelCard, out: Path) -> ModelCard:
         "pyojeong.threshold": repr(card.threshold),
         "pyojeong.vote_calibration": json.dumps(json.loads(card.to_json())["vote_calibration"]),
     }
-    # The whole card but the digest of this very file, so that the file alone says what it is.
-    facts["pyojeong.card"] = json.dumps({**json.loads(card.to_json()), "sha256": ""})
+    # The card without the digest of this very file and without the experiments of earlier runs,
+    # which may be longer than all the rest: the file alone says what it is.
+    plain = replace(card, sha256="", training={**card.training, "stages": []})
+    facts["pyojeong.card"] = json.dumps(json.loads(plain.to_json()))
     helper.set_model_props(model, facts)
     return _store(card, bytes(model.SerializeToString()), out)
 

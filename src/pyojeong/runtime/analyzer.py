@@ -17,15 +17,19 @@ from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.eyes import Eyes
 from pyojeong.zoo import Entry, cards, find, flags_outside
 
-DEFAULT_MODEL = "seresnet-s-fer2013-fer7.v4"
-"""What ``model="default"`` stands for."""
+DEFAULT_MODEL = "columns-s-fer2013photos-fer7.v5"
+"""What ``model="default"`` stands for. One of its two nets began with weights from images of
+VGGFace2, as its card says."""
 
-VGGFACE2_MODEL = "columns-m-fer2013-fer7.vggface2-v1"
-"""What ``model="default-vggface2"`` stands for: more accurate, larger and slower. One of its two
-nets began with weights from images of VGGFace2, as its card says."""
+FER2013_MODEL = "seresnet-s-fer2013-fer7.v4"
+"""What ``model="default-fer2013"`` stands for: it learned from FER2013 alone, is smaller and
+faster, and less often right on photographs."""
 
-SHORT_NAMES = {"default": DEFAULT_MODEL, "default-vggface2": VGGFACE2_MODEL}
+SHORT_NAMES = {"default": DEFAULT_MODEL, "default-fer2013": FER2013_MODEL}
 """Names under which bundled classifiers stay found when better ones take their place."""
+
+RETIRED = ("default-vggface2", "columns-m-fer2013-fer7.vggface2-v1")
+"""Models of earlier versions."""
 
 ENVIRONMENT = "PYOJEONG_MODEL"
 """Environment variable with the id or path that ``model="default"`` stands for instead."""
@@ -42,10 +46,15 @@ def find_classifier(name: str, *, allow: str | Iterable[str] | None = None) -> E
 
     Raises:
         ModelUnknown: With the nearest names.
-        ModelError: When the card carries another flag.
+        ModelError: When the card carries another flag, or the model was part of earlier versions.
     """
     if name == "default":
         name = os.environ.get(ENVIRONMENT) or name
+    if name in RETIRED:
+        raise ModelError(
+            f"model {name!r} is no longer part of pyojeong: use 'default', which is better on "
+            "photographs, or install an earlier version"
+        )
     entry = find(SHORT_NAMES.get(name, name), kind="classifier")
     if allow is None:
         return entry
@@ -75,7 +84,7 @@ class Analyzer:
 
     Args:
         model: Id of a classifier, path of a card or ONNX file, ``"default"``, or
-            ``"default-vggface2"``, which is more accurate, larger and slower.
+            ``"default-fer2013"``, which learned from FER2013 alone and is smaller and faster.
         detector: ``"auto"``, ``"mtcnn"``, ``"centerface"`` or ``"blazeface"``, or an object with
             ``id`` and ``detect``.
         min_face: Smallest face to find, as the box's shorter side in pixels; None = the

@@ -107,8 +107,8 @@ def _unclear(results: Sequence[Result]) -> Table:
         )
     words = (
         "The threshold on the card was set on these photographs, under the default prior, to the "
-        "lowest score above which 88 % of the answers are right; it stays the same under other "
-        "priors. Then the share that could be answered with 88 % right, and how many are right "
+        "lowest score above which 90 % of the answers are right; it stays the same under other "
+        "priors. Then the share that could be answered with 90 % right, and how many are right "
         "when only the surest are answered."
     )
     header = (
@@ -116,7 +116,7 @@ def _unclear(results: Sequence[Result]) -> Table:
         "answers",
         "answered, %",
         "right among them, %",
-        "answered at 88 % right, %",
+        "answered at 90 % right, %",
         *(f"right of the surest {100 * share:.0f} %" for share in _COVERAGE),
     )
     return Table("Unclear: what is answered", words, header, rows)

@@ -35,11 +35,11 @@ from pyojeong.evaluation.accuracy.voted import (
 )
 from pyojeong.evaluation.scoring import predict_split
 from pyojeong.export.base_rates import votes_shown
-from pyojeong.runtime.analyzer import SHORT_NAMES, Analyzer
+from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.golden import golden_logits, golden_path
 from pyojeong.training.data.sampling import Sampling
 from pyojeong.vote_calibration import fit_votes, natural_prior, rounded_shares, to_calibration
-from pyojeong.zoo import BUNDLED, find
+from pyojeong.zoo import BUNDLED, SHORT_NAMES, find
 
 ROOT = Path(__file__).parents[1]
 

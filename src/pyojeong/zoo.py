@@ -19,6 +19,17 @@ BUNDLED = Path(__file__).parent / "models"
 ENVIRONMENT = "PYOJEONG_MODELS"
 CARD_SUFFIX = ".card.json"
 
+DEFAULT_MODEL = "columns-s-fer2013photos-fer7.v5"
+"""What ``model="default"`` stands for. One of its two nets began with weights from images of
+VGGFace2, as its card says."""
+
+FER2013_MODEL = "seresnet-s-fer2013-fer7.v4"
+"""What ``model="default-fer2013"`` stands for: it learned from FER2013 alone, is smaller and
+faster, and less often right on photographs."""
+
+SHORT_NAMES = {"default": DEFAULT_MODEL, "default-fer2013": FER2013_MODEL}
+"""Names under which bundled classifiers stay found when better ones take their place."""
+
 Folder = str | os.PathLike[str]
 
 
@@ -102,6 +113,7 @@ def find(name: Folder, *, kind: Kind | None = None, extra_folders: Iterable[Fold
         entry = _at_path(Path(name))
     if entry is None:
         fitting = [i for i, e in known.items() if kind is None or e.card.kind == kind]
+        fitting += list(SHORT_NAMES) if kind == "classifier" else []
         raise ModelUnknown(os.fspath(name), fitting, kind=kind or "model")
     if kind is not None and entry.card.kind != kind:
         raise ModelMismatch(f"model {entry.card.id!r}: expected a {kind}, got a {entry.card.kind}")

@@ -240,8 +240,7 @@ def test_ctrl_c_leaves_whole_files(tmp_path: Path) -> None:
 def test_damaged_model_file_is_one_line(
     photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pyojeong.runtime.analyzer import DEFAULT_MODEL
-    from pyojeong.zoo import BUNDLED
+    from pyojeong.zoo import BUNDLED, DEFAULT_MODEL
 
     card, weights = (f"{DEFAULT_MODEL}.{end}" for end in ("card.json", "onnx"))
     (tmp_path / card).write_bytes((BUNDLED / card).read_bytes())

@@ -8,6 +8,7 @@ import pytest
 from pyojeong.cli.app import main
 from pyojeong.datasets.samples import Split, read_manifest
 from tests.curate.made import ASTRONAUT, COFFEE, face, noise, sample, write
+from tests.datasets import trees
 
 
 def run(*args: object) -> int:
@@ -106,3 +107,33 @@ def test_faces_lists_pictures_without_one(
     assert "1 images without a face: made:1" in said
     assert "1 faces in" in said
     assert len(list(read_manifest(out, splits=list(Split)))) == 1
+
+
+def test_commands_name_files_that_were_moved(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(3):
+        trees.save(i, tmp_path / "set" / "happy" / f"{i}.png")
+    table = tmp_path / "t.parquet"
+    assert run("data", "import", tmp_path / "set", "--out", table) == 0
+    (tmp_path / "set" / "happy" / "1.png").unlink()
+    capfd.readouterr()
+    assert run("data", "info", table) == 0
+    assert "missing: 1 of 3 files are missing under" in capfd.readouterr().err
+    assert run("data", "curate", table, "--checks", "unreadable", "--jobs", 1) == 0
+    said = capfd.readouterr().err
+    assert "1 of 3 files are missing" in said
+    assert "(1.png); they were not checked" in said
+    (tmp_path / "set").rename(tmp_path / "elsewhere")
+    commands = (
+        ("data", "info", table),
+        ("data", "curate", table),
+        ("data", "faces", table, "--out", tmp_path / "f.parquet"),
+        ("data", "export", table, "--out", tmp_path / "x"),
+        ("evaluate", "--data", table),
+    )
+    for command in commands:
+        assert run(*command) == 2
+        said = capfd.readouterr().err
+        assert f"3 of 3 files are missing under {tmp_path}/set/happy: move them back" in said
+        assert said.count("\n") == 1

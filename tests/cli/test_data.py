@@ -9,9 +9,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from pyojeong.cli.app import main
 from pyojeong.cli.data import ImportRequest, run_export, run_import, run_merge, run_split, show_info
 from pyojeong.core.errors import DataError, LabelUnknown
+from pyojeong.datasets.importing import ImportOptions, import_dataset
+from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.datasets.splitting import SplitOptions
+from tests.curate.made import ASTRONAUT, COFFEE, face
 from tests.datasets import trees
 
 
@@ -52,6 +56,14 @@ def test_import_warns_of_what_is_missing(tmp_path: Path, console: Console) -> No
     text = bring(root, tmp_path / "a.parquet", console)
     assert "1 images could not be decoded" in text
     assert "warning: jaffe: 70 samples, the official set has 213" in text
+
+
+def test_missing_files_are_not_called_broken(tmp_path: Path, console: Console) -> None:
+    root = trees.voted(tmp_path)
+    (root / "images" / "Nobody_0001.jpg").unlink()
+    text = bring(root, tmp_path / "a.parquet", console)
+    assert "1 files are missing" in text
+    assert "decoded" not in text
 
 
 @pytest.mark.parametrize(
@@ -107,3 +119,74 @@ def test_split_merge_and_export(tmp_path: Path, console: Console) -> None:
     assert len(list((tmp_path / "out").rglob("*.png"))) == 360
     with pytest.raises(DataError, match="unknown format 'zip'"):
         run_export(b, tmp_path / "out2", kind="zip", console=console)
+
+
+def own_folder(root: Path, pictures: list[np.ndarray]) -> Path:
+    (root / "happy").mkdir(parents=True)
+    for i, pixels in enumerate(pictures):
+        Image.fromarray(pixels).save(root / "happy" / f"{i:02d}.png")
+    return root
+
+
+def test_import_offers_to_cut_faces_out_of_photographs(tmp_path: Path, console: Console) -> None:
+    root = own_folder(tmp_path / "own", [ASTRONAUT, ASTRONAUT[:400], COFFEE, face(200)])
+    text = bring(root, tmp_path / "my set.parquet", console)
+    assert "warning: in 2 of 3 pictures the face fills less than half" in text
+    assert f"pyojeong data faces '{tmp_path}/my set.parquet' --out" in text
+
+
+def test_import_says_nothing_of_crops(
+    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = bring(
+        own_folder(tmp_path / "a", [face(200), face(120)]), tmp_path / "a.parquet", console
+    )
+    assert "less than half" not in text
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("no detector is needed for images of 48 pixels")
+
+    monkeypatch.setattr("pyojeong.runtime.detection.registry.build_detector", refuse)
+    bring(trees.class_folders(tmp_path), tmp_path / "b.parquet", console)
+
+
+def test_examples_are_evenly_spread(tmp_path: Path) -> None:
+    for count in (1, 29, 30, 31, 59, 60, 61, 200):
+        root = tmp_path / str(count)
+        for i in range(count):
+            trees.save(i, root / "happy" / f"{i:03d}.png")
+        done = import_dataset(root, tmp_path / "t.parquet", ImportOptions(jobs=1))
+        places = [int(Path(s.source).stem) for s in done.examples]
+        assert len(places) == min(count, 30) or count > 30
+        assert places == sorted(set(places))
+        assert len(places) >= 15 or count < 15
+        assert max(np.diff([*places, count]), default=1) <= -(-count // 15)
+
+
+def test_own_names_and_tables_as_people_call_them(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(3):
+        trees.save(i, tmp_path / "set" / "my folder" / f"p{i}_1.png")
+        trees.save(10 + i, tmp_path / "set" / "Bored" / f"p{i}_2.png")
+    out = tmp_path / "t.parquet"
+    command = ["data", "import", str(tmp_path / "set"), "--out", str(out)]
+    words = ["--map", "my folder=sad", "--map", "bored=skip", "--groups", r"^(.*?)_\d+"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, *words])
+    assert stopped.value.code == 0
+    said = capfd.readouterr().err
+    assert "skipped 3: Bored/ (--map)" in said
+    assert {r.group for r in read_manifest(out, splits=list(Split))} == {"p0", "p1", "p2"}
+    (tmp_path / "t.csv").write_text("photo,mood\nmy folder/p0_1.png,joy\n")
+    columns = ["--image-column", "photo", "--label-column", "mood"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--table", str(tmp_path / "t.csv"), *columns])
+    assert stopped.value.code == 0
+    assert "no row of t.csv names 5 images" in capfd.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--map", "my folder=joyless"])
+    assert stopped.value.code == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "expected angry, disgust" in said

@@ -90,9 +90,76 @@ def test_data_without_a_test_split_is_exported_without_its_figures(
     assert list(card["metrics"]) == ["valid", "onnx_parity", "half_effect"]
 
 
+def test_a_model_is_trained_on_and_compared_with_where_it_began(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYOJEONG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(TOML)
+    Path("idle.toml").write_text(TOML.replace('"tiny"', '"idle"'))
+    assert run("train", "idle.toml", "--data", faces, "--epochs", 1, "--lr", "1e-12") == 0
+    err = " ".join(capsys.readouterr().err.split())
+    assert "nothing was learned: 14.3 % of the validation pictures are right" in err
+    assert run("train", "tiny.toml", "--data", faces, "--epochs", 2) == 0
+    export = ("export", "runs/tiny", "--data", faces, "--id", "mine-s.v1", "--out", "models")
+    assert run(*export, "--threshold", 0.25) == 0
+    first = "models/mine-s.v1.onnx"
+    assert json.loads(Path("models/mine-s.v1.card.json").read_text())["threshold"] == 0.25
+    err = " ".join(capsys.readouterr().err.split())
+    assert "unclear below 0.25, as asked for:" in err
+    assert "calibration, cross-fitted within the validation split: ECE" in err
+
+    monkeypatch.setattr("pyojeong.training.finetune.MIN_STEPS", 30)
+    assert run("train", "--data", faces, "--start", first) == 0
+    out, err = capsys.readouterr()
+    assert out.strip() == "runs/finetune"
+    err = " ".join(err.split())
+    assert "fitted to the data's size: 8 epochs, batch size 16" in err
+    run_text = Path("runs/finetune/experiment.toml").read_text()
+    assert f'start = "{tmp_path}/models/mine-s.v1.onnx"' in run_text
+    # The same command returns the same run; a limited trial of that name is not it.
+    assert run("train", "finetune", "--data", faces, "--start", first) == 0
+    assert run("train", "--data", faces, "--start", first, "--limit", 20) == 2
+    assert "limit was None, is 20" in " ".join(capsys.readouterr().err.split())
+    export = ("export", "runs/finetune", "--data", faces, "--id", "mine-s.v2", "--out", "models")
+    assert run(*export) == 0
+    err = " ".join(capsys.readouterr().err.split())
+    assert "validation pictures are too few to set one" in err
+    compare = ("experiments", "compare", "models/mine-s.v2.onnx", first, "--data", faces)
+    assert run(*compare) == 0
+    out = capsys.readouterr().out
+    assert "A: models/mine-s.v2.onnx" in out
+    assert all(len(line) <= 80 for line in out.splitlines()[2:])
+    rows = [line.split() for line in out.splitlines() if line.startswith(("all", "happy"))]
+    assert [row[:2] for row in rows] == [["all", "28"], ["happy", "4"]]
+    score = ("evaluate", "--model", first, "--data", faces, "--threshold", 1)
+    assert run(*score, "--out", "score.json") == 0
+    assert json.loads(Path("score.json").read_text())["answered"]["share"] == 0
+    assert "answered (not unclear): 0.0% of the faces" in " ".join(capsys.readouterr().err.split())
+
+
+def test_pictures_that_were_trained_on_are_named_at_export(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYOJEONG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(TOML)
+    data = tmp_path / "turned"
+    data.mkdir()
+    (data / "train").symlink_to(faces / "test")
+    (data / "validation").symlink_to(faces / "train")
+    assert run("train", "tiny.toml", "--data", faces, "--epochs", 1) == 0
+    capsys.readouterr()
+    assert run("export", "runs/tiny", "--data", data, "--id", "mine-s.v1", "--out", "models") == 0
+    err = " ".join(capsys.readouterr().err.split())
+    assert "was not trained on these data" in err
+    assert "84 of 84 valid pictures were trained on" in err
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        (["train", "--data", "faces", "--start", "defalt"], "did you mean 'default'"),
         (["train", "missing.toml", "--data", "."], "missing.toml"),
         (["train", "tiny.toml", "--data", "nowhere.csv"], "no such file"),
         (["export", "nothing", "--data", "faces", "--id", "x"], "is not a run folder"),

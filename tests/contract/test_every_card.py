@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from pyojeong.core.card import ModelCard
-from pyojeong.runtime.analyzer import DEFAULT_MODEL
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.session import Session
-from pyojeong.zoo import BUNDLED, cards, verify
+from pyojeong.zoo import BUNDLED, DEFAULT_MODEL, cards, verify
 
 ENTRIES = cards((BUNDLED,))
 CLASSIFIERS = {k: e for k, e in ENTRIES.items() if e.card.kind == "classifier"}

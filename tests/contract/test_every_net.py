@@ -18,7 +18,8 @@ from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import ModelUnknown
 from pyojeong.core.labels import FER7
 from pyojeong.experiments.cost import measure_cost
-from pyojeong.export.exporter import PARITY, open_unmeasured
+from pyojeong.export.exporter import PARITY
+from pyojeong.export.files import open_unmeasured
 from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half
 from pyojeong.training.experiment import build_sized
 from pyojeong.training.nets.backbones import SMALLEST, TIMM

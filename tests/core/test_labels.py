@@ -1,5 +1,7 @@
 """Label sets and mappings, against tables written down independently of the code."""
 
+import unicodedata
+
 import pytest
 
 from pyojeong.core.errors import LabelUnknown
@@ -16,6 +18,7 @@ from pyojeong.core.labels import (
     RAFDB_TO_FER7,
     SYNONYMS,
     LabelSet,
+    folded,
     label_set,
 )
 
@@ -76,8 +79,12 @@ def test_ferplus_order():
         ("disgusted", "disgust"),
         ("neutal", "neutral"),
         ("natural", "neutral"),
+        ("분노", "angry"), ("혐오", "disgust"), ("공포", "fear"), ("기쁨", "happy"),
+        ("중립", "neutral"), ("슬픔", "sad"), ("놀람", "surprise"),
+        ("행복", "happy"), ("무표정", "neutral"), ("화남", "angry"),
+        (unicodedata.normalize("NFD", " 기쁨 "), "happy"),
     ],
-)
+)  # fmt: skip
 def test_synonyms(written, label):
     assert FER7.names[FER7.index(written)] == label
 
@@ -86,9 +93,12 @@ def test_synonyms_lead_to_labels_and_hide_none():
     names = {name for labels in LABEL_SETS.values() for name in labels.names}
     assert set(SYNONYMS.values()) <= names
     assert not set(SYNONYMS) & names
+    assert all(folded(name) == name for name in SYNONYMS)
 
 
-@pytest.mark.parametrize("label", ["contempt", "", "unclear", "happpy"])
+@pytest.mark.parametrize(
+    "label", ["contempt", "경멸", "", "unclear", "happpy", "당황", "불안", "상처"]
+)
 def test_unknown_labels(label):
     with pytest.raises(LabelUnknown, match="fer7"):
         FER7.index(label)

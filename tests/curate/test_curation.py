@@ -13,10 +13,10 @@ from pyojeong.curate.checks import CHECKS, build_check, parse_checks
 from pyojeong.curate.cleaning import accept_suggestions, clean
 from pyojeong.curate.curation import Plan, curate
 from pyojeong.curate.decisions import Decision, DecisionLog
-from pyojeong.curate.findings import Store
+from pyojeong.curate.findings import Finding, Store
 from pyojeong.curate.report import write_report
-from pyojeong.datasets.samples import Split, manifest_id, read_manifest
-from tests.curate.made import ASTRONAUT, COFFEE, face, noise, sample, write
+from pyojeong.datasets.samples import Sample, Split, manifest_id, read_manifest
+from tests.curate.made import ASTRONAUT, COFFEE, face, noise, png, sample, write
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,40 @@ def test_an_interrupted_run_goes_on(
     seen.clear()
     curate(store, plan, tick=lambda *args: seen.append(args))
     assert seen == []
+
+
+def test_old_findings_stay_until_new_ones_are_complete(manifest: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "s", manifest)
+    curate(store, Plan(parse_checks(["small"]), {"least_px": 32}, jobs=1))
+    before = store.findings("small")
+    check = build_check("small", None, {"least_px": 300})
+    store.start(check)
+    store.add_part("small", "00000000", [Finding(row=0, check="small", score=1.0)])
+    assert store.due("small")
+    assert store.findings("small") == before  # half of the new ones is shown to nobody
+    assert store.finished("small")
+    store.finish("small", {"rows": 12})
+    assert [f.score for f in store.findings("small")] == [1.0]
+    assert not store.due("small")
+
+
+def test_a_run_that_was_killed_before_its_findings_took_their_place(
+    manifest: Path, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "s", manifest)
+    curate(store, Plan(parse_checks(["small"]), {"least_px": 32}, jobs=1))
+    check = build_check("small", None, {"least_px": 300})
+    store.start(check)
+    store.add_part("small", "00000000", [Finding(row=0, check="small", score=1.0)])
+    later = store.folder / "findings" / ".small-next"
+    (later / "done.json").write_text('{"rows": 12}')
+    store.start(check)
+    assert not later.exists()
+    assert [f.score for f in store.findings("small")] == [1.0]
+    store.start(build_check("small", None, {"least_px": 100}))
+    store.start(check)  # asked for again before the other one was complete
+    assert not later.exists()
+    assert not store.due("small")
 
 
 def test_other_settings_run_again_and_the_old_findings_step_aside(
@@ -223,3 +257,25 @@ class _Deadly:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os._exit, (1,)
+
+
+def test_missing_files_are_checked_when_they_are_back(tmp_path: Path) -> None:
+    rows = []
+    for i in range(4):
+        path = tmp_path / f"{i}.png"
+        path.write_bytes(b"broken" if i == 3 else png(noise(i)))
+        rows.append(Sample(label="sad", split=Split.TRAIN, path=str(path), source=path.name))
+    store = Store.beside(write(tmp_path / "set.parquet", rows))
+    plan = Plan(parse_checks(["unreadable", "exact-copy"]), {}, jobs=1)
+    (tmp_path / "1.png").rename(tmp_path / "away.png")
+    curate(store, plan)
+    assert [f.row for f in store.findings("unreadable")] == [0, 2, 3]
+    assert [f.row for f in store.flagged("unreadable")] == [3]
+    assert not store.finished("unreadable")
+    assert not store.finished("exact-copy")
+    (tmp_path / "away.png").rename(tmp_path / "1.png")
+    curate(store, plan)
+    assert [f.row for f in store.findings("unreadable")] == [0, 1, 2, 3]
+    assert [f.row for f in store.flagged("unreadable")] == [3]
+    assert store.finished("unreadable")
+    assert store.finished("exact-copy")

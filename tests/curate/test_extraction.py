@@ -5,15 +5,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from pyojeong.core.errors import DataError, ManifestInvalid
-from pyojeong.curate.extraction import extract_faces, whole_frame
-from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.core.face import Box, Face
+from pyojeong.curate.extraction import BoxCrop, extract_faces, whole_frame
+from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.samples import Sample, Split, read_manifest
+from pyojeong.image.features import content_hash
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import matrix_for_crop, matrix_for_face, to_gray, warp
-from pyojeong.runtime.analyzer import DEFAULT_MODEL
 from pyojeong.runtime.detection.registry import build_detector
-from pyojeong.zoo import find
+from pyojeong.zoo import DEFAULT_MODEL, find
 from tests.curate.made import ASTRONAUT, COFFEE, sample, write
 
 
@@ -94,3 +97,47 @@ def test_faces_are_aligned_as_a_model_sees_them(pictures: Path, tmp_path: Path) 
     # Resampled twice instead of once: the same face, to within a small difference.
     assert np.abs(seen.astype(float) - again).mean() < 6
     assert np.corrcoef(seen.ravel(), again.ravel())[0, 1] > 0.98
+
+
+class Fixed:
+    """A detector that always finds the astronaut's face at the same place."""
+
+    id = "fixed"
+
+    def detect(self, image: np.ndarray, /) -> tuple[Face, ...]:
+        return (Face(Box(165, 35, 285, 185), 1.0),)
+
+
+def cut(tmp_path: Path, crop: BoxCrop, name: str, **how: object) -> Sample:
+    """Save the photograph under a name and return the sample of its face."""
+    Image.fromarray(ASTRONAUT).save(tmp_path / name, **how)
+    photograph = Sample(label="sad", split=Split.TRAIN, path=str(tmp_path / name), source=name)
+    path = write(tmp_path / "photographs.parquet", [photograph])
+    out = tmp_path / "faces.parquet"
+    extract_faces(path, out, Fixed(), framing=crop)
+    (row,) = read_manifest(out, splits=list(Split))
+    return row
+
+
+def test_crops_of_jpegs_are_jpegs_whose_hash_is_that_of_their_pixels(tmp_path: Path) -> None:
+    crop = BoxCrop(most_px=None)
+    exact = cut(tmp_path, crop, "a.png")
+    close = cut(tmp_path, crop, "a.jpg", quality=100, subsampling=0)
+    assert (exact.image or b"").startswith(b"\x89PNG")
+    assert (close.image or b"").startswith(b"\xff\xd8")
+    assert len(close.image or b"") < len(exact.image or b"") / 2
+    assert close.content_hash == content_hash(pixels_of(close)) != exact.content_hash
+    assert np.abs(pixels_of(exact).astype(float) - pixels_of(close)).mean() < 2
+
+
+def test_large_crops_are_shrunk_and_small_ones_are_not(tmp_path: Path) -> None:
+    assert pixels_of(cut(tmp_path, BoxCrop(most_px=None), "a.png")).shape == (195, 195, 3)
+    assert pixels_of(cut(tmp_path, BoxCrop(), "a.png")).shape == (195, 195, 3)
+    assert pixels_of(cut(tmp_path, BoxCrop(margin=0.5), "a.png")).shape == (224, 224, 3)
+    assert pixels_of(cut(tmp_path, BoxCrop(most_px=100), "a.png")).shape == (100, 100, 3)
+
+
+def test_crops_below_64_pixels_stay_without_loss(tmp_path: Path) -> None:
+    row = cut(tmp_path, BoxCrop(most_px=48), "a.jpg", quality=95)
+    assert (row.image or b"").startswith(b"\x89PNG")
+    assert pixels_of(row).shape == (48, 48, 3)

@@ -64,20 +64,36 @@ def test_a_score_at_the_threshold_is_flagged(store: Store) -> None:
     assert [f.row for f in store.flagged("blurred")] == [0]
 
 
-def test_other_settings_start_anew_and_nothing_is_removed(store: Store) -> None:
+def test_other_settings_begin_beside_findings_that_are_complete(store: Store) -> None:
     store.start(Blurred(sides=(3, 5)))
     store.add_part("blurred", "0", [finding(0, 0.7)])
     store.finish("blurred", {"rows": 10})
     store.start(Blurred(sides=(3, 5)))  # tuples are lists in the file, and yet the same
     assert store.finished("blurred")
     assert store.has_part("blurred", "0")
+    before = store.findings("blurred")
     for sides in ((1, 2), (2, 3)):
         store.start(Blurred(sides=sides))
-        assert not store.finished("blurred")
-        assert store.findings("blurred") == []
+        assert store.due("blurred")
+        assert not store.has_part("blurred", "0")
+        assert store.findings("blurred") == before
     assert store.checks() == ["blurred"]
-    aside = sorted(p.name for p in (store.folder / "findings").iterdir())
-    assert aside == [".blurred-1", ".blurred-2", "blurred"]
+    names = [".blurred-next", "blurred"]
+    assert sorted(p.name for p in (store.folder / "findings").iterdir()) == names
+    store.add_part("blurred", "0", [finding(0, 0.9)])
+    store.finish("blurred", {"rows": 10})
+    assert [f.score for f in store.findings("blurred")] == [pytest.approx(0.9)]
+    names = [".blurred-1", "blurred"]
+    assert sorted(p.name for p in (store.folder / "findings").iterdir()) == names
+
+
+def test_unfinished_findings_of_other_settings_step_aside(store: Store) -> None:
+    store.start(Blurred(sides=(3, 5)))
+    store.add_part("blurred", "0", [finding(0, 0.7)])
+    store.start(Blurred(sides=(1, 2)))
+    assert store.findings("blurred") == []
+    names = [".blurred-1", "blurred"]
+    assert sorted(p.name for p in (store.folder / "findings").iterdir()) == names
 
 
 def test_a_store_belongs_to_one_manifest(store: Store, tmp_path: Path) -> None:

@@ -57,6 +57,18 @@ def test_relabelling_is_suggested_with_its_reason(tmp_path: Path) -> None:
     assert (best.label, best.reason) == ("", "")
 
 
+def test_new_predictions_of_the_same_name_are_other_settings(tmp_path: Path) -> None:
+    file = tmp_path / "predictions.parquet"
+    file.write_bytes(b"one")
+    before = LabelIssue(predictions=file).settings()
+    assert LabelIssue(predictions=file).settings() == before
+    file.write_bytes(b"two")
+    assert LabelIssue(predictions=file).settings() != before
+    file.unlink()
+    with pytest.raises(DataError, match=r"predictions\.parquet: could not be read"):
+        LabelIssue(predictions=file).settings()
+
+
 def test_predictions_are_kept_to_four_digits_and_sum_to_one(tmp_path: Path) -> None:
     _, _, scores = planted(50)
     before = Predictions(np.arange(50), np.zeros(50, np.int8), scores, FER7, "abc", "made up")

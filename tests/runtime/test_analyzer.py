@@ -13,9 +13,9 @@ from pyojeong import Analyzer
 from pyojeong.core.errors import BadArray, ImageUnreadable, ModelError, ModelUnknown
 from pyojeong.core.face import Box, Face
 from pyojeong.image.files import read_image
-from pyojeong.runtime.analyzer import DEFAULT_MODEL, FER2013_MODEL, RETIRED, find_classifier
+from pyojeong.runtime.analyzer import RETIRED, find_classifier
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES, golden_logits, read_golden
-from pyojeong.zoo import find
+from pyojeong.zoo import DEFAULT_MODEL, FER2013_MODEL, find
 
 ASTRONAUT = read_image(GOLDEN_PICTURE)
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from pyojeong.core.card import Preprocess
-from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.core.errors import DataError, PicturesLeftOut
+from pyojeong.core.labels import FER7
+from pyojeong.datasets.samples import Sample, Split, read_manifest
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import matrix_for_crop, preprocess, to_gray
 from pyojeong.training.data.augment import Augment
-from pyojeong.training.data.datamodule import FaceData, vote_shares
+from pyojeong.training.data.datamodule import FaceData, load_faces, vote_shares
 from pyojeong.training.data.portion import Portion
 from tests.training.tiny import manifest
 
@@ -58,3 +60,19 @@ def test_limit(tmp_path: Path) -> None:
 )
 def test_vote_shares(votes: tuple[int, ...] | None, expected: list[float]) -> None:
     np.testing.assert_allclose(vote_shares(votes), expected, atol=1e-6)
+
+
+def test_broken_pictures_are_left_out_and_missing_ones_are_an_error(tmp_path: Path) -> None:
+    samples = list(read_manifest(manifest(tmp_path), splits=[Split.VALID]))[:4]
+    broken = Sample(label="sad", split=Split.VALID, image=b"junk", source="junk")
+    with pytest.warns(PicturesLeftOut, match="left out 1 of 5 .*: junk"):
+        faces = load_faces([samples[0], broken, *samples[1:]], FER7, gray=True)
+    assert faces.kept.tolist() == [0, 2, 3, 4]
+    assert faces.labels.tolist() == [FER7.index(s.label) for s in samples]
+    whole = load_faces(samples, FER7, gray=True)
+    assert whole.kept.tolist() == [0, 1, 2, 3]
+    for one, other in zip(faces.images, whole.images, strict=True):
+        np.testing.assert_array_equal(one, other)
+    gone = Sample(label="sad", split=Split.VALID, path=str(tmp_path / "gone.png"), source="gone")
+    with pytest.raises(DataError, match=r"1 of 1 file is missing under .*: move"):
+        load_faces([*samples, gone], FER7, gray=True)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pyojeong.core.errors import DataError
+from pyojeong.core.labels import FER7
 from pyojeong.datasets.predictions import read_predictions
-from pyojeong.datasets.samples import Sample, Split, manifest_id, read_rows
+from pyojeong.datasets.samples import Sample, Split, manifest_id, read_rows, write_manifest
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
 from pyojeong.training.experiment import Experiment
@@ -80,6 +81,27 @@ def test_the_last_epoch_predicts_not_the_best(trained: tuple[Path, Path]) -> Non
     for _, run in finished:
         run.best.unlink()
     np.testing.assert_array_equal(predict_folds(finished, data).scores, before.scores)
+
+
+@pytest.mark.filterwarnings("ignore::pyojeong.core.errors.PicturesLeftOut")
+def test_broken_pictures_get_no_prediction_and_move_no_other(
+    trained: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, file = trained
+    finished = [(Fold(k, 3), Run(file.parent / f"{k}-of-3")) for k in range(3)]
+    whole = predict_folds(finished, data)
+    rows = [s for _, s in read_rows(data, splits=list(Split))]
+    broken = (7, 13, 23)  # of train, valid and train
+    junk = [
+        Sample(label="sad", split=rows[i].split, image=b"junk", source=f"junk {i}") for i in broken
+    ]
+    for place, sample in zip(broken, junk, strict=True):
+        rows.insert(place, sample)
+    write_manifest(tmp_path / "tiny.parquet", rows, FER7)
+    some = predict_folds(finished, tmp_path / "tiny.parquet")
+    assert not set(broken) & set(some.rows.tolist())
+    np.testing.assert_allclose(some.scores, whole.scores, atol=1e-6)
+    np.testing.assert_array_equal(some.folds, whole.folds)
 
 
 def test_predictions_of_another_data_set_are_refused(

@@ -6,12 +6,11 @@ import torch
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import FER7, LabelSet
-from pyojeong.runtime.analyzer import DEFAULT_MODEL, FER2013_MODEL
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.training.lightning_module import HeadedNet
 from pyojeong.training.nets.registry import build_net
 from pyojeong.training.onnx_warm_start import start_from_model
-from pyojeong.zoo import find
+from pyojeong.zoo import DEFAULT_MODEL, FER2013_MODEL, find
 
 MODEL = f"{FER2013_MODEL}-float16"
 

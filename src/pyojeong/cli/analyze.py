@@ -42,6 +42,7 @@ class AnalyzeRequest:
     eyes: bool = False
     prior: str | None = None
     labels: str | None = None
+    threshold: float | None = None
 
 
 class _Faces:
@@ -95,6 +96,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         eyes=request.eyes,
         prior=request.prior,
         labels=request.labels,
+        threshold=request.threshold,
     )
     shown = Console(highlight=False)
     faces = _Faces(analyzer.classifier.label_set, wide=shown.width >= _WIDE)

@@ -6,6 +6,7 @@ stdout carries data. Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage
 
 import os
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -20,13 +21,18 @@ from pyojeong.cli.options import (
     JOBS,
     AllowOption,
     DetectorOption,
+    EpochsOption,
     EyesOption,
     JobsOption,
     LabelsOption,
+    LearningRateOption,
+    LimitOption,
     MinFaceOption,
     ModelOption,
     OutputOption,
     PriorOption,
+    ScoredSplit,
+    ThresholdOption,
     deprecated_alias,
 )
 from pyojeong.cli.video_app import redact, video_app, webcam
@@ -64,13 +70,6 @@ class Storage(StrEnum):
     FLOAT16 = "float16"
     INT8 = "int8"
     BOTH = "both"
-
-
-class SplitName(StrEnum):
-    """Splits that can be scored."""
-
-    VALID = "valid"
-    TEST = "test"
 
 
 def _stderr() -> "Console":
@@ -124,6 +123,7 @@ def analyze(
     allow: AllowOption = None,
     eyes: EyesOption = None,
     prior: PriorOption = None,
+    threshold: ThresholdOption = None,
     labels: LabelsOption = None,
 ) -> None:
     """Read the expressions in photographs.
@@ -150,6 +150,7 @@ def analyze(
         allow=allow,
         eyes=bool(eyes),
         prior=prior,
+        threshold=threshold,
         labels=labels,
     )
     raise typer.Exit(run(request, _stderr()))
@@ -183,8 +184,7 @@ def models(
     """List the available models with licence and measured accuracy."""
     import json
 
-    from pyojeong.runtime.analyzer import SHORT_NAMES
-    from pyojeong.zoo import cards
+    from pyojeong.zoo import SHORT_NAMES, cards
 
     entries = cards()
     called = {model: name for name, model in SHORT_NAMES.items()}
@@ -258,20 +258,31 @@ def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:
 
 @app.command()
 def train(
-    experiment: Annotated[Path, typer.Argument(help="Experiment, TOML; see experiments/.")],
     data: DataOption,
+    experiment: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Experiment, TOML; see experiments/. Default: finetune, which trains a bundled "
+            "model on."
+        ),
+    ] = None,
+    start: Annotated[
+        str, typer.Option(help="Of finetune: the model that is trained on; see `pyojeong models`.")
+    ] = "default",
     votes: VotesOption = None,
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first training samples (a trial).")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    limit: LimitOption = None,
+    epochs: EpochsOption = None,
+    lr: LearningRateOption = None,
     folds: Annotated[
         int | None,
         typer.Option(min=2, help="Train so many nets, each without one part; write predictions."),
     ] = None,
 ) -> None:
-    """Train an experiment; the same command resumes it after an interruption."""
+    """Train an experiment; the same command resumes it after an interruption.
+
+    Epochs, batch size and learning rate are fitted to small data sets unless epochs are given.
+    """
     from pyojeong.cli.train import (
         read_experiment,
         train_folds_with_progress,
@@ -279,14 +290,12 @@ def train(
     )
 
     console = _stderr()
-    text = read_experiment(experiment, epochs=epochs)
+    text, size = read_experiment(experiment, start=start, epochs=epochs, lr=lr, limit=limit)
     manifest = _manifest(data, votes, console)
     if folds is not None:
-        file = train_folds_with_progress(text, manifest, runs, console, folds=folds, limit=limit)
-        typer.echo(file)
+        typer.echo(train_folds_with_progress(text, manifest, runs, console, folds=folds, size=size))
         return
-    folder = train_with_progress(text, manifest, runs, console, limit=limit)
-    typer.echo(folder)
+    typer.echo(train_with_progress(text, manifest, runs, console, size=size))
 
 
 @app.command()
@@ -309,13 +318,14 @@ def export(
         ),
     ] = Storage.FLOAT16,
     detector: DetectorOption = "auto",
+    threshold: ThresholdOption = None,
 ) -> None:
     """Turn a run into ONNX and card: calibrated on valid, scored once on test."""
     from pyojeong.cli.train import export_with_card, read_about
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    words = {**read_about(about), "storage": storage.value}
+    words = {**read_about(about), "storage": storage.value, "threshold": threshold}
     export_with_card(run, manifest, out, id_, words=words, detector=detector, console=console)
 
 
@@ -325,19 +335,20 @@ def evaluate(
     model: ModelOption = "default",
     votes: VotesOption = None,
     split: Annotated[
-        SplitName, typer.Option(help="valid, or test; every use of the test split is recorded.")
-    ] = SplitName.VALID,
+        ScoredSplit, typer.Option(help="valid, or test; every use of the test split is recorded.")
+    ] = ScoredSplit.VALID,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="JSON file.")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     output: OutputOption = "auto",
     prior: PriorOption = None,
+    threshold: ThresholdOption = None,
 ) -> None:
     """Score a model on cut-out faces of a labelled data set, with 95 % intervals."""
     from pyojeong.cli.train import evaluate_split
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    answers = {"output": output, "prior": prior, "threads": threads}
+    answers = {"output": output, "prior": prior, "threshold": threshold, "threads": threads}
     evaluate_split(model, manifest, split.value, out=out, answers=answers, console=console)
 
 
@@ -348,10 +359,23 @@ def _fail(error: PyojeongError, code: int) -> NoReturn:
     sys.exit(code)
 
 
+_format_warning = warnings.formatwarning
+
+
+def _one_line(message: Any, category: type[Warning], *place: Any, **more: Any) -> str:
+    """Return the text of a warning: one line for pictures that were left out."""
+    from pyojeong.core.errors import PicturesLeftOut
+
+    if issubclass(category, PicturesLeftOut):
+        return f"pyojeong: warning: {message}\n"
+    return _format_warning(message, category, *place, **more)
+
+
 def main(args: list[str] | None = None) -> Any:
     """Entry point: designed errors become one line, everything else stays a traceback."""
     from pyojeong.core.errors import OutputError
 
+    warnings.formatwarning = _one_line
     try:
         app(args, standalone_mode=True)
     except OutputError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -37,8 +38,11 @@ def run_curate(request: CurateRequest, console: Console) -> None:
     """Run checks, print a table of what they found, write the report if asked."""
     from pyojeong.curate.checks import parse_checks
     from pyojeong.curate.curation import Plan, curate
+    from pyojeong.datasets.picture_files import missing_files
 
     store = open_store(request.manifest, request.store)
+    missing = missing_files(request.manifest)
+    missing.refuse_all()
     words = request.checks or ["default", *(["label-issue"] if request.predictions else [])]
     options = {
         "detector": request.detector,
@@ -57,6 +61,12 @@ def run_curate(request: CurateRequest, console: Console) -> None:
 
         curate(store, plan, tick=tick)
     console.print(summary(request.manifest, store.folder))
+    if missing:
+        console.print(
+            f"[yellow]warning:[/] {escape(str(missing))}; they were not checked: move them back "
+            "and run the same command again",
+            soft_wrap=True,
+        )
     console.print(f"findings in {store.folder}", soft_wrap=True)
     if request.report is not None:
         from pyojeong.curate.report import write_report
@@ -152,6 +162,7 @@ class FacesRequest:
     out: Path
     detector: str
     margin: float
+    size_px: int
     like: str | None
     side_px: int
     every: bool
@@ -161,12 +172,14 @@ class FacesRequest:
 
 def run_faces(request: FacesRequest, console: Console) -> None:
     """Cut faces out; name what had none."""
-    from pyojeong.curate.extraction import extract_faces, whole_frame
+    from pyojeong.curate.extraction import BoxCrop, extract_faces, whole_frame
+    from pyojeong.datasets.picture_files import require_files
     from pyojeong.datasets.samples import manifest_size
     from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.detection.registry import build_detector
 
-    framing: float | Preprocess = request.margin
+    require_files(request.manifest)
+    framing: BoxCrop | Preprocess = BoxCrop(request.margin, request.size_px)
     if request.like is not None:
         card = find_classifier(request.like).card
         assert card.preprocess is not None  # noqa: S101 - it is a classifier's

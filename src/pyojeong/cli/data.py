@@ -1,6 +1,7 @@
 """``pyojeong data import``, ``info``, ``split``, ``merge``, ``export``: progress and summaries."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +23,12 @@ from pyojeong.cli.bars import bars
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.datasets.exporting import EXPORTERS
-from pyojeong.datasets.importing import ImportOptions, import_dataset
+from pyojeong.datasets.importing import Imported, ImportOptions, import_dataset
+from pyojeong.datasets.label_map import parse_label_map
 from pyojeong.datasets.merging import merge
 from pyojeong.datasets.overview import Overview, overview
+from pyojeong.datasets.own_pictures import OwnOptions
+from pyojeong.datasets.picture_files import require_files
 from pyojeong.datasets.samples import Split, manifest_labels, manifest_size
 from pyojeong.datasets.splitting import SplitOptions, split
 
@@ -67,6 +71,11 @@ class ImportRequest:
     labels: str
     embed: bool
     jobs: int
+    label_map: Sequence[str] = ()
+    groups: str | None = None
+    table: Path | None = None
+    image_column: str | None = None
+    label_column: str | None = None
 
 
 def run_import(request: ImportRequest, console: Console) -> None:
@@ -78,6 +87,13 @@ def run_import(request: ImportRequest, console: Console) -> None:
         labels=labels,
         embed=request.embed,
         jobs=request.jobs,
+        own=OwnOptions(
+            label_map=parse_label_map(request.label_map, labels),
+            groups=request.groups,
+            table=request.table,
+            image_column=request.image_column,
+            label_column=request.label_column,
+        ),
     )
     out = _out_file(request.out)
     with _counting(console, "reading", None) as tick:
@@ -90,9 +106,37 @@ def run_import(request: ImportRequest, console: Console) -> None:
             f"[yellow]{done.unreadable:,} images could not be decoded;[/] they stay in the "
             "table, `pyojeong data curate` lists them"
         )
+    if done.missing:
+        console.print(
+            f"[yellow]{done.missing:,} files are missing;[/] they stay in the table, trainings "
+            "need them"
+        )
     for warning in done.warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    _say_loose(done, out, console)
     console.print(f"{done.rows:,} rows in {request.out}", soft_wrap=True)
+
+
+def _say_loose(done: Imported, table: Path, console: Console) -> None:
+    """Warn of photographs whose faces are not cut out; only of pictures of one's own."""
+    if done.layout not in {"class-folders", "imagefolder", "table"}:
+        return
+    from pyojeong.cli.loose_photographs import framing_of, large_enough
+    from pyojeong.runtime.detection.registry import build_detector
+
+    photographs = list(large_enough(done.examples))
+    if not photographs:
+        return
+    with console.status("measuring how large the faces are"):
+        framing = framing_of(photographs, build_detector("auto"))
+    if framing.loose:
+        faces = table.with_name(f"{table.stem}-faces.parquet")
+        console.print(
+            f"[yellow]warning:[/] in {framing.small} of {framing.faces} pictures the face fills "
+            "less than half: cut the faces out first: pyojeong data faces "
+            f"{escape(shlex.quote(str(table)))} --out {escape(shlex.quote(str(faces)))}",
+            soft_wrap=True,
+        )
 
 
 def _say_skipped(skipped: Mapping[str, int], console: Console) -> None:
@@ -121,6 +165,7 @@ def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Con
     _table_file(manifest)
     with _counting(console, "reading", manifest_size(manifest)) as tick:
         known = overview(manifest, tick=tick)
+    known.missing.refuse_all()
     if as_json:
         print(json.dumps(known.as_json(), indent=2))  # noqa: T201 - this is the command's data
     else:
@@ -141,6 +186,8 @@ def _facts(known: Overview) -> Iterator[tuple[str, str]]:
     yield "id", known.id
     inside, outside = known.embedded, known.rows - known.embedded
     yield "images", f"{inside:,} in the table, {outside:,} by path"
+    if known.missing:
+        yield "missing", str(known.missing)
     if known.fingerprinted:
         yield "unreadable", f"{known.unreadable:,}"
         yield (
@@ -200,6 +247,7 @@ def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> Non
     _table_file(manifest)
     if kind not in EXPORTERS:
         raise DataError(f"unknown format {kind!r}; known: {', '.join(EXPORTERS)}")
+    require_files(manifest)
     with _counting(console, "exporting", manifest_size(manifest)) as tick:
         done = EXPORTERS[kind](manifest, out, tick=tick)
     if done.unreadable:

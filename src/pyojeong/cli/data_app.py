@@ -73,6 +73,26 @@ def data_import(
         bool, typer.Option(help="Take image files into the table, instead of their paths.")
     ] = False,
     jobs: JobsOption = JOBS,
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="NAME=LABEL: a class by another name; NAME=skip leaves it out. Repeatable.",
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            help=r"What names the person: a regex with one group, as '^(.*?)_\d+', or a column."
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="CSV of images and labels for a folder of pictures.")
+    ] = None,
+    image_column: Annotated[
+        str | None, typer.Option(help="Its column of file names, relative to SRC.")
+    ] = None,
+    label_column: Annotated[str | None, typer.Option(help="Its column of labels.")] = None,
 ) -> None:
     """Convert a data set in its own layout into one table; count it and check it."""
     from pyojeong.cli.data import ImportRequest, run_import
@@ -85,6 +105,11 @@ def data_import(
         labels=labels.value,
         embed=embed,
         jobs=jobs,
+        label_map=label_map or (),
+        groups=groups,
+        table=table,
+        image_column=image_column,
+        label_column=label_column,
     )
     run_import(request, _stderr())
 
@@ -161,6 +186,9 @@ def faces(
     out: NewTableOption,
     detector: DetectorOption = "auto",
     margin: Annotated[float, typer.Option(min=0, max=2, help="Room around the box.")] = 0.15,
+    size: Annotated[
+        int, typer.Option(min=16, help="Larger crops are shrunk to this side, in pixels.")
+    ] = 224,
     like: Annotated[
         str | None,
         typer.Option(
@@ -182,6 +210,7 @@ def faces(
         out=out,
         detector=detector,
         margin=margin,
+        size_px=size,
         like=like,
         side_px=side,
         every=every,

@@ -93,6 +93,9 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
     jobs: int = 1,
     again: bool = False,
     logger: str | None = None,
+    epochs: int | None = None,
+    lr: float | None = None,
+    limit: int | None = None,
 ) -> int:
     """Train and measure experiments; returns 0, or 1 when a run failed.
 
@@ -103,15 +106,21 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
     catalogue = open_catalogue(folder)
     chosen = catalogue.matching(names)
     _keep_truth(manifest, keep or runs, console)
-    planned = [plan for name in chosen for plan in catalogue.plan(name, seeds=seeds)]
+    planned = [
+        plan for name in chosen for plan in catalogue.plan(name, seeds=seeds, epochs=epochs, lr=lr)
+    ]
     jobs = min(jobs, len(planned))  # a single run gets all threads
     if jobs > 1:
         arguments = ["run", *chosen, "--data", str(manifest), "--folder", str(folder)]
         arguments += ["--runs", str(runs), *_given("--keep", keep), *_given("--log", logger)]
+        arguments += [*_given("--epochs", epochs), *_given("--lr", lr), *_given("--limit", limit)]
         for seed in seeds or ():
             arguments += ["--seed", str(seed)]
         return _in_processes([*arguments, *(["--again"] if again else [])], jobs)
-    options = {"keep": keep, "again": again, "logger": logger}
+    with needs_training():
+        from pyojeong.training.data_size import MIN_STEPS
+    options = {"keep": keep, "again": again, "logger": logger, "limit": limit}
+    options["min_steps"] = MIN_STEPS if epochs is None else 0
     return _run(planned, manifest, runs, console, options)
 
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyojeong.cli.options import JOBS, ProcessesOption, deprecated_alias
+from pyojeong.cli.options import (
+    JOBS,
+    EpochsOption,
+    LearningRateOption,
+    LimitOption,
+    ProcessesOption,
+    ScoredSplit,
+    deprecated_alias,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,6 +83,9 @@ def run(
     seed: Annotated[
         list[int] | None, typer.Option(help="Instead of the experiment's own seeds.")
     ] = None,
+    epochs: EpochsOption = None,
+    lr: LearningRateOption = None,
+    limit: LimitOption = None,
     again: Annotated[bool, typer.Option("--again", help="Retry what failed before.")] = False,
     log: Annotated[Logger | None, typer.Option(help="Log curves there as well.")] = None,
 ) -> None:
@@ -94,6 +105,9 @@ def run(
         jobs=jobs,
         again=again,
         logger=None if log is None else log.value,
+        epochs=epochs,
+        lr=lr,
+        limit=limit,
     )
     raise typer.Exit(code)
 
@@ -125,6 +139,29 @@ def table(
     from pyojeong.cli.experiments import show_table
 
     show_table(results, only or [], format_.value, out)
+
+
+@experiments_app.command("compare")
+def compare_(
+    one: Annotated[str, typer.Argument(help="A result's name; with --data a model.")],
+    other: Annotated[str, typer.Argument(help="What it is compared with.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Compare two models (ids or .onnx files) on this data set."),
+    ] = None,
+    split: Annotated[
+        ScoredSplit, typer.Option(help="Of --data; a use of the test split is recorded.")
+    ] = ScoredSplit.VALID,
+    results: ResultsOption = Path("runs"),
+) -> None:
+    """Compare two results on the same pictures: paired differences with 95 % intervals."""
+    from pyojeong.cli.compare import compare_models, compare_results
+
+    console = _stderr()
+    if data is None:
+        compare_results(one, other, results)
+    else:
+        compare_models(one, other, _manifest(data, None, console), split.value, console)
 
 
 @experiments_app.command()

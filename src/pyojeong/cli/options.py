@@ -2,11 +2,20 @@
 
 import functools
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from pyojeong.runtime.detection.registry import DEFAULT, DETECTORS
+
+
+class ScoredSplit(StrEnum):
+    """Splits that models are scored on."""
+
+    VALID = "valid"
+    TEST = "test"
+
 
 DetectorOption = Annotated[
     str,
@@ -48,6 +57,15 @@ EyesOption = Annotated[
         help="Head pose, eyes and gaze. Default: on for clips and the webcam, off for photographs.",
     ),
 ]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Only the first training samples (a trial).")
+]
+EpochsOption = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's, exactly so many.")
+]
+LearningRateOption = Annotated[
+    float | None, typer.Option("--lr", help="Peak learning rate, instead of the recipe's.")
+]
 SmoothOption = Annotated[
     float | None,
     typer.Option(
@@ -63,6 +81,15 @@ PriorOption = Annotated[
         help="Base rates that answers assume: natural, between, balanced (posed or selected sets), "
         "or a share for each label: angry=0.1,happy=0.3,... Default: the model's (bundled ones: "
         "between).",
+    ),
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        min=0,
+        max=1,
+        help="Best scores below it are unclear; 0: always answer. Default: the model's.",
     ),
 ]
 LabelsOption = Annotated[

@@ -2,10 +2,13 @@
 
 import json
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.core.card import ModelCard
@@ -33,41 +37,94 @@ def _read(path: Path) -> str:
         raise ExperimentError(f"{path}: could not be read: {error}") from error
 
 
-def read_experiment(path: Path, *, epochs: int | None) -> str:
-    """Return an experiment's TOML with all it inherits; ``epochs`` replaces its own number."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How long a training is.
+
+    Attributes:
+        limit: Only the first training samples; None = all.
+        min_steps: As for ``training.loop.train``.
+    """
+
+    limit: int | None
+    min_steps: int
+
+
+def read_experiment(
+    path: Path | None,
+    *,
+    start: str = "default",
+    epochs: int | None = None,
+    lr: float | None = None,
+    limit: int | None = None,
+) -> tuple[str, Size]:
+    """Return an experiment's TOML with all it inherits, and how long it is trained.
+
+    Args:
+        path: Its file; None, or "finetune" where there is no such file = ``training.finetune``.
+        start: The model that ``finetune`` trains on.
+        epochs: Instead of its own number; then the data's size changes nothing.
+        lr: Instead of its own learning rate.
+        limit: Only the first training samples.
+    """
     try:
         import tomli_w
 
-        from pyojeong.experiments.catalogue import read_toml
+        from pyojeong.experiments.catalogue import read_toml, with_recipe
+        from pyojeong.training.data_size import MIN_STEPS
+        from pyojeong.training.finetune import MIN_STEPS as FEW_STEPS
+        from pyojeong.training.finetune import NAME, finetune_experiment
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
-    table = {"name": path.stem, **read_toml(path)}
-    table.pop("seeds", None)
-    if epochs is not None and isinstance(table.get("recipe"), dict):
-        table["recipe"] |= {"epochs": epochs}
-    return tomli_w.dumps(table)
+    min_steps = MIN_STEPS
+    if path is None or (str(path) == NAME and not path.exists()):
+        from pyojeong.runtime.analyzer import find_classifier
+
+        table = finetune_experiment(find_classifier(start))
+        min_steps = FEW_STEPS
+    else:
+        table = {"name": path.stem, **read_toml(path)}
+        table.pop("seeds", None)
+    given = epochs is not None
+    return (
+        tomli_w.dumps(with_recipe(table, epochs=epochs, lr=lr)),
+        Size(limit, 0 if given else min_steps),
+    )
 
 
 def manifest_with_progress(data: Path, votes: Path | None, console: Console) -> Path:
-    """Return the data set as a manifest, converted once, with a counter."""
+    """Return the data set as a manifest, converted once, with a counter.
+
+    Raises:
+        DataError: When files that it names are missing.
+    """
     from pyojeong.datasets.cache import manifest_of
+    from pyojeong.datasets.picture_files import require_files
 
     columns = (
         SpinnerColumn(),
         TextColumn("reading {task.completed:,} samples"),
         TimeElapsedColumn(),
     )
+    said: list[str] = []
     with bars(console, *columns, transient=True) as progress:
         task = progress.add_task("", total=None)
-        return manifest_of(data, votes=votes, tick=lambda n: progress.advance(task, n))
+        manifest = manifest_of(
+            data, votes=votes, tick=lambda n: progress.advance(task, n), warn=said.append
+        )
+    for warning in said:
+        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    require_files(manifest)
+    return manifest
 
 
 def train_with_progress(
-    text: str, manifest: Path, runs: Path, console: Console, *, limit: int | None
+    text: str, manifest: Path, runs: Path, console: Console, *, size: Size
 ) -> Path:
     """Train or resume, one bar over the epochs; returns the run folder."""
     try:
         from pyojeong.training.loop import TrainingCallbacks, train
+        from pyojeong.training.recipe import Recipe
         from pyojeong.training.run import Run
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
@@ -75,7 +132,7 @@ def train_with_progress(
         task = progress.add_task("preparing", total=None)
 
         def show(line: dict[str, Any]) -> None:
-            said = f"valid {line['valid_accuracy']:.4f}, loss {line['train_loss']:.3f}"
+            said = _epoch_words(line)
             progress.update(
                 task, completed=line["epoch"] + 1, total=line["epochs"], description=said
             )
@@ -87,15 +144,37 @@ def train_with_progress(
             measured = ", ".join(f"{k} {v} ms a step" for k, v in timings.items())
             console.print(f"precision {environment['precision']} ({measured or 'as asked for'})")
 
-        watch = TrainingCallbacks(started=announce, epoch=show)
-        run: Run = train(text, manifest, runs, limit=limit, watch=watch)
+        def fitted(recipe: Recipe) -> None:
+            console.print(
+                f"fitted to the data's size: {recipe.epochs} epochs, batch size "
+                f"{recipe.batch_size}, learning rate {recipe.lr:.2g} (--epochs N: as the recipe "
+                "says)"
+            )
+
+        watch = TrainingCallbacks(started=announce, fitted=fitted, epoch=show)
+        run: Run = train(
+            text, manifest, runs, limit=size.limit, min_steps=size.min_steps, watch=watch
+        )
     done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
-    console.print(f"best epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")
+    which = run.experiment.recipe.pick
+    console.print(f"{which} epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")
+    commonest = done.get("valid_commonest_class", 0.0)  # runs of earlier versions lack it
+    if done["valid_accuracy"] <= commonest:
+        console.print(
+            f"[red]nothing was learned:[/] {100 * done['valid_accuracy']:.1f} % of the validation "
+            f"pictures are right, and the commonest label alone would be right on "
+            f"{100 * commonest:.1f} %; train longer (--epochs), with another --lr, or on more data"
+        )
     return run.folder
 
 
+def _epoch_words(line: dict[str, Any]) -> str:
+    valid = f"valid {line['valid_accuracy']:.4f}, " if "valid_accuracy" in line else ""
+    return f"{valid}loss {line['train_loss']:.3f}"
+
+
 def train_folds_with_progress(
-    text: str, manifest: Path, runs: Path, console: Console, *, folds: int, limit: int | None
+    text: str, manifest: Path, runs: Path, console: Console, *, folds: int, size: Size
 ) -> Path:
     """Train one net per fold or resume, one bar over all epochs; returns the predictions' file."""
     try:
@@ -107,12 +186,20 @@ def train_folds_with_progress(
 
         def show(fold: int, line: dict[str, Any]) -> None:
             done = fold * line["epochs"] + line["epoch"] + 1
-            said = f"fold {fold + 1}, valid {line['valid_accuracy']:.4f}"
+            said = f"fold {fold + 1}, {_epoch_words(line)}"
             progress.update(task, completed=done, total=folds * line["epochs"], description=said)
             if not console.is_terminal:
                 console.print(f"epoch {done}/{folds * line['epochs']}: {said}")
 
-        return train_folds(text, manifest, runs, folds=folds, limit=limit, progress=show)
+        return train_folds(
+            text,
+            manifest,
+            runs,
+            folds=folds,
+            limit=size.limit,
+            min_steps=size.min_steps,
+            progress=show,
+        )
 
 
 def read_about(about: Path | None) -> dict[str, Any]:
@@ -146,7 +233,7 @@ def export_with_card(
     card = export_run(
         Run(run), manifest, out, options, detector=build_detector(detector), say=console.print
     )
-    console.print(f"temperature {card.temperature}, unclear below {card.threshold}")
+    console.print(f"temperature {card.temperature}")
     if (votes := card.vote_calibration) is not None:
         console.print(
             f"answers are shares of votes: temperature {votes.temperature}, unclear below "
@@ -165,6 +252,21 @@ def _scored_as(head: OutputHead, card: ModelCard) -> str:
     name = head.prior.removeprefix("fer2013 ")
     prior = f" under the {name} prior" if name not in {"", "natural"} else ""
     return f"scored: the labels that {card.id} learned from its training data{prior}"
+
+
+def confusion_table(result: dict[str, Any], names: Sequence[str]) -> Table:
+    """Return a table of at most 80 columns: a row for each label, what was answered, recall."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("label")
+    short = {name: name[: max(3, 40 // max(len(names), 1))] for name in names}
+    for name in names:
+        table.add_column(short[name], justify="right")
+    table.add_column("recall", justify="right")
+    for i, name in enumerate(names):
+        recall, row = result["recall"][name], result["confusion"][i]
+        cells = [f"[bold]{n}[/]" if i == j else str(n) for j, n in enumerate(row)]
+        table.add_row(name, *cells, "" if recall is None else f"{100 * recall:.1f} %")
+    return table
 
 
 def evaluate_split(
@@ -211,6 +313,10 @@ def evaluate_split(
         console.print(
             f"{name:>18} {{value:.4f}}  [{{low:.4f}}, {{high:.4f}}]".format(**result[name])
         )
+    console.print(confusion_table(result, classifier.label_set.names))
+    share, right = (result["answered"][k] for k in ("share", "accuracy"))
+    rightly = "" if right is None else f", {right:.1%} of those rightly"
+    console.print(f"answered (not unclear): {share:.1%} of the faces{rightly}")
     text = json.dumps(result, indent=2) + "\n"
     if out is None:
         print(text, end="")  # noqa: T201 - this is the command's data

@@ -53,6 +53,7 @@ class VideoRequest:
     allow: str | None = None
     prior: str | None = None
     labels: str | None = None
+    threshold: float | None = None
 
 
 def seconds_of(text: str) -> float:
@@ -81,6 +82,7 @@ def run(request: VideoRequest, console: Console) -> int:
         eyes=request.eyes,
         prior=request.prior,
         labels=request.labels,
+        threshold=request.threshold,
     )
     options = _options(request, analyzer)
     _print_notice(request.out, console)

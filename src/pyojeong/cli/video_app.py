@@ -17,6 +17,7 @@ from pyojeong.cli.options import (
     ModelOption,
     PriorOption,
     SmoothOption,
+    ThresholdOption,
 )
 
 
@@ -76,6 +77,7 @@ def video(
     workers: JobsOption = JOBS,
     allow: AllowOption = None,
     prior: PriorOption = None,
+    threshold: ThresholdOption = None,
     labels: LabelsOption = None,
 ) -> None:
     """Read clips: a table, a report page and events for each; the same command resumes."""
@@ -109,6 +111,7 @@ def video(
         workers=workers,
         allow=allow,
         prior=prior,
+        threshold=threshold,
         labels=labels,
     )
     raise typer.Exit(run(request, Console(stderr=True, highlight=False)))
@@ -148,6 +151,7 @@ def webcam(
     ] = "127.0.0.1",
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
     prior: PriorOption = None,
+    threshold: ThresholdOption = None,
     labels: LabelsOption = None,
 ) -> None:
     """Read a camera live on a local page; nothing is stored unless you ask."""
@@ -173,6 +177,7 @@ def webcam(
         host=host,
         open_page=open_page,
         prior=prior,
+        threshold=threshold,
         labels=labels,
     )
     raise typer.Exit(run(request, Console(stderr=True, highlight=False)))

@@ -37,6 +37,7 @@ class WebcamRequest:
     open_page: bool = True
     prior: str | None = None
     labels: str | None = None
+    threshold: float | None = None
 
 
 def run(request: WebcamRequest, console: Console) -> int:
@@ -60,6 +61,7 @@ def run(request: WebcamRequest, console: Console) -> int:
         eyes=request.eyes,
         prior=request.prior,
         labels=request.labels,
+        threshold=request.threshold,
     )
     token = secrets.token_urlsafe(24)
     bound = bind(request.host, request.port)

@@ -56,6 +56,10 @@ class VideoUnreadable(InputError):  # noqa: N818
     """A clip could not be opened or decoded."""
 
 
+class PicturesLeftOut(UserWarning):
+    """Pictures of a data set could not be decoded and were left out; they are counted and named."""
+
+
 class BadArray(InputError):  # noqa: N818
     """An array has the wrong shape, dtype or values.
 

@@ -4,10 +4,16 @@ Everything that is measured here is the appearance of an *expression*. The canon
 seven classes is alphabetical; every other order in the field is mapped onto it in this file.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
 from pyojeong.core.errors import LabelUnknown
+
+
+def folded(name: str) -> str:
+    """Return a name as names are compared: NFC (macOS names folders in NFD), no case, stripped."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class LabelSet:
         Raises:
             LabelUnknown: When neither the label nor a synonym of it is in the set.
         """
-        key = label.strip().lower()
+        key = folded(label)
         key = SYNONYMS.get(key, key)
         try:
             return self._index[key]
@@ -55,6 +61,31 @@ FERPLUS8 = LabelSet(
     ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"),
 )
 LABEL_SETS = {s.id: s for s in (FER7, FERPLUS8)}
+
+_KOREAN = {
+    "분노": "angry",
+    "화": "angry",
+    "화남": "angry",
+    "화난": "angry",
+    "혐오": "disgust",
+    "역겨움": "disgust",
+    "공포": "fear",
+    "두려움": "fear",
+    "무서움": "fear",
+    "기쁨": "happy",
+    "기쁜": "happy",
+    "행복": "happy",
+    "행복한": "happy",
+    "중립": "neutral",
+    "무표정": "neutral",
+    "슬픔": "sad",
+    "슬픈": "sad",
+    "놀람": "surprise",
+    "놀란": "surprise",
+    "놀라움": "surprise",
+    "경멸": "contempt",
+}
+# AI-Hub's 당황 (embarrassed), 불안 (anxious) and 상처 (hurt) are none of the eight expressions.
 
 SYNONYMS = {
     "anger": "angry",
@@ -78,7 +109,20 @@ SYNONYMS = {
     "surprises": "surprise",
     "suprise": "surprise",  # the Telemoji image
     "suprised": "surprise",
+    "surprize": "surprise",
+    "surprized": "surprise",
+    "surprising": "surprise",
+    "astonished": "surprise",
+    "astonishment": "surprise",
+    "angriness": "angry",
+    "disgusting": "disgust",
+    "frightened": "fear",
+    "joyful": "happy",
+    "sorrow": "sad",
+    "expressionless": "neutral",
+    **_KOREAN,
 }
+"""Names in other words -> name of an expression; keys are ``folded``."""
 
 FER2013_TO_FER7 = (0, 1, 2, 3, 5, 6, 4)
 """FER2013's column value (angry disgust fear happy sad surprise neutral) -> FER7 position."""

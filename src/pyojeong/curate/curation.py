@@ -19,6 +19,7 @@ from pyojeong.curate.checks import build_check
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.face_inspection import Examiner
 from pyojeong.curate.findings import Check, ImageCheck, Store, TableCheck
+from pyojeong.datasets.picture_files import is_missing, missing_files
 from pyojeong.datasets.samples import read_picked
 
 PIECE = 512
@@ -53,6 +54,8 @@ class Plan:
 def curate(store: Store, plan: Plan, *, tick: Ticker | None = None) -> dict[str, float]:
     """Run the checks that are not finished yet.
 
+    Rows whose files are missing are not checked, and a check is not finished before they are.
+
     Args:
         store: Where findings go; names the manifest.
         plan: Which checks.
@@ -71,29 +74,34 @@ def curate(store: Store, plan: Plan, *, tick: Ticker | None = None) -> dict[str,
     for check in checks:
         store.start(check)
     seconds: dict[str, float] = {}
-    single = [c for c in checks if hasattr(c, "check_image") and not store.finished(c.name)]
+    single = [c for c in checks if hasattr(c, "check_image") and store.due(c.name)]
     began = time.monotonic()
     if single:
         _run_single(store, plan, [c.name for c in single], tick)
         seconds["pictures"] = time.monotonic() - began
         for check in single:
-            store.finish(check.name, {"rows": store.size})
+            if not store.waits(check.name):
+                store.finish(check.name, {"rows": store.size})
+    several = [c for c in checks if hasattr(c, "check_table") and store.due(c.name)]
+    return seconds | _run_table(store, several, tick)
+
+
+def _run_table(store: Store, checks: list[Any], tick: Ticker | None) -> dict[str, float]:
+    """Run checks of the whole table; returns the seconds of each."""
+    seconds: dict[str, float] = {}
+    some = bool(missing_files(store.manifest))
     for check in checks:
-        if hasattr(check, "check_table") and not store.finished(check.name):
-            began = time.monotonic()
-            if tick is not None:
-                tick(check.name, 0, 1)
-            store.add_part(check.name, "all", _looked_over(check, store.manifest))
-            seconds[check.name] = time.monotonic() - began
-            store.finish(check.name, {"rows": store.size})
-            if tick is not None:
-                tick(check.name, 1, 1)
+        table: TableCheck = check
+        began = time.monotonic()
+        if tick is not None:
+            tick(table.name, 0, 1)
+        store.add_part(table.name, "all", table.check_table(store.manifest), some=some)
+        seconds[table.name] = time.monotonic() - began
+        if not some:
+            store.finish(table.name, {"rows": store.size})
+        if tick is not None:
+            tick(table.name, 1, 1)
     return seconds
-
-
-def _looked_over(check: Any, manifest: Path) -> Iterator[Any]:
-    table: TableCheck = check
-    yield from table.check_table(manifest)
 
 
 def _run_single(store: Store, plan: Plan, names: list[str], tick: Ticker | None) -> None:
@@ -168,10 +176,14 @@ def _work(first: int, last: int, names: list[str]) -> int:
     store: Store = _worker["store"]
     checks: list[ImageCheck] = [_worker["checks"][n] for n in names]
     found: dict[str, list[Any]] = {n: [] for n in names}
+    some = False
     for row, sample in read_picked(store.manifest, range(first, last)).items():
+        if is_missing(sample):
+            some = True
+            continue
         picture = DecodedImage(row, sample, _worker["examine"])
         for check in checks:
             found[check.name].append(check.check_image(picture))
     for name, findings in found.items():
-        store.add_part(name, _part(first), findings)
+        store.add_part(name, _part(first), findings, some=some)
     return last - first

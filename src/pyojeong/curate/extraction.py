@@ -1,5 +1,6 @@
 """Cuts faces out of images: a manifest of photographs becomes one of faces."""
 
+import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image as PilImage
 
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError
@@ -15,7 +17,29 @@ from pyojeong.core.face import Box, Detector, Face
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 from pyojeong.image.features import content_hash, perceptual_hash
+from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import Pixels, matrix_for_face, warp
+
+_JPEG_FROM_PX = 64
+"""Crops of this side and more are stored as JPEG where their photograph is one."""
+_JPEG_QUALITY = 95
+_JPEG = b"\xff\xd8\xff"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxCrop:
+    """How the box of a face is cut out: a square, border pixels repeat where it leaves the image.
+
+    Attributes:
+        margin: Room on each side of the box, as a share of its longer side.
+        most_px: Larger crops are shrunk (area average) to this side, in pixels; None = never.
+    """
+
+    margin: float = 0.15
+    most_px: int | None = 224
+
+
+BOX_CROP = BoxCrop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +62,23 @@ def extract_faces(
     out: Path,
     detector: Detector,
     *,
-    framing: float | Preprocess = 0.15,
+    framing: BoxCrop | Preprocess = BOX_CROP,
     every: bool = False,
     jobs: int = 2,
     tick: Callable[[int], None] | None = None,
 ) -> Extracted:
-    """Write a manifest of cut-out faces, as lossless PNG.
+    """Write a manifest of cut-out faces.
 
-    Label, split, votes and group go along; faces of one image share a group, so that they can
-    never be divided by a split.
+    They are stored as PNG, without loss; crops of a box from 64 pixels on as JPEG (quality 95, full
+    colour resolution) when the photograph is a JPEG itself. Label, split, votes and group go along;
+    faces of one image share a group, so that they can never be divided by a split.
 
     Args:
         manifest: Photographs.
         out: The new manifest.
         detector: Finds the faces.
-        framing: Room on each side of the box, as a share of its longer side: the cut is square, and
-            border pixels repeat where it leaves the image. Or a preprocessing (``whole_frame``)
-            whose template faces are aligned to: upright, eyes and mouth at their places.
+        framing: How boxes are cut out. Or a preprocessing (``whole_frame``) whose template faces
+            are aligned to: upright, eyes and mouth at their places.
         every: All faces of an image instead of the largest alone.
         jobs: Images at once.
         tick: Called with the number of images just finished.
@@ -66,19 +90,7 @@ def extract_faces(
         raise DataError(f"{out}: the original is never overwritten; name another file")
     without: list[str] = []
     unreadable: list[str] = []
-
-    def work(sample: Sample) -> list[Sample] | None:
-        image = DecodedImage(0, sample).image
-        if image is None:
-            return None
-        found: list[Face] = sorted(detector.detect(image), key=_size, reverse=True)
-        faces = found if every else found[:1]
-        if isinstance(framing, Preprocess):
-            return [
-                _sample(sample, warp(image, matrix_for_face(framing, f), framing.size_hw), k)
-                for k, f in enumerate(faces)
-            ]
-        return [_cut(sample, image, f.box, framing, k) for k, f in enumerate(faces)]
+    work = _cutter(detector, framing, every=every)
 
     def rows() -> Iterator[Sample]:
         for sample, faces in _in_order(manifest, work, jobs):
@@ -116,6 +128,29 @@ def whole_frame(pre: Preprocess, side_px: int) -> Preprocess:
     )
 
 
+def _cutter(
+    detector: Detector, framing: BoxCrop | Preprocess, *, every: bool
+) -> Callable[[Sample], list[Sample] | None]:
+    """Return what turns an image into samples of its faces; None = it could not be decoded."""
+
+    def work(sample: Sample) -> list[Sample] | None:
+        image = DecodedImage(0, sample).image
+        if image is None:
+            return None
+        found: list[Face] = sorted(detector.detect(image), key=_size, reverse=True)
+        faces = found if every else found[:1]
+        if isinstance(framing, Preprocess):
+            return [
+                _sample(sample, warp(image, matrix_for_face(framing, f), framing.size_hw), k)
+                for k, f in enumerate(faces)
+            ]
+        jpeg = _is_jpeg(sample)
+        crops = [_cut(image, f.box, framing) for f in faces]
+        return [_sample(sample, crop, k, jpeg=jpeg) for k, crop in enumerate(crops)]
+
+    return work
+
+
 def _in_order(
     manifest: Path, work: Callable[[Sample], list[Sample] | None], jobs: int
 ) -> Iterator[tuple[Sample, list[Sample] | None]]:
@@ -135,26 +170,47 @@ def _size(face: Face) -> float:
     return (box.x2 - box.x1) * (box.y2 - box.y1)
 
 
-def _cut(sample: Sample, image: Pixels, box: Box, margin: float, number: int) -> Sample:
-    side = max(box.x2 - box.x1, box.y2 - box.y1) * (1 + 2 * margin)
+def _cut(image: Pixels, box: Box, crop: BoxCrop) -> Pixels:
+    side = max(box.x2 - box.x1, box.y2 - box.y1) * (1 + 2 * crop.margin)
     left = round((box.x1 + box.x2 - side) / 2)
     top = round((box.y1 + box.y2 - side) / 2)
     size = max(round(side), 1)
     height, width = image.shape[:2]
     rows = np.clip(np.arange(top, top + size), 0, height - 1)
     columns = np.clip(np.arange(left, left + size), 0, width - 1)
-    return _sample(sample, np.ascontiguousarray(image[rows][:, columns]), number)
+    face = np.ascontiguousarray(image[rows][:, columns])
+    if crop.most_px is None or size <= crop.most_px:
+        return face
+    size_wh = (crop.most_px, crop.most_px)
+    return np.asarray(cv2.resize(face, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _sample(sample: Sample, face: Pixels, number: int) -> Sample:
+def _is_jpeg(sample: Sample) -> bool:
+    if sample.image is not None:
+        return sample.image.startswith(_JPEG)
+    with Path(sample.path or "").open("rb") as file:
+        return file.read(len(_JPEG)) == _JPEG
+
+
+def _sample(sample: Sample, face: Pixels, number: int, *, jpeg: bool = False) -> Sample:
     """Return the sample of a face of its image."""
-    _, data = cv2.imencode(".png", cv2.cvtColor(face, cv2.COLOR_RGB2BGR))
+    if jpeg and len(face) >= _JPEG_FROM_PX:
+        data = _as_jpeg(face)
+        face = decode_image(data)  # hashes are those of the pixels that are stored
+    else:
+        data = cv2.imencode(".png", cv2.cvtColor(face, cv2.COLOR_RGB2BGR))[1].tobytes()
     return replace(
         sample,
-        image=data.tobytes(),
+        image=data,
         path=None,
         group=sample.group or sample.source,
         source=f"{sample.source}#{number}",
         content_hash=content_hash(face),
         phash=perceptual_hash(face),
     )
+
+
+def _as_jpeg(face: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    PilImage.fromarray(face).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()

@@ -5,14 +5,17 @@ A store is a folder beside the manifest::
     set.curation/
         store.json                      which manifest it belongs to
         findings/<check>/settings.json  threshold and settings the check ran with
-        findings/<check>/part-*.parquet its findings, one file per piece of work
+        findings/<check>/part-*.parquet its findings, one file per piece of work; named
+                                        part-*-some where files were missing: it is done again
         findings/<check>/done.json      written when the check has seen every row
         decisions/<reviewer>.jsonl      see ``curate.decisions``
 
-A check that runs with other settings starts its folder again; the old one is renamed, not removed.
+A check that runs with other settings works in ``findings/.<check>-next`` until it has seen every
+row. Only then it takes the place of the old findings, which are renamed and never removed.
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +29,7 @@ from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.samples import load_pyarrow, manifest_id, manifest_size
 
 STORE_VERSION = 1
+_SOME = "-some"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,14 @@ class Store:
         """Return where the findings of a check lie."""
         return self.folder / "findings" / check
 
+    def _work_folder(self, check: str) -> Path:
+        """Return where a check writes: beside its old findings while it replaces them."""
+        later = self._next(check)
+        return later if later.exists() else self.part_folder(check)
+
+    def _next(self, check: str) -> Path:
+        return self.folder / "findings" / f".{check}-next"
+
     def settings(self, check: str) -> dict[str, Any]:
         """Threshold, direction and settings that a check ran with; {} when it never ran."""
         file = self.part_folder(check) / "settings.json"
@@ -137,26 +149,65 @@ class Store:
         """Return whether a check has seen every row."""
         return (self.part_folder(check) / "done.json").exists()
 
+    def due(self, check: str) -> bool:
+        """Return whether a check that was started has rows left to see."""
+        return not (self._work_folder(check) / "done.json").exists()
+
     def start(self, check: Check) -> None:
-        """Get the folder of a check ready; findings made with other settings step aside."""
-        folder = self.part_folder(check.name)
+        """Get the folder of a check ready; findings made with other settings stay until it ends."""
         wanted = {"settings": check.settings(), "states": check.states}
         wanted = json.loads(json.dumps(wanted))  # a tuple comes back from the file as a list
-        present = self.settings(check.name)
-        if present and {k: present.get(k) for k in wanted} != wanted:
-            aside = 1
-            while (old := folder.with_name(f".{check.name}-{aside}")).exists():
-                aside += 1
-            folder.rename(old)
+        folder, later = self.part_folder(check.name), self._next(check.name)
+        same = [self._made_with(f, wanted) for f in (folder, later)]
+        if same[1] and (later / "done.json").exists():  # killed before it took its place
+            self._take_place(check.name)
+            same[0] = True
+        if later.exists() and not same[1]:
+            shutil.rmtree(later)  # unfinished, and of settings that nobody asks for any more
+        if folder.exists() and not same[0]:
+            if self.finished(check.name):
+                folder = later
+            else:
+                self._step_aside(check.name)
+        elif later.exists():
+            shutil.rmtree(later)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "settings.json", {**wanted, "threshold": check.threshold})
 
-    def finish(self, check: str, facts: Mapping[str, Any]) -> None:
-        """Note that a check has seen every row."""
-        write_json(self.part_folder(check) / "done.json", dict(facts))
+    def _made_with(self, folder: Path, wanted: Mapping[str, Any]) -> bool:
+        file = folder / "settings.json"
+        present = read_json(file) if file.exists() else {}
+        return {k: present.get(k) for k in wanted} == wanted
 
-    def add_part(self, check: str, part: str, findings: Iterable[Finding]) -> None:
-        """Write one piece of a check's findings, whole or not at all."""
+    def _step_aside(self, check: str) -> None:
+        folder, aside = self.part_folder(check), 1
+        while (old := folder.with_name(f".{check}-{aside}")).exists():
+            aside += 1
+        folder.rename(old)
+
+    def finish(self, check: str, facts: Mapping[str, Any]) -> None:
+        """Note that a check has seen every row; its findings take the place of older ones."""
+        work = self._work_folder(check)
+        write_json(work / "done.json", dict(facts))
+        if work != self.part_folder(check):
+            self._take_place(check)
+
+    def _take_place(self, check: str) -> None:
+        if self.part_folder(check).exists():
+            self._step_aside(check)
+        self._next(check).rename(self.part_folder(check))
+
+    def add_part(
+        self, check: str, part: str, findings: Iterable[Finding], *, some: bool = False
+    ) -> None:
+        """Write one piece of a check's findings, whole or not at all.
+
+        Args:
+            check: The check.
+            part: Name of the piece of work.
+            findings: Its findings.
+            some: Rows are left out because their files are missing: the piece is not done.
+        """
         pa, pq = load_pyarrow()
         rows = [asdict(f) for f in findings]
         schema = pa.schema(
@@ -170,13 +221,20 @@ class Store:
                 ("reason", pa.string()),
             ]
         )
-        target = self.part_folder(check) / f"part-{part}.parquet"
-        with atomic_path(target) as temporary:
+        whole = self._work_folder(check) / f"part-{part}.parquet"
+        partial = self._work_folder(check) / f"part-{part}{_SOME}.parquet"
+        with atomic_path(partial if some else whole) as temporary:
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
+        if not some:
+            partial.unlink(missing_ok=True)
+
+    def waits(self, check: str) -> bool:
+        """Return whether rows of a check are left out because their files were missing."""
+        return any(self._work_folder(check).glob(f"part-*{_SOME}.parquet"))
 
     def has_part(self, check: str, part: str) -> bool:
         """Return whether that piece of work is done."""
-        return (self.part_folder(check) / f"part-{part}.parquet").exists()
+        return (self._work_folder(check) / f"part-{part}.parquet").exists()
 
     def findings(self, check: str, *, at_least: float = 0.0) -> list[Finding]:
         """Return a check's findings with at least that score, in order of rows."""

@@ -1,5 +1,6 @@
 """Checks of labels: against what nets read that never saw the image, and against votes."""
 
+import hashlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,11 @@ class LabelIssue(BaseCheck):
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the scores."""
-        return {**super().settings(), "predictions": self.predictions.name}
+        return {
+            **super().settings(),
+            "predictions": self.predictions.name,
+            "sha256": file_digest(self.predictions),
+        }
 
     def check_table(self, manifest: Path) -> Iterator[Finding]:
         """Yield the score of every row that has a prediction."""
@@ -71,6 +76,19 @@ class LabelIssue(BaseCheck):
                 suggest="relabel" if wrong else "drop",
                 label=labels.names[best] if wrong else "",
             )
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file: tables of one name may hold other predictions.
+
+    Raises:
+        DataError: When it could not be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: could not be read: {error.strerror or error}") from error
 
 
 def _given(manifest: Path, predicted: Predictions, labels: LabelSet) -> NDArray[np.int64]:

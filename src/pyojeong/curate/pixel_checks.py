@@ -31,7 +31,7 @@ class _PixelCheck(BaseCheck, ABC):
 
 
 class Unreadable(BaseCheck):
-    """Files that are missing, cut short, or no images."""
+    """Files that are cut short, or no images."""
 
     name = "unreadable"
     states = "the file could not be decoded"

@@ -6,15 +6,18 @@ cached table is named after the contents it was made from, so a changed source i
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
 from pyojeong.datasets.importing import ImportOptions, Ticker, import_dataset
-from pyojeong.datasets.readers import READERS, detect_layout
+from pyojeong.datasets.readers import OWN_READERS, READERS, detect_layout
 from pyojeong.datasets.samples import MANIFEST_VERSION
 
 _CONVERSION = 2
 """Counts up when the same source would now give another table (2: images are fingerprinted)."""
+_OWN_CONVERSION = 3
+"""The same for pictures of one's own (3: every class of ten images has validation images)."""
 
 
 def cache_folder() -> Path:
@@ -33,6 +36,7 @@ def manifest_of(
     layout: str | None = None,
     folder: Path | None = None,
     tick: Ticker | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Path:
     """Return the manifest of a data set; converts it if that was not done before.
 
@@ -42,6 +46,7 @@ def manifest_of(
         layout: Key of ``READERS``; None = detected.
         folder: Where to keep it instead of ``cache_folder()``.
         tick: Called with the number of newly converted samples.
+        warn: Called with each warning of a new conversion.
 
     Raises:
         DataError: When the source is missing or in no known layout.
@@ -54,11 +59,15 @@ def manifest_of(
     if layout not in READERS:
         raise DataError(f"unknown layout {layout!r}; known: {', '.join(READERS)}")
     parts = [source] if votes is None else [source, votes]
-    key = _digest(parts, f"{layout}:{MANIFEST_VERSION}:{_CONVERSION}")
+    conversion = _OWN_CONVERSION if layout in OWN_READERS else _CONVERSION
+    key = _digest(parts, f"{layout}:{MANIFEST_VERSION}:{conversion}")
     stem = source.name.split(".")[0] or "data"
     target = (folder or cache_folder()) / f"{stem}-{key[:16]}.parquet"
     if not target.exists():
-        import_dataset(source, target, ImportOptions(layout=layout, votes=votes), tick=tick)
+        options = ImportOptions(layout=layout, votes=votes)
+        for warning in import_dataset(source, target, options, tick=tick).warnings:
+            if warn is not None:
+                warn(warning)
     return target
 
 

@@ -2,18 +2,24 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.census import check_counts
 from pyojeong.datasets.fingerprint import fingerprinted
-from pyojeong.datasets.readers import READERS, detect_layout
+from pyojeong.datasets.layout_folders import class_root
+from pyojeong.datasets.layout_table import LAYOUT as TABLE
+from pyojeong.datasets.layout_table import read_table
+from pyojeong.datasets.own_pictures import Notes, OwnOptions
+from pyojeong.datasets.picture_files import is_missing
+from pyojeong.datasets.readers import OWN_READERS, READERS, detect_layout
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 
 Ticker = Callable[[int], None]
 """Called with the number of samples that were just finished."""
+MOST_EXAMPLES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,9 @@ class Imported:
         counts: (split, label) -> rows.
         skipped: Why samples were left out on purpose -> how many.
         unreadable: Rows whose image could not be decoded.
+        missing: Rows whose file is not there.
         warnings: What is unlike the official data set, one sentence each.
+        examples: Some of the samples, evenly spread over the table, at most ``MOST_EXAMPLES``.
     """
 
     layout: str
@@ -34,7 +42,9 @@ class Imported:
     counts: Mapping[tuple[Split, str], int]
     skipped: Mapping[str, int]
     unreadable: int
+    missing: int
     warnings: tuple[str, ...]
+    examples: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +58,7 @@ class ImportOptions:
         embed: Take image files into the table; otherwise it holds their absolute paths.
             Images that a reader cuts out or makes are always inside.
         jobs: Threads that decode.
+        own: What is stated about pictures of one's own: class folders, imagefolder, a table.
     """
 
     layout: str | None = None
@@ -55,6 +66,7 @@ class ImportOptions:
     labels: LabelSet = FER7
     embed: bool = False
     jobs: int = 2
+    own: OwnOptions = field(default_factory=OwnOptions)
 
 
 def import_dataset(
@@ -72,13 +84,10 @@ def import_dataset(
         DataError: When the source is missing, in no known layout, or wrong inside.
         MissingExtra: When pyarrow is not installed.
     """
-    layout = options.layout or detect_layout(source)
-    if layout not in READERS:
-        raise DataError(f"unknown layout {layout!r}; known: {', '.join(READERS)}")
-    if not source.exists():
-        raise DataError(f"{source}: no such file or folder")
+    layout = _layout(source, options)
     skipped: Counter[str] = Counter()
-    samples = READERS[layout](source, votes=options.votes, labels=options.labels, skipped=skipped)
+    notes = Notes()
+    samples = _samples(source, layout, options, skipped, notes)
     census = _Census(tick)
     found = census.watch(fingerprinted(samples, jobs=options.jobs, embed=options.embed))
     rows = write_manifest(out, found, options.labels)
@@ -88,20 +97,94 @@ def import_dataset(
         counts=dict(census.counts),
         skipped=dict(skipped),
         unreadable=census.unreadable,
-        warnings=tuple(check_counts(layout, census.counts, options.labels)),
+        missing=census.missing,
+        warnings=(
+            *notes.warnings,
+            *check_counts(layout, census.counts, options.labels, named=notes.without_valid),
+        ),
+        examples=census.examples(),
     )
+
+
+def _layout(source: Path, options: ImportOptions) -> str:
+    """Return the layout to read.
+
+    Raises:
+        DataError: When the source is missing, its layout is not known or takes no such options.
+    """
+    if not source.exists():
+        raise DataError(f"{source}: no such file or folder")
+    own = options.own
+    if own.table is not None:
+        if options.layout is not None or options.votes is not None:
+            raise DataError("--table reads pictures with a table of labels: no --layout or --votes")
+        return TABLE
+    if own.image_column or own.label_column:
+        raise DataError("--image-column and --label-column name columns of --table; add it")
+    layout = options.layout or _detected(source, own)
+    if layout not in READERS:
+        raise DataError(f"unknown layout {layout!r}; known: {', '.join(READERS)}")
+    if own.stated and layout not in OWN_READERS:
+        raise DataError(
+            f"{source} has the layout {layout}, which names its labels and people itself: "
+            f"{' and '.join(own.stated)} are for {', '.join(OWN_READERS)} and --table"
+        )
+    return layout
+
+
+def _detected(source: Path, own: OwnOptions) -> str:
+    try:
+        return detect_layout(source)
+    except DataError:
+        if own.label_map and class_root(source, own.label_map) is not None:
+            return "class-folders"
+        raise
+
+
+def _samples(
+    source: Path, layout: str, options: ImportOptions, skipped: Counter[str], notes: Notes
+) -> Iterator[Sample]:
+    labels, votes, own = options.labels, options.votes, options.own
+    if layout == TABLE:
+        return read_table(source, labels=labels, skipped=skipped, own=own, notes=notes)
+    if layout in OWN_READERS:
+        read = OWN_READERS[layout]
+        return read(source, votes=votes, labels=labels, skipped=skipped, own=own, notes=notes)
+    return READERS[layout](source, votes=votes, labels=labels, skipped=skipped)
 
 
 class _Census:
     def __init__(self, tick: Ticker | None) -> None:
         self.counts: Counter[tuple[Split, str]] = Counter()
         self.unreadable = 0
+        self.missing = 0
         self._tick = tick
+        self._kept: list[Sample] = []
+        self._step = 1
+        self._rows = 0
 
     def watch(self, samples: Iterable[Sample]) -> Iterator[Sample]:
         for sample in samples:
             yield sample
             self.counts[sample.split, sample.label] += 1
-            self.unreadable += not sample.content_hash
+            if not sample.content_hash:
+                gone = is_missing(sample)
+                self.missing += gone
+                self.unreadable += not gone
+            self._keep(sample)
             if self._tick is not None:
                 self._tick(1)
+
+    def _keep(self, sample: Sample) -> None:
+        """Keep every k-th sample; k doubles as soon as twice the wanted number is there."""
+        if self._rows % self._step == 0:
+            self._kept.append(sample)
+            if len(self._kept) == 2 * MOST_EXAMPLES:
+                self._kept = self._kept[::2]
+                self._step *= 2
+        self._rows += 1
+
+    def examples(self) -> tuple[Sample, ...]:
+        """Return samples that are evenly spread over all, at most ``MOST_EXAMPLES``."""
+        count = min(len(self._kept), MOST_EXAMPLES)
+        return tuple(self._kept[i * len(self._kept) // count] for i in range(count))

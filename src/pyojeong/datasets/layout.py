@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image as PilImage
 
 from pyojeong.core.errors import DataError, LabelUnknown
-from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
+from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.image.files import SUFFIXES
 from pyojeong.image.preprocess import Pixels
@@ -80,6 +80,7 @@ class Labeller:
         skipped: Where that is counted.
         left_out: Raw label -> why samples with it are left out.
         unknown: Raw labels that are neither, with their counts.
+        cure: What to do about unknown labels.
     """
 
     source: Path
@@ -88,6 +89,7 @@ class Labeller:
     skipped: Counter[str] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
+    cure: str = "correct or remove them"
 
     def __call__(self, raw: str) -> str | None:
         """Return the name of a raw label in the label set, or None for a sample to leave out."""
@@ -117,7 +119,7 @@ class Labeller:
             listed = ", ".join(f"{raw!r} ({n:,} x)" for raw, n in sorted(self.unknown.items()))
             known = ", ".join([*self.names, *self.left_out])
             raise LabelUnknown(
-                f"{self.source}: unknown labels {listed}; expected {known}; correct or remove them"
+                f"{self.source}: unknown labels {listed}; expected {known}; {self.cure}"
             )
 
 
@@ -126,14 +128,6 @@ def coded(table: Iterable[int | None], *, first: int = 0) -> dict[str, str]:
     return {
         str(i): "contempt" if to is None else FER7.names[to] for i, to in enumerate(table, first)
     }
-
-
-def expression(written: str) -> str | None:
-    """Return the name of an expression (FER7's or contempt) written in any known way, or None."""
-    try:
-        return FERPLUS8.names[FERPLUS8.index(written)]
-    except LabelUnknown:
-        return None
 
 
 def no_votes(votes: Path | None, layout: str) -> None:
@@ -230,8 +224,12 @@ def held_out(data: bytes) -> bool:
 
     Depends on the bytes alone, so that the choice never changes and equal images stay together.
     """
-    digest = hashlib.sha256(data).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 < HOLD_OUT
+    return share_of(hashlib.sha256(data).digest()) < HOLD_OUT
+
+
+def share_of(digest: bytes) -> float:
+    """Return where a digest lies between 0 and 1."""
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def held_out_file(file: Path) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import CKPLUS_TO_FER7, FER7, LabelSet
+from pyojeong.datasets.label_map import expression
 from pyojeong.datasets.layout import (
     Labeller,
     coded,
-    expression,
     find_root,
     first_picture,
     held_out_groups,

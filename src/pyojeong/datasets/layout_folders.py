@@ -8,13 +8,11 @@ from pathlib import Path
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.datasets.label_map import NO_MAP, LabelMap, images, listed, some
 from pyojeong.datasets.layout import (
     SPLIT_NAMES,
-    Labeller,
-    expression,
     find_root,
     first_picture,
-    held_out_file,
     need_root,
     no_votes,
     open_text,
@@ -22,6 +20,15 @@ from pyojeong.datasets.layout import (
     subfolders,
 )
 from pyojeong.datasets.layout_fer2013 import USAGES
+from pyojeong.datasets.own_pictures import (
+    NOTHING_STATED,
+    Found,
+    Notes,
+    OwnOptions,
+    Picture,
+    nfc,
+    samples_of,
+)
 from pyojeong.datasets.samples import Sample, Split
 
 _OFFICIAL = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.")
@@ -38,15 +45,59 @@ def _splits(path: Path) -> list[tuple[Split, Path]]:
     ]
 
 
-def _fits(path: Path) -> bool:
-    """Return whether at least one class folder is here, directly or in a split folder."""
-    folders = [f for _, root in _splits(path) or [(Split.TRAIN, path)] for f in subfolders(root)]
-    return any(expression(f.name) for f in folders)
+def class_root(path: Path, label_map: LabelMap = NO_MAP) -> Path | None:
+    """Return the folder that holds split or class folders, at most two below ``path``.
+
+    Args:
+        path: The data set.
+        label_map: Further names of classes.
+    """
+
+    def fits(folder: Path) -> bool:
+        return any(label_map.knows(f.name) for _, f in _class_folders(folder))
+
+    return find_root(path, fits)
 
 
-def class_root(path: Path) -> Path | None:
-    """Return the folder that holds split or class folders, at most two below ``path``."""
-    return find_root(path, _fits)
+def _class_folders(root: Path) -> list[tuple[Split, Path]]:
+    """Return what may be class folders, in the splits' folders or without such."""
+    parts = _splits(root) or [(Split.TRAIN, root)]
+    return [(split, folder) for split, part in parts for folder in subfolders(part)]
+
+
+def unnamed_folders(path: Path) -> dict[str, int]:
+    """Return the folders with images where class folders were expected -> number of images."""
+
+    def counted(root: Path) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for _, folder in _class_folders(root):
+            found[nfc(folder.name)] += len(pictures_in(folder))
+        return {name: n for name, n in found.items() if n}
+
+    root = find_root(path, lambda folder: bool(counted(folder)))
+    return {} if root is None else counted(root)
+
+
+def refusal(path: Path) -> str | None:
+    """Return why a folder of pictures has no class folders, and what to do; None without any."""
+    if not path.is_dir():
+        return None
+    seen = unnamed_folders(path)
+    if seen:
+        first = next(iter(seen))
+        word = f"'{first}=happy'" if " " in first else f"{first}=happy"
+        return (
+            f"{path}: no class folders: saw {listed(seen, ending='/')}; name them with "
+            f"`pyojeong data import` and --map {word}, or rename them"
+        )
+    loose = pictures_in(path)
+    if loose:
+        return (
+            f"{path}: no class folders: saw {images(len(loose))} ({some([f.name for f in loose])}) "
+            "and no folder; name their labels with `pyojeong data import --table FILE.csv`, or "
+            f"sort them into folders named {', '.join(FER7.names)}"
+        )
+    return None
 
 
 def is_fer2013_folders(path: Path) -> bool:
@@ -65,14 +116,17 @@ def read_class_folders(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    own: OwnOptions = NOTHING_STATED,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """``<root>/{train,test,validation}/<class>/*.jpg``, or ``<root>/<class>/*.jpg``.
 
-    Split and class folders are matched without regard to case; synonyms and known misspellings
-    of the classes are folded. Where no validation split exists, a tenth of the training images
-    becomes one: chosen by a digest of the file's bytes, so that the choice never changes and
-    identical images stay together. File names that begin with FER2013's own ``Training_``,
-    ``PublicTest_`` or ``PrivateTest_`` (the Kaggle folders do) give the official split back.
+    Split and class folders are matched without regard to case; synonyms, Korean names and known
+    misspellings of the classes are folded; ``own`` states further names. Where no validation split
+    exists, a part of the training images becomes one (``hold_out``). File names that begin with
+    FER2013's own ``Training_``, ``PublicTest_`` or ``PrivateTest_`` (the Kaggle folders do) give
+    the official split back. Groups are searched in a file's path below its class folder, so that a
+    person has one group in all classes.
 
     Raises:
         DataError: When there is no image.
@@ -81,29 +135,38 @@ def read_class_folders(
     no_votes(votes, "class folders")
     if not path.is_dir():
         raise DataError(f"{path}: no such folder")
-    root = class_root(path) or path
-    parts = _splits(root) or [(Split.TRAIN, root)]
-    folders = [(split, folder) for split, part in parts for folder in subfolders(part)]
-    named = {f.name: known for _, f in folders if (known := expression(f.name))}
-    name = Labeller(path, {n: n for n in labels.names} | named, labels, skipped)
-    for _, folder in folders:
-        if folder.name not in named:
-            name.unknown[folder.name] += len(pictures_in(folder, deep=True))
-    name.finish()
-    has_valid = any(split is Split.VALID for split, _ in parts) or _names_valid(folders)
-    found = False
+    root = class_root(path, own.label_map) or path
+    folders = _class_folders(root)
+    seen: Counter[str] = Counter()
+    pictures = []
     for split, folder in folders:
-        for file in pictures_in(folder, deep=True):
-            label = name(folder.name)
-            if label is None:
-                continue
-            found = True
-            to = _official_split(file) or split
-            if to is Split.TRAIN and not has_valid and held_out_file(file):
-                to = Split.VALID
-            source = file.relative_to(root).as_posix()
-            yield Sample(label=label, split=to, path=str(file), source=source)
-    if not found:
+        raw = nfc(folder.name)
+        files = pictures_in(folder, deep=True)
+        seen[raw] += len(files)
+        pictures += [
+            Picture(
+                file=file,
+                raw=raw,
+                split=_official_split(file) or split,
+                source=file.relative_to(root).as_posix(),
+                key=file.relative_to(folder).as_posix(),
+            )
+            for file in files
+        ]
+    has_valid = any(split is Split.VALID for split, _ in _splits(root)) or _names_valid(folders)
+    found = Found(
+        place=path,
+        pictures=pictures,
+        seen=seen,
+        has_valid=has_valid,
+        ending="/",
+        what="rename the folders",
+    )
+    empty = True
+    for sample in samples_of(found, own, labels, skipped=skipped, notes=notes):
+        empty = False
+        yield sample
+    if empty:
         raise DataError(f"{path}: no images in class folders {', '.join(labels.names)}")
 
 
@@ -146,11 +209,14 @@ def read_imagefolder(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    own: OwnOptions = NOTHING_STATED,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """Hugging Face's ``imagefolder``: ``<root>/<split>/metadata.csv`` with file_name,label.
 
-    A column ``group`` is taken over. Without a folder ``valid`` or ``validation`` a tenth of
-    the training images is held out, as in ``read_class_folders``.
+    A column ``group`` is taken over. Without a folder ``valid`` or ``validation`` a part of
+    the training images is held out, as in ``read_class_folders``, or of the groups. Rows whose file
+    is missing are left out and counted.
 
     Raises:
         DataError: When there is no such table.
@@ -159,26 +225,33 @@ def read_imagefolder(
     """
     no_votes(votes, "imagefolder")
     root = need_root(path, _fits_imagefolder, IMAGEFOLDER_MARKER)
-    has_valid = any(split is Split.VALID for split, _ in _splits(root))
-    known = {n: n for n in (*FER7.names, "contempt")}
-    name = Labeller(root, known, labels, skipped)
+    seen: Counter[str] = Counter()
+    pictures = []
+    missing = []
     for split, table in _tables(root):
         with open_text(table) as file:
             for i, row in enumerate(csv.DictReader(file)):
                 if not row.get("file_name") or row.get("label") is None:
                     raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
-                label = name(expression(row["label"]) or row["label"])
-                if label is None:
-                    continue
                 picture = table.parent / row["file_name"]
-                to = split
-                if to is Split.TRAIN and not has_valid and held_out_file(picture):
-                    to = Split.VALID
-                yield Sample(
-                    label=label,
-                    split=to,
-                    path=str(picture),
-                    group=row.get("group") or "",
-                    source=picture.relative_to(root).as_posix(),
+                if not picture.is_file():
+                    missing.append(row["file_name"])
+                    continue
+                seen[row["label"]] += 1
+                pictures.append(
+                    Picture(
+                        file=picture,
+                        raw=row["label"],
+                        split=split,
+                        source=picture.relative_to(root).as_posix(),
+                        key=row["file_name"],
+                        group=row.get("group") or "",
+                    )
                 )
-    name.finish()
+    if not pictures:
+        raise DataError(f"{root}: no row of metadata.csv names an image that is there")
+    if missing and skipped is not None:
+        skipped[f"file is missing ({some(missing)})"] += len(missing)
+    has_valid = any(split is Split.VALID for split, _ in _splits(root))
+    found = Found(place=root, pictures=pictures, seen=seen, has_valid=has_valid)
+    yield from samples_of(found, own, labels, skipped=skipped, notes=notes)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
+from pyojeong.datasets.label_map import expression
 from pyojeong.datasets.layout import (
     Labeller,
-    expression,
     find_root,
     held_out_groups,
     need_root,

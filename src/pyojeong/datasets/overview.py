@@ -1,4 +1,4 @@
-"""What is in a manifest: counts, people, copies, unreadable images; streams, opens no image."""
+"""What is in a manifest: counts, people, copies, missing files; streams, opens no image."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any
 
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.importing import Ticker
+from pyojeong.datasets.picture_files import MissingFiles, missing_files
 from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_rows
 
 
@@ -29,6 +30,7 @@ class Overview:
         copies_contradicting: Rows whose image stands there with more than one label.
         votes: Rows with annotators' votes.
         decided: Rows about which a reviewer decided.
+        missing: Files that are not where the table says.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Overview:
     copies_contradicting: int
     votes: int
     decided: int
+    missing: MissingFiles
 
     @property
     def unreadable(self) -> int:
@@ -66,6 +69,7 @@ class Overview:
             "id": self.id,
             "labels": self.labels.id,
             **{name: getattr(self, name) for name in names + more},
+            "missing": len(self.missing.paths),
             "counts": {
                 split.value: {n: self.counts.get((split, n), 0) for n in self.labels.names}
                 for split in Split
@@ -121,4 +125,5 @@ def overview(manifest: Path, *, tick: Ticker | None = None) -> Overview:
         copies_contradicting=sum(len(rows) for rows in several if len({n for _, n in rows}) > 1),
         votes=said["votes"],
         decided=said["decided"],
+        missing=missing_files(manifest),
     )

@@ -22,6 +22,7 @@ from pyojeong.datasets.layout_folders import read_class_folders
 
 __all__ = [
     "MARKERS",
+    "OWN_READERS",
     "READERS",
     "Reader",
     "detect_layout",
@@ -47,6 +48,13 @@ READERS: dict[str, Reader] = {
     "class-folders": read_class_folders,
 }
 """Layout -> its reader; detection goes through them in this order, from strict to lax."""
+
+OWN_READERS = {
+    "class-folders": read_class_folders,
+    "fer2013-folders": read_class_folders,
+    "imagefolder": layout_folders.read_imagefolder,
+}
+"""Those of them that read pictures of one's own, whose labels and groups can be stated."""
 
 MARKERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "ferplus": (layout_ferplus.is_ferplus, layout_ferplus.MARKER),
@@ -79,6 +87,9 @@ def detect_layout(path: Path) -> str:
         fits, _ = MARKERS[name]
         if fits(path):
             return name
+    refusal = layout_folders.refusal(path)
+    if refusal is not None:
+        raise DataError(refusal)
     looked = "; ".join(f"{name}: {MARKERS[name][1]}" for name in READERS)
     raise DataError(
         f"{path}: not a data set in a known layout. Looked for {looked}. "

@@ -254,6 +254,18 @@ def read_manifest(path: Path, *, splits: Iterable[Split], images: bool = True) -
         yield sample
 
 
+def read_paths(path: Path) -> Iterator[str]:
+    """Stream the files that the rows of all splits name; rows with their image inside name none.
+
+    Raises:
+        ManifestInvalid: When the file is missing, damaged or of another kind.
+    """
+    file, _ = _open(path)
+    with file:
+        for batch in _batches(file, ["path"]):
+            yield from (name for name in batch.column(0).to_pylist() if name is not None)
+
+
 def read_picked(path: Path, rows: Iterable[int]) -> dict[int, Sample]:
     """Return the samples of given row numbers; reads only the row groups that hold them.
 

@@ -65,6 +65,28 @@ def compare(one: Answers, other: Answers, labels_true: str, *, rounds: int = ROU
     return Difference(value, low, high, len(gain))
 
 
+def compare_by_label(
+    one: Answers, other: Answers, labels_true: str, names: Sequence[str], *, rounds: int = ROUNDS
+) -> dict[str, Difference]:
+    """Return the difference of the recalls of each label that occurs, as ``compare`` does.
+
+    Args:
+        one: Answers of a run, or of the seeds of an experiment.
+        other: What it is compared with.
+        labels_true: The labels, written as the answers are.
+        names: The label of each digit.
+        rounds: Bootstrap rounds.
+    """
+    sides = [[side] if isinstance(side, str) else list(side) for side in (one, other)]
+    out = {}
+    for digit, name in enumerate(names):
+        at = [i for i, label in enumerate(labels_true) if label == str(digit)]
+        if at:
+            mine, theirs = (["".join(text[i] for i in at) for text in side] for side in sides)
+            out[name] = compare(mine, theirs, str(digit) * len(at), rounds=rounds)
+    return out
+
+
 @lru_cache(maxsize=1)
 def _resamples(n: int, rounds: int) -> NDArray[np.float64]:
     """Return how often each image is drawn in each round (rounds, N); many comparisons share it."""

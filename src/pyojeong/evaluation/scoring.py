@@ -5,7 +5,8 @@ that users have.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from numpy.typing import NDArray
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet
-from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest, split_hash
-from pyojeong.image.preprocess import to_gray
+from pyojeong.image.preprocess import Pixels, to_gray
 from pyojeong.metrics import summary
 from pyojeong.runtime.classifier import Classifier
 
 _BATCH = 256
+_Decoded = tuple[int, Sample, Pixels]
 
 Ticker = Callable[[int], None]
 """Called with the number of samples that were just finished."""
@@ -40,6 +42,8 @@ class SplitPredictions:
         views: Views of each face that were averaged.
         vote_logits: float32 (N, V) of the vote head; None = the model has none.
         votes: int64 (N, 10), FER+'s counts; a row of -1 where an image has none.
+        kept: int64 (N,), positions in the split; those of pictures that could not be decoded are
+            missing.
     """
 
     logits: NDArray[np.float32]
@@ -50,6 +54,7 @@ class SplitPredictions:
     views: int
     vote_logits: NDArray[np.float32] | None
     votes: NDArray[np.int64]
+    kept: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def outputs(self) -> list[NDArray[np.float32]]:
@@ -62,8 +67,10 @@ def predict_split(
 ) -> SplitPredictions:
     """Run a classifier over a split of cut-out faces, with as many views as it was opened with.
 
+    Broken pictures are left out with a warning (``datasets.picture_files.decoded``).
+
     Raises:
-        DataError: When the split is empty or its labels are not the model's.
+        DataError: When the split is empty, files are missing, or its labels are not the model's.
     """
     labels = classifier.label_set
     theirs = manifest_labels(manifest)
@@ -73,27 +80,32 @@ def predict_split(
     if not samples:
         raise DataError(f"{manifest} has no samples in split {split.value!r}")
     rows = []
-    for part in _parts(samples):
-        crops = [to_gray(p) if classifier.pre.color == "gray" else p for p in map(pixels_of, part)]
-        rows.append(classifier.crop_outputs(crops))
+    kept: list[int] = []
+    for part in _parts(decoded(samples)):
+        gray = classifier.pre.color == "gray"
+        rows.append(classifier.crop_outputs([to_gray(p) if gray else p for _, _, p in part]))
+        kept += [position for position, _, _ in part]
         if tick is not None:
             tick(len(part))
+    digest = split_hash(samples)
+    samples = [samples[position] for position in kept]
     logits, *rest = (np.concatenate(part) for part in zip(*rows, strict=True))
     return SplitPredictions(
         logits=logits,
         labels=_positions(samples, labels),
         seen_before=_seen_before(samples, manifest, split),
         split=split,
-        digest=split_hash(samples),
+        digest=digest,
         views=classifier.views,
         vote_logits=rest[0] if rest else None,
         votes=np.array([s.votes or (-1,) * 10 for s in samples], np.int64),
+        kept=np.array(kept),
     )
 
 
-def _parts(samples: list[Sample]) -> Iterator[list[Sample]]:
-    for i in range(0, len(samples), _BATCH):
-        yield samples[i : i + _BATCH]
+def _parts(stream: Iterator[_Decoded]) -> Iterator[list[_Decoded]]:
+    while part := list(islice(stream, _BATCH)):
+        yield part
 
 
 def _positions(samples: Iterable[Sample], labels: LabelSet) -> NDArray[np.int64]:

@@ -91,9 +91,16 @@ class Catalogue:
         table = read_toml(self._files[name])
         return {**table, "name": table.get("name", name)}
 
-    def plan(self, name: str, *, seeds: Iterable[int] | None = None) -> list[Planned]:
-        """Return the runs of an experiment: its own seeds, or the given ones."""
-        table = self.table(name)
+    def plan(
+        self,
+        name: str,
+        *,
+        seeds: Iterable[int] | None = None,
+        epochs: int | None = None,
+        lr: float | None = None,
+    ) -> list[Planned]:
+        """Return the runs of an experiment: its own seeds, epochs and rate, or the given ones."""
+        table = with_recipe(self.table(name), epochs=epochs, lr=lr)
         own = table.pop("seeds", None)
         wanted = list(seeds) if seeds is not None else own
         if wanted is None:
@@ -127,6 +134,14 @@ class Catalogue:
                 inside = [pattern]
             chosen += [n for n in inside if n not in chosen]
         return chosen
+
+
+def with_recipe(table: Table, *, epochs: int | None, lr: float | None) -> Table:
+    """Return an experiment with other epochs or another learning rate; None = its own."""
+    given = {k: v for k, v in (("epochs", epochs), ("lr", lr)) if v is not None}
+    if not given or not isinstance(table.get("recipe"), dict):
+        return table
+    return {**table, "recipe": {**table["recipe"], **given}}
 
 
 def read_toml(path: Path, *, depth: int = 0) -> Table:

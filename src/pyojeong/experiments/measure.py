@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pyojeong.core.calibration import softmax
+from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
 from pyojeong.experiments.cost import measure_cost, milliseconds
@@ -50,11 +51,20 @@ def score_split(
         manifest: The data set's Parquet file.
         split: Which split.
         temperature: Divides the logits; None = fitted on this very split (VALID only).
+
+    Raises:
+        DataError: When pictures of the split could not be decoded.
     """
     labels: LabelSet = manifest_labels(manifest)
     samples = list(read_manifest(manifest, splits=[split]))
     experiment = run.experiment
     faces = load_faces(iter(samples), labels, gray=experiment.preprocess.color == "gray")
+    if len(faces) < len(samples):
+        raise DataError(
+            f"{manifest}: {len(samples) - len(faces):,} pictures of the {split.value} split could "
+            "not be decoded, so its answers could not be compared image by image: find them with "
+            "`pyojeong data curate --checks unreadable`, leave them out with `pyojeong data clean`"
+        )
     net = load_picked(run, num_classes=len(labels)).scored
     logits = logits_of(net, faces, experiment)
     if temperature is None:

@@ -23,6 +23,7 @@ from pyojeong.experiments.results import result_path
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import Progress, TrainingCallbacks, train
 from pyojeong.training.run import Run, read_curves, write_text
+from pyojeong.training.run_identity import check_same_run
 
 Say = Callable[[str], None]
 
@@ -35,11 +36,15 @@ class RunOptions:
         keep: Folder that gets a copy of ``result.json`` as ``<name>.json``.
         again: Try a run once more that failed before.
         logger: See ``TrainingCallbacks``.
+        limit: As for ``training.loop.train``.
+        min_steps: Likewise.
     """
 
     keep: Path | None = None
     again: bool = False
     logger: str | None = None
+    limit: int | None = None
+    min_steps: int | None = None
 
 
 def run_planned(
@@ -62,15 +67,24 @@ def run_planned(
     Returns:
         The result, also when the training failed (``status``, ``reason``), or None when another
         process is at it.
+
+    Raises:
+        ExperimentError: When the folder holds a run of other settings or data; they are named.
     """
     folder = runs / planned.name
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
+            check_same_run(
+                Run(folder),
+                Experiment.from_toml(planned.text),
+                manifest,
+                limit=options.limit,
+                min_steps=options.min_steps,
+            )
             result = _finished(folder, again=options.again)
             if result is None:
-                watch = TrainingCallbacks(epoch=progress, logger=options.logger)
-                result = _train_and_measure(planned, manifest, runs, watch)
+                result = _train_and_measure(planned, manifest, runs, options, progress)
                 write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
     except Timeout:
         return None
@@ -90,12 +104,23 @@ def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
 
 
 def _train_and_measure(
-    planned: Planned, manifest: Path, runs: Path, watch: TrainingCallbacks
+    planned: Planned,
+    manifest: Path,
+    runs: Path,
+    options: RunOptions,
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """Return the result; what goes wrong with the experiment itself becomes a row of the table."""
     run = Run(runs / planned.name)
     try:
-        train(planned.text, manifest, runs, watch=watch)
+        train(
+            planned.text,
+            manifest,
+            runs,
+            limit=options.limit,
+            min_steps=options.min_steps,
+            watch=TrainingCallbacks(epoch=progress, logger=options.logger),
+        )
         return measure_run(run, manifest)
     except (ExperimentError, ModelError, MissingExtra) as error:
         run.folder.mkdir(parents=True, exist_ok=True)

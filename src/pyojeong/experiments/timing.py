@@ -17,7 +17,7 @@ from pyojeong.core.card import Preprocess
 from pyojeong.core.feature import HogVector
 from pyojeong.core.labels import FER7
 from pyojeong.experiments.results import cost_key
-from pyojeong.export.exporter import open_unmeasured
+from pyojeong.export.files import open_unmeasured
 from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.training.experiment import build_sized

@@ -15,8 +15,17 @@ from numpy.typing import NDArray
 from pyojeong.core.calibration import calibrated
 from pyojeong.core.card import VoteCalibration
 from pyojeong.core.labels import FERPLUS8, LabelSet
-from pyojeong.metrics import ece, fit_temperature, fit_threshold, fit_vote_temperature, nll
+from pyojeong.metrics import (
+    answered,
+    ece,
+    fit_temperature,
+    fit_threshold,
+    fit_vote_temperature,
+    nll,
+)
+from pyojeong.runtime.output_head import checked_threshold
 from pyojeong.vote_calibration import natural_prior, pluralities, rounded_shares, shares_of
+from pyojeong.zoo import DEFAULT_MODEL, find
 
 RIDGE = 1e-3
 """Pulls the factors of vector scaling towards one another and its offsets towards 0."""
@@ -26,6 +35,9 @@ FOLDS, REPEATS = 5, 3
 TARGET_ACCURACY, TARGET_RISK = 0.85, 0.05
 """The threshold for "unclear" is set on VALID so that this share of the given answers is right, on
 other faces of the same kind too, but for this risk."""
+
+MIN_CLEAR = 300
+"""So many pictures of VALID are needed to set a threshold."""
 
 MIN_VOTED = 200
 """So many faces of VALID need votes before the vote head is calibrated and answers."""
@@ -109,6 +121,41 @@ def _cross_validate(
         scores.append((nll(out, labels), ece(out, labels), right))
     means = np.mean(scores, axis=0)
     return {k: round(float(v), 5) for k, v in zip(("nll", "ece", "accuracy"), means, strict=True)}
+
+
+def choose_threshold(
+    scores: NDArray[np.floating], labels: NDArray[np.integer], *, given: float | None
+) -> tuple[float, str]:
+    """Return the threshold for "unclear", and one sentence that says where it comes from.
+
+    Fewer than ``MIN_CLEAR`` pictures say too little: the threshold that holds on other pictures
+    too would leave most of them unanswered. Then the bundled model's is taken.
+
+    Args:
+        scores: (N, K), calibrated, of the validation split.
+        labels: (N,).
+        given: The threshold that was asked for; None = fit it.
+    """
+    if given is not None:
+        value, words = checked_threshold(given), "as asked for"
+    elif len(labels) < MIN_CLEAR:
+        votes = find(DEFAULT_MODEL).card.vote_calibration
+        assert votes is not None  # noqa: S101 - the bundled model has them
+        value = votes.threshold
+        words = (
+            f"that of {DEFAULT_MODEL}, because {len(labels):,} validation pictures are too few "
+            f"to set one (at least {MIN_CLEAR}; --threshold sets your own)"
+        )
+    else:
+        value = fit_threshold(scores, labels, target=TARGET_ACCURACY, risk=TARGET_RISK)
+        words = f"set so that {TARGET_ACCURACY:.0%} of the answers are right on other pictures too"
+    value = round(value, 4)
+    share, right = answered(scores, labels, threshold=value)
+    rightly = f", {right:.1%} of those rightly" if share else ""
+    return value, (
+        f"unclear below {value}, {words}: {share:.1%} of the validation pictures are "
+        f"answered{rightly}"
+    )
 
 
 def label_shares(labels: NDArray[np.integer], names: LabelSet) -> dict[str, float] | None:

@@ -7,11 +7,9 @@ effect is reported beside it, and so is that of int8, if asked for. Every figure
 measured on the file itself.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,33 +21,32 @@ from numpy.typing import NDArray
 from onnx import helper
 from torch import nn
 
-from pyojeong._version import __version__
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.card import ModelCard, Preprocess, VoteCalibration
+from pyojeong.core.card import ModelCard, VoteCalibration
 from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Detector
-from pyojeong.core.labels import FERPLUS8, LabelSet
-from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
+from pyojeong.core.labels import FERPLUS8
+from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_manifest
 from pyojeong.evaluation.scoring import SplitPredictions, figures, predict_split
 from pyojeong.evaluation.test_split_guard import record_use
 from pyojeong.export.base_rates import votes_shown
 from pyojeong.export.calibration import (
-    TARGET_ACCURACY,
-    TARGET_RISK,
     calibrate_votes,
     choose_calibration,
+    choose_threshold,
     label_shares,
 )
+from pyojeong.export.files import store_model
 from pyojeong.export.framing import measure_framing
 from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half, to_onnx
-from pyojeong.export.provenance import commit, stages_of, teachers_of
+from pyojeong.export.provenance import inherited_flags, origin_of
 from pyojeong.export.quantization import quantise
-from pyojeong.metrics import fit_threshold
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_logits, golden_path
 from pyojeong.training.data.datamodule import FaceDataset, load_faces
 from pyojeong.training.data.sampling import Sampling
 from pyojeong.training.run import Run, load_picked
+from pyojeong.training.run_identity import images_trained_on
 from pyojeong.zoo import Entry
 
 PARITY = 1e-3
@@ -63,36 +60,6 @@ INT8_LOSS = 0.005
 _CALIBRATION_FACES = 1000
 
 Say = Callable[[str], None]
-
-
-def open_unmeasured(
-    net: nn.Module, pre: Preprocess, labels: LabelSet, folder: Path, *, name: str = "unmeasured"
-) -> Classifier:
-    """Return a net as the runtime would serve it, with a card that says nothing of its quality.
-
-    For timing and tests; ``net`` is folded and rounded in place, like an exported one.
-
-    Args:
-        net: Takes (N, C, H, W) as ``pre`` makes them.
-        pre: The preprocessing.
-        labels: The classes of its logits.
-        folder: Gets ``<name>.onnx`` and ``<name>.card.json``.
-        name: The model's id.
-    """
-    fold_batch_norms(net.eval())
-    round_to_half(net)
-    facts = {"pyojeong.id": name, "pyojeong.labels": labels.id}
-    data = to_onnx(net, (pre.channels, *pre.size_hw), facts)
-    card = ModelCard(
-        id=name,
-        kind="classifier",
-        file=f"{name}.onnx",
-        sha256="",
-        description="Not measured.",
-        labels=labels.id,
-        preprocess=pre,
-    )
-    return Classifier.open(Entry(_store(card, data, folder), folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +76,7 @@ class ExportOptions:
         storage: ``"float16"`` (weights only), ``"int8"`` (weights and activations), or ``"both"``:
             int8 under the id, and float16 beside it as its variant, ``<id>-float16``.
         spared: Patterns of the names of ONNX nodes that stay float in the int8 form.
+        threshold: Answers whose best score is below it are unclear; None = fitted.
     """
 
     id: str
@@ -119,6 +87,7 @@ class ExportOptions:
     limits: tuple[str, ...] = ()
     storage: str = "float16"
     spared: tuple[str, ...] = ()
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         if self.storage not in STORAGES:
@@ -146,7 +115,9 @@ def export_run(
     experiment = run.experiment
     if not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
-    origin = _origin(run)  # all that can fail comes before the use of the test split
+    origin = origin_of(run)  # all that can fail comes before the use of the test split
+    for warning in _warnings(run, manifest):
+        say(warning)
     pre, framing = measure_framing(experiment.preprocess, manifest, detector)
     say(f"framing measured on {framing['with_landmarks']} training crops")
     labels = manifest_labels(manifest)
@@ -159,39 +130,59 @@ def export_run(
         labels=labels.id,
         preprocess=pre,
         license=options.license,
-        license_flags=options.license_flags,
+        license_flags=tuple(dict.fromkeys((*options.license_flags, *inherited_flags(run)))),
         source=options.source,
         limits=options.limits,
     )
     card = _convert(card, run, out, say)
-    sampling = experiment.sampling
     whole, exact = card, (out / card.file).read_bytes()
     if options.storage != "float16":
         card = _quantise(card, manifest, out, options.spared, say)
     origin |= {"data": manifest.name, "framing": framing}
+    calibrate = partial(
+        _calibrate,
+        manifest=manifest,
+        out=out,
+        sampling=experiment.sampling,
+        given=options.threshold,
+        say=say,
+    )
     measure = partial(_measure, run=run, manifest=manifest, out=out, origin=origin, say=say)
     if options.storage == "both":
         # One published model: the test split is used in the form that is used by default.
         name = f"{card.id}-float16"
         variant = replace(whole, id=name, file=f"{name}.onnx", variant=card.id)
-        variant = _store(variant, exact, out)
-        _finish(variant, manifest, out, sampling, partial(measure, splits=[Split.VALID]))
+        variant = store_model(variant, exact, out)
+        _finish(variant, out, calibrate, partial(measure, splits=[Split.VALID]))
         card = replace(card, variant=name)
-    return _finish(
-        card, manifest, out, sampling, partial(measure, splits=[Split.VALID, Split.TEST])
-    )
+    return _finish(card, out, calibrate, partial(measure, splits=[Split.VALID, Split.TEST]))
+
+
+def _warnings(run: Run, manifest: Path) -> Iterator[str]:
+    """Yield what makes figures of this data doubtful, one sentence each."""
+    if run.environment.get("manifest_id") != manifest_id(manifest):
+        yield (
+            f"warning: {run.folder} was not trained on these data but on "
+            f"{run.environment['manifest']}: calibration and figures speak of the data given here"
+        )
+    for split in (Split.VALID, Split.TEST):
+        found = images_trained_on(run, manifest, split)
+        if found is not None and found[0]:
+            yield (
+                f"warning: {found[0]:,} of {found[1]:,} {split.value} pictures were trained on: "
+                "figures of them are too good; give the data of the training, or remove the copies"
+            )
 
 
 def _finish(
     card: ModelCard,
-    manifest: Path,
     out: Path,
-    sampling: Sampling,
+    calibrate: Callable[[ModelCard], tuple[ModelCard, dict[str, dict[str, float]]]],
     measure: Callable[[ModelCard], ModelCard],
 ) -> ModelCard:
     """Calibrate a stored network, score it, and write its last card and its golden answers."""
     effects = card.metrics
-    card, calibrations = _calibrate(card, manifest, out, sampling)
+    card, calibrations = calibrate(card)
     card = measure(card)
     card = replace(card, metrics={**card.metrics, **effects})
     card = replace(card, training={**card.training, "calibration_on_valid": calibrations})
@@ -218,24 +209,12 @@ def _convert(card: ModelCard, run: Run, out: Path, say: Say) -> ModelCard:
     shape = (pre.channels, *pre.size_hw)
     facts = {"pyojeong.id": card.id, "pyojeong.labels": card.label_set.id}
     data = to_onnx(folded, shape, facts, vote_head=vote_head)  # type: ignore[arg-type]
-    card = _store(card, data, out)
+    card = store_model(card, data, out)
     parity, rounding = _compare(Classifier.open(Entry(card, out)), folded, plain, shape)  # type: ignore[arg-type]
     say(f"|onnx - torch| {parity:.1e}; effect of float16 weights {rounding:.1e} (logits)")
     if parity > PARITY:
         raise ModelMismatch(f"ONNX and torch logits differ by {parity:.2e}, more than {PARITY}")
     return replace(card, metrics={"onnx_parity": parity, "half_effect": rounding})
-
-
-def _store(card: ModelCard, data: bytes, out: Path) -> ModelCard:
-    out.mkdir(parents=True, exist_ok=True)
-    card = replace(card, sha256=hashlib.sha256(data).hexdigest())
-    for path, content in (
-        (out / card.file, data),
-        (out / f"{card.id}.card.json", card.to_json().encode()),
-    ):
-        with atomic_write(path) as file:
-            file.write(content)
-    return card
 
 
 def _embed(card: ModelCard, out: Path) -> ModelCard:
@@ -256,7 +235,7 @@ def _embed(card: ModelCard, out: Path) -> ModelCard:
     plain = replace(card, sha256="", training={**card.training, "stages": []})
     facts["pyojeong.card"] = json.dumps(json.loads(plain.to_json()))
     helper.set_model_props(model, facts)
-    return _store(card, bytes(model.SerializeToString()), out)
+    return store_model(card, bytes(model.SerializeToString()), out)
 
 
 def _compare(
@@ -289,7 +268,7 @@ def _quantise(
     before = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
     exact = (out / card.file).read_bytes()
     data, facts = quantise(exact, inputs[:cut], inputs[cut:], spared=spared)
-    card = _store(card, data, out)
+    card = store_model(card, data, out)
     after = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
     hits = [float((p.logits.argmax(1) == p.labels).mean()) for p in (before, after)]
     facts |= {
@@ -311,24 +290,35 @@ def _quantise(
 
 
 def _calibrate(
-    card: ModelCard, manifest: Path, out: Path, sampling: Sampling
+    card: ModelCard,
+    *,
+    manifest: Path,
+    out: Path,
+    sampling: Sampling,
+    given: float | None,
+    say: Say,
 ) -> tuple[ModelCard, dict[str, dict[str, float]]]:
     valid = predict_split(Classifier.open(Entry(card, out)), manifest, Split.VALID)
     chosen, figures = choose_calibration(valid.logits, valid.labels)
-    threshold = fit_threshold(
-        chosen(valid.logits), valid.labels, target=TARGET_ACCURACY, risk=TARGET_RISK
+    threshold, words = choose_threshold(chosen(valid.logits), valid.labels, given=given)
+    say(words)
+    held_out = min(figures.values(), key=lambda f: f["nll"])
+    say(
+        f"calibration, cross-fitted within the validation split: ECE {held_out['ece']:.3f}, "
+        f"negative log-likelihood {held_out['nll']:.3f}"
     )
     card = replace(
         card,
         temperature=chosen.temperature,
         logit_scale=chosen.scale,
         logit_offset=chosen.offset,
-        threshold=round(threshold, 4),
+        threshold=threshold,
         prior=label_shares(valid.labels, card.label_set),
     )
-    return replace(
-        card, vote_calibration=_calibrate_votes(card, valid, manifest, sampling)
-    ), figures
+    votes = _calibrate_votes(card, valid, manifest, sampling)
+    if votes is not None and given is not None:
+        votes = replace(votes, threshold=threshold)
+    return replace(card, vote_calibration=votes), figures
 
 
 def _calibrate_votes(
@@ -372,21 +362,6 @@ def _measure(
         value = metrics[split.value]["accuracy"]
         say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
     return replace(card, metrics=metrics, training=origin)
-
-
-def _origin(run: Run) -> dict[str, Any]:
-    """Return what the card says of the training."""
-    return {
-        "experiment": asdict(run.experiment),
-        "stages": stages_of(run),
-        "taught_by": teachers_of(run),
-        "chosen_on": Split.VALID.value,
-        "best_epoch": json.loads((run.folder / "done.json").read_text())["epoch"],
-        "environment": run.environment,
-        "commit": commit(),
-        "pyojeong": __version__,
-        "exported": datetime.now(UTC).date().isoformat(),
-    }
 
 
 def _write_golden(classifier: Classifier, out: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import Detector
-from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Sample, Split, read_manifest
 from pyojeong.image.preprocess import Pixels, apply, matrix_for_crop
 
@@ -73,8 +73,7 @@ def _measure(
 ) -> tuple[list[np.ndarray], list[tuple[float, float]]]:
     points, boxes = [], []
     h, w = pre.size_hw
-    for sample in islice(samples, count):
-        crop = pixels_of(sample)
+    for _, _, crop in decoded(islice(samples, count)):
         faces = detector.detect(_canvas(crop))
         if not faces or faces[0].score < _LEAST_SCORE or faces[0].landmarks is None:
             continue

@@ -1,14 +1,18 @@
 """Where a run's weights come from: what stands on an exported model's card."""
 
+import json
 import subprocess
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pyojeong._version import __version__
 from pyojeong.core.card import ModelCard
+from pyojeong.datasets.samples import Split
 from pyojeong.training.run import Run
 from pyojeong.training.soft_labels import SoftLabels
-from pyojeong.zoo import cards, find
+from pyojeong.zoo import SHORT_NAMES, cards, find
 
 Stage = dict[str, Any]
 """An experiment; of a shipped model also ``model`` and ``sha256``."""
@@ -33,7 +37,7 @@ def _collect(run: Run, found: dict[str, Stage]) -> None:
     for written in (*starts, *run.experiment.members):
         name, _, _ = written.partition("#")  # a column of a run is made by that run
         earlier = _beside(run, name)
-        if earlier.folder.exists():
+        if earlier.folder.is_dir():
             if name not in found:
                 _collect(earlier, found)
                 found[name] = asdict(earlier.experiment)
@@ -41,8 +45,26 @@ def _collect(run: Run, found: dict[str, Stage]) -> None:
             for stage in chain:
                 found.setdefault(stage["name"], stage)
         else:
-            for stage in _stages_on(find(name).card):
+            for stage in _stages_on(_model(name)):
                 found.setdefault(stage["name"], stage)
+
+
+def _model(name: str) -> ModelCard:
+    return find(SHORT_NAMES.get(name, name)).card
+
+
+def inherited_flags(run: Run) -> tuple[str, ...]:
+    """Return the licence flags of the models that a run's weights began with, each once."""
+    starts = () if run.experiment.start is None else (run.experiment.start,)
+    flags: list[str] = []
+    for written in (*starts, *run.experiment.members):
+        name, _, _ = written.partition("#")
+        earlier = _beside(run, name)
+        if earlier.folder.is_dir():
+            flags += inherited_flags(earlier)
+        elif not _chain_up_to(name):
+            flags += _model(name).license_flags
+    return tuple(dict.fromkeys(flags))
 
 
 def _chain_up_to(name: str) -> list[Stage]:
@@ -95,3 +117,18 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.strip()
+
+
+def origin_of(run: Run) -> dict[str, Any]:
+    """Return what the card says of the training."""
+    return {
+        "experiment": asdict(run.experiment),
+        "stages": stages_of(run),
+        "taught_by": teachers_of(run),
+        "chosen_on": Split.VALID.value,
+        "best_epoch": json.loads((run.folder / "done.json").read_text())["epoch"],
+        "environment": run.environment,
+        "commit": commit(),
+        "pyojeong": __version__,
+        "exported": datetime.now(UTC).date().isoformat(),
+    }

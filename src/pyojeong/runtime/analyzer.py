@@ -15,18 +15,7 @@ from pyojeong.image.files import load_image
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.eyes import Eyes
-from pyojeong.zoo import Entry, cards, find, flags_outside
-
-DEFAULT_MODEL = "columns-s-fer2013photos-fer7.v5"
-"""What ``model="default"`` stands for. One of its two nets began with weights from images of
-VGGFace2, as its card says."""
-
-FER2013_MODEL = "seresnet-s-fer2013-fer7.v4"
-"""What ``model="default-fer2013"`` stands for: it learned from FER2013 alone, is smaller and
-faster, and less often right on photographs."""
-
-SHORT_NAMES = {"default": DEFAULT_MODEL, "default-fer2013": FER2013_MODEL}
-"""Names under which bundled classifiers stay found when better ones take their place."""
+from pyojeong.zoo import SHORT_NAMES, Entry, cards, find, flags_outside
 
 RETIRED = ("default-vggface2", "columns-m-fer2013-fer7.vggface2-v1")
 """Models of earlier versions."""
@@ -100,6 +89,8 @@ class Analyzer:
         prior: Base rates that the answers assume: ``"natural"`` (mostly neutral and happy, as web
             photographs are), ``"balanced"`` (each label as often, as in posed or selected sets),
             ``"between"``, or label -> share; None = the default that the model's card states.
+        threshold: Answers whose best score is below it are ``unclear``, in [0, 1]; 0 = always
+            answer; None = the one that the model's card states.
         output: ``"auto"``: the share of people who would give each label, where the model learned
             votes. ``"fer2013"``: the label that FER2013 would give, for benchmarks.
 
@@ -107,6 +98,7 @@ class Analyzer:
         ModelUnknown: When model or detector do not exist; the message suggests near names.
         ModelError: When the model's card carries a licence flag that is not allowed.
         ModelMismatch: When the model does not have the output or the labels that are asked for.
+        InputError: When ``threshold`` is no number from 0 to 1.
         PriorInvalid: When ``prior`` names an unknown label, lacks one, or does not sum to 1.
         ModelCorrupt: When a weight file is damaged or was swapped.
 
@@ -129,12 +121,19 @@ class Analyzer:
         eyes: bool = False,
         labels: str | None = None,
         prior: Prior | None = None,
+        threshold: float | None = None,
         output: str = "auto",
     ) -> None:
         threads = _threads(threads)
         entry = find_classifier(model, allow=allow)
         self.classifier = Classifier.open(
-            entry, threads=threads, views=views, output=output, labels=labels, prior=prior
+            entry,
+            threads=threads,
+            views=views,
+            output=output,
+            labels=labels,
+            prior=prior,
+            threshold=threshold,
         )
         if isinstance(detector, str):
             detector = build_detector(detector, min_face=min_face, threads=threads)

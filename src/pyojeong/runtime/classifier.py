@@ -70,9 +70,12 @@ class Classifier:
         output: str = "auto",
         labels: str | None = None,
         prior: Prior | None = None,
+        threshold: float | None = None,
     ) -> "Classifier":
         """Open a classifier of the zoo; raises as ``Session`` and ``OutputHead.of`` do."""
-        head = OutputHead.of(entry.card, output=output, labels=labels, prior=prior)
+        head = OutputHead.of(
+            entry.card, output=output, labels=labels, prior=prior, threshold=threshold
+        )
         return cls(entry.card, Session(entry, threads=threads), views=views, head=head)
 
     @property

@@ -1,7 +1,7 @@
 """Which output of a classifier answers, and how its logits become probabilities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from pyojeong.core.calibration import (
     prior_temperature,
 )
 from pyojeong.core.card import ModelCard, VoteCalibration
-from pyojeong.core.errors import ModelMismatch, PriorInvalid
+from pyojeong.core.errors import InputError, ModelMismatch, PriorInvalid
 from pyojeong.core.labels import FER7, LABEL_SETS, LabelSet, label_set
 
 OUTPUTS = ("auto", "votes", "fer2013")
@@ -60,6 +60,7 @@ class OutputHead:
         output: str = "auto",
         labels: str | None = None,
         prior: Prior | None = None,
+        threshold: float | None = None,
     ) -> Self:
         """Choose the output of a card's model that answers.
 
@@ -70,15 +71,22 @@ class OutputHead:
                 (votes only); None = the model's own.
             prior: Base rates that answers shall assume, see ``core.calibration.prior_shares``;
                 None = the card's default.
+            threshold: Best scores below it are unclear, in [0, 1]; None = the card's.
 
         Raises:
             ModelMismatch: When the model does not have that output or those labels.
+            InputError: When the threshold is no number from 0 to 1.
             PriorInvalid: When ``prior`` is no base rates of these labels.
         """
         if not isinstance(output, str) or output not in OUTPUTS:
             raise ModelMismatch(f"unknown output {output!r}: expected {', '.join(OUTPUTS)}")
         if labels is not None and (not isinstance(labels, str) or labels not in LABEL_SETS):
             raise ModelMismatch(f"unknown labels {labels!r}: expected {', '.join(LABEL_SETS)}")
+        if threshold is not None:
+            return replace(
+                cls.of(card, output=output, labels=labels, prior=prior),
+                threshold=checked_threshold(threshold),
+            )
         votes = card.vote_calibration
         if output == "auto":
             output = "fer2013" if votes is None else "votes"
@@ -187,6 +195,18 @@ class OutputHead:
             "offset": None if self.offset is None else [round(float(v), 9) for v in self.offset],
             "threshold": self.threshold,
         }
+
+
+def checked_threshold(value: float) -> float:
+    """Return a threshold as a float.
+
+    Raises:
+        InputError: When it is no number from 0 to 1.
+    """
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if isinstance(value, bool) or not number or not 0 <= value <= 1:
+        raise InputError(f"threshold: expected a number from 0 to 1, got {value!r}")
+    return float(value)
 
 
 def _answered(card: ModelCard) -> str:

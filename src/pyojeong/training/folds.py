@@ -36,6 +36,7 @@ def train_folds(
     *,
     folds: int = 5,
     limit: int | None = None,
+    min_steps: int | None = None,
     progress: FoldProgress | None = None,
 ) -> Path:
     """Train one net per fold (or resume), then write all predictions.
@@ -46,6 +47,7 @@ def train_folds(
         runs: Folder of run folders; everything goes to ``<runs>/<name>-folds``.
         folds: Number of parts.
         limit: Only the first training samples of each (smoke tests).
+        min_steps: As for ``train``.
         progress: Called after every epoch.
 
     Returns:
@@ -66,7 +68,13 @@ def train_folds(
                 progress(index, line)
 
         run = train(
-            text, manifest, runs, limit=limit, without=fold, watch=TrainingCallbacks(epoch=show)
+            text,
+            manifest,
+            runs,
+            limit=limit,
+            without=fold,
+            min_steps=min_steps,
+            watch=TrainingCallbacks(epoch=show),
         )
         assert run.folder == runs / run_name(name, fold)  # noqa: S101
         finished.append((fold, run))
@@ -86,23 +94,25 @@ def predict_folds(finished: list[tuple[Fold, Run]], manifest: Path) -> Predictio
     parts: list[NDArray[np.int8]] = []
     valid = list(read_rows(manifest, splits=[Split.VALID]))
     valid_scores = np.zeros((len(valid), len(labels)), np.float64)
+    kept = np.zeros(0, np.int64)
     for fold, run in finished:
         task = load_last(run, num_classes=len(labels))
         pre = run.experiment.preprocess
         missed = [(i, s) for i, s in read_rows(manifest, splits=[Split.TRAIN]) if fold.holds(s)]
         if missed:
             faces = load_faces((s for _, s in missed), labels, gray=pre.color == "gray")
-            rows.append(np.array([i for i, _ in missed], np.int64))
+            rows.append(np.array([i for i, _ in missed], np.int64)[faces.kept])
             scores.append(_predict(task.scored, FaceDataset(faces, pre)))
-            parts.append(np.full(len(missed), fold.index, np.int8))
+            parts.append(np.full(len(faces), fold.index, np.int8))
         if valid:
             faces = load_faces(_samples(valid), labels, gray=pre.color == "gray")
-            valid_scores += _predict(task.scored, FaceDataset(faces, pre)) / len(finished)
+            kept = faces.kept
+            valid_scores[kept] += _predict(task.scored, FaceDataset(faces, pre)) / len(finished)
     if not rows:
         raise DataError(f"{manifest} has no training rows to predict")
-    rows.append(np.array([i for i, _ in valid], np.int64))
-    scores.append(valid_scores.astype(np.float32))
-    parts.append(np.full(len(valid), -1, np.int8))
+    rows.append(np.array([i for i, _ in valid], np.int64)[kept])
+    scores.append(valid_scores[kept].astype(np.float32))
+    parts.append(np.full(len(kept), -1, np.int8))
     order = np.argsort(np.concatenate(rows), kind="stable")
     first = finished[0][1].experiment
     origin = f"{first.name}, {len(finished)} folds, epoch {first.recipe.epochs}, seed {first.seed}"

@@ -1,12 +1,14 @@
 """What is optimised: classification with an optional vote head, and averaged weights."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import FERPLUS8
@@ -67,7 +69,7 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         self.model.to(memory_format=self.layout)
         self.averaged: AveragedModel | None = None
         if recipe.ema > 0:
-            average = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
+            average = partial(_average, recipe.ema)
             self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
         self.register_buffer("class_weights", class_weights, persistent=False)
         # What a net itself never trains stays so.
@@ -243,6 +245,30 @@ class Classify(L.LightningModule):  # type: ignore[misc]
             every = self.recipe.validate_every
             when |= {"interval": "epoch", "frequency": every, "monitor": "valid_loss"}
         return {"optimizer": optimizer, "lr_scheduler": when}
+
+
+@torch.no_grad()
+def _average(
+    decay: float, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int
+) -> None:
+    """Move averaged weights towards the current ones by 1 - min(decay, (1 + t) / (10 + t)).
+
+    The warm-up lets a short training leave its start behind; TensorFlow's
+    ``ExponentialMovingAverage`` has the same one (its ``num_updates``).
+
+    Args:
+        decay: Of a long training.
+        averaged: Changed in place.
+        current: The weights after this step.
+        count: Steps t before this one.
+    """
+    t = float(count)
+    kept = min(decay, (1 + t) / (10 + t))
+    if averaged[0].is_floating_point():
+        torch._foreach_lerp_(list(averaged), list(current), 1 - kept)
+    else:
+        for old, new in zip(averaged, current, strict=True):
+            old.copy_(new)
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,16 +18,18 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
-from pyojeong.datasets.samples import Split, manifest_id, read_manifest, split_hash
+from pyojeong.core.errors import ExperimentError, MissingExtra, ModelUnknown, OutputError
+from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
+from pyojeong.training.data_size import fit_to_size
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import MONITOR, Classify
 from pyojeong.training.members import joins_members, trained_members
 from pyojeong.training.nets.columns import Columns
 from pyojeong.training.onnx_warm_start import start_from_model
-from pyojeong.training.precision import PRECISIONS, Precision, choose_precision
+from pyojeong.training.precision import PRECISIONS, Precision
+from pyojeong.training.recipe import Recipe
 from pyojeong.training.run import (
     Run,
     load_picked,
@@ -36,8 +37,13 @@ from pyojeong.training.run import (
     read_curves,
     write_text,
 )
+from pyojeong.training.run_identity import (
+    check_same_run,
+    note_training_images,
+    settle_environment,
+)
 from pyojeong.training.soft_labels import SoftLabels
-from pyojeong.zoo import cards
+from pyojeong.zoo import SHORT_NAMES, find
 
 _MEASURED = 1024
 """Faces on which the batch norms of a shipped model are measured."""
@@ -68,11 +74,13 @@ class TrainingCallbacks:
 
     Attributes:
         started: Called once with the run's environment (versions, precision, data).
+        fitted: Called with the recipe that is used, when it was changed to fit the data's size.
         epoch: Called after every epoch with its line of ``curves.jsonl``.
         logger: ``"tensorboard"`` or ``"mlflow"``: curves go there as well.
     """
 
     started: Progress | None = None
+    fitted: Callable[[Recipe], None] | None = None
     epoch: Progress | None = None
     logger: str | None = None
 
@@ -115,50 +123,6 @@ def run_name(name: str, without: Fold | None = None) -> str:
     return f"{name}-folds/{without.index}-of-{without.count}"
 
 
-def _prepare(run: Run, text: str, manifest: Path) -> Experiment:
-    """Create the folder, or check that it belongs to the same experiment."""
-    experiment = Experiment.from_toml(text)
-    file = run.folder / "experiment.toml"
-    if file.exists():
-        before = Experiment.from_toml(file.read_text(encoding="utf-8"))
-        if replace(before, about={}) != replace(experiment, about={}):
-            raise ExperimentError(
-                f"{run.folder} holds another experiment of that name; give the new one another "
-                "name, or remove the folder"
-            )
-        if run.environment["manifest"] != manifest.name:
-            raise ExperimentError(f"{run.folder} was started on other data; use another name")
-        write_text(file, text)
-    else:
-        run.folder.mkdir(parents=True, exist_ok=True)
-    return experiment
-
-
-def _settle_precision(run: Run, experiment: Experiment, text: str, manifest: Path) -> Precision:
-    """Choose the precision once per run and write the environment down."""
-    if (run.folder / "experiment.toml").exists():
-        return PRECISIONS[run.environment["precision"]]
-    timings: dict[str, float] = {}
-    name = experiment.precision
-    if name == "auto":
-        net = experiment.build_net(num_classes=7)
-        shape = (experiment.preprocess.channels, *experiment.preprocess.size_hw)
-        name, timings = choose_precision(net, shape, batch_size=experiment.recipe.batch_size)
-    environment = {
-        "manifest": manifest.name,
-        "manifest_id": manifest_id(manifest),
-        "precision": name,
-        "precision_ms_per_step": timings,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "lightning": L.__version__,
-        "python": platform.python_version(),
-    }
-    write_text(run.folder / "environment.json", json.dumps(environment, indent=2) + "\n")
-    write_text(run.folder / "experiment.toml", text)
-    return PRECISIONS[name]
-
-
 def train(
     text: str,
     manifest: Path,
@@ -166,6 +130,7 @@ def train(
     *,
     limit: int | None = None,
     without: Fold | None = None,
+    min_steps: int | None = None,
     watch: TrainingCallbacks = TrainingCallbacks(),
 ) -> Run:
     """Train an experiment, or resume it from its last whole epoch.
@@ -177,6 +142,10 @@ def train(
         limit: Only the first training samples (smoke tests).
         without: Part of the training split that is kept out; the run folder is then
             ``<name>-folds/<index>-of-<count>``.
+        min_steps: Where epochs and batch size of the recipe give fewer steps with this data, they
+            are changed (``data_size.fit_to_size``). Not with a ``limit``, nor where the
+            experiment itself states how many samples there are (``subset``, ``[sampling] faces``).
+            None = as the run was begun; 0 for a new one.
         watch: Who gets reports of what happens.
 
     Returns:
@@ -189,15 +158,22 @@ def train(
         MissingExtra: When the logger is not installed.
         OutputError: When the run folder could not be written.
     """
-    run = Run(runs / run_name(Experiment.from_toml(text).name, without))
-    experiment = _prepare(run, text, manifest)
+    experiment = Experiment.from_toml(text)
+    run = Run(runs / run_name(experiment.name, without))
+    check_same_run(run, experiment, manifest, limit=limit, min_steps=min_steps)
     if run.done:
         return run
-    precision = _settle_precision(run, experiment, text, manifest)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    environment = settle_environment(run, experiment, manifest, limit=limit, min_steps=min_steps)
+    write_text(run.folder / "experiment.toml", text)
+    precision = PRECISIONS[environment["precision"]]
     if watch.started is not None:
         watch.started(run.environment)
     portion = Portion(limit=limit, without=without, subset=experiment.subset)
     data = _build_data(experiment, manifest, portion)
+    note_training_images(run, manifest)
+    if limit is None and experiment.subset is None and not experiment.sampling.faces:
+        experiment = _fit_to_size(experiment, data, environment.get("min_steps", 0), watch)
     task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
     resume = str(run.last) if run.last.exists() else None
     with _quiet_lightning():
@@ -210,7 +186,14 @@ def train(
                 f"{run.folder}: {cause.strerror or cause}; the last whole epoch is kept: make "
                 "room, then give the same command again"
             ) from error
-    summary = {**_picked_line(run, experiment), "train_samples": len(data.train)}
+    counts = np.bincount(data.valid.labels, minlength=1)
+    summary = {
+        **_picked_line(run, experiment),
+        "train_samples": len(data.train),
+        "valid_samples": len(data.valid),
+        "valid_commonest_class": round(float(counts.max() / counts.sum()), 6),
+        "recipe": {k: getattr(experiment.recipe, k) for k in ("epochs", "batch_size", "lr")},
+    }
     write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
     return run
 
@@ -230,6 +213,18 @@ def _quiet_lightning() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def _fit_to_size(
+    experiment: Experiment, data: FaceData, min_steps: int, watch: TrainingCallbacks
+) -> Experiment:
+    """Return the experiment with a recipe that fits the data's size."""
+    recipe = fit_to_size(experiment.recipe, len(data.train), min_steps=min_steps)
+    if recipe != experiment.recipe:
+        data.batch_size = recipe.batch_size
+        if watch.fitted is not None:
+            watch.fitted(recipe)
+    return replace(experiment, recipe=recipe)
 
 
 def _build_task(
@@ -283,18 +278,22 @@ def _build_task(
 def _start(task: Classify, name: str, data: FaceData, runs: Path) -> None:
     """Weights of a finished run, or of a model that is shipped."""
     run = Run(runs / name)
-    if run.folder.exists() or name not in cards():
-        if not run.done:
-            raise ExperimentError(
-                f"start = {name!r}: {run.folder} is not a finished run, and no model has that id "
-                "(`pyojeong models` lists them)"
-            )
+    if run.done:
         start = load_picked(run, num_classes=len(data.label_set))
         task.model.load_state_dict(start.scored.state_dict())
-    else:
-        count = min(len(data.train), _MEASURED)
-        faces = data.epoch(0).__getitems__(list(range(count))).inputs
-        start_from_model(task.model, cards()[name], faces, labels=data.label_set)
+        return
+    if run.folder.is_dir():
+        raise ExperimentError(f"start = {name!r}: {run.folder} is not a finished run")
+    try:
+        entry = find(SHORT_NAMES.get(name, name), kind="classifier")
+    except ModelUnknown as error:
+        raise ExperimentError(
+            f"start = {name!r}: {run.folder} is not a finished run, and no model has that id. "
+            f"{error}"
+        ) from error
+    count = min(len(data.train), _MEASURED)
+    faces = data.epoch(0).__getitems__(list(range(count))).inputs
+    start_from_model(task.model, entry, faces, labels=data.label_set)
 
 
 def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> FaceData:

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.core.labels import LabelSet
+from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.training.lightning_module import HeadedNet
 from pyojeong.zoo import Entry, cards, verify
 
@@ -33,7 +33,9 @@ def start_from_model(model: HeadedNet, entry: Entry, faces: Tensor, *, labels: L
         entry: The shipped model. Of int8 weights its float16 variant is read where there is one,
             else they are taken as they are, rounded.
         faces: (N, C, H, W) as the net sees them; its batch norms are measured on them.
-        labels: Of the data; where they differ from the shipped model's, the classifier stays fresh.
+        labels: Of the data. The classifier takes over the labels that the shipped model knows by
+            name, and stays fresh for others. A net without a vote head takes them from the shipped
+            model's vote head, if that is what the model answers with.
 
     Raises:
         ExperimentError: When the model was made of another net, or keeps no float weights.
@@ -44,14 +46,30 @@ def start_from_model(model: HeadedNet, entry: Entry, faces: Tensor, *, labels: L
     weights = _initialisers(entry)
     heads = _under("vote_head.", weights)
     own = _under(_PREFIX, weights)
-    if entry.card.label_set != labels:
-        own = {k: v for k, v in own.items() if not k.startswith(_HEAD)}
-        own |= {k: v.numpy() for k, v in model.net.state_dict().items() if k.startswith(_HEAD)}
+    known, source = entry.card.label_set, _under(_HEAD, own)
+    if model.vote_head is None and heads and entry.card.vote_calibration is not None:
+        known, source = FERPLUS8, heads
+    fresh = {k: v.numpy() for k, v in model.net.state_dict().items() if k.startswith(_HEAD)}
+    own = {k: v for k, v in own.items() if not k.startswith(_HEAD)}
+    own |= _rows_by_name(fresh, source, known=known, labels=labels)
     offsets = _fill(model.net, own, entry.card.id)
     if model.vote_head is not None and heads:
         model.vote_head.load_state_dict({k: torch.from_numpy(v) for k, v in heads.items()})
     if offsets:
         _unfold(model.net, offsets, faces)
+
+
+def _rows_by_name(fresh: Weights, source: Weights, *, known: LabelSet, labels: LabelSet) -> Weights:
+    """Return a classifier's weight and bias with the rows of all labels that ``source`` knows."""
+    pairs = [(i, known.names.index(n)) for i, n in enumerate(labels.names) if n in known.names]
+    out = {}
+    for key, values in fresh.items():
+        rows, theirs = values.copy(), source.get(key.removeprefix(_HEAD))
+        if theirs is not None and theirs.shape[1:] == rows.shape[1:]:
+            for ours, row in pairs:
+                rows[ours] = theirs[row]
+        out[key] = rows
+    return out
 
 
 def _under(prefix: str, weights: Weights) -> Weights:

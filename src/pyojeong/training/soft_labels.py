@@ -51,6 +51,11 @@ class SoftLabels:
         return len(self.log_probabilities)
 
     @property
+    def faces(self) -> int:
+        """How many faces were answered."""
+        return int(self.log_probabilities.shape[1])
+
+    @property
     def per_face(self) -> bool:
         """True when one answer belongs to a face, and not to one view of it."""
         return self.facts["augment"] is None

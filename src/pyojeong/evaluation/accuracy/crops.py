@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pyojeong.core.calibration import PRIORS, softmax
 from pyojeong.core.card import ModelCard
 from pyojeong.core.labels import FER7, FERPLUS8, FERPLUS_TO_FER7
-from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.layout_ferplus import majority
+from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.evaluation.accuracy.corruptions import CORRUPTIONS
 from pyojeong.evaluation.accuracy.voted import SEVEN
@@ -103,8 +103,7 @@ def _without(
     scores: NDArray[np.float32], predictions: SplitPredictions, copies: Sequence[int], rounds: int
 ) -> dict[str, Any]:
     """Accuracy on images that no other split repeats, exactly or nearly, and on the others."""
-    copied = np.zeros(len(scores), bool)
-    copied[list(copies)] = True
+    copied = np.isin(predictions.kept, list(copies))
     out: dict[str, Any] = {}
     for name, here in (("alone", ~copied), ("copied", copied)):
         if here.any():
@@ -225,7 +224,9 @@ def corrupted_figures(
     """Accuracy on disturbed faces of a split, and the change against the undisturbed, in pairs."""
     gray = classifier.pre.color == "gray"
     samples = list(read_manifest(manifest, splits=[split]))
-    crops = [to_gray(p) if gray else p for p in map(pixels_of, samples)]
+    read = list(decoded(samples))
+    samples = [sample for _, sample, _ in read]
+    crops = [to_gray(p) if gray else p for _, _, p in read]
     labels = np.array([classifier.label_set.index(s.label) for s in samples])
     plain = classifier.probabilities(classifier.crop_outputs(crops))
     out: dict[str, Any] = {"split": split.value, "n": len(samples), "slices": {}}

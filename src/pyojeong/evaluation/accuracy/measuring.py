@@ -11,7 +11,7 @@ from typing import Any
 from pyojeong._version import __version__
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import DataError
-from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.evaluation.accuracy.crops import corrupted_figures, split_figures
 from pyojeong.evaluation.accuracy.invariance import invariance
@@ -183,7 +183,7 @@ def _read_voted(
 def _invariance(entry: Entry, classifier: Classifier, manifest: Path) -> dict[str, Any]:
     gray = classifier.pre.color == "gray"
     samples = islice(read_manifest(manifest, splits=[Split.VALID]), _FACES)
-    return invariance(entry, [to_gray(p) if gray else p for p in map(pixels_of, samples)])
+    return invariance(entry, [to_gray(p) if gray else p for _, _, p in decoded(samples)])
 
 
 def write_measured(result: dict[str, Any], folder: Path) -> Path:

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError, ExperimentError
 from pyojeong.core.labels import FERPLUS8, LabelSet
-from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest
 from pyojeong.image.preprocess import (
     Matrix,
@@ -63,6 +63,11 @@ class TeacherPredictions(Protocol):
         """True when the answers hold for a face, however it is changed."""
         ...
 
+    @property
+    def faces(self) -> int:
+        """How many faces were answered."""
+        ...
+
     def view_of(self, epoch: int) -> int:
         """Return the view that an epoch shows."""
         ...
@@ -86,12 +91,15 @@ class Faces:
         votes: float32 (N, 8), vote shares in the order of FERPLUS8; zero rows = no usable votes.
         origins: The first part of the sample's source, which names its data set in a merged
             table; "" = the source has one part only.
+        kept: int64 (N,), positions among the samples that were given: those of pictures that could
+            not be decoded are missing.
     """
 
     images: list[Pixels]
     labels: NDArray[np.int64]
     votes: NDArray[np.float32]
     origins: list[str] = field(default_factory=list)
+    kept: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -127,25 +135,25 @@ def origin_of(source: str) -> str:
 
 
 def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Faces:
-    """Decode samples into memory.
+    """Decode samples into memory; broken pictures are left out with a warning (``decoded``).
 
     Raises:
-        DataError: When there is none.
-        ImageUnreadable: When an image could not be decoded; it is named.
+        DataError: When there is none, or files are missing.
     """
     images: list[Pixels] = []
     targets: list[int] = []
     votes: list[NDArray[np.float32]] = []
     origins: list[str] = []
-    for sample in samples:
+    kept: list[int] = []
+    for position, sample, image in decoded(samples):
+        kept.append(position)
         origins.append(origin_of(sample.source))
-        image: Pixels = pixels_of(sample)
         images.append(to_gray(image) if gray else image)
         targets.append(labels.index(sample.label))
         votes.append(vote_shares(sample.votes))
     if not images:
         raise DataError("a split has no samples: training needs train and valid")
-    return Faces(images, np.array(targets, np.int64), np.stack(votes), origins)
+    return Faces(images, np.array(targets, np.int64), np.stack(votes), origins, np.array(kept))
 
 
 class FaceDataset(Dataset[Batch]):
@@ -287,13 +295,19 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         With a teacher's answers if there are.
 
         Raises:
-            ExperimentError: When the teacher's votes are wanted and there are none.
+            ExperimentError: When the teacher's votes are wanted and there are none, or it answered
+                for another number of faces.
         """
         rows = self._rows(number)
         count = len(self.train) if rows is None else len(rows)
         if self.taught is None:
             draws = Draws(self.augment, count, seed=self.seed, epoch=number, rows=rows)
             return FaceDataset(self.train, self.pre, draws)
+        if self.taught.faces != len(self.train):
+            raise ExperimentError(
+                f"soft labels of {self.taught.faces:,} faces, {len(self.train):,} can be decoded "
+                "now: compute the soft labels again"
+            )
         view = self.taught.view_of(number)
         seen = None if self.taught.per_face else (int(self.taught.facts["seed"]), view)
         if rows is not None and seen is not None:

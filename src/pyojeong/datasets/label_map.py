@@ -1,0 +1,145 @@
+"""Names of labels that the user states (``--map NAME=LABEL``): folders and tables of one's own."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pyojeong.core.errors import DataError, LabelUnknown
+from pyojeong.core.labels import FERPLUS8, LabelSet, folded
+
+SKIP = ("skip", "-")
+"""Targets that leave a class out."""
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMap:
+    """Stated names.
+
+    Attributes:
+        targets: Name, ``folded`` -> label of the wanted label set; None = left out.
+        written: Name, ``folded`` -> as the user wrote it.
+    """
+
+    targets: Mapping[str, str | None] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.targets)
+
+    def knows(self, raw: str) -> bool:
+        """Return whether a name is a stated one, or an expression in any known spelling."""
+        return folded(raw) in self.targets or expression(raw) is not None
+
+    def leaves_out(self, raw: str) -> bool:
+        """Return whether the user leaves samples of that name out."""
+        return folded(raw) in self.targets and self.targets[folded(raw)] is None
+
+    def label(self, raw: str) -> str | None:
+        """Return the expression of a name; None when it is left out or not known."""
+        key = folded(raw)
+        return self.targets[key] if key in self.targets else expression(raw)
+
+    def check(self, seen: Mapping[str, int], *, ending: str = "") -> None:
+        """Refuse stated names that do not occur.
+
+        Args:
+            seen: Names that occur -> number of images.
+            ending: What is put behind a name in messages: ``"/"`` for folders.
+
+        Raises:
+            DataError: When a stated name is not among them; those that were seen are listed.
+        """
+        missing = sorted(set(self.targets) - {folded(name) for name in seen})
+        if missing:
+            names = ", ".join(repr(self.written[key]) for key in missing)
+            raise DataError(f"--map {names}: no such name; saw {listed(seen, ending=ending)}")
+
+
+NO_MAP = LabelMap()
+"""Nothing is stated."""
+
+
+def expression(written: str) -> str | None:
+    """Return the name of an expression (FER7's or contempt) written in any known way, or None."""
+    try:
+        return FERPLUS8.names[FERPLUS8.index(written)]
+    except LabelUnknown:
+        return None
+
+
+def parse_label_map(words: Iterable[str], labels: LabelSet) -> LabelMap:
+    """Return the map of words ``NAME=LABEL``, ``NAME=skip`` or ``NAME=-``.
+
+    Args:
+        words: The last ``=`` divides, so that names may hold one.
+        labels: The wanted label set; synonyms of its labels are understood.
+
+    Raises:
+        DataError: When a word has no ``=``, or a name gets two labels.
+        LabelUnknown: When a target is not a label of the set; the labels are listed.
+    """
+    targets: dict[str, str | None] = {}
+    written: dict[str, str] = {}
+    for word in words:
+        name, equals, target = word.rpartition("=")
+        key = folded(name)
+        if not equals or not key:
+            raise DataError(f"--map {word!r}: expected NAME=LABEL, as in --map 'my folder=happy'")
+        to = None if folded(target) in SKIP else _target(word, target, labels)
+        if key in targets and targets[key] != to:
+            raise DataError(f"--map: {name.strip()!r} is given two labels; state one")
+        targets[key] = to
+        written[key] = name.strip()
+    return LabelMap(targets, written)
+
+
+def _target(word: str, target: str, labels: LabelSet) -> str:
+    try:
+        return labels.names[labels.index(target)]
+    except LabelUnknown:
+        more = "; contempt needs --labels ferplus8" if expression(target) == "contempt" else ""
+        raise LabelUnknown(
+            f"--map {word!r}: {target.strip()!r} is no label of {labels.id}; expected "
+            f"{', '.join(labels.names)}, or skip{more}"
+        ) from None
+
+
+def listed(seen: Mapping[str, int], *, ending: str = "") -> str:
+    """Return names with their numbers of images, in words; at most twelve, the rest is counted."""
+    shown = [f"{name}{ending} ({images(n)})" for name, n in list(seen.items())[:_SHOWN]]
+    if len(seen) > _SHOWN:
+        shown.append(f"and {len(seen) - _SHOWN:,} more")
+    return ", ".join(shown) or "nothing"
+
+
+def images(count: int) -> str:
+    """Return a number of images, in words."""
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def some(names: Collection[str], *, at_most: int = 3) -> str:
+    """Return the first names, with "..." when there are more."""
+    first = list(names)[:at_most]
+    return ", ".join(first) + (", ..." if len(names) > at_most else "")
+
+
+def merged(
+    seen: Mapping[str, int], label: Callable[[str], str | None], *, ending: str = ""
+) -> list[str]:
+    """Return one sentence for each label that several names lead to.
+
+    Args:
+        seen: Names that occur -> number of images.
+        label: Name -> label, None = left out.
+        ending: As in ``LabelMap.check``.
+    """
+    by_label: dict[str, dict[str, int]] = {}
+    for name, count in seen.items():
+        to = label(name)
+        if to is not None:
+            by_label.setdefault(to, {})[name] = count
+    return [
+        f"{listed(names, ending=ending)} are one class: {to}"
+        for to, names in by_label.items()
+        if len(names) > 1
+    ]

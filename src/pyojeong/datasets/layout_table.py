@@ -1,0 +1,263 @@
+"""A folder of pictures and a table (CSV) that names their labels: ``--table legend.csv``."""
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from pyojeong.core.errors import DataError
+from pyojeong.core.labels import FER7, LabelSet, folded
+from pyojeong.datasets.label_map import LabelMap, images, some
+from pyojeong.datasets.layout import SPLIT_NAMES, open_text, pictures_in
+from pyojeong.datasets.own_pictures import Found, Notes, OwnOptions, Picture, nfc, samples_of
+from pyojeong.datasets.samples import Sample, Split
+
+LAYOUT = "table"
+IMAGE_COLUMNS = (
+    "image", "file", "filename", "path", "file_name", "name", "image_path", "file_path", "filepath",
+)  # fmt: skip
+LABEL_COLUMNS = ("label", "emotion", "expression", "class", "category")
+_SPLIT = "split"
+_GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    image: str
+    label: str
+    split: str | None
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    named: str
+    picture: Picture
+
+
+def read_table(
+    path: Path,
+    *,
+    labels: LabelSet = FER7,
+    skipped: Counter[str] | None = None,
+    own: OwnOptions,
+    notes: Notes | None = None,
+) -> Iterator[Sample]:
+    """Read the pictures of a folder that a table names.
+
+    The columns of file names and labels are named by ``own`` or detected; the columns ``split``
+    (train, valid, test) and ``group`` are taken where there are such. File names are relative to
+    the folder. Rows whose file is missing, rows without a label, repeated rows and pictures that no
+    row names are counted. Without validation rows a part of the others is held out (``hold_out``).
+
+    Args:
+        path: The folder.
+        labels: The label set of the samples.
+        skipped: Here it is counted what is left out.
+        own: The table, its columns, names of labels, groups.
+        notes: Here warnings are noted.
+
+    Raises:
+        DataError: When the table or its columns are missing, no row names a file that is there, or
+            rows contradict each other.
+        LabelUnknown: When labels are not understood; all of them are listed.
+    """
+    if not path.is_dir():
+        raise DataError(f"{path}: no such folder; --table needs the folder of its pictures")
+    assert own.table is not None  # noqa: S101 - that is why it is called
+    table = _table_file(path, own.table)
+    rows, by_column = _rows(path, table, own)
+    counts: Counter[str] = Counter() if skipped is None else skipped
+    present = _present(path, table, rows, counts)
+    labelled = [row for row in present if row.picture.raw]
+    counts[f"no label in {table.name}"] += len(present) - len(labelled)
+    distinct = _distinct(table, labelled, own.label_map)
+    counts[f"repeated row of {table.name}"] += len(labelled) - len(distinct)
+    for why in [why for why, count in counts.items() if not count]:
+        del counts[why]
+    if not distinct:
+        raise DataError(f"{table}: no row has a label")
+    notes = Notes() if notes is None else notes
+    _note_unnamed(path, table, present, notes)
+    pictures = [row.picture for row in distinct]
+    found = Found(
+        place=table,
+        pictures=pictures,
+        seen=Counter(p.raw for p in pictures),
+        has_valid=any(p.split is Split.VALID for p in pictures),
+    )
+    plain = replace(own, groups=None) if by_column else own
+    yield from samples_of(found, plain, labels, skipped=counts, notes=notes)
+
+
+@contextmanager
+def _opened(table: Path) -> Iterator[TextIO]:
+    """Open the table.
+
+    Raises:
+        DataError: As ``open_text``; for other encodings it says what to do.
+    """
+    try:
+        with open_text(table) as file:
+            yield file
+    except DataError as error:
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            raise DataError(f"{table}: is not in UTF-8; save it as 'CSV UTF-8'") from error
+        raise
+
+
+def _table_file(path: Path, table: Path) -> Path:
+    """Return the table as named, or in the folder of pictures."""
+    for place in (table, path / table):
+        if place.is_file():
+            return place
+    raise DataError(f"{table}: no such file, neither here nor in {path}")
+
+
+def _rows(path: Path, table: Path, own: OwnOptions) -> tuple[list[_Row], bool]:
+    """Return all rows, and whether ``--groups`` names a column."""
+    rows = []
+    with _opened(table) as file:
+        reader = csv.DictReader(file)
+        header = [str(h) for h in reader.fieldnames or ()]
+        columns = _columns(table, header, own)
+        by_column = columns.group is not None and columns.group == own.groups
+        for row in reader:
+            named = (row[columns.image] or "").strip()
+            if not named:
+                raise DataError(f"{table}: line {reader.line_num} names no file")
+            split = _split(table, reader.line_num, row[columns.split]) if columns.split else None
+            group = (row[columns.group] or "").strip() if columns.group else ""
+            inside = _inside(path, named)
+            picture = Picture(
+                file=path / named,
+                raw=nfc(row[columns.label] or "").strip(),
+                split=split or Split.TRAIN,
+                source=inside,
+                key=inside,
+                group=group,
+            )
+            rows.append(_Row(reader.line_num, named, picture))
+    if not rows:
+        raise DataError(f"{table}: has no rows")
+    return rows, by_column
+
+
+def _inside(path: Path, named: str) -> str:
+    """Return a file's path relative to the folder, with slashes."""
+    if Path(named).is_absolute():
+        named = os.path.relpath(named, path.absolute())
+    return os.path.normpath(named.replace("\\", "/")).replace(os.sep, "/")
+
+
+def _columns(table: Path, header: list[str], own: OwnOptions) -> _Columns:
+    shown = ", ".join(map(repr, header)) or "none"
+    twice = [h for h, n in Counter(header).items() if n > 1]
+    if twice:
+        raise DataError(f"{table}: columns of one name: {', '.join(map(repr, twice))}")
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        raise DataError(f"{table}: expected commas between the columns, got {shown}; save it so")
+
+    def column(option: str, stated: str | None, names: Sequence[str]) -> str:
+        if stated is not None:
+            if stated not in header:
+                raise DataError(f"{table}: no column {stated!r} ({option}); it has {shown}")
+            return stated
+        fitting = [h for h in header if folded(h) in names]
+        if len(fitting) != 1:
+            several = "several columns" if fitting else "no column"
+            raise DataError(
+                f"{table}: {several} named {', '.join(fitting or names)}; name one with {option}; "
+                f"it has {shown}"
+            )
+        return fitting[0]
+
+    def optional(name: str) -> str | None:
+        return next((h for h in header if folded(h) == name), None)
+
+    group = own.groups if own.groups in header else None
+    if own.groups is not None and group is None and "(" not in own.groups:
+        raise DataError(
+            f"{table}: --groups {own.groups!r} is neither a column nor a regular expression with a "
+            f"group in parentheses; the columns are {shown}"
+        )
+    return _Columns(
+        image=column("--image-column", own.image_column, IMAGE_COLUMNS),
+        label=column("--label-column", own.label_column, LABEL_COLUMNS),
+        split=optional(_SPLIT),
+        group=group if own.groups is not None else optional(_GROUP),
+    )
+
+
+def _split(table: Path, line: int, written: str | None) -> Split | None:
+    word = folded(written or "")
+    if word and word not in SPLIT_NAMES:
+        raise DataError(
+            f"{table}: line {line}: split {written!r}; expected train, valid or test, or nothing"
+        )
+    return SPLIT_NAMES.get(word)
+
+
+def _present(path: Path, table: Path, rows: list[_Row], counts: Counter[str]) -> list[_Row]:
+    """Return the rows whose file is there, under the name that it has on disk."""
+    names = {nfc(f.relative_to(path).as_posix()): f for f in pictures_in(path, deep=True)}
+    present, missing = [], []
+    for row in rows:
+        file = names.get(nfc(row.picture.key), path / row.picture.key)
+        if file.is_file():
+            present.append(replace(row, picture=replace(row.picture, file=file)))
+        else:
+            missing.append(row.named)
+    if not present:
+        raise DataError(
+            f"{table}: none of its {len(rows):,} rows names a file in {path}: the table names "
+            f"{some(missing)}; the folder has {some(list(names)) or 'no images'}"
+        )
+    if missing:
+        counts[f"file is missing ({some(missing)})"] += len(missing)
+    return present
+
+
+def _distinct(table: Path, rows: list[_Row], label_map: LabelMap) -> list[_Row]:
+    """Return one row of each file.
+
+    Raises:
+        DataError: When rows of one file differ in label, split or group; the first are named.
+    """
+    first: dict[Path, _Row] = {}
+    contradicting: dict[Path, str] = {}
+    for row in rows:
+        before = first.setdefault(row.picture.file, row)
+        for was, now in zip(_said(before, label_map), _said(row, label_map), strict=True):
+            if was != now:
+                said = (
+                    f"{row.picture.key} is {was or 'none'!r} in line {before.line} and "
+                    f"{now or 'none'!r} in line {row.line}"
+                )
+                contradicting.setdefault(row.picture.file, said)
+    if contradicting:
+        raise DataError(
+            f"{table}: {images(len(contradicting))} with contradicting rows: "
+            f"{some(list(contradicting.values()))}; correct the table"
+        )
+    return list(first.values())
+
+
+def _said(row: _Row, label_map: LabelMap) -> tuple[str, str, str]:
+    picture = row.picture
+    label = "" if label_map.leaves_out(picture.raw) else label_map.label(picture.raw)
+    return picture.raw if label is None else label, picture.split.value, picture.group
+
+
+def _note_unnamed(path: Path, table: Path, rows: list[_Row], notes: Notes) -> None:
+    """Note pictures of the folder that no row names."""
+    named = {row.picture.file for row in rows}
+    others = [f for f in pictures_in(path, deep=True) if f not in named]
+    if others:
+        names = [nfc(f.relative_to(path).as_posix()) for f in others]
+        notes.warnings.append(f"no row of {table.name} names {images(len(others))}: {some(names)}")

@@ -1,0 +1,136 @@
+"""Files that a table names: are they there, and can they be decoded.
+
+A missing file is not a broken picture: files that were moved are an error that says so, pictures
+that could not be decoded are left out and counted.
+"""
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyojeong.core.errors import DataError, ImageUnreadable, PicturesLeftOut
+from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.label_map import some
+from pyojeong.datasets.samples import Sample, read_paths
+from pyojeong.image.preprocess import Pixels
+
+_CURE = "move them back or import again"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFiles:
+    """Which of the files that a table names are not there.
+
+    Attributes:
+        paths: Those that are not there.
+        total: Number of files that are named.
+    """
+
+    paths: Sequence[str]
+    total: int
+
+    def __bool__(self) -> bool:
+        return bool(self.paths)
+
+    def __str__(self) -> str:
+        folder = _common_folder(self.paths)
+        names = [os.path.relpath(p, folder) if folder else p for p in self.paths[:4]]
+        shown = "" if len(self.paths) == self.total > 1 else f" ({some(names)})"
+        verb = "file is" if self.total == 1 else "files are"
+        place = f" under {folder}" if folder else ""
+        return f"{len(self.paths):,} of {self.total:,} {verb} missing{place}{shown}"
+
+    def error(self) -> DataError:
+        """Return what a command raises that needs the files."""
+        return DataError(f"{self}: {_CURE}")
+
+    def refuse_all(self) -> None:
+        """Refuse to go on when every file is missing.
+
+        Raises:
+            DataError: When it is so.
+        """
+        if self.paths and len(self.paths) == self.total:
+            raise self.error()
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    try:
+        return os.path.commonpath([os.path.dirname(p) for p in paths])  # noqa: PTH120
+    except ValueError:  # none, or on several drives
+        return ""
+
+
+def is_missing(sample: Sample) -> bool:
+    """Return whether a sample names a file that is not there."""
+    return sample.path is not None and not os.path.lexists(sample.path)
+
+
+def missing_files(manifest: Path) -> MissingFiles:
+    """Return which files of a table are not there; no file is opened.
+
+    Raises:
+        ManifestInvalid: When the table is missing, damaged or of another kind.
+    """
+    paths = list(read_paths(manifest))
+    return MissingFiles([p for p in paths if not os.path.lexists(p)], len(paths))
+
+
+def require_files(manifest: Path) -> None:
+    """Refuse a table some of whose files are missing.
+
+    Raises:
+        DataError: When there are some.
+        ManifestInvalid: When the table is missing, damaged or of another kind.
+    """
+    missing = missing_files(manifest)
+    if missing:
+        raise missing.error()
+
+
+def decoded(samples: Iterable[Sample]) -> Iterator[tuple[int, Sample, Pixels]]:
+    """Yield samples with their positions and images, uint8 (H, W, 3) RGB.
+
+    Pictures that could not be decoded are left out; at the end one warning ``PicturesLeftOut``
+    counts them and names up to three.
+
+    Raises:
+        DataError: When files are missing, or no picture could be decoded. All samples are checked
+            for the count, without decoding the rest.
+    """
+    broken: list[str] = []
+    stream = iter(samples)
+    checked = named = 0
+    for position, sample in enumerate(stream):
+        named += sample.path is not None
+        try:
+            pixels = pixels_of(sample)
+        except ImageUnreadable:
+            if is_missing(sample):
+                raise _missing_among(sample, stream, named).error() from None
+            broken.append(sample.source or sample.path or "")
+        else:
+            yield position, sample, pixels
+        checked += 1
+    if broken:
+        if len(broken) == checked:
+            raise DataError(f"none of {checked:,} pictures could be decoded: {some(broken)}")
+        warnings.warn(
+            PicturesLeftOut(
+                f"left out {len(broken):,} of {checked:,} pictures that could not be decoded: "
+                f"{some(broken)}"
+            ),
+            stacklevel=2,
+        )
+
+
+def _missing_among(first: Sample, others: Iterator[Sample], named: int) -> MissingFiles:
+    """Return the first missing file and those after it."""
+    paths = [first.path or ""]
+    for sample in others:
+        named += sample.path is not None
+        if is_missing(sample):
+            paths.append(sample.path or "")
+    return MissingFiles(paths, named)

@@ -1,0 +1,147 @@
+"""Whether a run folder belongs to what is asked for: the same experiment, data and size.
+
+A run is resumed, or its result returned, only when everything that made it is the same. Otherwise
+the differences are named and nothing is touched.
+"""
+
+import json
+import platform
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.errors import ExperimentError
+from pyojeong.datasets.samples import Sample, Split, manifest_id, read_rows
+from pyojeong.training.experiment import Experiment
+from pyojeong.training.precision import choose_precision
+from pyojeong.training.run import Run, write_text
+
+IMAGES = "train_images.npy"
+"""Digests of the images that a run learns from."""
+
+_SHOWN = 3
+
+
+def check_same_run(
+    run: Run,
+    experiment: Experiment,
+    manifest: Path,
+    *,
+    limit: int | None = None,
+    min_steps: int | None = None,
+) -> None:
+    """Compare an existing run folder with what is asked for; a new folder fits everything.
+
+    Args:
+        run: The folder.
+        experiment: What shall be trained.
+        manifest: On which data.
+        limit: As for ``training.loop.train``.
+        min_steps: Likewise; None = as the run has it.
+
+    Raises:
+        ExperimentError: When something differs; up to three differences are named.
+    """
+    if not (run.folder / "experiment.toml").exists():
+        return
+    found = list(_settings(run.experiment, experiment))
+    if (run.folder / "environment.json").exists():
+        found += _data(run.environment, manifest, limit=limit, min_steps=min_steps)
+    if found:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise ExperimentError(
+            f"{run.folder} holds another run of that name: {'; '.join(found[:_SHOWN])}{more}. "
+            "Give the new one another name, or remove the folder"
+        )
+
+
+def _settings(before: Experiment, now: Experiment) -> Iterator[str]:
+    old, new = _flat(asdict(before)), _flat(asdict(now))
+    for key in [*old, *(k for k in new if k not in old)]:
+        if old.get(key) != new.get(key) and not key.startswith("about"):
+            yield f"{key} was {old.get(key)!r}, is {new.get(key)!r}"
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            out |= _flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def _data(
+    environment: dict[str, Any], manifest: Path, *, limit: int | None, min_steps: int | None
+) -> Iterator[str]:
+    if environment["manifest"] != manifest.name:
+        yield f"the data were {environment['manifest']}, are {manifest.name}"
+    elif environment.get("manifest_id") != manifest_id(manifest):
+        yield f"the contents of {manifest.name} were others"
+    if "limit" not in environment:  # a run of an earlier version
+        return
+    if environment["limit"] != limit:
+        yield f"limit was {environment['limit']}, is {limit}"
+    if min_steps is not None and environment["min_steps"] != min_steps:
+        yield f"min_steps was {environment['min_steps']}, is {min_steps}"
+
+
+def note_training_images(run: Run, manifest: Path) -> None:
+    """Write which images the training split holds: the first 64 bits of their digests."""
+    rows = read_rows(manifest, splits=[Split.TRAIN], images=False)
+    with atomic_write(run.folder / IMAGES, "wb") as file:
+        np.save(file, _digests(sample for _, sample in rows))
+
+
+def images_trained_on(run: Run, manifest: Path, split: Split) -> tuple[int, int] | None:
+    """Return how many images of a split a run has learned from, and how many it has.
+
+    None when the run does not say: packed runs and those of earlier versions.
+    """
+    file = run.folder / IMAGES
+    if not file.exists():
+        return None
+    samples = [s for _, s in read_rows(manifest, splits=[split], images=False)]
+    known = set(np.load(file, allow_pickle=False).tolist())
+    return sum(d in known for d in _digests(samples).tolist()), len(samples)
+
+
+def _digests(samples: Iterable[Sample]) -> NDArray[np.uint64]:
+    found = (int(s.content_hash[:16], 16) for s in samples if s.content_hash)
+    return np.array(sorted(found), np.uint64)
+
+
+def settle_environment(
+    run: Run, experiment: Experiment, manifest: Path, *, limit: int | None, min_steps: int | None
+) -> dict[str, Any]:
+    """Return the run's environment; it is settled, precision included, when the run begins."""
+    if (run.folder / "experiment.toml").exists():
+        return run.environment
+    timings: dict[str, float] = {}
+    name = experiment.precision
+    if name == "auto":
+        net = experiment.build_net(num_classes=7)
+        shape = (experiment.preprocess.channels, *experiment.preprocess.size_hw)
+        name, timings = choose_precision(net, shape, batch_size=experiment.recipe.batch_size)
+    environment = {
+        "manifest": manifest.name,
+        "manifest_id": manifest_id(manifest),
+        "limit": limit,
+        "min_steps": min_steps or 0,
+        "precision": name,
+        "precision_ms_per_step": timings,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "lightning": L.__version__,
+        "python": platform.python_version(),
+    }
+    write_text(run.folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    return environment

@@ -1,0 +1,104 @@
+"""A run folder is taken up again only for the same experiment, data and size."""
+
+from pathlib import Path
+
+import pytest
+
+from pyojeong.core.errors import ExperimentError
+from pyojeong.core.labels import FER7
+from pyojeong.datasets.samples import Split, write_manifest
+from pyojeong.training.experiment import Experiment
+from pyojeong.training.loop import train
+from pyojeong.training.run import Run
+from pyojeong.training.run_identity import IMAGES, check_same_run, images_trained_on
+from tests.training.tiny import TOML, manifest, samples
+
+SHORT = TOML.replace("epochs = 6", "epochs = 1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    folder = tmp_path_factory.mktemp("trained")
+    data = manifest(folder)
+    return train(SHORT, data, folder / "runs", min_steps=7), data
+
+
+def test_the_same_again_changes_nothing(trained: tuple[Run, Path]) -> None:
+    run, data = trained
+    check_same_run(run, Experiment.from_toml(SHORT), data, min_steps=7)
+    check_same_run(run, Experiment.from_toml(SHORT), data)  # min_steps as the run has it
+    check_same_run(Run(run.folder / "nowhere"), Experiment.from_toml(SHORT), data)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("lr = 3e-3", "lr = 4e-3", r"recipe\.lr was 0\.003, is 0\.004"),
+        ("widths = [8, 12", "widths = [8, 16", r"net_options\.widths was"),
+        ("seed = 3", "seed = 4", "seed was 3, is 4"),
+        ("blur_p = 0.2", "blur_p = 0.3", r"augment\.blur_p"),
+    ],
+)
+def test_an_edited_experiment_is_refused_with_the_difference(
+    trained: tuple[Run, Path], before: str, after: str, words: str
+) -> None:
+    run, data = trained
+    assert before in SHORT
+    with pytest.raises(ExperimentError, match=words):
+        train(SHORT.replace(before, after), data, run.folder.parent)
+
+
+def test_words_about_it_may_change(trained: tuple[Run, Path]) -> None:
+    run, data = trained
+    text = SHORT + '\n[about]\nfamily = "another"\n'
+    assert train(text, data, run.folder.parent).done
+
+
+def test_other_data_of_the_same_name_are_refused(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, data = trained
+    other = tmp_path / data.name
+    write_manifest(other, samples(175), FER7)
+    with pytest.raises(ExperimentError, match=f"the contents of {data.name} were others"):
+        train(SHORT, other, run.folder.parent)
+    renamed = tmp_path / "other.parquet"
+    renamed.write_bytes(data.read_bytes())
+    with pytest.raises(ExperimentError, match=r"the data were tiny\.parquet, are other\.parquet"):
+        train(SHORT, renamed, run.folder.parent)
+
+
+def test_a_limited_trial_is_not_the_whole_training(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    train(SHORT, data, tmp_path / "runs", limit=20)
+    with pytest.raises(ExperimentError, match="limit was 20, is None"):
+        train(SHORT, data, tmp_path / "runs")
+
+
+def test_runs_of_earlier_versions_are_resumed(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    import json
+    import shutil
+
+    run, data = trained
+    old = Run(shutil.copytree(run.folder, tmp_path / "tiny"))
+    environment = {k: v for k, v in old.environment.items() if k not in {"limit", "min_steps"}}
+    (old.folder / "environment.json").write_text(json.dumps(environment))
+    check_same_run(old, Experiment.from_toml(SHORT), data, limit=5, min_steps=1000)
+
+
+def test_images_that_were_trained_on_are_counted(trained: tuple[Run, Path], tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    run, data = trained
+    assert images_trained_on(run, data, Split.VALID) == (0, 42)
+    swapped = [
+        replace(s, content_hash=f"{i:016x}", split=Split.TRAIN if i % 2 else Split.VALID)
+        for i, s in enumerate(samples(20))
+    ]
+    first = tmp_path / "first.parquet"
+    write_manifest(first, swapped, FER7)
+    made = train(SHORT, first, tmp_path / "runs")
+    turned = [replace(s, split=Split.VALID) for s in swapped]
+    second = tmp_path / "second.parquet"
+    write_manifest(second, turned, FER7)
+    assert images_trained_on(made, second, Split.VALID) == (10, 20)
+    (made.folder / IMAGES).unlink()
+    assert images_trained_on(made, second, Split.VALID) is None

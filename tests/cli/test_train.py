@@ -146,8 +146,8 @@ def test_pictures_that_were_trained_on_are_named_at_export(
     Path("tiny.toml").write_text(TOML)
     data = tmp_path / "turned"
     data.mkdir()
-    (data / "train").symlink_to(faces / "test")
-    (data / "validation").symlink_to(faces / "train")
+    for split in ("train", "validation"):
+        (data / split).symlink_to(faces / "train")
     assert run("train", "tiny.toml", "--data", faces, "--epochs", 1) == 0
     capsys.readouterr()
     assert run("export", "runs/tiny", "--data", data, "--id", "mine-s.v1", "--out", "models") == 0

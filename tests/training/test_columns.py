@@ -175,7 +175,7 @@ def test_a_column_of_a_finished_run_can_be_a_member(tmp_path: Path) -> None:
     with torch.no_grad():
         before, after = (load_picked(r, num_classes=7).scored(x) for r in (Run(runs / "both"), run))
     for a, b in zip(before, after, strict=True):
-        assert (a - b).abs().mean() < 0.1 * a.std()
+        assert (a - b).abs().mean() < 0.2 * a.std()  # one step changes the norms a little
     for number, wrong in enumerate(("both#3", "both#x", "tiny#1")):
         bad = still.replace("both#2", wrong).replace('"again"', f'"bad{number}"')
         with pytest.raises(ExperimentError, match="names a column"):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pyojeong.core.errors import ExperimentError
-from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.training.lightning_module import HeadedNet
 from pyojeong.training.nets.registry import build_net
@@ -39,7 +39,7 @@ def noise(model: str) -> torch.Tensor:
 
 def test_the_net_answers_as_the_model_does(faces: torch.Tensor) -> None:
     entry = find(MODEL)
-    model = fitting(votes=False).eval()
+    model = fitting(votes=True).eval()
     start_from_model(model, entry, faces, labels=FER7)
     wanted = Classifier.open(entry).logits(faces.numpy())
     with torch.no_grad():
@@ -76,6 +76,21 @@ def test_int8_weights_without_a_variant_are_taken_as_they_are() -> None:
         # What differs is the rounding of activations, which the net does not have.
         assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
         assert (ours.argmax(1) == theirs.argmax(1)).mean() > 0.9
+
+
+def test_without_a_vote_head_the_classifier_takes_what_the_model_answers_with(
+    faces: torch.Tensor,
+) -> None:
+    entry, labels = find(MODEL), LabelSet("some", ("sad", "bored", "happy"))
+    model = fitting(votes=False, classes=3).eval()
+    fresh = model.net.classifier.weight[1].clone()
+    start_from_model(model, entry, faces, labels=labels)
+    wanted = Classifier.open(entry).outputs(faces.numpy())[1]
+    columns = [FERPLUS8.names.index("sad"), FERPLUS8.names.index("happy")]
+    with torch.no_grad():
+        found = model(faces)[0].numpy()[:, [0, 2]]
+    np.testing.assert_allclose(found, wanted[:, columns], atol=2e-3)
+    torch.testing.assert_close(model.net.classifier.weight[1], fresh)  # a label of its own
 
 
 def test_other_labels_get_a_fresh_classifier(faces: torch.Tensor) -> None:

@@ -22,10 +22,10 @@ from onnx import helper
 from torch import nn
 
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.card import ModelCard, VoteCalibration
+from pyojeong.core.card import ModelCard, Preprocess, VoteCalibration
 from pyojeong.core.errors import ExperimentError, ModelMismatch
 from pyojeong.core.face import Detector
-from pyojeong.core.labels import FERPLUS8
+from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_manifest
 from pyojeong.evaluation.scoring import SplitPredictions, figures, predict_split
 from pyojeong.evaluation.test_split_guard import record_use
@@ -120,21 +120,7 @@ def export_run(
         say(warning)
     pre, framing = measure_framing(experiment.preprocess, manifest, detector)
     say(f"framing measured on {framing['with_landmarks']} training crops")
-    labels = manifest_labels(manifest)
-    card = ModelCard(
-        id=options.id,
-        kind="classifier",
-        file=f"{options.id}.onnx",
-        sha256="",
-        description=options.description,
-        labels=labels.id,
-        preprocess=pre,
-        license=options.license,
-        license_flags=tuple(dict.fromkeys((*options.license_flags, *inherited_flags(run)))),
-        source=options.source,
-        limits=options.limits,
-    )
-    card = _convert(card, run, out, say)
+    card = _convert(_first_card(run, manifest_labels(manifest), pre, options), run, out, say)
     whole, exact = card, (out / card.file).read_bytes()
     if options.storage != "float16":
         card = _quantise(card, manifest, out, options.spared, say)
@@ -156,6 +142,23 @@ def export_run(
         _finish(variant, out, calibrate, partial(measure, splits=[Split.VALID]))
         card = replace(card, variant=name)
     return _finish(card, out, calibrate, partial(measure, splits=[Split.VALID, Split.TEST]))
+
+
+def _first_card(run: Run, labels: LabelSet, pre: Preprocess, options: ExportOptions) -> ModelCard:
+    """Return a card of what is known before anything is measured."""
+    return ModelCard(
+        id=options.id,
+        kind="classifier",
+        file=f"{options.id}.onnx",
+        sha256="",
+        description=options.description,
+        labels=labels.id,
+        preprocess=pre,
+        license=options.license,
+        license_flags=tuple(dict.fromkeys((*options.license_flags, *inherited_flags(run)))),
+        source=options.source,
+        limits=options.limits,
+    )
 
 
 def _warnings(run: Run, manifest: Path) -> Iterator[str]:

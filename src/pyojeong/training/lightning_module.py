@@ -257,13 +257,13 @@ def _average(
     ``ExponentialMovingAverage`` has the same one (its ``num_updates``).
 
     Args:
-        decay: Of a long training.
+        decay: Of a long training; 1 = the first weights are kept.
         averaged: Changed in place.
         current: The weights after this step.
         count: Steps t before this one.
     """
     t = float(count)
-    kept = min(decay, (1 + t) / (10 + t))
+    kept = decay if decay >= 1 else min(decay, (1 + t) / (10 + t))
     if averaged[0].is_floating_point():
         torch._foreach_lerp_(list(averaged), list(current), 1 - kept)
     else:

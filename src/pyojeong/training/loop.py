@@ -176,24 +176,10 @@ def train(
         experiment = _fit_to_size(experiment, data, environment.get("min_steps", 0), watch)
     task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
     resume = str(run.last) if run.last.exists() else None
-    with _quiet_lightning():
+    with _quiet_lightning(), _whole_epochs_kept(run):
         trainer = _trainer(run, experiment, precision, watch)
-        try:
-            trainer.fit(task, data, ckpt_path=resume, weights_only=False)
-        except OSError as error:
-            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-            raise OutputError(
-                f"{run.folder}: {cause.strerror or cause}; the last whole epoch is kept: make "
-                "room, then give the same command again"
-            ) from error
-    counts = np.bincount(data.valid.labels, minlength=1)
-    summary = {
-        **_picked_line(run, experiment),
-        "train_samples": len(data.train),
-        "valid_samples": len(data.valid),
-        "valid_commonest_class": round(float(counts.max() / counts.sum()), 6),
-        "recipe": {k: getattr(experiment.recipe, k) for k in ("epochs", "batch_size", "lr")},
-    }
+        trainer.fit(task, data, ckpt_path=resume, weights_only=False)
+    summary = _summary(run, experiment, data)
     write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
     return run
 
@@ -213,6 +199,31 @@ def _quiet_lightning() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def _whole_epochs_kept(run: Run) -> Iterator[None]:
+    """Say in one line what to do when the run folder could not be written."""
+    try:
+        yield
+    except OSError as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise OutputError(
+            f"{run.folder}: {cause.strerror or cause}; the last whole epoch is kept: make "
+            "room, then give the same command again"
+        ) from error
+
+
+def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]:
+    """Return what ``done.json`` says."""
+    counts = np.bincount(data.valid.labels, minlength=1)
+    return {
+        **_picked_line(run, experiment),
+        "train_samples": len(data.train),
+        "valid_samples": len(data.valid),
+        "valid_commonest_class": round(float(counts.max() / counts.sum()), 6),
+        "recipe": {k: getattr(experiment.recipe, k) for k in ("epochs", "batch_size", "lr")},
+    }
 
 
 def _fit_to_size(

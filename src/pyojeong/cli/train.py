@@ -158,6 +158,11 @@ def train_with_progress(
     done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
     which = run.experiment.recipe.pick
     console.print(f"{which} epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")
+    before = done.get("valid_accuracy_before")
+    if before is not None:
+        better = done["valid_accuracy"] > before
+        words = "" if better else ": training on did not help on these pictures"
+        console.print(f"before training it was {before:.4f}{words}", soft_wrap=True)
     commonest = done.get("valid_commonest_class", 0.0)  # runs of earlier versions lack it
     if done["valid_accuracy"] <= commonest:
         console.print(

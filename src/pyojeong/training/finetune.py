@@ -11,13 +11,13 @@ from pyojeong.zoo import Entry, cards
 
 NAME = "finetune"
 
-MIN_STEPS = 240
+MIN_STEPS = 160
 """Steps at least; a training from nothing needs several times as many."""
 
 RECIPE: dict[str, Any] = {
-    "epochs": 8,
+    "epochs": 6,
     "batch_size": 32,
-    "lr": 5e-4,
+    "lr": 2e-4,
     "schedule": "one-cycle",
     "optimizer": "adamw",
     "weight_decay": 0.05,

@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.errors import ExperimentError, MissingExtra, ModelUnknown, OutputError
+from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
@@ -27,7 +27,6 @@ from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import MONITOR, Classify
 from pyojeong.training.members import joins_members, trained_members
 from pyojeong.training.nets.columns import Columns
-from pyojeong.training.onnx_warm_start import start_from_model
 from pyojeong.training.precision import PRECISIONS, Precision
 from pyojeong.training.recipe import Recipe
 from pyojeong.training.run import (
@@ -43,10 +42,12 @@ from pyojeong.training.run_identity import (
     settle_environment,
 )
 from pyojeong.training.soft_labels import SoftLabels
-from pyojeong.zoo import SHORT_NAMES, find
-
-_MEASURED = 1024
-"""Faces on which the batch norms of a shipped model are measured."""
+from pyojeong.training.start import (
+    accuracy_before,
+    note_accuracy_before,
+    start_weights,
+    starts_from_model,
+)
 
 Progress = Callable[[dict[str, Any]], None]
 """Called after every epoch with its line of ``curves.jsonl``."""
@@ -175,6 +176,8 @@ def train(
     if limit is None and experiment.subset is None and not experiment.sampling.faces:
         experiment = _fit_to_size(experiment, data, environment.get("min_steps", 0), watch)
     task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
+    if starts_from_model(experiment, runs):
+        note_accuracy_before(run, task, data)
     resume = str(run.last) if run.last.exists() else None
     with _quiet_lightning(), _whole_epochs_kept(run):
         trainer = _trainer(run, experiment, precision, watch)
@@ -219,6 +222,7 @@ def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]
     counts = np.bincount(data.valid.labels, minlength=1)
     return {
         **_picked_line(run, experiment),
+        "valid_accuracy_before": accuracy_before(run),
         "train_samples": len(data.train),
         "valid_samples": len(data.valid),
         "valid_commonest_class": round(float(counts.max() / counts.sum()), 6),
@@ -273,7 +277,7 @@ def _build_task(
     if members and not joined:
         task.model.load_state_dict(mean_weights([model.state_dict() for model in members]))
     if experiment.start is not None:
-        _start(task, experiment.start, data, runs)
+        start_weights(task, experiment.start, data, runs)
     if experiment.recipe.teacher is not None:
         teacher = Run(runs / experiment.recipe.teacher)
         if not teacher.done or teacher.experiment.preprocess != experiment.preprocess:
@@ -284,27 +288,6 @@ def _build_task(
         taught = load_picked(teacher, num_classes=classes).scored.net
         task.learn_from(taught)  # type: ignore[arg-type]
     return task
-
-
-def _start(task: Classify, name: str, data: FaceData, runs: Path) -> None:
-    """Weights of a finished run, or of a model that is shipped."""
-    run = Run(runs / name)
-    if run.done:
-        start = load_picked(run, num_classes=len(data.label_set))
-        task.model.load_state_dict(start.scored.state_dict())
-        return
-    if run.folder.is_dir():
-        raise ExperimentError(f"start = {name!r}: {run.folder} is not a finished run")
-    try:
-        entry = find(SHORT_NAMES.get(name, name), kind="classifier")
-    except ModelUnknown as error:
-        raise ExperimentError(
-            f"start = {name!r}: {run.folder} is not a finished run, and no model has that id. "
-            f"{error}"
-        ) from error
-    count = min(len(data.train), _MEASURED)
-    faces = data.epoch(0).__getitems__(list(range(count))).inputs
-    start_from_model(task.model, entry, faces, labels=data.label_set)
 
 
 def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> FaceData:

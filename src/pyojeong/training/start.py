@@ -1,0 +1,71 @@
+"""What a training starts from: a finished run, or a model that is shipped."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from pyojeong.core.errors import ExperimentError, ModelUnknown
+from pyojeong.training.data.datamodule import FaceData
+from pyojeong.training.experiment import Experiment
+from pyojeong.training.lightning_module import Classify
+from pyojeong.training.onnx_warm_start import start_from_model
+from pyojeong.training.run import Run, load_picked, write_text
+from pyojeong.zoo import SHORT_NAMES, find
+
+_BEFORE = "before.json"
+
+_MEASURED = 1024
+"""Faces on which the batch norms of a shipped model are measured."""
+
+
+def starts_from_model(experiment: Experiment, runs: Path) -> bool:
+    """Return whether a training starts from a shipped model, not from a run."""
+    return experiment.start is not None and not Run(runs / experiment.start).done
+
+
+@torch.no_grad()
+def note_accuracy_before(run: Run, task: Classify, data: FaceData) -> None:
+    """Write how often a shipped model is right on the validation split before it is trained on."""
+    file = run.folder / _BEFORE
+    if file.exists():
+        return
+    task.eval()
+    hits = [
+        task.model(batch.inputs.contiguous(memory_format=task.layout))[0].argmax(1) == batch.labels
+        for batch in data.val_dataloader()
+    ]
+    task.train()
+    right = float(torch.cat(hits).float().mean())
+    write_text(file, json.dumps({"valid_accuracy": round(right, 6)}) + "\n")
+
+
+def start_weights(task: Classify, name: str, data: FaceData, runs: Path) -> None:
+    """Give a task the weights of a finished run, or of a model that is shipped.
+
+    Raises:
+        ExperimentError: When there is neither, with the nearest names.
+    """
+    run = Run(runs / name)
+    if run.done:
+        start = load_picked(run, num_classes=len(data.label_set))
+        task.model.load_state_dict(start.scored.state_dict())
+        return
+    if run.folder.is_dir():
+        raise ExperimentError(f"start = {name!r}: {run.folder} is not a finished run")
+    try:
+        entry = find(SHORT_NAMES.get(name, name), kind="classifier")
+    except ModelUnknown as error:
+        raise ExperimentError(
+            f"start = {name!r}: {run.folder} is not a finished run, and no model has that id. "
+            f"{error}"
+        ) from error
+    count = min(len(data.train), _MEASURED)
+    faces = data.epoch(0).__getitems__(list(range(count))).inputs
+    start_from_model(task.model, entry, faces, labels=data.label_set)
+
+
+def accuracy_before(run: Run) -> float | None:
+    """Return what ``note_accuracy_before`` wrote; None = nothing."""
+    file = run.folder / _BEFORE
+    return float(json.loads(file.read_text("utf-8"))["valid_accuracy"]) if file.exists() else None

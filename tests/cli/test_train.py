@@ -114,7 +114,8 @@ def test_a_model_is_trained_on_and_compared_with_where_it_began(
     out, err = capsys.readouterr()
     assert out.strip() == "runs/finetune"
     err = " ".join(err.split())
-    assert "fitted to the data's size: 8 epochs, batch size 16" in err
+    assert "fitted to the data's size: 6 epochs, batch size 16" in err
+    assert "before training it was 0." in err
     run_text = Path("runs/finetune/experiment.toml").read_text()
     assert f'start = "{tmp_path}/models/mine-s.v1.onnx"' in run_text
     # The same command returns the same run; a limited trial of that name is not it.

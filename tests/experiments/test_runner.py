@@ -16,13 +16,14 @@ from filelock import FileLock
 from lightning.pytorch import loggers
 
 from pyojeong.core.errors import DataError, ExperimentError, OutputError
-from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.core.labels import FER7
+from pyojeong.datasets.samples import Split, read_manifest, write_manifest
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.runner import RunOptions, run_all, run_planned, unfinished
 from pyojeong.experiments.score_test import score_test
 from pyojeong.training import loop as training
 from pyojeong.training.data.portion import stratified
-from tests.training.tiny import TOML, manifest
+from tests.training.tiny import TOML, manifest, samples
 
 SCRIPT = """
 import sys
@@ -82,6 +83,23 @@ def test_a_finished_run_is_not_run_again(finished: tuple[Path, Path, dict]) -> N
     assert run_planned(planned(), data, folder / "runs", options=RunOptions(again=True)) == result
     assert (folder / "runs" / "tiny" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
     assert unfinished(folder / "runs") == []
+
+
+def test_no_result_of_other_settings_or_data_is_returned_and_nothing_else_is_run(
+    finished: tuple[Path, Path, dict], tmp_path: Path
+) -> None:
+    folder, data, _ = finished
+    edited = planned(text=TOML.replace("lr = 3e-3", "lr = 4e-3"))
+    first = planned("first")
+    with pytest.raises(ExperimentError, match=r"tiny: .*recipe\.lr was 0\.003, is 0\.004"):
+        run_all([first, edited], data, folder / "runs")
+    assert not (folder / "runs" / "first").exists()
+    with pytest.raises(ExperimentError, match="limit was None, is 20"):
+        run_all([planned()], data, folder / "runs", options=RunOptions(limit=20))
+    other = tmp_path / data.name
+    write_manifest(other, samples(175), FER7)
+    with pytest.raises(ExperimentError, match="contents of tiny.parquet were others"):
+        run_all([planned()], other, folder / "runs")
 
 
 def test_a_run_that_another_process_has_is_left_to_it(tmp_path: Path) -> None:

@@ -75,13 +75,7 @@ def run_planned(
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
-            check_same_run(
-                Run(folder),
-                Experiment.from_toml(planned.text),
-                manifest,
-                limit=options.limit,
-                min_steps=options.min_steps,
-            )
+            _check(planned, manifest, runs, options)
             result = _finished(folder, again=options.again)
             if result is None:
                 result = _train_and_measure(planned, manifest, runs, options, progress)
@@ -93,6 +87,21 @@ def run_planned(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(result, indent=1) + "\n")
     return result
+
+
+def _check(planned: Planned, manifest: Path, runs: Path, options: RunOptions) -> None:
+    """Check an experiment, and that its run folder, if there is one, belongs to it.
+
+    Raises:
+        ExperimentError: When one of them is not so.
+    """
+    check_same_run(
+        Run(runs / planned.name),
+        Experiment.from_toml(planned.text),
+        manifest,
+        limit=options.limit,
+        min_steps=options.min_steps,
+    )
 
 
 def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
@@ -147,11 +156,12 @@ def run_all(
     """Return all runs, in order; those that another process works at are left to it.
 
     Raises:
-        ExperimentError: When an experiment is wrong in itself, before any is run; it is named.
+        ExperimentError: When an experiment is wrong in itself, or a run folder belongs to other
+            settings or data, before any is run; it is named.
     """
     for plan in planned:
         try:
-            Experiment.from_toml(plan.text)
+            _check(plan, manifest, runs, options)
         except ExperimentError as error:
             raise ExperimentError(f"{plan.experiment}: {error}") from error
     results = []

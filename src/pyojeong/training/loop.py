@@ -46,7 +46,6 @@ from pyojeong.training.start import (
     accuracy_before,
     note_accuracy_before,
     start_weights,
-    starts_from_model,
 )
 
 Progress = Callable[[dict[str, Any]], None]
@@ -173,11 +172,10 @@ def train(
     portion = Portion(limit=limit, without=without, subset=experiment.subset)
     data = _build_data(experiment, manifest, portion)
     note_training_images(run, manifest)
-    if limit is None and experiment.subset is None and not experiment.sampling.faces:
-        experiment = _fit_to_size(experiment, data, environment.get("min_steps", 0), watch)
+    min_steps = 0 if limit is not None else environment.get("min_steps", 0)
+    experiment = _fit_to_size(experiment, data, min_steps, watch)
     task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
-    if starts_from_model(experiment, runs):
-        note_accuracy_before(run, task, data)
+    note_accuracy_before(run, task, data, runs)
     resume = str(run.last) if run.last.exists() else None
     with _quiet_lightning(), _whole_epochs_kept(run):
         trainer = _trainer(run, experiment, precision, watch)
@@ -234,6 +232,8 @@ def _fit_to_size(
     experiment: Experiment, data: FaceData, min_steps: int, watch: TrainingCallbacks
 ) -> Experiment:
     """Return the experiment with a recipe that fits the data's size."""
+    if experiment.subset is not None or experiment.sampling.faces:
+        return experiment  # it states its size itself
     recipe = fit_to_size(experiment.recipe, len(data.train), min_steps=min_steps)
     if recipe != experiment.recipe:
         data.batch_size = recipe.batch_size

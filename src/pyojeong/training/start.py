@@ -7,7 +7,6 @@ import torch
 
 from pyojeong.core.errors import ExperimentError, ModelUnknown
 from pyojeong.training.data.datamodule import FaceData
-from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.onnx_warm_start import start_from_model
 from pyojeong.training.run import Run, load_picked, write_text
@@ -19,16 +18,14 @@ _MEASURED = 1024
 """Faces on which the batch norms of a shipped model are measured."""
 
 
-def starts_from_model(experiment: Experiment, runs: Path) -> bool:
-    """Return whether a training starts from a shipped model, not from a run."""
-    return experiment.start is not None and not Run(runs / experiment.start).done
-
-
 @torch.no_grad()
-def note_accuracy_before(run: Run, task: Classify, data: FaceData) -> None:
-    """Write how often a shipped model is right on the validation split before it is trained on."""
-    file = run.folder / _BEFORE
-    if file.exists():
+def note_accuracy_before(run: Run, task: Classify, data: FaceData, runs: Path) -> None:
+    """Write how often a shipped model is right on the validation split before it is trained on.
+
+    Nothing for trainings that start from fresh weights or from another run.
+    """
+    file, start = run.folder / _BEFORE, run.experiment.start
+    if file.exists() or start is None or Run(runs / start).done:
         return
     task.eval()
     hits = [

@@ -122,7 +122,7 @@ def test_finished_run_is_not_trained_again(finished: Run) -> None:
 
 def test_another_experiment_of_the_same_name_is_refused(finished: Run) -> None:
     data = finished.folder.parent.parent / "tiny.parquet"
-    with pytest.raises(ExperimentError, match="another experiment"):
+    with pytest.raises(ExperimentError, match="another run of that name"):
         train(TOML.replace("lr = 3e-3", "lr = 1e-3"), data, finished.folder.parent)
 
 

@@ -117,7 +117,7 @@ def test_a_student_learns_from_the_file_and_resumes(
         return float((answers(run).argmax(1) == answers(runs[0]).argmax(1)).float().mean())
 
     # It saw no label (distil_weight = 1), and yet answers as its teacher does.
-    assert alike(run) > 0.5 > alike(untrained)
+    assert alike(run) > max(0.6, alike(untrained))
 
 
 @pytest.mark.parametrize(

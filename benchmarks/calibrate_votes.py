@@ -97,7 +97,7 @@ def calibrate(model: str, manifest: Path, photographs: Path, prior: dict[str, fl
         **{name: default[name] for name in kept},
         "cross_fitted": found["cross_fitted"],
     }
-    card = replace(card, metrics={"photographs": figures, **card.metrics})
+    card = replace(card, metrics={**card.metrics, "photographs": figures})
     np.savez_compressed(golden_path(BUNDLED, card.id), logits=golden_logits(analyzer.classifier))
     return card
 

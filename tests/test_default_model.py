@@ -40,7 +40,11 @@ def test_page_and_readme_are_what_the_figures_say() -> None:
 
 def test_figures_belong_to_the_model_that_is_bundled() -> None:
     for name in ("default", "default-fer2013"):
-        assert committed_figures(name)["sha256"] == find_classifier(name).card.sha256
+        figures, card = committed_figures(name), find_classifier(name).card
+        assert figures["sha256"] == card.sha256
+        voted, shown = figures["voted"], card.metrics["photographs"]
+        assert shown["accuracy"] == voted["by_prior"][voted["default_prior"]]["accuracy"]
+        assert shown["cross_fitted"]["fits"] == voted["cross_fitted"]["fits"]
     speed = committed()[3]
     ids = [find_classifier(name).card.id for name in ("default", "default-fer2013")]
     assert list(speed["models"].values()) == ids

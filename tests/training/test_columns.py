@@ -176,6 +176,10 @@ def test_a_column_of_a_finished_run_can_be_a_member(tmp_path: Path) -> None:
         before, after = (load_picked(r, num_classes=7).scored(x) for r in (Run(runs / "both"), run))
     for a, b in zip(before, after, strict=True):
         assert (a - b).abs().mean() < 0.2 * a.std()  # one step changes the norms a little
+    states = [load_picked(r, num_classes=7).scored.state_dict() for r in (Run(runs / "both"), run)]
+    for key, value in states[0].items():
+        if key.endswith("weight"):  # the columns and both heads come back as they were
+            torch.testing.assert_close(states[1][key], value, rtol=1e-4, atol=1e-5, msg=key)
     for number, wrong in enumerate(("both#3", "both#x", "tiny#1")):
         bad = still.replace("both#2", wrong).replace('"again"', f'"bad{number}"')
         with pytest.raises(ExperimentError, match="names a column"):

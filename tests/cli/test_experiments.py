@@ -136,6 +136,16 @@ def test_table(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert len(file.read_text().splitlines()) == 2
 
 
+def test_the_table_of_a_terminal_has_eighty_columns(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("table", "--results", runs, "-f", "terminal") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["name", "accuracy"]
+    assert len(lines) > 2
+    assert all(len(line) <= 80 and "…" not in line for line in lines)
+
+
 def test_table_adds_means_over_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keep(tmp_path, made("arms/base.s1"), made("arms/base.s2", 0.7))
     assert run("table", "--results", tmp_path) == 0

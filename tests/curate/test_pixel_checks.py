@@ -75,7 +75,7 @@ def test_tiny_and_odd_pictures_get_a_score() -> None:
 
 
 def test_the_face_is_judged_and_not_its_surroundings() -> None:
-    blurred_around = cv2.GaussianBlur(COFFEE, (0, 0), 8)
+    blurred_around = cv2.GaussianBlur(COFFEE, (0, 0), 25)
     blurred_around[100:260, 200:360] = face(160)
     examine = Examiner().examine
     whole = Blurred().check_image(DecodedImage(0, sample(blurred_around)))

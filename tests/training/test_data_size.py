@@ -1,14 +1,19 @@
 """Recipes that fit the data's size, and averaged weights that leave their start behind."""
 
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from pyojeong.training.data_size import MIN_STEPS, SMALLEST_BATCH, fit_to_size
+from pyojeong.core.errors import DataError
+from pyojeong.datasets.samples import Split
+from pyojeong.training.data_size import MIN_STEPS, SMALLEST_BATCH, fit_to_size, require_classes
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.recipe import Recipe
+from tests.curate.made import noise, sample, write
 from tests.training.tiny import TOML
 
 RECIPE = Recipe(epochs=45, batch_size=128, lr=2e-3)
@@ -57,3 +62,25 @@ def test_averaged_weights_leave_their_start_behind() -> None:
     # Without a warm-up 0.999^270 = 76 % of the start would be left.
     assert float(values.min()) > 0.99
     assert float(values.max()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([("happy", Split.TRAIN)] * 3 + [("sad", Split.VALID)], "all 3 training images are 'happy'"),
+        ([("happy", Split.TRAIN), ("sad", Split.TRAIN)], "2 training and 0 validation images"),
+        ([("happy", Split.VALID), ("sad", Split.TEST)], "0 training and 1 validation images"),
+    ],
+)
+def test_data_from_which_nothing_can_be_learned_are_refused(
+    tmp_path: Path, labels: list[tuple[str, Split]], expected: str
+) -> None:
+    rows = [sample(noise(i), label, split) for i, (label, split) in enumerate(labels)]
+    with pytest.raises(DataError, match=expected):
+        require_classes(write(tmp_path / "set.parquet", rows))
+
+
+def test_two_classes_are_enough(tmp_path: Path) -> None:
+    rows = [sample(np.full((48, 48), i, np.uint8), n) for i, n in enumerate(("happy", "sad"))]
+    rows.append(sample(noise(1), "sad", Split.VALID))
+    require_classes(write(tmp_path / "set.parquet", rows))

@@ -81,6 +81,10 @@ def _digits(values: NDArray[np.integer]) -> str:
     return "".join(map(str, values))
 
 
+_FEWEST = 10
+"""Pictures of a label that an interval takes."""
+
+
 def print_differences(
     names: tuple[str, str], answers: tuple[str, str], truth: str, labels: Sequence[str]
 ) -> None:
@@ -101,7 +105,7 @@ def print_differences(
             f"{len(at):,}",
             *(f"{value:.1f}" for value in right),
             f"{mark}{difference.points:+.1f}",
-            f"{difference.low:+.1f} to {difference.high:+.1f}",
+            f"{difference.low:+.1f} to {difference.high:+.1f}" if len(at) >= _FEWEST else "too few",
         )
     console = Console(highlight=False)
     console.print(f"A: {escape(names[0])}\nB: {escape(names[1])}", soft_wrap=True)

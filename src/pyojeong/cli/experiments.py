@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -221,8 +222,14 @@ def _run(
     return int(any(result["status"] != "finished" for result in results))
 
 
-def show_table(results: Path, only: Sequence[str], format_: str, out: Path | None) -> None:
+def show_table(results: Path, only: Sequence[str], format_: str | None, out: Path | None) -> None:
     """Print the table of results, or write it to a file.
+
+    Args:
+        results: Folder of results.
+        only: Names or folders; all.
+        format_: "terminal", "markdown", "csv"; None = terminal on a terminal, else markdown.
+        out: File; None = stdout.
 
     Raises:
         ExperimentError: When the folder is missing, a file is damaged or a name matches nothing.
@@ -231,7 +238,10 @@ def show_table(results: Path, only: Sequence[str], format_: str, out: Path | Non
     from pyojeong.experiments.results import over_seeds, sort_by
 
     rows = sort_by(_rows(results, only), "accuracy")
-    if format_ == "csv":
+    format_ = format_ or ("terminal" if out is None and sys.stdout.isatty() else "markdown")
+    if format_ == "terminal":
+        text = _terminal_table(rows)
+    elif format_ == "csv":
         text = to_csv(sort_by(rows, "name"))
     else:
         text = to_markdown(rows)
@@ -245,6 +255,31 @@ def show_table(results: Path, only: Sequence[str], format_: str, out: Path | Non
 
     with atomic_write(out, "w") as file:
         file.write(text)
+
+
+_IN_TERMINAL = ("name", "accuracy", "95 % interval", "ECE", "params", "seed")
+
+
+def _terminal_table(rows: Sequence[Any]) -> str:
+    """Return the main columns as text of 80 characters a line, names cut at the left."""
+    from pyojeong.experiments.result_table import COLUMNS, is_number
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    shown = [next(c for c in COLUMNS if c.heading == heading) for heading in _IN_TERMINAL]
+    for column in shown:
+        heading = column.heading.replace(" interval", "")
+        table.add_column(heading, justify="right" if is_number(column) else "left", no_wrap=True)
+    for row in rows:
+        cells = [escape(column.words(row)) for column in shown]
+        name = row.name if len(row.name) <= _LONGEST_NAME else "…" + row.name[1 - _LONGEST_NAME :]
+        table.add_row(escape(name), *cells[1:])
+    with (console := Console(width=80, highlight=False)).capture() as printed:
+        console.print(table)
+        console.print("Settings and the other columns: --format markdown or csv")
+    return printed.get()
+
+
+_LONGEST_NAME = 33
 
 
 def _rows(results: Path, only: Sequence[str]) -> list[Any]:

@@ -49,6 +49,7 @@ class Logger(StrEnum):
 class TableFormat(StrEnum):
     """Forms of the table."""
 
+    TERMINAL = "terminal"
     MARKDOWN = "markdown"
     CSV = "csv"
 
@@ -132,13 +133,21 @@ def resume(
 def table(
     results: ResultsOption = Path("runs"),
     only: Annotated[list[str] | None, typer.Argument(help="Names or folders; all.")] = None,
-    format_: Annotated[TableFormat, typer.Option("--format", "-f")] = TableFormat.MARKDOWN,
+    format_: Annotated[
+        TableFormat | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="terminal: the main columns, in 80 characters. Default: terminal on a terminal, "
+            "markdown in a pipe or file.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File; else stdout.")] = None,
 ) -> None:
     """Print the table of results: settings, accuracy with interval, cost, the students' figure."""
     from pyojeong.cli.experiments import show_table
 
-    show_table(results, only or [], format_.value, out)
+    show_table(results, only or [], None if format_ is None else format_.value, out)
 
 
 @experiments_app.command("compare")

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,6 +23,9 @@ from pyojeong.cli.bars import bars
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from pyojeong.runtime.output_head import OutputHead
+
+if TYPE_CHECKING:
+    from pyojeong.training.run import Run
 
 
 def _columns() -> tuple[Any, ...]:
@@ -155,6 +158,14 @@ def train_with_progress(
         run: Run = train(
             text, manifest, runs, limit=size.limit, min_steps=size.min_steps, watch=watch
         )
+    _print_outcome(run, console)
+    return run.folder
+
+
+def _print_outcome(run: "Run", console: Console) -> None:
+    """Say how good the validation figure is, and whether it is worth anything."""
+    from pyojeong.training.data_size import ROUGH
+
     done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
     which = run.experiment.recipe.pick
     console.print(f"{which} epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")
@@ -163,6 +174,15 @@ def train_with_progress(
         better = done["valid_accuracy"] > before
         words = "" if better else ": training on did not help on these pictures"
         console.print(f"before training it was {before:.4f}{words}", soft_wrap=True)
+    valid = done.get("valid_samples", ROUGH)
+    if valid < ROUGH:
+        console.print(
+            f"[yellow]warning:[/] only {valid} validation image{'s' if valid > 1 else ''}: "
+            "accuracy on so few is rough; add images, or name a validation split (folders train/, "
+            "valid/)",
+            soft_wrap=True,
+        )
+        return
     commonest = done.get("valid_commonest_class", 0.0)  # runs of earlier versions lack it
     if done["valid_accuracy"] <= commonest:
         console.print(
@@ -170,7 +190,6 @@ def train_with_progress(
             f"pictures are right, and the commonest label alone would be right on "
             f"{100 * commonest:.1f} %; train longer (--epochs), with another --lr, or on more data"
         )
-    return run.folder
 
 
 def _epoch_words(line: dict[str, Any]) -> str:

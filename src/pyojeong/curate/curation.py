@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,9 @@ def _run_table(store: Store, checks: list[Any], tick: Ticker | None) -> dict[str
         began = time.monotonic()
         if tick is not None:
             tick(table.name, 0, 1)
-        store.add_part(table.name, "all", table.check_table(store.manifest), some=some)
+        progress = None if tick is None else partial(tick, table.name)
+        findings = table.check_table(store.manifest, tick=progress)
+        store.add_part(table.name, "all", findings, some=some)
         seconds[table.name] = time.monotonic() - began
         if not some:
             store.finish(table.name, {"rows": store.size})

@@ -16,7 +16,7 @@ row. Only then it takes the place of the old findings, which are renamed and nev
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,8 +83,15 @@ class ImageCheck(Check, Protocol):
 class TableCheck(Check, Protocol):
     """Judges images against one another, or by other tables."""
 
-    def check_table(self, manifest: Path) -> Iterator[Finding]:
-        """Yield the findings; rows that are not mentioned have score 0."""
+    def check_table(
+        self, manifest: Path, *, tick: Callable[[int, int], None] | None = None
+    ) -> Iterator[Finding]:
+        """Yield the findings; rows that are not mentioned have score 0.
+
+        Args:
+            manifest: The table.
+            tick: Called with what is done and how much there is, by checks that take long.
+        """
 
 
 class Store:

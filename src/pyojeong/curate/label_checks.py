@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,12 @@ class LabelIssue(BaseCheck):
             "sha256": file_digest(self.predictions),
         }
 
-    def check_table(self, manifest: Path) -> Iterator[Finding]:
+    def check_table(
+        self,
+        manifest: Path,
+        *,
+        tick: Callable[[int, int], None] | None = None,  # noqa: ARG002 - these are fast
+    ) -> Iterator[Finding]:
         """Yield the score of every row that has a prediction."""
         labels = manifest_labels(manifest)
         predicted = read_predictions(self.predictions, manifest=manifest_id(manifest))
@@ -141,7 +146,12 @@ class VotesDisagree(BaseCheck):
     states = "nobody voted for the label"
     threshold = 0.9
 
-    def check_table(self, manifest: Path) -> Iterator[Finding]:
+    def check_table(
+        self,
+        manifest: Path,
+        *,
+        tick: Callable[[int, int], None] | None = None,  # noqa: ARG002 - these are fast
+    ) -> Iterator[Finding]:
         """Yield the score of every row with votes."""
         labels = manifest_labels(manifest)
         for row, sample in read_rows(manifest, splits=list(Split), images=False):

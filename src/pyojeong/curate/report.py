@@ -140,7 +140,7 @@ def _sheet(
         if finding.other >= 0:
             shown.append(_pixels(finding.other, picked))
         sample = sample_of[finding.row]
-        bold = f"#{finding.row} {sample.label}, {sample.split.value}"
+        bold = f"{sample.source or f'row {finding.row}'}: {sample.label}, {sample.split.value}"
         yield shown, bold, f"{finding.score:.2f} {finding.reason}"
 
 

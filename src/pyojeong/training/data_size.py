@@ -5,8 +5,12 @@ hundredth of the samples the same epochs are a hundredth of the steps, and nothi
 """
 
 import math
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
+from pyojeong.core.errors import DataError
+from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.training.recipe import Recipe
 
 MIN_STEPS = 1000
@@ -17,6 +21,33 @@ SMALLEST_BATCH = 16
 
 _BATCHES = 16
 """Batches of an epoch that a small data set is divided into, if the batch size allows it."""
+
+
+ROUGH = 30
+"""With fewer validation images than this, commands say that the accuracy is rough."""
+
+
+def require_classes(manifest: Path) -> None:
+    """Check that there is something to learn and to validate on.
+
+    Raises:
+        DataError: When the training images are of fewer than two classes, or a split is empty.
+    """
+    counts: dict[Split, Counter[str]] = {Split.TRAIN: Counter(), Split.VALID: Counter()}
+    for sample in read_manifest(manifest, splits=list(counts), images=False):
+        counts[sample.split][sample.label] += 1
+    train, valid = (sum(counts[split].values()) for split in (Split.TRAIN, Split.VALID))
+    if not train or not valid:
+        raise DataError(
+            f"{train:,} training and {valid:,} validation images: training needs both; a folder's "
+            "class gets validation images from 10 different images on, and `pyojeong data split` "
+            "makes new splits"
+        )
+    if len(counts[Split.TRAIN]) < 2:
+        (only,) = counts[Split.TRAIN]
+        raise DataError(
+            f"all {train:,} training images are {only!r}: training needs two classes or more"
+        )
 
 
 def fit_to_size(recipe: Recipe, samples: int, *, min_steps: int) -> Recipe:

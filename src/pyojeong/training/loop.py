@@ -22,7 +22,7 @@ from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
-from pyojeong.training.data_size import fit_to_size
+from pyojeong.training.data_size import fit_to_size, require_classes
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import MONITOR, Classify
 from pyojeong.training.members import joins_members, trained_members
@@ -163,7 +163,7 @@ def train(
     check_same_run(run, experiment, manifest, limit=limit, min_steps=min_steps)
     if run.done:
         return run
-    run.folder.mkdir(parents=True, exist_ok=True)
+    _begin(run, manifest)
     environment = settle_environment(run, experiment, manifest, limit=limit, min_steps=min_steps)
     write_text(run.folder / "experiment.toml", text)
     precision = PRECISIONS[environment["precision"]]
@@ -183,6 +183,12 @@ def train(
     summary = _summary(run, experiment, data)
     write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
     return run
+
+
+def _begin(run: Run, manifest: Path) -> None:
+    """Make the run folder, if the data can be learned from."""
+    require_classes(manifest)
+    run.folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager

@@ -152,7 +152,10 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
         targets.append(labels.index(sample.label))
         votes.append(vote_shares(sample.votes))
     if not images:
-        raise DataError("a split has no samples: training needs train and valid")
+        raise DataError(
+            "no image of a split could be decoded: training needs train and valid; "
+            "`pyojeong data curate --checks unreadable` lists the files"
+        )
     return Faces(images, np.array(targets, np.int64), np.stack(votes), origins, np.array(kept))
 
 

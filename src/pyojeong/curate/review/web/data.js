@@ -144,18 +144,24 @@ export class Data {
     };
   }
 
+  /** Where an image comes from, as the table states it; its row if it states nothing. */
+  nameOf(row) { return this.source[row] || `row ${row}`; }
+
+  /** The same without folders: for places with little room. */
+  fileOf(row) { return this.nameOf(row).split("/").pop(); }
+
   /** The suggestion in a few words, for a tile: beside the label, and below it. */
   suggestion(row, found) {
     const score = found.score.toFixed(2), { other, label } = found;
     const relabel = label >= 0 ? `→ ${this.labels[label]}` : "";
-    if (other >= 0) return [relabel, `copy #${other} ${this.splits[this.split[other]]}`];
+    if (other >= 0) return [relabel, `copy of ${this.fileOf(other)}, ${this.splits[this.split[other]]}`];
     return [relabel, `${found.check.title} ${score}`];
   }
 
   /** The same in a sentence. */
   suggestionInWords(row, found) {
     const { other, label } = found, what = label >= 0 ? `relabel as ${this.labels[label]}` : "drop";
-    const copy = other >= 0 ? `, copy of #${other} in ${this.splits[this.split[other]]}` : "";
+    const copy = other >= 0 ? `, copy of ${this.nameOf(other)} in ${this.splits[this.split[other]]}` : "";
     return `${found.check.title} ${found.score.toFixed(2)}${copy}${found.flagged ? `, suggests ${what}` : ""}`;
   }
 

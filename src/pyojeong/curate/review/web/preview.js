@@ -54,8 +54,8 @@ export class Preview {
   draw() {
     const { data, row, dialog } = this, part = (name) => dialog.querySelector(name);
     const found = data.finding(row, this.filter);
-    dialog.setAttribute("aria-label", `Image ${row}`);
-    part("h1").replaceChildren(`#${row} `, make("span", "label", data.labels[data.label[row]]),
+    dialog.setAttribute("aria-label", `Image ${data.nameOf(row)}`);
+    part("h1").replaceChildren(`${data.fileOf(row)} `, make("span", "label", data.labels[data.label[row]]),
       make("small", "", data.splits[data.split[row]]));
     part(".state").replaceWith(this.stateOf(row));
     part(".facts").replaceChildren(...this.facts(row));
@@ -77,16 +77,16 @@ export class Preview {
   figure(row, caption) {
     const { data } = this;
     const image = make("img", "");
-    image.alt = `Image ${row}, ${data.labels[data.label[row]]}`;
+    image.alt = `Image ${data.nameOf(row)}, ${data.labels[data.label[row]]}`;
     image.src = `${data.thumbnail(row)}/large`;
     image.draggable = false;
-    const about = caption && `${caption}: #${row} · ${data.labels[data.label[row]]} · ${data.splits[data.split[row]]}`;
+    const about = caption && `${caption}: ${data.fileOf(row)} · ${data.labels[data.label[row]]} · ${data.splits[data.split[row]]}`;
     return make("figure", this.smooth ? "smooth" : "", image, about && make("figcaption", "", about));
   }
 
   facts(row) {
     const { data, details } = this;
-    const source = make("p", "source", data.source[row] || "no source given");
+    const source = make("p", "source", `${data.nameOf(row)} (row ${row})`);
     if (!details) return [source];
     if (details.fault) return [source, make("p", "fault", `Details could not be had: ${details.fault}`)];
     const size = details.picture.error
@@ -112,7 +112,7 @@ export class Preview {
       const meter = make("span", "gauge", bar, mark);
       meter.title = `flagged from ${f.threshold}`;
       const suggest = f.suggest === "relabel" ? `relabel → ${data.labels[f.label]}` : "drop";
-      const reason = [f.reason, f.other >= 0 ? `copy of #${f.other}` : "", f.flagged ? `suggests: ${suggest}` : ""];
+      const reason = [f.reason, f.other >= 0 ? `copy of ${data.nameOf(f.other)}` : "", f.flagged ? `suggests: ${suggest}` : ""];
       const row = make("tr", f.flagged ? "flagged" : "", make("th", "", f.check.replace(/[-_]/g, " ")),
         make("td", "", meter), make("td", "score", f.score.toFixed(2)));
       row.title = f.states;

@@ -158,7 +158,7 @@ class Page {
     tile.why.textContent = found?.further ? `${why} +${found.further}` : why;
     tile.why.classList.toggle("weak", Boolean(found) && !found.flagged);
     const by = data.decided(row) ? `${words} by ${data.reviewers[data.by[row]]}` : words;
-    const lines = [`#${row} ${data.source[row]}`, found && data.suggestionInWords(row, found), found?.reason, by];
+    const lines = [data.nameOf(row), found && data.suggestionInWords(row, found), found?.reason, by];
     tile.title = lines.filter(Boolean).join("\n");
   }
 
@@ -166,13 +166,12 @@ class Page {
     const { data } = this, found = data.finding(row, this.filters.now.check);
     const state = data.action[row] === CONFLICT ? `conflict, ${data.whoSaid(row).replaceAll("\n", ", ")}` : data.wordsFor(row) || "undecided";
     const suggested = found ? `, ${data.suggestionInWords(row, found)}` : "";
-    return `#${row}, ${data.labels[data.label[row]]}, ${data.splits[data.split[row]]}${suggested}, ${state}`;
+    return `${data.nameOf(row)}, ${data.labels[data.label[row]]}, ${data.splits[data.split[row]]}${suggested}, ${state}`;
   }
 
   selected() {
     const n = this.grid.selection.size, { row, cursor } = this.grid;
-    const one = row >= 0 && this.data.source[row];
-    $("selected").textContent = n > 1 ? `${count(n)} selected` : row < 0 ? "" : `#${row}${one ? ` · ${one}` : ""} · ${count(cursor + 1)} of ${count(this.grid.rows.length)}`;
+    $("selected").textContent = n > 1 ? `${count(n)} selected` : row < 0 ? "" : `${this.data.nameOf(row)} · ${count(cursor + 1)} of ${count(this.grid.rows.length)}`;
     const now = n === 1 ? this.data.labels[this.data.label[row]] : "";
     $("legend").querySelectorAll("button").forEach((b, i) => b.classList.toggle("now", this.data.labels[i] === now));
   }
@@ -262,7 +261,7 @@ class Page {
       this.grid.changed();
       if (this.preview.open) this.openPreview();
     }
-    this.toast(rows.length === 1 ? `Undone: #${rows[0]}` : `Undone: ${count(rows.length)} decisions`);
+    this.toast(rows.length === 1 ? `Undone: ${this.data.fileOf(rows[0])}` : `Undone: ${count(rows.length)} decisions`);
   }
 
   goto(at) {

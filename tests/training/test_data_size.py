@@ -67,7 +67,10 @@ def test_averaged_weights_leave_their_start_behind() -> None:
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        ([("happy", Split.TRAIN)] * 3 + [("sad", Split.VALID)], "all 3 training images are 'happy'"),
+        (
+            [("happy", Split.TRAIN)] * 3 + [("sad", Split.VALID)],
+            "all 3 training images are 'happy'",
+        ),
         ([("happy", Split.TRAIN), ("sad", Split.TRAIN)], "2 training and 0 validation images"),
         ([("happy", Split.VALID), ("sad", Split.TEST)], "0 training and 1 validation images"),
     ],

@@ -174,6 +174,11 @@ class _Census:
             self._keep(sample)
             if self._tick is not None:
                 self._tick(1)
+        if self._rows and self.missing == self._rows:
+            raise DataError(
+                f"{self._rows:,} of {self._rows:,} images are missing, the first is "
+                f"{self._kept[0].path}: unpack or download the images, or correct their folder"
+            )
 
     def _keep(self, sample: Sample) -> None:
         """Keep every k-th sample; k doubles as soon as twice the wanted number is there."""

@@ -1,10 +1,33 @@
 """Names of labels that the user states (``--map NAME=LABEL``): folders and tables of one's own."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pyojeong.core.errors import DataError, LabelUnknown
 from pyojeong.core.labels import FERPLUS8, LabelSet, folded
+
+_NUMBERED = re.compile(r"^\d{1,2}[\s_.\-]+(?=\D)")
+_CODES = {
+    "an": "angry",
+    "ang": "angry",
+    "di": "disgust",
+    "dis": "disgust",
+    "fe": "fear",
+    "af": "fear",
+    "fea": "fear",
+    "ha": "happy",
+    "hap": "happy",
+    "ne": "neutral",
+    "neu": "neutral",
+    "sa": "sad",
+    "su": "surprise",
+    "sur": "surprise",
+    "sup": "surprise",
+    "con": "contempt",
+    "co": "contempt",
+}
+"""Codes of JAFFE, KDEF-like and other sets as names of folders."""
 
 SKIP = ("skip", "-")
 """Targets that leave a class out."""
@@ -60,9 +83,14 @@ NO_MAP = LabelMap()
 
 
 def expression(written: str) -> str | None:
-    """Return the name of an expression (FER7's or contempt) written in any known way, or None."""
+    """Return the name of an expression (FER7's or contempt) written in any known way, or None.
+
+    Besides synonyms: the codes of data sets (``ANG``, ``HA``), and names with a running number
+    (``0_angry``, ``3-happy``).
+    """
+    key = _NUMBERED.sub("", folded(written))
     try:
-        return FERPLUS8.names[FERPLUS8.index(written)]
+        return FERPLUS8.names[FERPLUS8.index(_CODES.get(key, key))]
     except LabelUnknown:
         return None
 
@@ -71,7 +99,8 @@ def parse_label_map(words: Iterable[str], labels: LabelSet) -> LabelMap:
     """Return the map of words ``NAME=LABEL``, ``NAME=skip`` or ``NAME=-``.
 
     Args:
-        words: The last ``=`` divides, so that names may hold one.
+        words: The last ``=`` divides, so that names may hold one; several in one word are divided
+            by commas (``0=neutral,1=happy``).
         labels: The wanted label set; synonyms of its labels are understood.
 
     Raises:
@@ -80,7 +109,7 @@ def parse_label_map(words: Iterable[str], labels: LabelSet) -> LabelMap:
     """
     targets: dict[str, str | None] = {}
     written: dict[str, str] = {}
-    for word in words:
+    for word in [part for given in words for part in _parts(given)]:
         name, equals, target = word.rpartition("=")
         key = folded(name)
         if not equals or not key:
@@ -91,6 +120,12 @@ def parse_label_map(words: Iterable[str], labels: LabelSet) -> LabelMap:
         targets[key] = to
         written[key] = name.strip()
     return LabelMap(targets, written)
+
+
+def _parts(word: str) -> list[str]:
+    """``0=neutral,1=happy`` as two words; a comma in a name divides nothing."""
+    parts = word.split(",")
+    return parts if all("=" in part for part in parts) else [word]
 
 
 def _target(word: str, target: str, labels: LabelSet) -> str:

@@ -23,24 +23,12 @@ from PIL import Image as PilImage
 
 from pyojeong.core.errors import DataError, LabelUnknown
 from pyojeong.core.labels import FER7, LabelSet
-from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.samples import Sample
 from pyojeong.image.files import SUFFIXES
 from pyojeong.image.preprocess import Pixels
 
 HOLD_OUT = 0.1
 """Share of the training samples that becomes Split.VALID where a data set has no such split."""
-
-SPLIT_NAMES = {
-    "train": Split.TRAIN,
-    "training": Split.TRAIN,
-    "valid": Split.VALID,
-    "validation": Split.VALID,
-    "val": Split.VALID,
-    "dev": Split.VALID,
-    "test": Split.TEST,
-    "testing": Split.TEST,
-}
-"""Names of split folders, in lower case."""
 
 
 class Reader(Protocol):

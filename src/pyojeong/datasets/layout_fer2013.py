@@ -1,17 +1,23 @@
 """FER2013 as one table: ``fer2013.csv``, ``icml_face_data.csv``, Kaggle's ``train.csv``."""
 
 import csv
+import io
 import re
 import sys
+import tarfile
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO, TextIO
 
 import numpy as np
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FER2013_TO_FER7, LabelSet
-from pyojeong.datasets.layout import coded, held_out, open_text, png
+from pyojeong.datasets.layout import coded, held_out, open_text, png, subfolders
 from pyojeong.datasets.layout_ferplus import read_ferplus_votes
 from pyojeong.datasets.samples import Sample, Split
 
@@ -21,17 +27,81 @@ _LABELS = coded(FER2013_TO_FER7)
 _TABLES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
 _NUMBERS = re.compile(r"[0-9 ]+")
 _PACKED = ("", ".gz", ".xz", ".bz2")
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 MARKER = "a table with a column 'pixels' (fer2013.csv, icml_face_data.csv, train.csv)"
 
 
 def find_table(path: Path) -> Path | None:
-    """FER2013's table: ``path`` itself, or in that folder; None when there is none."""
+    """Return FER2013's table, or the archive that holds it; None when there is none.
+
+    Args:
+        path: The file itself, or a folder that holds it, at most two folders deep.
+    """
     if path.is_dir():
-        named = (path / f"{table}{end}" for table in _TABLES for end in _PACKED)
-        return next((file for file in named if file.is_file() and _has_pixels(file)), None)
-    if path.is_file() and ".csv" in "".join(path.suffixes).lower():
+        return next((t for f in _folders(path) if (t := _table_in(f)) is not None), None)
+    if path.is_file() and (".csv" in "".join(path.suffixes).lower() or _archived(path)):
         return path
     return None
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    yield path
+    for folder in subfolders(path)[:20]:
+        yield folder
+        yield from subfolders(folder)[:20]
+
+
+def _table_in(folder: Path) -> Path | None:
+    named = (folder / f"{table}{end}" for table in _TABLES for end in _PACKED)
+    table = next((file for file in named if file.is_file() and _has_pixels(file)), None)
+    if table is not None:
+        return table
+    archives = sorted(f for f in folder.iterdir() if f.name.lower().endswith(_ARCHIVES))
+    return next((file for file in archives if _archived(file)), None)
+
+
+def _archived(path: Path) -> str | None:
+    """Return the name of the table inside an archive; None for other files."""
+    if not path.name.lower().endswith(_ARCHIVES):
+        return None
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        else:
+            with tarfile.open(path) as archive:
+                names = archive.getnames()
+    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError):
+        return None
+    return next((n for t in _TABLES for n in names if n.rpartition("/")[2] == t), None)
+
+
+@contextmanager
+def _open_table(path: Path) -> Iterator[TextIO]:
+    """Open the table, also inside a .zip or .tar archive.
+
+    Raises:
+        DataError: When it could not be read, also in the middle.
+    """
+    inside = _archived(path)
+    if inside is None:
+        with open_text(path) as file:
+            yield file
+        return
+    try:
+        with ExitStack() as stack:
+            member: IO[bytes] | None
+            if path.suffix.lower() == ".zip":
+                member = stack.enter_context(
+                    stack.enter_context(zipfile.ZipFile(path)).open(inside)
+                )
+            else:
+                member = stack.enter_context(tarfile.open(path)).extractfile(inside)
+            if member is None:
+                raise DataError(f"{path}: {inside} is not a file")
+            yield stack.enter_context(io.TextIOWrapper(member, encoding="utf-8-sig", newline=""))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
+        raise DataError(f"{path}: could not be read: {error}") from error
 
 
 def _has_pixels(path: Path) -> bool:
@@ -46,7 +116,7 @@ def read_fer2013(
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,  # noqa: ARG001 - a table leaves nothing out
 ) -> Iterator[Sample]:
-    """FER2013 as one table, plain or .gz/.xz/.bz2.
+    """FER2013 as one table, plain or .gz/.xz/.bz2, or inside a .zip or .tar archive.
 
     Columns are found by name with surrounding spaces ignored: ``emotion`` (0 angry 1 disgust
     2 fear 3 happy 4 sad 5 surprise 6 neutral), ``pixels`` (2,304 numbers of a 48 x 48 gray
@@ -69,10 +139,10 @@ def read_fer2013(
     ballots = None if votes is None else read_ferplus_votes(votes)
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     i = -1
-    with open_text(table) as file:
+    with _open_table(table) as file:
         rows = csv.reader(file)
         columns = _columns(table, next(rows, []))
-        for i, row in enumerate(rows):
+        for i, row in enumerate(r for r in rows if any(cell.strip() for cell in r)):
             if ballots is not None and i >= len(ballots):
                 break
             label, split, image = _picture(table, i, row, columns)

@@ -10,7 +10,6 @@ from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.label_map import NO_MAP, LabelMap, images, listed, some
 from pyojeong.datasets.layout import (
-    SPLIT_NAMES,
     find_root,
     first_picture,
     need_root,
@@ -30,19 +29,12 @@ from pyojeong.datasets.own_pictures import (
     samples_of,
 )
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.whole_set import check_whole, folders_beside, split_folders
 
 _OFFICIAL = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.")
 MARKER = "folders named after expressions, perhaps in train/ and test/"
 FER2013_MARKER = "class folders with files Training_*, PublicTest_*, PrivateTest_*"
 IMAGEFOLDER_MARKER = "train/metadata.csv with columns file_name,label (imagefolder)"
-
-
-def _splits(path: Path) -> list[tuple[Split, Path]]:
-    return [
-        (SPLIT_NAMES[child.name.lower()], child)
-        for child in subfolders(path)
-        if child.name.lower() in SPLIT_NAMES
-    ]
 
 
 def class_root(path: Path, label_map: LabelMap = NO_MAP) -> Path | None:
@@ -61,8 +53,23 @@ def class_root(path: Path, label_map: LabelMap = NO_MAP) -> Path | None:
 
 def _class_folders(root: Path) -> list[tuple[Split, Path]]:
     """Return what may be class folders, in the splits' folders or without such."""
-    parts = _splits(root) or [(Split.TRAIN, root)]
+    parts = split_folders(root) or [(Split.TRAIN, root)]
     return [(split, folder) for split, part in parts for folder in subfolders(part)]
+
+
+def _check_alone(path: Path, root: Path, label_map: LabelMap) -> None:
+    """Refuse several data sets in one folder.
+
+    Raises:
+        DataError: When other folders hold class folders too.
+    """
+    others = [f for f in folders_beside(path, root) if class_root(f, label_map) is not None]
+    if others:
+        names = ", ".join(f"{f.relative_to(path).as_posix()}/" for f in sorted([root, *others]))
+        raise DataError(
+            f"{path}: several folders hold class folders: {names}; name one of them, or give them "
+            "the names of splits (train, valid, test)"
+        )
 
 
 def unnamed_folders(path: Path) -> dict[str, int]:
@@ -105,7 +112,7 @@ def is_fer2013_folders(path: Path) -> bool:
     root = class_root(path)
     if root is None:
         return False
-    folders = [f for _, part in _splits(root) or [(Split.TRAIN, root)] for f in subfolders(part)]
+    folders = [folder for _, folder in _class_folders(root)]
     firsts = [file for f in folders if (file := first_picture(f)) is not None]
     return bool(firsts) and all(_OFFICIAL.match(f.name) for f in firsts)
 
@@ -136,24 +143,16 @@ def read_class_folders(
     if not path.is_dir():
         raise DataError(f"{path}: no such folder")
     root = class_root(path, own.label_map) or path
+    notes = Notes() if notes is None else notes
+    left_out = check_whole(path, root, own.label_map, skipped=skipped, notes=notes)
+    _check_alone(path, root, own.label_map)
     folders = _class_folders(root)
-    seen: Counter[str] = Counter()
-    pictures = []
-    for split, folder in folders:
-        raw = nfc(folder.name)
-        files = pictures_in(folder, deep=True)
-        seen[raw] += len(files)
-        pictures += [
-            Picture(
-                file=file,
-                raw=raw,
-                split=_official_split(file) or split,
-                source=file.relative_to(root).as_posix(),
-                key=file.relative_to(folder).as_posix(),
-            )
-            for file in files
-        ]
-    has_valid = any(split is Split.VALID for split, _ in _splits(root)) or _names_valid(folders)
+    seen = Counter(left_out)
+    if skipped is not None:
+        skipped.update({f"{name}/ (--map)": n for name, n in left_out.items() if n})
+    pictures = _pictures(root, folders, seen)
+    has_valid = any(split is Split.VALID for split, _ in split_folders(root))
+    has_valid = has_valid or _names_valid(folders)
     found = Found(
         place=path,
         pictures=pictures,
@@ -170,6 +169,26 @@ def read_class_folders(
         raise DataError(f"{path}: no images in class folders {', '.join(labels.names)}")
 
 
+def _pictures(root: Path, folders: list[tuple[Split, Path]], seen: Counter[str]) -> list[Picture]:
+    """Return the images of class folders, and count them by their folder's name."""
+    pictures = []
+    for split, folder in folders:
+        raw = nfc(folder.name)
+        files = pictures_in(folder, deep=True)
+        seen[raw] += len(files)
+        pictures += [
+            Picture(
+                file=file,
+                raw=raw,
+                split=_official_split(file) or split,
+                source=file.relative_to(root).as_posix(),
+                key=file.relative_to(folder).as_posix(),
+            )
+            for file in files
+        ]
+    return pictures
+
+
 def _official_split(file: Path) -> Split | None:
     found = _OFFICIAL.match(file.name)
     return None if found is None else USAGES[found[1]]
@@ -182,7 +201,7 @@ def _names_valid(folders: list[tuple[Split, Path]]) -> bool:
 
 
 def _tables(path: Path) -> list[tuple[Split, Path]]:
-    parts = _splits(path) or [(Split.TRAIN, path)]
+    parts = split_folders(path) or [(Split.TRAIN, path)]
     return [(split, part / "metadata.csv") for split, part in parts if _has_table(part)]
 
 
@@ -191,7 +210,7 @@ def _has_table(path: Path) -> bool:
     if not table.is_file():
         return False
     with open_text(table) as file:
-        return {"file_name", "label"} <= set(file.readline().strip().split(","))
+        return {"file_name", "label"} <= {name.strip() for name in next(csv.reader(file), [])}
 
 
 def _fits_imagefolder(path: Path) -> bool:
@@ -230,7 +249,8 @@ def read_imagefolder(
     missing = []
     for split, table in _tables(root):
         with open_text(table) as file:
-            for i, row in enumerate(csv.DictReader(file)):
+            header = [name.strip() for name in next(csv.reader(file), [])]
+            for i, row in enumerate(csv.DictReader(file, header)):
                 if not row.get("file_name") or row.get("label") is None:
                     raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
                 picture = table.parent / row["file_name"]
@@ -252,6 +272,6 @@ def read_imagefolder(
         raise DataError(f"{root}: no row of metadata.csv names an image that is there")
     if missing and skipped is not None:
         skipped[f"file is missing ({some(missing)})"] += len(missing)
-    has_valid = any(split is Split.VALID for split, _ in _splits(root))
+    has_valid = any(split is Split.VALID for split, _ in split_folders(root))
     found = Found(place=root, pictures=pictures, seen=seen, has_valid=has_valid)
     yield from samples_of(found, own, labels, skipped=skipped, notes=notes)

@@ -1,11 +1,11 @@
 """RAF-DB, basic expressions: as its authors ship it, and as Kaggle does."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pyojeong.core.errors import DataError, ManifestInvalid
-from pyojeong.core.labels import FER7, RAFDB_TO_FER7, LabelSet
+from pyojeong.core.labels import AFFECTNET_TO_FER7, FER7, FER2013_TO_FER7, RAFDB_TO_FER7, LabelSet
 from pyojeong.datasets.layout import (
     Labeller,
     coded,
@@ -17,7 +17,10 @@ from pyojeong.datasets.layout import (
     pictures_in,
     subfolders,
 )
+from pyojeong.datasets.layout_folders import read_class_folders
+from pyojeong.datasets.own_pictures import NOTHING_STATED, Notes, OwnOptions
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.whole_set import check_whole, split_folders
 
 _LABELS = coded(RAFDB_TO_FER7, first=1)
 _LIST = Path("EmoLabel") / "list_patition_label.txt"  # the authors' own spelling
@@ -45,8 +48,10 @@ def read_rafdb(
     """RAF-DB basic: ``EmoLabel/list_patition_label.txt`` and ``Image/aligned`` or ``/original``.
 
     Lines read ``train_00001.jpg 5``; 1 surprise 2 fear 3 disgust 4 happiness 5 sadness 6 anger
-    7 neutral. The aligned images (100 x 100) are taken where they exist. The name tells train
-    from test; a tenth of the training images, by a digest of the file, becomes valid.
+    7 neutral. Names may be those of the aligned images (``train_00001_aligned.jpg``), and further
+    values may follow. The aligned images (100 x 100) are taken where they exist, also when they
+    were unpacked into a folder of their own. The name tells train from test; a tenth of the
+    training images, by a digest of the file, becomes valid.
 
     Raises:
         DataError: When the list is not there or names no image folder.
@@ -57,6 +62,8 @@ def read_rafdb(
     root = need_root(path, _fits, MARKER)
     aligned = (root / "Image" / "aligned").is_dir()
     folder = root / "Image" / ("aligned" if aligned else "original")
+    if (folder / folder.name).is_dir():
+        folder = folder / folder.name
     if not folder.is_dir():
         raise DataError(f"{root}: neither Image/aligned nor Image/original is there; unpack one")
     name = Labeller(root, _LABELS, labels, skipped)
@@ -64,7 +71,7 @@ def read_rafdb(
         for i, line in enumerate(file):
             words = line.split()
             split = _SPLITS.get(words[0].partition("_")[0]) if words else None
-            if len(words) != 2 or split is None:
+            if len(words) < 2 or split is None:
                 if not words:
                     continue
                 raise ManifestInvalid(
@@ -75,7 +82,8 @@ def read_rafdb(
             if label is None:
                 continue
             stem, _, ending = words[0].rpartition(".")
-            picture = folder / (f"{stem}_aligned.{ending}" if aligned else words[0])
+            stem = stem.removesuffix("_aligned")
+            picture = folder / (f"{stem}_aligned.{ending}" if aligned else f"{stem}.{ending}")
             yield _sample(picture, label, split, words[0])
     name.finish()
 
@@ -87,12 +95,12 @@ def _sample(picture: Path, label: str, split: Split, source: str) -> Sample:
 
 
 def _fits_kaggle(path: Path) -> bool:
-    folders = [f.name for part in _SPLITS for f in subfolders(path / part)]
+    folders = [f.name for _, part in split_folders(path) for f in subfolders(part)]
     return bool(folders) and all(name.isdigit() for name in folders)
 
 
 def is_rafdb_kaggle(path: Path) -> bool:
-    """Return whether there are numbered class folders."""
+    """Return whether there are numbered class folders in folders of splits."""
     return find_root(path, _fits_kaggle) is not None
 
 
@@ -102,27 +110,71 @@ def read_rafdb_kaggle(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    own: OwnOptions = NOTHING_STATED,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """RAF-DB as on Kaggle: ``DATASET/{train,test}/{1..7}/*.jpg``; numbers as in ``read_rafdb``.
 
-    The folders give the labels; ``train_labels.csv`` says the same and is not read.
+    The folders give the labels; ``train_labels.csv`` says the same and is not read. A folder
+    ``valid`` is the validation split; otherwise a tenth of the training images is held out. The
+    meaning of the numbers is said in ``notes``. With a stated meaning (``own.label_map``) this is
+    ``read_class_folders``.
 
     Raises:
-        DataError: When the folders are not there or hold no image.
+        DataError: When the folders are not there or hold no image, or their numbers may mean
+            different things.
         LabelUnknown: When folders are not 1 to 7; all of them are listed.
     """
+    if own.stated:
+        yield from read_class_folders(
+            path, votes=votes, labels=labels, skipped=skipped, own=own, notes=notes
+        )
+        return
     no_votes(votes, "RAF-DB")
     root = need_root(path, _fits_kaggle, KAGGLE_MARKER)
+    notes = Notes() if notes is None else notes
+    check_whole(path, root, own.label_map, skipped=skipped, notes=notes)
+    parts = split_folders(root)
+    notes.warnings.append(_meaning(root, parts))
     name = Labeller(root, _LABELS, labels, skipped)
+    has_valid = any(split is Split.VALID for split, _ in parts)
     found = False
-    for part, split in _SPLITS.items():
-        for folder in subfolders(root / part):
+    for split, part in parts:
+        for folder in subfolders(part):
             for picture in pictures_in(folder):
                 label = name(folder.name)
                 if label is not None:
                     found = True
                     source = picture.relative_to(root).as_posix()
-                    yield _sample(picture, label, split, source)
+                    if has_valid:
+                        yield Sample(label=label, split=split, path=str(picture), source=source)
+                    else:
+                        yield _sample(picture, label, split, source)
     name.finish()
     if not found:
-        raise DataError(f"{root}: no images in folders 1 to 7 of train and test")
+        raise DataError(f"{root}: no images in numbered folders of train and test")
+
+
+def _meaning(root: Path, parts: list[tuple[Split, Path]]) -> str:
+    """Return what the numbers are taken for.
+
+    Raises:
+        DataError: When they may mean different things.
+    """
+    numbers = sorted({folder.name for _, part in parts for folder in subfolders(part)}, key=int)
+    if "0" in numbers:
+        affectnet = coded(AFFECTNET_TO_FER7)
+        raise DataError(
+            f"{root}: classes are numbered {', '.join(numbers)}; state what the numbers mean, with "
+            f"`pyojeong data import` and --map (FER2013: {_as_map(coded(FER2013_TO_FER7))}; "
+            f"AffectNet: {_as_map(affectnet)})"
+        )
+    meaning = ", ".join(f"{number} {label}" for number, label in _LABELS.items())
+    return (
+        f"numbered classes are read as RAF-DB's: {meaning}; if they mean something else, state it: "
+        "--map 1=LABEL,2=LABEL,..."
+    )
+
+
+def _as_map(names: Mapping[str, str]) -> str:
+    return ",".join(f"{number}={name}" for number, name in names.items())

@@ -12,9 +12,10 @@ from typing import TextIO
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, LabelSet, folded
 from pyojeong.datasets.label_map import LabelMap, images, some
-from pyojeong.datasets.layout import SPLIT_NAMES, open_text, pictures_in
+from pyojeong.datasets.layout import open_text, pictures_in
 from pyojeong.datasets.own_pictures import Found, Notes, OwnOptions, Picture, nfc, samples_of
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.split_names import split_of
 
 LAYOUT = "table"
 IMAGE_COLUMNS = (
@@ -195,12 +196,13 @@ def _columns(table: Path, header: list[str], own: OwnOptions) -> _Columns:
 
 
 def _split(table: Path, line: int, written: str | None) -> Split | None:
-    word = folded(written or "")
-    if word and word not in SPLIT_NAMES:
+    word = (written or "").strip()
+    split = split_of(word)
+    if word and split is None:
         raise DataError(
             f"{table}: line {line}: split {written!r}; expected train, valid or test, or nothing"
         )
-    return SPLIT_NAMES.get(word)
+    return split
 
 
 def _present(path: Path, table: Path, rows: list[_Row], counts: Counter[str]) -> list[_Row]:

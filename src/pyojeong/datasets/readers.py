@@ -53,6 +53,7 @@ OWN_READERS = {
     "class-folders": read_class_folders,
     "fer2013-folders": read_class_folders,
     "imagefolder": layout_folders.read_imagefolder,
+    "rafdb-kaggle": layout_rafdb.read_rafdb_kaggle,
 }
 """Those of them that read pictures of one's own, whose labels and groups can be stated."""
 

@@ -1,16 +1,14 @@
-"""Many image files: found, read in parallel, answered in order, one bad file never stops them."""
+"""Many image files: read in parallel, answered in order, one bad file never stops them."""
 
-import glob
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyojeong.core.errors import ImageUnreadable, InputError
 from pyojeong.core.face import FrameResult, Image
-from pyojeong.image.files import SUFFIXES, read_image
+from pyojeong.core.file_search import Found
+from pyojeong.image.files import read_image
 from pyojeong.runtime.analyzer import Analyzer
 
 Extra = Callable[[Image, FrameResult], None]
@@ -31,48 +29,19 @@ class FileResult:
     result: FrameResult | None = None
     error: InputError | None = None
 
-
-def find_images(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str | FileResult]:
-    """Files of the named files, folders (searched deeply) and glob patterns, each once, in order.
-
-    A name that leads nowhere gives a ``FileResult`` with the error in its place.
-    """
-    seen: set[str] = set()
-    for path in paths:
-        for found in _expand(os.fspath(path)):
-            key = found if isinstance(found, FileResult) else os.path.realpath(found)
-            if isinstance(key, FileResult):
-                yield key
-            elif key not in seen:
-                seen.add(key)
-                yield str(found)
+    @property
+    def row(self) -> FrameResult:
+        """What is written to tables: the result, or one without faces that says the error."""
+        return self.result or FrameResult(self.path, 0, 0.0, (0, 0), error=str(self.error))
 
 
-def _expand(name: str) -> Iterator[str | FileResult]:
-    if Path(name).is_dir():
-        files = _pictures_below(Path(name))
-        if files:
-            yield from files
-        else:
-            endings = " ".join(sorted(SUFFIXES))
-            error = ImageUnreadable(f"{name}: no images in this folder (looked for {endings})")
-            yield FileResult(name, error=error)
-    elif glob.has_magic(name) and not Path(name).exists():
-        matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
-        if matches:
-            for match in matches:
-                yield from _expand(match)
-        else:
-            yield FileResult(name, error=ImageUnreadable(f"{name}: nothing matches this pattern"))
-    else:
-        yield name
-
-
-def _pictures_below(folder: Path) -> list[str]:
+def file_results(found: Found) -> list[str | FileResult]:
+    """Return what a search for images found, as ``analyze_files`` takes it."""
     return [
-        str(file)
-        for file in sorted(folder.rglob("*"))
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not file.name.startswith(".")
+        item
+        if isinstance(item, str)
+        else FileResult(item.path, error=ImageUnreadable(item.message))
+        for item in found.items
     ]
 
 
@@ -87,7 +56,7 @@ def analyze_files(
 
     Args:
         analyzer: Shared by all threads.
-        inputs: From ``find_images``.
+        inputs: Paths, and inputs that failed already: from ``file_results``.
         jobs: Images in work at once.
         extra: Called in the worker thread for every image that was read.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -46,8 +47,9 @@ def test_json_on_stdout_is_nothing_but_json(
 ) -> None:
     assert run("analyze", photo, photo.parent / "missing.jpg", "--format", "json") == 1
     out, err = capsys.readouterr()
-    (line,) = out.splitlines()
+    line, failed = out.splitlines()
     assert json.loads(line)["faces"][0]["expression"]["top"] == "happy"
+    assert "missing.jpg: no such file" in json.loads(failed)["error"]
     assert "missing.jpg: no such file" in err
 
 
@@ -114,7 +116,10 @@ def test_a_broken_file_gives_a_line_and_the_rest_goes_on(
     bad.write_bytes(make(photo.read_bytes()))
     out = tmp_path / "out"
     assert run("analyze", bad, photo, "--out", out) == 1
-    assert [r.source for r in read_json(out / "results.jsonl")] == [str(photo)]
+    failed, read = read_json(out / "results.jsonl")
+    assert (failed.source, failed.faces) == (str(bad), ())
+    assert name in failed.error
+    assert (read.source, read.error) == (str(photo), "")
     err = capsys.readouterr().err
     assert name in err
     assert any(part in err for part in message.split("|"))
@@ -298,3 +303,111 @@ def test_wrong_base_rates_are_one_line(
     err = capsys.readouterr().err
     assert words in err
     assert len(err.strip().splitlines()) == 1
+
+
+def put(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(GOLDEN_PICTURE.read_bytes())
+    return root
+
+
+def given(text: str) -> list[int]:
+    """Numbers of the last line: given, read, failed, left out."""
+    (line,) = [part for part in text.splitlines() if " given = " in part]
+    found = re.search(r"([\d,]+) given = ([\d,]+) read \+ ([\d,]+) failed \+ ([\d,]+) left", line)
+    assert found is not None
+    assert text.rstrip().endswith(line)
+    return [int(number.replace(",", "")) for number in found.groups()]
+
+
+def test_results_are_not_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = put(tmp_path / "photos", "a.jpg", ".Trash-1000/files/b.jpg", "sub/c.JFIF")
+    for out in (root, root / "out"):
+        for _ in range(3):
+            assert run("analyze", root, "--out", out, "--annotate") == 0
+            total, read, failed, left_out = given(capsys.readouterr().err)
+            assert (read, failed) == (2, 0)
+            assert total == read + failed + left_out
+        assert sorted(p.name for p in (out / "annotated").iterdir()) == [
+            "a.annotated.jpg",
+            "c.annotated.jpg",
+        ]
+    known = json.loads((root / "inputs.json").read_text())
+    assert known["given"] == known["read"] + sum(known["left_out"].values())
+    assert known["left_out"]["hidden"] == 1
+
+
+def test_images_of_one_name_never_share_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "photos"
+    for i in range(3):
+        put(root, f"sub-{i}/face.jpg")
+    out = tmp_path / "out"
+    assert run("analyze", root, "--out", out, "--annotate", "--jobs", 3) == 0
+    assert len({row.source for row in read_json(out / "results.jsonl")}) == 3
+    assert sorted(p.name for p in (out / "annotated").iterdir()) == [
+        f"sub-{i}_face.annotated.jpg" for i in range(3)
+    ]
+    shown = capsys.readouterr().out
+    assert all(f"sub-{i}/face.jpg" in shown for i in range(3))
+    assert shown.count("happy") == 3
+
+
+def test_a_loop_with_one_folder_of_results_loses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, "sub-1/a.jpg", "sub-2/a.jpg")
+    out = tmp_path / "out"
+    assert run("analyze", tmp_path / "sub-1", "--out", out) == 0
+    before = (out / "results.jsonl").read_bytes()
+    capsys.readouterr()
+    assert run("analyze", tmp_path / "sub-2", "--out", out) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "name all inputs in one command, choose another --out folder, or add --overwrite" in err
+    assert (out / "results.jsonl").read_bytes() == before
+    assert run("analyze", tmp_path / "sub-1", tmp_path / "sub-2", "--out", out) == 0
+    assert len(list(read_json(out / "results.jsonl"))) == 2
+    assert run("analyze", tmp_path / "sub-2", "--out", out, "--overwrite") == 0
+    assert len(list(read_json(out / "results.jsonl"))) == 1
+
+
+def test_what_fails_is_counted_and_a_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = put(tmp_path / "photos", "a.jpg", "closed/b.jpg", "x.jpg/in.jpg")
+    (root / "dead.jpg").symlink_to("nowhere")
+    (root / "bad.png").write_bytes(b"no")
+    (root / os.fsdecode(b"caf\xe9.jpg")).write_bytes(GOLDEN_PICTURE.read_bytes())
+    os.mkfifo(root / "pipe.jpg")
+    too_long = tmp_path / ("k" * 300 + ".jpg")
+    real = os.scandir
+
+    def scandir(path="."):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    out = tmp_path / "out"
+    formats = ["-f", "json", "-f", "csv", "-f", "parquet"]
+    assert run("analyze", root, too_long, "--out", out, "--annotate", *formats) == 1
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err
+    assert given(shown.err) == [8, 3, 4, 1]
+    rows = list(read_json(out / "results.jsonl"))
+    failed = {Path(r.source).name[:6]: r.error for r in rows if r.error}
+    assert set(failed) == {"closed", "dead.j", "bad.pn", "kkkkkk"}
+    assert "Permission denied" in failed["closed"]
+    assert [r.error for r in read_csv(out / "results.csv")] == [r.error for r in rows]
+    assert [r.error for r in read_parquet(out / "results.parquet")] == [r.error for r in rows]
+    assert json.loads((out / "inputs.json").read_text())["failed"] == 4
+
+
+def test_very_long_names_can_be_annotated(tmp_path: Path) -> None:
+    put(tmp_path, "k" * 251 + ".jpg")
+    assert run("analyze", tmp_path, "--out", tmp_path / "out", "--annotate") == 0
+    assert len(list((tmp_path / "out" / "annotated").iterdir())) == 1

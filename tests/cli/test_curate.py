@@ -106,6 +106,7 @@ def test_faces_lists_pictures_without_one(
     said = capfd.readouterr().err
     assert "1 images without a face: made:1" in said
     assert "1 faces in" in said
+    assert "images: 2 given = 1 read + 0 failed + 1 left out (1 without a face)" in said
     assert len(list(read_manifest(out, splits=list(Split)))) == 1
 
 

@@ -52,12 +52,17 @@ def test_train_export_evaluate_analyze(
     assert out.strip() == "runs/tiny"
     assert "precision fp32 (as asked for)" in err
     assert "best epoch" in err
+    done = json.loads(Path("runs/tiny/done.json").read_text())["pictures"]
+    pictures = 7 * (COUNTS["train"] + COUNTS["validation"])
+    assert done == {"given": pictures, "read": pictures, "failed": 0, "left_out": {}}
+    assert f"pictures: {pictures} given = {pictures} read + 0 failed + 0 left out" in err
     assert run("export", "runs/tiny", "--data", faces, "--id", "mine-s.v1", "--out", "models") == 0
     assert "framing measured" in capsys.readouterr().err
     model = "models/mine-s.v1.onnx"
     assert run("evaluate", "--model", model, "--data", faces, "--out", "score.json") == 0
     score = json.loads(Path("score.json").read_text())
     assert (score["n"], score["split"]) == (7 * COUNTS["validation"], "valid")
+    assert (score["pictures"]["given"], score["pictures"]["failed"]) == (score["n"], 0)
     assert "was used" not in capsys.readouterr().err
     test = ("--split", "test", "--out", "score.json")
     assert run("evaluate", "--model", model, "--data", faces, *test) == 0

@@ -1,12 +1,17 @@
 """``pyojeong video`` and ``pyojeong forget`` on good and bad input."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from pyojeong.cli.app import main
-from pyojeong.cli.video import folders, seconds_of
+from pyojeong.cli.video import seconds_of
 from pyojeong.core.errors import InputError
 from pyojeong.output.tables import read_csv, read_parquet
 from pyojeong.runtime.golden import GOLDEN_PICTURE
@@ -48,7 +53,7 @@ def test_several_clips_become_one_table_too(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("video", clip, other, "--out", out, "-f", "csv", "--no-report") == 0
     rows = list(read_csv(out / "results.csv"))
-    assert [r.source for r in rows] == ["walk.mp4"] * 12 + ["other.mp4"] * 7
+    assert [r.source for r in rows] == [str(clip)] * 12 + [str(other)] * 7
     assert rows[:12] == list(read_csv(out / "walk" / "results.csv"))
     lines = (out / "people.csv").read_text().splitlines()
     assert lines[0].startswith("clip,track_id,first_s,last_s,frames,seconds,blinks")
@@ -66,7 +71,8 @@ def test_one_broken_clip_does_not_stop_the_others(
     arguments = ("--out", out, "-f", "csv", "--no-report", "--no-eyes")
     assert run("video", bad, tmp_path / "none.mp4", picture, clip, *arguments) == 1
     shown = capsys.readouterr()
-    assert shown.err.count("failed") == 3
+    assert shown.err.count("failed ") == 4  # the sums count them too
+    assert "clips: 4 given = 1 read + 3 failed + 0 left out" in shown.err
     assert "none.mp4: No such file" in shown.err
     assert "is an image" in shown.err
     assert len(list(read_csv(out / "walk" / "results.csv"))) == 12
@@ -119,13 +125,6 @@ def test_forget(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "there are: nobody" in capsys.readouterr().err
 
 
-def test_clips_of_one_name_get_folders_of_their_own() -> None:
-    clips = [Path("a/x.mp4"), Path("b/x.mp4"), Path("b/x.mov"), Path("y.mp4")]
-    names = [f.name for f in folders(clips, Path("out"))]
-    assert len(set(names)) == 4
-    assert names[3] == "y"
-
-
 @pytest.mark.parametrize(
     ("text", "seconds"), [("12.5", 12.5), ("1:02", 62), ("1:02:03.5", 3723.5), ("0", 0)]
 )
@@ -137,3 +136,162 @@ def test_times(text: str, seconds: float) -> None:
 def test_wrong_times(text: str) -> None:
     with pytest.raises(InputError, match="expected seconds"):
         seconds_of(text)
+
+
+@pytest.fixture(scope="module")
+def subjects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three clips of one name, of 5, 6 and 7 frames."""
+    root = tmp_path_factory.mktemp("subjects")
+    clips = [root / f"sub-0{i}" / "task.mp4" for i in (1, 2, 3)]
+    for frames, path in enumerate(clips, 5):
+        path.parent.mkdir()
+        make_clip(path, frames=frames)
+    return clips
+
+
+FEW = ("-f", "csv", "--no-report", "--no-eyes")
+
+
+def frames_by_source(table: Path) -> dict[str, int]:
+    return Counter(r.source for r in read_csv(table))
+
+
+def test_clips_of_one_name_have_results_of_their_own(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("nothing")
+    out = tmp_path / "out"
+    assert run("video", *subjects, bad, "--out", out, *FEW) == 1
+    frames = {str(clip): n for n, clip in enumerate(subjects, 5)}
+    assert frames_by_source(out / "results.csv") == {**frames, str(bad): 1}
+    assert [r.error != "" for r in read_csv(out / "results.csv")] == [False] * 18 + [True]
+    for i, (source, number) in enumerate(frames.items(), 1):
+        assert frames_by_source(out / f"sub-0{i}_task" / "results.csv") == {source: number}
+    people = (out / "people.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in people] == [f"sub-0{i}_task" for i in (1, 2, 3)]
+    assert "clips: 4 given = 3 read + 1 failed + 0 left out" in capsys.readouterr().err
+    known = json.loads((out / "inputs.json").read_text())
+    assert (known["given"], known["read"], known["failed"]) == (4, 3, 1)
+    assert "is no clip" in known["failures"][0]["error"]
+
+
+def test_a_loop_with_one_folder_of_results_keeps_every_clip(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        for clip in subjects:
+            assert run("video", clip, "--out", out, *FEW) == 0
+    shown = capsys.readouterr()
+    assert shown.out.count("there already") == 3
+    assert shown.err.count("has other results") == 2
+    found = [frames_by_source(table) for table in out.glob("*/results.csv")]
+    assert len(found) == 3
+    assert {k: v for each in found for k, v in each.items()} == {
+        str(clip): n for n, clip in enumerate(subjects, 5)
+    }
+    # All of them in one command find the results of the loop.
+    assert run("video", *subjects, "--out", out, *FEW) == 0
+    assert capsys.readouterr().out.count("there already") == 3
+    assert len(frames_by_source(out / "results.csv")) == 3
+
+
+def test_two_processes_with_one_folder_of_results_keep_both_clips(
+    subjects: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "pyojeong", "video"]
+    running = [
+        subprocess.Popen([*command, str(clip), "--out", str(out), *FEW], stderr=subprocess.DEVNULL)
+        for clip in subjects[:2]
+    ]
+    assert [process.wait(120) for process in running] == [0, 0]
+    found = [frames_by_source(table) for table in out.glob("*/results.csv")]
+    assert sorted(n for each in found for n in each.values()) == [5, 6]
+
+
+def test_a_clip_that_was_moved_keeps_its_results(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = tmp_path / "first" / "task.mp4"
+    first.parent.mkdir()
+    shutil.copy(subjects[0], first)
+    assert run("video", first, "--out", tmp_path / "out", *FEW) == 0
+    (tmp_path / "first").rename(tmp_path / "second")
+    capsys.readouterr()
+    assert run("video", tmp_path / "second" / "task.mp4", "--out", tmp_path / "out", *FEW) == 0
+    assert "there already" in capsys.readouterr().out
+
+
+def test_a_file_of_the_same_name_size_and_time_is_another_clip(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = subjects[0].read_bytes(), subjects[1].read_bytes()
+    size = max(len(one), len(other))
+    clip = tmp_path / "task.mp4"
+    for data, frames in ((one, 5), (other, 6)):
+        clip.write_bytes(data + bytes(size - len(data)))
+        os.utime(clip, (1e9, 1e9))
+        assert run("video", clip, "--out", tmp_path / "out", *FEW) == 0
+        assert len(list(read_csv(tmp_path / "out" / "task" / "results.csv"))) == frames
+    assert "there already" not in capsys.readouterr().out
+
+
+def test_files_that_are_no_results_are_not_replaced(subjects: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    mine = out / "task" / "results.csv"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("my own table")
+    assert run("video", subjects[0], "--out", out, *FEW) == 0
+    assert mine.read_text() == "my own table"
+    assert frames_by_source(out / "sub-01_task" / "results.csv") == {str(subjects[0]): 5}
+
+
+def test_annotated_clips_and_trash_are_not_read(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "clips"
+    for name in ("a.MP4", ".Trash/b.mp4", "@eaDir/c.mp4"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(subjects[0], root / name)
+    os.mkfifo(root / "pipe.mp4")
+    out = root / "results"
+    for place in (out, out, root, root):
+        assert run("video", root, "--out", place, "--annotate", *FEW) == 0
+        err = capsys.readouterr().err
+        assert " given = 1 read + 0 failed + " in err
+    assert len(list(root.rglob("annotated.mp4"))) == 2
+    assert not list(root.rglob("b*/results.csv"))
+
+
+def test_a_folder_without_clips_is_one_line_and_the_rest_is_read(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("video", tmp_path / "empty", subjects[0], "--out", tmp_path / "out", *FEW) == 1
+    err = capsys.readouterr().err
+    assert "no clips in this folder" in err
+    assert "clips: 2 given = 1 read + 1 failed + 0 left out" in err
+
+
+def test_results_of_photographs_are_not_replaced(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path, "-f", "csv") == 0
+    assert run("video", *subjects, "--out", tmp_path, *FEW) == 2
+    assert "holds results of `pyojeong analyze`" in capsys.readouterr().err
+
+
+def test_names_that_are_no_unicode_and_very_long_ones(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "clips"
+    root.mkdir()
+    for name in (os.fsdecode(b"caf\xe9.mp4"), "k" * 251 + ".mp4"):
+        shutil.copy(subjects[0], root / name)
+    arguments = ("-f", "csv", "-f", "parquet", "-f", "json", "--annotate")
+    assert run("video", root, "--out", tmp_path / "out", *arguments) == 0
+    assert "2 given = 2 read" in capsys.readouterr().err
+    assert sorted(frames_by_source(tmp_path / "out" / "results.csv").values()) == [5, 5]
+    assert len((tmp_path / "out" / "people.csv").read_text().splitlines()) == 3

@@ -7,7 +7,7 @@ import pytest
 
 from pyojeong.core.errors import PicturesLeftOut
 from pyojeong.datasets.samples import Split
-from pyojeong.evaluation.scoring import predict_split
+from pyojeong.evaluation.scoring import figures, predict_split
 from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.classifier import Classifier
 from tests.curate.made import face, noise, sample, write
@@ -27,6 +27,8 @@ def test_broken_pictures_are_left_out_and_move_no_other(tmp_path: Path) -> None:
         some = predict_split(classifier, table, Split.VALID)
     assert whole.kept.tolist() == [0, 1, 2]
     assert some.kept.tolist() == [0, 2, 3]
+    assert str(some.sums) == "4 given = 3 read + 1 failed + 0 left out"
+    assert figures(classifier, some, rounds=2)["pictures"] == some.sums.to_dict()
     np.testing.assert_array_equal(some.logits, whole.logits)
     np.testing.assert_array_equal(some.labels, whole.labels)
     np.testing.assert_array_equal(some.votes, whole.votes)

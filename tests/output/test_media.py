@@ -335,3 +335,23 @@ def test_saving_where_nothing_can_be(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):
         AnnotatedImages(tmp_path / "file").save(flat(8, 8), result())
+
+
+def test_sources_known_in_advance_get_names_that_no_order_changes(tmp_path):
+    image = flat(8, 8)
+    sources = [
+        "sub-01/x.jpg",
+        "sub-02/x.jpg",
+        "sub-02/X.JPG",
+        "y.png",
+        "y.webp",
+        "k" * 250 + ".jpg",
+    ]
+    names = []
+    for order in (sources, sources[::-1]):
+        folder = AnnotatedImages(tmp_path, sources=sources)
+        names.append({s: folder.save(image, result(source=s)).name for s in order})
+    assert names[0] == names[1]
+    assert len({name.casefold() for name in names[0].values()}) == len(sources)
+    assert names[0]["sub-01/x.jpg"] == "sub-01_x.annotated.jpg"
+    assert names[0]["y.png"] == "y.png.annotated.png"

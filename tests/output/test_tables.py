@@ -24,7 +24,8 @@ HEADER = (
     "source,index,time_s,width,height,face,track_id,box_x1,box_y1,box_x2,box_y2,score,"
     "right_eye_x,right_eye_y,left_eye_x,left_eye_y,nose_x,nose_y,right_mouth_x,right_mouth_y,"
     "left_mouth_x,left_mouth_y,label,unclear,top,top_score,score_angry,score_disgust,score_fear,"
-    "score_happy,score_neutral,score_sad,score_surprise,threshold,prior,label_set,model_ids,schema"
+    "score_happy,score_neutral,score_sad,score_surprise,threshold,prior,label_set,error,"
+    "model_ids,schema"
 )
 SCORES = np.array([0.05, 0.0, 0.05, 0.6, 0.1, 0.1, 0.1], np.float32)
 POINTS = np.array([[1.5, 2], [3, 2], [2, 3], [1, 4], [3, 4]], np.float32)
@@ -39,13 +40,13 @@ RESULT = FrameResult("a,b.jpg", 2, 0.1, (8, 6), (FULL, Face(Box(0, 0, 1, 1), 0.5
 NO_FACE = FrameResult('say "hi"\n.png', 3, 0.125, (8, 6))
 FULL_ROW = (
     '"a,b.jpg",2,0.1,8,6,0,3,0.5,1.0,4.0,5.25,0.875,1.5,2.0,3.0,2.0,2.0,3.0,1.0,4.0,3.0,4.0,'
-    "unclear,true,happy,0.6,0.05,0.0,0.05,0.6,0.1,0.1,0.1,0.7,between,fer7,det;cls,2"
+    "unclear,true,happy,0.6,0.05,0.0,0.05,0.6,0.1,0.1,0.1,0.7,between,fer7,,det;cls,3"
 )
 LINES = [
     HEADER,
     FULL_ROW,
-    '"a,b.jpg",2,0.1,8,6,1,,0.0,0.0,1.0,1.0,0.5,' + "," * 23 + ",det;cls,2",
-    '"say ""hi""\n.png",3,0.125,8,6,' + "," * 32 + "2",
+    '"a,b.jpg",2,0.1,8,6,1,,0.0,0.0,1.0,1.0,0.5,' + "," * 24 + ",det;cls,3",
+    '"say ""hi""\n.png",3,0.125,8,6,' + "," * 33 + "3",
 ]
 
 
@@ -93,7 +94,7 @@ def test_json_golden(tmp_path):
     first, second = path.read_text("utf-8").splitlines()
     assert json.loads(first) == RESULT.to_dict()
     assert second == (
-        '{"schema": 2, "source": "표정", "index": 0, "time_s": 0.0, "size_wh": [1, 1], '
+        '{"schema": 3, "source": "표정", "index": 0, "time_s": 0.0, "size_wh": [1, 1], '
         '"model_ids": [], "faces": []}'
     )
 
@@ -268,7 +269,7 @@ print(sorted(name for name in set(sys.modules) - before if "." not in name))
 def test_newer_schema_is_refused(tmp_path):
     data = RESULT.to_dict() | {"schema": 99}
     (tmp_path / "j").write_text(json.dumps(data))
-    (tmp_path / "c").write_text(as_csv(RESULT).replace(",2\n", ",99\n"))
+    (tmp_path / "c").write_text(as_csv(RESULT).replace(",3\n", ",99\n"))
     for table in (read_json(tmp_path / "j"), read_csv(tmp_path / "c")):
         with pytest.raises(DataError, match="newer"):
             list(table)
@@ -309,3 +310,17 @@ def test_tables_of_schema_1_are_read_without_base_rates(tmp_path):
     (tmp_path / "old.jsonl").write_text(json.dumps(data) + "\n")
     (read,) = read_json(tmp_path / "old.jsonl")
     assert read.faces[0].expression == Expression(SCORES, FER7, 0.7)
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
+def test_files_that_failed_are_rows_with_their_error(kind, tmp_path):
+    failed = FrameResult("a/표정.jpg", 0, 0.0, (0, 0), error='a/표정.jpg: "empty",\n0 bytes')
+    with tables.SINKS[kind](tmp_path / "t") as sink:
+        for each in (RESULT, failed, NO_FACE):
+            sink.write(each)
+    assert list(tables.TABLE_READERS[kind](tmp_path / "t")) == [RESULT, failed, NO_FACE]
+
+
+def test_what_was_not_measured_is_empty_in_failed_rows():
+    (row,) = csv.DictReader(io.StringIO(as_csv(FrameResult("a", 0, 0.0, (0, 0), error="gone"))))
+    assert (row["width"], row["height"], row["face"], row["error"]) == ("", "", "", "gone")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyojeong.core.errors import InputError, VideoUnreadable
-from pyojeong.stream.source import THUMB_HW, Clip, find_clips
+from pyojeong.core.errors import VideoUnreadable
+from pyojeong.stream.source import THUMB_HW, Clip
 from tests.stream.made import (
     COLORS,
     ffmpeg,
@@ -608,24 +608,3 @@ def test_errors_close_the_file_too(tmp_path):
         with pytest.raises(KeyError):
             stopped()
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
-
-
-# --- finding ---
-
-
-def test_clips_in_folders_are_found_in_order_and_once(tmp_path):
-    for name in ("b/z.MP4", "b/a.mov", "b/deep/er/c.webm", "b/notes.txt", "b/p.jpg", "x.bin"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "b/folder.mp4").mkdir()
-    folder, single = str(tmp_path / "b"), str(tmp_path / "x.bin")
-    inside = [tmp_path / "b" / name for name in ("a.mov", "deep/er/c.webm", "z.MP4")]
-    assert find_clips([folder]) == inside
-    assert find_clips([single, folder, f"{folder}/z.MP4", single]) == [Path(single), *inside]
-    assert find_clips([f"{folder}/none.mp4"]) == [tmp_path / "b/none.mp4"]  # said on opening
-
-
-def test_folders_without_clips(tmp_path):
-    (tmp_path / "a.txt").touch()
-    with pytest.raises(InputError, match="no clip in this folder"):
-        find_clips([str(tmp_path)])

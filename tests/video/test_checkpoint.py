@@ -1,6 +1,7 @@
 """The checkpoint keeps whole lines, goes on after any cut, and forgets other runs."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from pyojeong.core.errors import OutputError
 from pyojeong.stream.pipeline import Chunk
-from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
+from pyojeong.video.checkpoint import Checkpoint, Ending, FolderTaken, fingerprint
 from tests.video.made import face, frames
 
 ABOUT = {"clip": {"name": "a.mp4"}, "models": ["x"]}
@@ -63,6 +64,28 @@ def test_another_run_is_forgotten(tmp_path):
         assert other.last() == (None, None, None)
 
 
+def test_a_moved_clip_goes_on_and_that_of_another_clip_is_refused(tmp_path):
+    here, other = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    other.touch()
+    with Checkpoint(tmp_path / "l", ABOUT, clip=str(here)) as checkpoint:
+        checkpoint.add(chunks()[0])
+    before = (tmp_path / "l").read_bytes()
+    with Checkpoint(tmp_path / "l", ABOUT, clip=str(other)) as moved:  # a.mp4 is gone
+        assert moved.last()[0] == 0
+    here.touch()
+    with pytest.raises(FolderTaken, match=r"holds results of .*a\.mp4; choose another --out"):
+        Checkpoint(tmp_path / "l", {**ABOUT, "models": ["y"]}, clip=str(other))
+    assert (tmp_path / "l").read_bytes() == before
+
+
+def test_two_processes_never_write_one_file(tmp_path):
+    with Checkpoint(tmp_path / "l", ABOUT, clip="a") as checkpoint:
+        checkpoint.add(chunks()[0])
+        with pytest.raises(FolderTaken, match="another process writes results into it"):
+            Checkpoint(tmp_path / "l", ABOUT, clip="a")
+        assert checkpoint.last()[0] == 0
+
+
 def test_garbage_is_forgotten(tmp_path):
     (tmp_path / "l").write_bytes(b"\xff\x00 not a checkpoint\n{}\n")
     with Checkpoint(tmp_path / "l", ABOUT) as checkpoint:
@@ -81,4 +104,10 @@ def test_fingerprints_tell_clips_apart(tmp_path):
     two.write_bytes(b"22")
     assert fingerprint(one) == fingerprint(one)
     assert fingerprint(one) != fingerprint(two)
+    same_name = tmp_path / "other" / "a"
+    same_name.parent.mkdir()
+    same_name.write_bytes(b"2")
+    for path in (one, same_name):
+        os.utime(path, (1e9, 1e9))
+    assert fingerprint(one) != fingerprint(same_name)  # of equal name, size and time
     assert json.dumps(fingerprint(one))

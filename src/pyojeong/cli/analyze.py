@@ -10,11 +10,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pyojeong.batch import Extra, analyze_files, find_images
+from pyojeong.batch import Extra, FileResult, analyze_files, file_results
 from pyojeong.cli.bars import bars
+from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
+from pyojeong.core.file_kinds import IMAGES
+from pyojeong.core.file_search import Failure, Found
+from pyojeong.core.inputs import InputCounts, check_earlier, find_inputs, write_inputs
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.output_names import as_unicode
 from pyojeong.output.tables import SINKS
 from pyojeong.runtime.analyzer import Analyzer
 
@@ -32,6 +37,7 @@ class AnalyzeRequest:
     formats: list[str] = field(default_factory=list)
     annotate: bool = False
     annotate_as: str | None = None
+    overwrite: bool = False
     detector: str = "auto"
     model: str = "default"
     min_face: int | None = None
@@ -48,10 +54,13 @@ class AnalyzeRequest:
 class _Faces:
     """The table that people see: all seven scores where there is room, else the best two."""
 
-    def __init__(self, labels: LabelSet, *, wide: bool) -> None:
+    def __init__(self, labels: LabelSet, files: list[str], *, wide: bool) -> None:
         self._wide = wide
+        self._names = short_paths(files)
         self.table = Table(box=None, header_style="bold", pad_edge=False)
-        self.table.add_column("image", overflow="ellipsis", no_wrap=True, min_width=12)
+        self.table.add_column(
+            "image", overflow="ellipsis", no_wrap=True, min_width=12, max_width=48 if wide else 20
+        )
         self.table.add_column("face", justify="right", no_wrap=True)
         self.table.add_column("box (x, y, w, h)", no_wrap=True)
         self.table.add_column("appears", no_wrap=True)
@@ -60,7 +69,7 @@ class _Faces:
 
     def add(self, result: FrameResult) -> None:
         """Add one row per face, or one that says there is none."""
-        name = escape(Path(result.source).name)
+        name = escape(as_unicode(self._names.get(result.source, result.source)))
         if not result.faces:
             self.table.add_row(name, "", "", "[dim]no face[/]")
         for number, face in enumerate(result.faces, 1):
@@ -84,7 +93,11 @@ class _Faces:
 
 def run(request: AnalyzeRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
-    _check_folder(request.out)
+    if request.out is not None:
+        if not request.overwrite:
+            check_earlier(request.out, "analyze", request.paths)
+        _check_folder(request.out)
+    found = find_inputs(request.paths, IMAGES, out=request.out)
     threads = request.threads or (1 if request.jobs > 1 else None)
     analyzer = Analyzer(
         request.model,
@@ -99,24 +112,35 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         threshold=request.threshold,
     )
     shown = Console(highlight=False)
-    faces = _Faces(analyzer.classifier.label_set, wide=shown.width >= _WIDE)
+    faces = _Faces(analyzer.classifier.label_set, found.files, wide=shown.width >= _WIDE)
     tally = _Tally(faces)
     try:
-        _read_all(request, analyzer, tally, console)
-        code = 1 if tally.failed else 0
+        _read_all(request, found, analyzer, tally, console)
+        code = 1 if tally.failures else 0
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]: what was read is on disk and whole")
         code = 130
     if request.out is not None or not request.formats:
         _print_table(faces.table, console=shown)
     where = f" Results in {request.out}" if request.out else ""
-    note = f", [red]{tally.failed} failed[/]" if tally.failed else ""
+    note = f", [red]{len(tally.failures)} failed[/]" if tally.failures else ""
     counts = f"{_count(tally.pictures, 'image')}, {_count(tally.faces, 'face')}{note}."
     console.print(f"{counts}{escape(where)}", soft_wrap=True)
     head = analyzer.classifier.head
     if tally.faces and head.output == "votes":
         meaning = f"share of people who would give the label; base rates: {head.prior}"
         console.print(f"[dim]Scores: {escape(meaning)}.[/]", soft_wrap=True)
+    counts_of_inputs = tally.counts(found)
+    if request.out is not None:
+        write_inputs(
+            request.out,
+            "analyze",
+            request.paths,
+            counts_of_inputs,
+            failures=tally.failures,
+            left_out=found.left_out,
+        )
+    print_counts(counts_of_inputs, "images", console)
     return code
 
 
@@ -127,14 +151,31 @@ class _Tally:
     table: _Faces
     pictures: int = 0
     faces: int = 0
-    failed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def counts(self, found: Found) -> InputCounts:
+        """Return the sums; what an interrupted run did not reach is left out."""
+        left_out = found.reasons()
+        left_out["not reached"] = len(found.items) - self.pictures - len(self.failures)
+        return InputCounts(read=self.pictures, failed=len(self.failures), left_out=left_out)
+
+    def add(self, outcome: FileResult, console: Console) -> None:
+        """Count a file and show it."""
+        if outcome.result is None:
+            self.failures.append(Failure(outcome.path, str(outcome.error)))
+            said = escape(as_unicode(str(outcome.error)))
+            console.print(f"[red]failed[/] {said}", soft_wrap=True)
+            return
+        self.pictures += 1
+        self.faces += len(outcome.result.faces)
+        self.table.add(outcome.result)
 
 
-def _read_all(request: AnalyzeRequest, analyzer: Analyzer, tally: _Tally, console: Console) -> None:
-    inputs = list(find_images(request.paths))
-    extra = (
-        _annotator(request.out, request.annotate_as) if request.annotate and request.out else None
-    )
+def _read_all(
+    request: AnalyzeRequest, found: Found, analyzer: Analyzer, tally: _Tally, console: Console
+) -> None:
+    inputs = file_results(found)
+    extra = _annotator(request, found.files) if request.annotate and request.out else None
     with ExitStack() as stack:
         sinks = _sinks(request, analyzer.classifier.label_set, stack)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -143,24 +184,16 @@ def _read_all(request: AnalyzeRequest, analyzer: Analyzer, tally: _Tally, consol
         task = progress.add_task("reading", total=len(inputs))
         for outcome in analyze_files(analyzer, inputs, jobs=request.jobs, extra=extra):
             progress.advance(task)
-            if outcome.result is None:
-                tally.failed += 1
-                console.print(f"[red]failed[/] {escape(str(outcome.error))}", soft_wrap=True)
-                continue
             for sink in sinks:
-                sink.write(outcome.result)
-            tally.pictures += 1
-            tally.faces += len(outcome.result.faces)
-            tally.table.add(outcome.result)
+                sink.write(outcome.row)
+            tally.add(outcome, console)
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _check_folder(out: Path | None) -> None:
-    if out is None:
-        return
+def _check_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".pyojeong-probe"
@@ -184,10 +217,12 @@ def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[
     ]
 
 
-def _annotator(out: Path, suffix: str | None) -> Extra:
+def _annotator(request: AnalyzeRequest, sources: list[str]) -> Extra:
     from pyojeong.output.media import AnnotatedImages
 
-    pictures = AnnotatedImages(out / "annotated", suffix=suffix)
+    assert request.out is not None  # noqa: S101 - that is why it is called
+    folder, suffix = request.out / "annotated", request.annotate_as
+    pictures = AnnotatedImages(folder, suffix=suffix, sources=sources)
 
     def draw(image: Image, result: FrameResult) -> None:
         pictures.save(image, result)

@@ -112,6 +112,9 @@ def analyze(
         list[Format] | None, typer.Option("--format", "-f", help="May be given several times.")
     ] = None,
     annotate: Annotated[bool, typer.Option(help="Write annotated images to --out.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace results of other images in --out.")
+    ] = False,
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
     min_face: MinFaceOption = None,
@@ -141,6 +144,7 @@ def analyze(
         out=out,
         formats=[f.value for f in formats or ()],
         annotate=annotate,
+        overwrite=overwrite,
         detector=detector,
         model=model,
         min_face=min_face,

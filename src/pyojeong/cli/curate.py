@@ -12,7 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.sums import print_counts
 from pyojeong.core.errors import DataError
+from pyojeong.core.inputs import InputCounts
 
 if TYPE_CHECKING:
     from pyojeong.core.card import Preprocess
@@ -61,6 +63,7 @@ def run_curate(request: CurateRequest, console: Console) -> None:
 
         curate(store, plan, tick=tick)
     console.print(summary(request.manifest, store.folder))
+    counts = _checked(request.manifest)
     if missing:
         console.print(
             f"[yellow]warning:[/] {escape(str(missing))}; they were not checked: move them back "
@@ -74,6 +77,24 @@ def run_curate(request: CurateRequest, console: Console) -> None:
         command = " ".join(["pyojeong", *sys.argv[1:]])
         file = write_report(store, request.report, command=command, pictures=request.pictures)
         console.print(f"report: {file}", soft_wrap=True)
+    print_counts(counts, "samples", console)
+
+
+def _checked(manifest: Path) -> InputCounts:
+    """Return how many samples were checked; those whose image is gone or broken failed."""
+    from pyojeong.datasets.picture_files import is_missing
+    from pyojeong.datasets.samples import Split, read_rows
+
+    gone = broken = rows = 0
+    for _, sample in read_rows(manifest, splits=list(Split), images=False):
+        rows += 1
+        if is_missing(sample):
+            gone += 1
+        else:
+            broken += not sample.content_hash
+    if gone + broken == rows:  # a table of earlier versions, which has no fingerprints
+        broken = 0
+    return InputCounts(read=rows - gone - broken, failed=gone + broken)
 
 
 def open_store(manifest: Path, folder: Path | None) -> "Store":
@@ -152,6 +173,8 @@ def run_clean(request: CleanRequest, console: Console) -> None:
             "settle them with `pyojeong data review`, filter conflicts"
         )
     console.print(f"{done.kept:,} rows in {request.out}", soft_wrap=True)
+    dropped = {f"dropped in {split}": n for split, n in done.dropped.items()}
+    print_counts(InputCounts(read=done.kept, left_out=dropped), "samples", console)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,3 +226,4 @@ def run_faces(request: FacesRequest, console: Console) -> None:
             some = ", ".join(sources[:5]) + (" ..." if len(sources) > 5 else "")
             console.print(f"[yellow]{len(sources):,} images {words}:[/] {some}", soft_wrap=True)
     console.print(f"{done.faces:,} faces in {request.out}", soft_wrap=True)
+    print_counts(done.sums, "images", console)

@@ -20,7 +20,9 @@ from rich.progress import (
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.sums import print_counts
 from pyojeong.core.errors import DataError
+from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.datasets.exporting import EXPORTERS
 from pyojeong.datasets.importing import Imported, ImportOptions, import_dataset
@@ -115,6 +117,7 @@ def run_import(request: ImportRequest, console: Console) -> None:
         console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
     _say_loose(done, out, console)
     console.print(f"{done.rows:,} rows in {request.out}", soft_wrap=True)
+    print_counts(done.sums, "samples", console)
 
 
 def _say_loose(done: Imported, table: Path, console: Console) -> None:
@@ -219,7 +222,10 @@ def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console
     console.print(f"{done.units:,} units (people, or images that stand alone) were kept whole")
     if done.dropped:
         console.print(f"left out {done.dropped:,} rows that belong together with test rows")
-    console.print(f"{sum(done.counts.values()):,} rows in {out}", soft_wrap=True)
+    rows = sum(done.counts.values())
+    console.print(f"{rows:,} rows in {out}", soft_wrap=True)
+    leaks = {"belong together with test rows": done.dropped}
+    print_counts(InputCounts(read=rows, left_out=leaks), "samples", console)
 
 
 def run_merge(
@@ -240,6 +246,7 @@ def run_merge(
             soft_wrap=True,
         )
     console.print(f"{done.rows:,} rows in {out}", soft_wrap=True)
+    print_counts(InputCounts(read=done.rows, left_out=done.skipped), "samples", console)
 
 
 def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> None:
@@ -253,3 +260,4 @@ def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> Non
     if done.unreadable:
         console.print(f"[yellow]left out {done.unreadable:,} images that could not be decoded[/]")
     console.print(f"{done.rows:,} images in {out}", soft_wrap=True)
+    print_counts(InputCounts(read=done.rows, failed=done.unreadable), "samples", console)

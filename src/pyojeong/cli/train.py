@@ -20,8 +20,10 @@ from rich.progress import (
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.sums import print_counts
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ExperimentError, MissingExtra
+from pyojeong.core.inputs import InputCounts
 from pyojeong.runtime.output_head import OutputHead
 
 if TYPE_CHECKING:
@@ -159,6 +161,7 @@ def train_with_progress(
             text, manifest, runs, limit=size.limit, min_steps=size.min_steps, watch=watch
         )
     _print_outcome(run, console)
+    _print_pictures(run, console)
     return run.folder
 
 
@@ -190,6 +193,13 @@ def _print_outcome(run: "Run", console: Console) -> None:
             f"pictures are right, and the commonest label alone would be right on "
             f"{100 * commonest:.1f} %; train longer (--epochs), with another --lr, or on more data"
         )
+
+
+def _print_pictures(run: "Run", console: Console) -> None:
+    done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
+    if "pictures" in done:  # runs of earlier versions lack it
+        counts = InputCounts(read=done["pictures"]["read"], failed=done["pictures"]["failed"])
+        print_counts(counts, "pictures", console)
 
 
 def _epoch_words(line: dict[str, Any]) -> str:
@@ -341,6 +351,7 @@ def evaluate_split(
     share, right = (result["answered"][k] for k in ("share", "accuracy"))
     rightly = "" if right is None else f", {right:.1%} of those rightly"
     console.print(f"answered (not unclear): {share:.1%} of the faces{rightly}")
+    print_counts(predictions.sums, "pictures", console)
     text = json.dumps(result, indent=2) + "\n"
     if out is None:
         print(text, end="")  # noqa: T201 - this is the command's data

@@ -1,6 +1,8 @@
 """``pyojeong video``: clips, options, progress and the table that people see."""
 
 import re
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,20 +12,32 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.core.errors import InputError
+from pyojeong.core.face import FrameResult
+from pyojeong.core.file_kinds import CLIPS
+from pyojeong.core.file_search import Failure, Found
+from pyojeong.core.inputs import InputCounts, check_earlier, find_inputs, write_inputs
+from pyojeong.core.labels import LabelSet
+from pyojeong.core.output_names import as_unicode
 from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.segments import Selection
-from pyojeong.stream.source import Clip, find_clips
-from pyojeong.video.merge import drop_joined, join
-from pyojeong.video.options import VideoOptions
+from pyojeong.stream.source import Clip
+from pyojeong.video.checkpoint import FolderTaken
+from pyojeong.video.merge import drop_joined, join, joined_clips
+from pyojeong.video.options import DONE, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
+from pyojeong.video.result_folders import choose_folder, first_names
 
 NOTICE = (
     "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it makes "
     "errors. Inform the people in your clips and ask for their consent; see "
     "docs/responsible-use.md."
 )
+
+
+_MOST_CHOICES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +86,8 @@ def seconds_of(text: str) -> float:
 
 def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
-    clips = find_clips(request.clips)
+    check_earlier(request.out, "video")
+    found = find_inputs(request.clips, CLIPS, out=request.out)
     analyzer = Analyzer(
         request.model,
         detector=request.detector,
@@ -86,50 +101,150 @@ def run(request: VideoRequest, console: Console) -> int:
     )
     options = _options(request, analyzer)
     _print_notice(request.out, console)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("clip", "frames", "people", "results", ""):
-        table.add_column(name, justify="right" if name in {"frames", "people"} else "left")
-    failed = code = 0
-    fresh = False
-    done: list[Path] = []
+    tally = _Tally()
+    code = 0
     try:
-        for clip, folder in zip(clips, folders(clips, request.out), strict=True):
-            outcome = _one(clip, folder, analyzer, options, console)
-            failed += outcome is None
-            if outcome is not None:
-                done.append(outcome.folder)
-                note = outcome.error or ("there already" if outcome.again else "")
-                if outcome.removed:
-                    note += f"{'; ' if note else ''}removed of an earlier run: "
-                    note += ", ".join(outcome.removed)
-                fresh = fresh or not outcome.again
-                where = str(outcome.folder)
-                cells = (clip.name, f"{outcome.frames:,}", str(outcome.people), where, note)
-                table.add_row(*map(escape, cells))
-                failed += bool(outcome.error)
-        if len(done) < 2 and fresh and (gone := drop_joined(request.out)):
-            names = ", ".join(gone)
-            console.print(f"removed {names}: of an earlier run; all clips in one command make them")
-        if len(done) > 1:
-            join(done, request.out, options.formats, analyzer.classifier.label_set)
+        _read_all(found, request.out, analyzer, options, tally, console)
+        _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]: the same command goes on from here")
         code = 130
-    if table.row_count:
-        Console(highlight=False).print(table)
-    return code or (1 if failed else 0)
+    if tally.table.row_count:
+        Console(highlight=False).print(tally.table)
+    counts = tally.counts(found)
+    if tally.folders or request.out.is_dir():
+        write_inputs(
+            request.out,
+            "video",
+            request.clips,
+            counts,
+            failures=tally.failures,
+            left_out=found.left_out,
+        )
+    print_counts(counts, "clips", console)
+    return code or (1 if tally.failures or tally.broken else 0)
 
 
-def folders(clips: list[Path], out: Path) -> list[Path]:
-    """Return a folder for every clip, named without the ending where that is unique."""
-    stems = [clip.stem for clip in clips]
-    names: list[str] = []
-    for clip in clips:
-        name = clip.stem if stems.count(clip.stem) == 1 else clip.name
-        while name in names:
-            name += "-2"
-        names.append(name)
-    return [out / name for name in names]
+def _table() -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("clip", "frames", "people", "results", ""):
+        table.add_column(name, justify="right" if name in {"frames", "people"} else "left")
+    return table
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of the clips so far.
+
+    Attributes:
+        parts: For every clip in order its folder, or a row with its error.
+        failures: Clips that could not be read.
+        broken: Number of clips that were read up to where they break off.
+        fresh: Results that were not there already were written.
+        table: What is shown.
+    """
+
+    parts: list[Path | FrameResult] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    broken: int = 0
+    fresh: bool = False
+    table: Table = field(default_factory=_table)
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders of the clips that were read."""
+        return [part for part in self.parts if isinstance(part, Path)]
+
+    def fail(self, failure: Failure, console: Console) -> None:
+        """Count a clip that could not be read, and say so."""
+        self.failures.append(failure)
+        self.parts.append(FrameResult(failure.path, 0, 0.0, (0, 0), error=failure.message))
+        console.print(f"[red]failed[/] {escape(as_unicode(failure.message))}", soft_wrap=True)
+
+    def add(self, clip: str, outcome: ClipResult) -> None:
+        """Count a clip that was read."""
+        self.parts.append(outcome.folder)
+        self.broken += bool(outcome.error)
+        self.fresh = self.fresh or not outcome.again
+        note = outcome.error or ("there already" if outcome.again else "")
+        if outcome.removed:
+            note += f"{'; ' if note else ''}removed of an earlier run: "
+            note += ", ".join(outcome.removed)
+        cells = (clip, f"{outcome.frames:,}", str(outcome.people), str(outcome.folder), note)
+        self.table.add_row(*(escape(as_unicode(cell)) for cell in cells))
+
+    def counts(self, found: Found) -> InputCounts:
+        """Return the sums; what an interrupted run did not reach is left out."""
+        left_out = found.reasons()
+        left_out["not reached"] = len(found.items) - len(self.parts)
+        return InputCounts(read=len(self.folders), failed=len(self.failures), left_out=left_out)
+
+
+def _read_all(
+    found: Found,
+    out: Path,
+    analyzer: Analyzer,
+    options: VideoOptions,
+    tally: _Tally,
+    console: Console,
+) -> None:
+    """Read the clips, each into a folder of its own."""
+    first = dict(zip(found.files, first_names(list(map(Path, found.files))), strict=True))
+    names = short_paths(found.files)
+    for item in found.items:
+        if isinstance(item, Failure):
+            tally.fail(item, console)
+            continue
+        clip = Path(item)
+        try:
+            outcome = _read_into_own_folder(clip, first[item], out, analyzer, options, console)
+        except InputError as error:
+            tally.fail(Failure(item, str(error)), console)
+        else:
+            tally.add(names[item], outcome)
+
+
+def _read_into_own_folder(
+    clip: Path, first: str, out: Path, analyzer: Analyzer, options: VideoOptions, console: Console
+) -> ClipResult:
+    """Read a clip; where another process takes its folder, choose again.
+
+    Raises:
+        InputError: When the clip could not be read.
+    """
+    for _ in range(_MOST_CHOICES):
+        folder = choose_folder(clip, first, out)
+        if folder.name != first and not (folder / DONE).exists():
+            console.print(
+                f"{escape(as_unicode(str(out / first)))} has other results: those of "
+                f"{escape(as_unicode(str(clip)))} go to {escape(as_unicode(str(folder)))}",
+                soft_wrap=True,
+            )
+        try:
+            return _one(clip, folder, analyzer, options, console)
+        except FolderTaken:
+            time.sleep(0.1)  # the other process writes down whose folder it is
+    raise InputError(f"{clip}: no folder for its results in {out}; choose another --out folder")
+
+
+def _join(
+    tally: _Tally, out: Path, formats: Sequence[str], labels: LabelSet, console: Console
+) -> None:
+    """Write the tables of several clips; remove those of an earlier run that no longer hold."""
+    done = tally.folders
+    if len(tally.parts) > 1 and done:
+        lost = joined_clips(out) - {as_unicode(folder.name) for folder in done}
+        if lost:
+            names = escape(as_unicode(", ".join(sorted(lost))))
+            console.print(
+                f"the tables of several clips in {escape(str(out))} no longer hold {names}: of an "
+                "earlier run; their own folders stay",
+                soft_wrap=True,
+            )
+        join(tally.parts, out, formats, labels)
+    elif tally.fresh and (gone := drop_joined(out)):
+        names = ", ".join(gone)
+        console.print(f"removed {names}: of an earlier run; all clips in one command make them")
 
 
 def _options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
@@ -183,20 +298,16 @@ def _print_notice(out: Path, console: Console) -> None:
 
 def _one(
     clip: Path, folder: Path, analyzer: Analyzer, options: VideoOptions, console: Console
-) -> ClipResult | None:
-    """Return one clip with its bar; None when it could not be read."""
+) -> ClipResult:
+    """Read one clip with its bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"))
     with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
-        task = progress.add_task(escape(clip.name), total=_length(clip), at="")
+        task = progress.add_task(escape(as_unicode(clip.name)), total=_length(clip), at="")
 
         def tell(time_s: float, frames: int) -> None:
             progress.update(task, completed=time_s, at=f"{clock(time_s)}, {frames:,} frames")
 
-        try:
-            return read_clip(clip, folder, analyzer, options, progress=tell)
-        except InputError as error:
-            console.print(f"[red]failed[/] {escape(str(error))}", soft_wrap=True)
-            return None
+        return read_clip(clip, folder, analyzer, options, progress=tell)
 
 
 def _length(clip: Path) -> float | None:

@@ -17,7 +17,7 @@ from pyojeong.core.errors import BadArray
 from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.labels import LabelSet, label_set
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Written into every table and JSON line; raised when a field changes its meaning.
 
 2: scores are shares of people, for the base rates that the new field ``prior`` names. Tables of
@@ -274,9 +274,11 @@ class FrameResult:
         source: Where the frame came from (a path, or ``"<array>"``).
         index: Number of the frame in its source; 0 for a photograph.
         time_s: Seconds from the container's clock; 0.0 for a photograph.
-        size_wh: Width and height of the frame in pixels, as it is meant to be seen.
+        size_wh: Width and height of the frame in pixels, as it is meant to be seen; (0, 0) when
+            it could not be read.
         faces: The faces, largest first.
         model_ids: The models that took part, detector first.
+        error: Why the source could not be read; "" = it was read.
     """
 
     source: str
@@ -285,23 +287,28 @@ class FrameResult:
     size_wh: tuple[int, int]
     faces: tuple[Face, ...] = ()
     model_ids: tuple[str, ...] = ()
+    error: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` is its inverse."""
-        return {
+        out: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
             "source": self.source,
             "index": int(self.index),
             "time_s": float(self.time_s),
-            "size_wh": [int(v) for v in self.size_wh],
+            "size_wh": None if self.error else [int(v) for v in self.size_wh],
             "model_ids": list(self.model_ids),
             "faces": [face.to_dict() for face in self.faces],
         }
+        if self.error:
+            out["error"] = self.error
+        return out
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Build a result from ``to_dict``'s output."""
-        width, height = data["size_wh"]
+        error = data.get("error") or ""
+        width, height = (0, 0) if error and data["size_wh"] is None else data["size_wh"]
         return cls(
             source=data["source"],
             index=data["index"],
@@ -309,6 +316,7 @@ class FrameResult:
             size_wh=(width, height),
             faces=tuple(Face.from_dict(f) for f in data["faces"]),
             model_ids=tuple(data["model_ids"]),
+            error=error,
         )
 
 

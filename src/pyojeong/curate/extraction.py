@@ -14,6 +14,7 @@ from PIL import Image as PilImage
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import Box, Detector, Face
+from pyojeong.core.inputs import InputCounts
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 from pyojeong.image.features import content_hash, perceptual_hash
@@ -50,11 +51,19 @@ class Extracted:
         faces: Rows written.
         without: Sources of images in which no face was found.
         unreadable: Sources of images that could not be decoded.
+        images: Number of images with a face.
     """
 
     faces: int
     without: tuple[str, ...]
     unreadable: tuple[str, ...]
+    images: int = 0
+
+    @property
+    def sums(self) -> InputCounts:
+        """Images: given = read + failed + left out."""
+        left_out = {"without a face": len(self.without)}
+        return InputCounts(read=self.images, failed=len(self.unreadable), left_out=left_out)
 
 
 def extract_faces(
@@ -90,20 +99,23 @@ def extract_faces(
         raise DataError(f"{out}: the original is never overwritten; name another file")
     without: list[str] = []
     unreadable: list[str] = []
+    images = 0
     work = _cutter(detector, framing, every=every)
 
     def rows() -> Iterator[Sample]:
+        nonlocal images
         for sample, faces in _in_order(manifest, work, jobs):
             if faces is None:
                 unreadable.append(sample.source)
             elif not faces:
                 without.append(sample.source)
+            images += bool(faces)
             yield from faces or ()
             if tick is not None:
                 tick(1)
 
     count = write_manifest(out, rows(), manifest_labels(manifest))
-    return Extracted(count, tuple(without), tuple(unreadable))
+    return Extracted(count, tuple(without), tuple(unreadable), images)
 
 
 def whole_frame(pre: Preprocess, side_px: int) -> Preprocess:

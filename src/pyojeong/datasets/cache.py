@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
+from pyojeong.core.file_search import search_folder
 from pyojeong.datasets.importing import ImportOptions, Ticker, import_dataset
 from pyojeong.datasets.readers import OWN_READERS, READERS, detect_layout
 from pyojeong.datasets.samples import MANIFEST_VERSION
@@ -46,7 +47,8 @@ def manifest_of(
         layout: Key of ``READERS``; None = detected.
         folder: Where to keep it instead of ``cache_folder()``.
         tick: Called with the number of newly converted samples.
-        warn: Called with each warning of a new conversion.
+        warn: Called with each warning of a new conversion, at last with the sums if not all of it
+            was read.
 
     Raises:
         DataError: When the source is missing or in no known layout.
@@ -65,23 +67,32 @@ def manifest_of(
     target = (folder or cache_folder()) / f"{stem}-{key[:16]}.parquet"
     if not target.exists():
         options = ImportOptions(layout=layout, votes=votes)
-        for warning in import_dataset(source, target, options, tick=tick).warnings:
+        done = import_dataset(source, target, options, tick=tick)
+        partly = [f"samples: {done.sums}"] if done.sums.given > done.sums.read else []
+        for warning in [*done.warnings, *partly]:
             if warn is not None:
                 warn(warning)
     return target
 
 
 def _digest(paths: list[Path], salt: str) -> str:
-    """Digest of file contents; of a folder, of its files' names, sizes and times."""
+    """Digest of file contents; of a folder, of its files' names, sizes and times.
+
+    What searches leave out (hidden files, dead links, ...) does not count.
+    """
     digest = hashlib.sha256(salt.encode())
     for path in paths:
         try:
             if path.is_dir():
                 digest.update(str(path.resolve()).encode())
-                for file in sorted(path.rglob("*")):
-                    stat = file.stat()
-                    name = str(file.relative_to(path))
-                    digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+                for item in search_folder(path, None).items:
+                    if not isinstance(item, str):  # the import says what is wrong with it
+                        digest.update(os.fsencode(f"{item.message}\n"))
+                        continue
+                    stat = os.stat(item)  # noqa: PTH116 - names need not be valid Unicode
+                    name = os.path.relpath(item, path)
+                    line = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+                    digest.update(os.fsencode(line))
             else:
                 with path.open("rb") as opened:
                     digest.update(hashlib.file_digest(opened, "sha256").digest())

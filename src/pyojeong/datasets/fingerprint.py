@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pyojeong.core.errors import ImageUnreadable
+from pyojeong.core.output_names import as_unicode
 from pyojeong.datasets.samples import Sample
 from pyojeong.image.features import content_hash, perceptual_hash
 from pyojeong.image.files import decode_image, read_image
@@ -41,7 +42,8 @@ def fingerprinted(
         samples: The samples, consumed as they are needed.
         jobs: Threads; decoding and hashing mostly run outside of Python's lock.
         embed: Take the images' files into the samples, as they are, instead of their paths.
-            A file that could not be read at all keeps its path.
+            A file that could not be read at all keeps its path. Files whose path is not valid
+            Unicode are always taken in.
     """
     if jobs <= 1:
         for sample in samples:
@@ -87,7 +89,8 @@ def _fingerprint(sample: Sample, embed: bool) -> Sample:
             data = Path(path).read_bytes()
         except (OSError, ValueError):  # ValueError: a name with a NUL in it
             data = None
-        if embed and data:
+        # A path that is no Unicode has no place in the table: its image is taken in.
+        if data and (embed or as_unicode(path) != path):
             image, path = data, None
     content, perceptual = "", None
     if data:
@@ -97,4 +100,12 @@ def _fingerprint(sample: Sample, embed: bool) -> Sample:
             pass
         else:
             content, perceptual = content_hash(pixels), perceptual_hash(pixels)
-    return replace(sample, image=image, path=path, content_hash=content, phash=perceptual)
+    return replace(
+        sample,
+        image=image,
+        path=None if path is None else as_unicode(path),
+        group=as_unicode(sample.group),
+        source=as_unicode(sample.source),
+        content_hash=content,
+        phash=perceptual,
+    )

@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
+from pyojeong.core.file_kinds import IMAGES
+from pyojeong.core.file_search import search_folder
+from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.core.output_names import as_unicode
 from pyojeong.datasets.census import check_counts
 from pyojeong.datasets.fingerprint import fingerprinted
+from pyojeong.datasets.label_map import images, some
+from pyojeong.datasets.layout import searchable
 from pyojeong.datasets.layout_folders import class_root
 from pyojeong.datasets.layout_table import LAYOUT as TABLE
 from pyojeong.datasets.layout_table import read_table
@@ -20,6 +26,7 @@ from pyojeong.datasets.samples import Sample, Split, write_manifest
 Ticker = Callable[[int], None]
 """Called with the number of samples that were just finished."""
 MOST_EXAMPLES = 30
+_ONE_FILE_EACH = frozenset({"class-folders", "fer2013-folders"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Imported:
         missing: Rows whose file is not there.
         warnings: What is unlike the official data set, one sentence each.
         examples: Some of the samples, evenly spread over the table, at most ``MOST_EXAMPLES``.
+        beside: Why files of the folder are no samples -> how many; only of pictures of one's own.
     """
 
     layout: str
@@ -45,6 +53,14 @@ class Imported:
     missing: int
     warnings: tuple[str, ...]
     examples: tuple[Sample, ...] = ()
+    beside: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def sums(self) -> InputCounts:
+        """Samples that were given = read + failed + left out."""
+        failed = self.unreadable + self.missing
+        left_out = Counter(self.skipped) + Counter(self.beside)
+        return InputCounts(read=self.rows - failed, failed=failed, left_out=left_out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +100,15 @@ def import_dataset(
         DataError: When the source is missing, in no known layout, or wrong inside.
         MissingExtra: When pyarrow is not installed.
     """
-    layout = _layout(source, options)
+    with searchable(source):
+        layout = _layout(source, options)
     skipped: Counter[str] = Counter()
     notes = Notes()
-    samples = _samples(source, layout, options, skipped, notes)
+    samples = _note_odd_paths(_samples(source, layout, options, skipped, notes), notes)
     census = _Census(tick)
     found = census.watch(fingerprinted(samples, jobs=options.jobs, embed=options.embed))
-    rows = write_manifest(out, found, options.labels)
+    with searchable(source):
+        rows = write_manifest(out, found, options.labels)
     return Imported(
         layout=layout,
         rows=rows,
@@ -103,7 +121,39 @@ def import_dataset(
             *check_counts(layout, census.counts, options.labels, named=notes.without_valid),
         ),
         examples=census.examples(),
+        beside=_beside(source, layout, rows + sum(skipped.values())),
     )
+
+
+def _note_odd_paths(samples: Iterable[Sample], notes: Notes) -> Iterator[Sample]:
+    """Note how many paths are not valid Unicode; ``fingerprinted`` takes such files in."""
+    odd: list[str] = []
+    for sample in samples:
+        if sample.path is not None and as_unicode(sample.path) != sample.path:
+            odd.append(as_unicode(sample.source))
+        yield sample
+    if odd:
+        notes.warnings.append(
+            f"the paths of {images(len(odd))} are not valid Unicode; the table holds the images "
+            f"themselves: {some(odd)}"
+        )
+
+
+def _beside(source: Path, layout: str, known: int) -> dict[str, int]:
+    """Count the files of a folder that are no samples, by reason.
+
+    Args:
+        source: The folder.
+        layout: Its layout; those of published data sets hold many files that are no samples.
+        known: Number of samples, with those that were left out.
+    """
+    if layout not in {TABLE, *OWN_READERS} or not source.is_dir():
+        return {}
+    found = search_folder(source, IMAGES)
+    counts = found.reasons()
+    if layout in _ONE_FILE_EACH:
+        counts["in no class folder"] = max(len(found.items) - known, 0)
+    return {why: count for why, count in counts.items() if count}
 
 
 def _layout(source: Path, options: ImportOptions) -> str:

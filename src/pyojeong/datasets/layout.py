@@ -21,10 +21,11 @@ from typing import Protocol, TextIO
 import numpy as np
 from PIL import Image as PilImage
 
-from pyojeong.core.errors import DataError, LabelUnknown
+from pyojeong.core.errors import DataError, LabelUnknown, PyojeongError
+from pyojeong.core.file_kinds import IMAGES
+from pyojeong.core.file_search import reason_by_kind, reason_by_name, search_folder
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.samples import Sample
-from pyojeong.image.files import SUFFIXES
 from pyojeong.image.preprocess import Pixels
 
 HOLD_OUT = 0.1
@@ -159,25 +160,71 @@ def need_root(path: Path, fits: Callable[[Path], bool], what: str) -> Path:
 
 
 def subfolders(path: Path) -> list[Path]:
-    """Visible folders in a folder, in order of their names; none for a file."""
-    if not path.is_dir():
+    """Folders in a folder, in order of their names; none for a file.
+
+    Hidden folders and those of operating systems (``core.file_search``) are left out.
+
+    Raises:
+        DataError: When the folder could not be searched.
+    """
+    if not os.path.isdir(path):  # noqa: PTH112 - Path raises for closed folders
         return []
-    return sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
+    with searchable(path), os.scandir(path) as entries:
+        names = [e.name for e in entries if e.is_dir()]
+    return [path / n for n in sorted(names) if reason_by_name(n, folder=True) is None]
 
 
 def pictures_in(path: Path, *, deep: bool = False) -> list[Path]:
-    """Image files in a folder, in order of their names."""
-    found = path.rglob("*") if deep else path.iterdir()
-    return sorted(f for f in found if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+    """Image files in a folder, in order of their names; dead links with an image's name too.
+
+    Files of other kinds, hidden ones and the like are left out as in ``core.file_search``.
+
+    Raises:
+        DataError: When a folder could not be searched: its pictures would be missing silently.
+    """
+    with searchable(path), os.scandir(path):
+        found = search_folder(path, IMAGES, deep=deep)
+    for failure in found.failures:
+        if os.path.isdir(failure.path):  # noqa: PTH112 - as above
+            raise DataError(failure.message)
+    return [Path(i if isinstance(i, str) else i.path) for i in found.items]
 
 
 def first_picture(path: Path) -> Path | None:
-    """Return some image in a folder, quickly: huge folders are not listed to the end."""
-    with os.scandir(path) as entries:
+    """Return some image in a folder, quickly: huge folders are not listed to the end.
+
+    Raises:
+        DataError: When the folder could not be searched.
+    """
+    with searchable(path), os.scandir(path) as entries:
         for entry in entries:
-            if Path(entry.name).suffix.lower() in SUFFIXES and not entry.name.startswith("."):
+            named = reason_by_name(entry.name, folder=False)
+            if named is None and entry.is_file() and reason_by_kind(entry.path, IMAGES) is None:
                 return Path(entry.path)
     return None
+
+
+@contextmanager
+def searchable(path: Path) -> Iterator[None]:
+    """Turn errors of the file system while a data set is searched into ``DataError``.
+
+    Args:
+        path: What is searched, for errors that name no file.
+    """
+    try:
+        yield
+    except PyojeongError:
+        raise
+    except OSError as error:
+        place = Path(os.fsdecode(error.filename)) if error.filename else path
+        # Of a closed folder the system names the file in it that was asked for.
+        rights = os.R_OK | os.X_OK
+        folders = (p for p in place.parents if os.path.isdir(p))  # noqa: PTH112 - as above
+        place = next((p for p in folders if not os.access(p, rights)), place)
+        raise DataError(
+            f"{place}: could not be searched: {error.strerror or error}; give yourself the right "
+            "to read it, or take it out of the data set"
+        ) from error
 
 
 @contextmanager

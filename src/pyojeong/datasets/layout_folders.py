@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.core.file_search import is_file
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.label_map import NO_MAP, LabelMap, images, listed, some
 from pyojeong.datasets.layout import (
@@ -144,7 +145,7 @@ def read_class_folders(
         raise DataError(f"{path}: no such folder")
     root = class_root(path, own.label_map) or path
     notes = Notes() if notes is None else notes
-    left_out = check_whole(path, root, own.label_map, skipped=skipped, notes=notes)
+    left_out = check_whole(path, root, own.label_map, notes=notes)
     _check_alone(path, root, own.label_map)
     folders = _class_folders(root)
     seen = Counter(left_out)
@@ -196,7 +197,9 @@ def _official_split(file: Path) -> Split | None:
 
 def _names_valid(folders: list[tuple[Split, Path]]) -> bool:
     return any(
-        _official_split(file) is Split.VALID for _, folder in folders for file in folder.iterdir()
+        _official_split(file) is Split.VALID
+        for _, folder in folders
+        for file in pictures_in(folder)
     )
 
 
@@ -254,7 +257,7 @@ def read_imagefolder(
                 if not row.get("file_name") or row.get("label") is None:
                     raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
                 picture = table.parent / row["file_name"]
-                if not picture.is_file():
+                if not is_file(picture):
                     missing.append(row["file_name"])
                     continue
                 seen[row["label"]] += 1

@@ -133,7 +133,7 @@ def read_rafdb_kaggle(
     no_votes(votes, "RAF-DB")
     root = need_root(path, _fits_kaggle, KAGGLE_MARKER)
     notes = Notes() if notes is None else notes
-    check_whole(path, root, own.label_map, skipped=skipped, notes=notes)
+    check_whole(path, root, own.label_map, notes=notes)
     parts = split_folders(root)
     notes.warnings.append(_meaning(root, parts))
     name = Labeller(root, _LABELS, labels, skipped)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pyojeong.core.errors import DataError
+from pyojeong.core.file_search import is_file
 from pyojeong.core.labels import FER7, LabelSet, folded
 from pyojeong.datasets.label_map import LabelMap, images, some
 from pyojeong.datasets.layout import open_text, pictures_in
@@ -115,7 +116,7 @@ def _opened(table: Path) -> Iterator[TextIO]:
 def _table_file(path: Path, table: Path) -> Path:
     """Return the table as named, or in the folder of pictures."""
     for place in (table, path / table):
-        if place.is_file():
+        if is_file(place):
             return place
     raise DataError(f"{table}: no such file, neither here nor in {path}")
 
@@ -211,7 +212,7 @@ def _present(path: Path, table: Path, rows: list[_Row], counts: Counter[str]) ->
     present, missing = [], []
     for row in rows:
         file = names.get(nfc(row.picture.key), path / row.picture.key)
-        if file.is_file():
+        if is_file(file):
             present.append(replace(row, picture=replace(row.picture, file=file)))
         else:
             missing.append(row.named)

@@ -1,10 +1,9 @@
 """Whether a data set of folders is read as a whole: its splits, and what lies beside them."""
 
-from collections import Counter
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
-from pyojeong.datasets.label_map import LabelMap, listed, some
+from pyojeong.datasets.label_map import LabelMap, listed
 from pyojeong.datasets.layout import pictures_in, subfolders
 from pyojeong.datasets.own_pictures import Notes, nfc
 from pyojeong.datasets.samples import Split
@@ -31,7 +30,6 @@ def check_whole(
     root: Path,
     label_map: LabelMap,
     *,
-    skipped: Counter[str] | None,
     notes: Notes,
 ) -> dict[str, int]:
     """Check that nothing is left out silently, and say how splits are read.
@@ -40,7 +38,6 @@ def check_whole(
         path: What was named.
         root: The folder of split or class folders in it.
         label_map: Stated names of classes; folders that it leaves out may stand beside splits.
-        skipped: Where images outside of class folders are counted.
         notes: Get a sentence on unusual names of splits, and on folders beside ``root``.
 
     Returns:
@@ -57,10 +54,6 @@ def check_whole(
     said = reading({nfc(folder.name): split for split, folder in splits})
     if said is not None:
         notes.warnings.append(said)
-    loose = [f for folder in {root, *(s for _, s in splits)} for f in pictures_in(folder)]
-    if loose and skipped is not None:
-        names = some(sorted(f.relative_to(root).as_posix() for f in loose))
-        skipped[f"not in a class folder ({names})"] += len(loose)
     return _beside_splits(root, splits, label_map) if splits else {}
 
 

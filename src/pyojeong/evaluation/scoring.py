@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import DataError
+from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest, split_hash
@@ -44,6 +45,7 @@ class SplitPredictions:
         votes: int64 (N, 10), FER+'s counts; a row of -1 where an image has none.
         kept: int64 (N,), positions in the split; those of pictures that could not be decoded are
             missing.
+        given: Number of pictures in the split.
     """
 
     logits: NDArray[np.float32]
@@ -55,6 +57,13 @@ class SplitPredictions:
     vote_logits: NDArray[np.float32] | None
     votes: NDArray[np.int64]
     kept: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    given: int = 0
+
+    @property
+    def sums(self) -> InputCounts:
+        """Pictures of the split: given = read + failed."""
+        read = len(self.logits)
+        return InputCounts(read=read, failed=max(self.given - read, 0))
 
     @property
     def outputs(self) -> list[NDArray[np.float32]]:
@@ -87,7 +96,7 @@ def predict_split(
         kept += [position for position, _, _ in part]
         if tick is not None:
             tick(len(part))
-    digest = split_hash(samples)
+    digest, given = split_hash(samples), len(samples)
     samples = [samples[position] for position in kept]
     logits, *rest = (np.concatenate(part) for part in zip(*rows, strict=True))
     return SplitPredictions(
@@ -100,6 +109,7 @@ def predict_split(
         vote_logits=rest[0] if rest else None,
         votes=np.array([s.votes or (-1,) * 10 for s in samples], np.int64),
         kept=np.array(kept),
+        given=given,
     )
 
 
@@ -142,6 +152,7 @@ def figures(
     return {
         "split": predictions.split.value,
         "split_sha256": predictions.digest,
+        "pictures": predictions.sums.to_dict(),
         "views": predictions.views,
         "output": classifier.head.output,
         "prior": classifier.head.prior,

@@ -24,12 +24,6 @@ from pyojeong.core.face import Image
 MAX_PIXELS = 100_000_000
 """Images that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp"}
-    | {".tif", ".tiff", ".ppm", ".pgm", ".heic", ".heif", ".avif"}
-)
-"""File endings that a folder search takes for images."""
-
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "HEIF", "AVIF")
 """What is decoded. Pillow knows more, but hands EPS to an external program, for instance."""
 

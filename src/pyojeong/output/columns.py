@@ -125,7 +125,7 @@ _BOX = [
 _FRAME = [
     ColumnSpec(
         name="source", dtype="text", group="frame", path=("source",), required=True,
-        description="the file the frame comes from",
+        description="path of the file the frame comes from, as it was named or found",
     ),
     ColumnSpec(
         name="index", dtype="int", group="frame", path=("index",), required=True,
@@ -137,11 +137,11 @@ _FRAME = [
     ),
     ColumnSpec(
         name="width", dtype="int", unit="px", group="frame", path=("size_wh", 0), required=True,
-        description="width of the frame as it is meant to be seen",
+        description="width of the frame as it is meant to be seen; empty: it was not read",
     ),
     ColumnSpec(
         name="height", dtype="int", unit="px", group="frame", path=("size_wh", 1), required=True,
-        description="height of the frame",
+        description="height of the frame; empty: it was not read",
     ),
 ]  # fmt: skip
 
@@ -268,6 +268,10 @@ _END = [
     ColumnSpec(
         name="label_set", dtype="text", path=("expression", "label_set"), required=True,
         description="fer7 or ferplus8",
+    ),
+    ColumnSpec(
+        name="error", dtype="text", group="frame", since=3, path=("error",),
+        description="why the file could not be read; empty: it was read",
     ),
     ColumnSpec(
         name="model_ids", dtype="text", group="frame", path=("model_ids",), required=True,

@@ -6,6 +6,7 @@ universal design"), which stay apart for colour-blind readers. An unclear answer
 box is gray and dashed and its bars have no colour.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image as PilImage
 
 from pyojeong.core.face import Expression, Face, FrameResult, Image
+from pyojeong.core.output_names import distinct_names, folded_name, shortened
 from pyojeong.image.files import check_image, write_image
 from pyojeong.output.drawing import Color, Rect, fill, line, mix, stroke, text_width, write
 from pyojeong.output.label_layout import Size, chips, corner, panels
@@ -36,6 +38,7 @@ _TEXT: Color = (245, 246, 248)
 _DIM: Color = (176, 180, 187)
 _TRACK: Color = (70, 75, 84)  # the empty part of a bar
 
+_JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp"})
 _SMALLEST = 320.0  # images smaller than this (root of their area) are enlarged to it
 _MOST_PANELS = 6  # more faces get small labels without bars
 
@@ -307,18 +310,29 @@ def _draw_bar(canvas: Image, rect: Rect, share: float, color: Color) -> None:
 class AnnotatedImages:
     """A folder of annotated images: ``<stem>.annotated.jpg`` for JPEG sources, else ``.png``.
 
-    Two sources of one run whose file names agree get different names (``-2``, ``-3`` ...); what an
+    Two sources of one run never have one file: where file names agree, the folders above are put
+    before them (``sub-01_photo.annotated.jpg``), also where names differ in case only. What an
     earlier run left in the folder is replaced.
 
     Args:
         folder: Is made when the first image is saved.
         suffix: ``".png"`` or ``".jpg"`` for all of them; None = as the source.
+        sources: All sources of the run, so that names do not depend on the order in which images
+            are saved. Sources that are not among them get a number where names agree (``-2``).
     """
 
-    def __init__(self, folder: str | Path, *, suffix: str | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, *, suffix: str | None = None, sources: Sequence[str] = ()
+    ) -> None:
         self.folder = Path(folder)
         self.suffix = suffix
-        self._names: dict[str, tuple[str, int]] = {}
+        once = list(dict.fromkeys(sources))
+        names = distinct_names(once, [_ending(source, suffix) for source in once])
+        self._stems = dict(zip(once, names, strict=True))
+        self._taken: dict[str, tuple[str, int]] = {
+            folded_name(f"{name}{_ending(source, suffix)}"): (source, 0)
+            for source, name in self._stems.items()
+        }
 
     def save(self, image: Image, result: FrameResult) -> Path:
         """Draw ``result`` on ``image`` and write it.
@@ -332,22 +346,27 @@ class AnnotatedImages:
         """
         frame = (result.source, result.index)
         number = 1
-        name = _file_name(result, number, self.suffix)
-        while self._names.setdefault(name.casefold(), frame) != frame:
+        name = self._file_name(result, number)
+        while self._taken.setdefault(folded_name(name), frame) != frame:
             number += 1
-            name = _file_name(result, number, self.suffix)
+            name = self._file_name(result, number)
         path = self.folder / name
         write_image(path, annotate(image, result))
         return path
 
+    def _file_name(self, result: FrameResult, number: int) -> str:
+        stem = self._stems.get(result.source)
+        if stem is None:
+            # "<array>" is not a file name everywhere.
+            stem = shortened(Path(result.source).stem.strip("<>") or "picture")
+        if result.index:
+            stem += f".{result.index:06d}"
+        if number > 1:
+            stem += f"-{number}"
+        return stem + _ending(result.source, self.suffix)
 
-def _file_name(result: FrameResult, number: int, suffix: str | None = None) -> str:
-    source = Path(result.source)
-    stem = source.stem.strip("<>") or "picture"  # "<array>" is not a file name everywhere
-    if result.index:
-        stem += f".{result.index:06d}"
-    if number > 1:
-        stem += f"-{number}"
+
+def _ending(source: str, suffix: str | None) -> str:
     if suffix is None:
-        suffix = ".jpg" if source.suffix.lower() in {".jpg", ".jpeg", ".jpe"} else ".png"
-    return f"{stem}.annotated{suffix}"
+        suffix = ".jpg" if Path(source).suffix.lower() in _JPEG else ".png"
+    return f".annotated{suffix}"

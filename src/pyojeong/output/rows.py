@@ -8,6 +8,7 @@ import numpy as np
 from pyojeong.core.errors import DataError, LabelUnknown, PyojeongError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.output_names import as_unicode
 from pyojeong.output.columns import ColumnSpec, Key, Tree, absent, lengths, present
 
 Row = list[Any]
@@ -43,11 +44,11 @@ def rows(result: FrameResult, columns: Sequence[ColumnSpec], labels: LabelSet) -
     if any(not i or ";" in i for i in result.model_ids):
         raise DataError(f"model ids must not be empty or hold a semicolon: {result.model_ids}")
     frame: Tree = {
-        # Names of files that are not valid Unicode carry lone surrogates, which UTF-8 cannot.
-        "source": result.source.encode("utf-8", "backslashreplace").decode("utf-8"),
+        "source": as_unicode(result.source),
         "index": result.index,
         "time_s": result.time_s,
-        "size_wh": result.size_wh,
+        "size_wh": (None, None) if result.error else result.size_wh,
+        "error": as_unicode(result.error) or None,
         "model_ids": ";".join(result.model_ids),
         "schema": SCHEMA_VERSION,
     }
@@ -119,8 +120,11 @@ def _trees(row: dict[str, Any], columns: dict[str, ColumnSpec]) -> tuple[Tree, T
     head: Tree = {}
     face: Tree = {}
     computed: dict[str, Any] = {}
+    failed = bool(row.get("error"))
     for name, column in columns.items():
         value = row[name]
+        if failed and value is None and column.path[:1] == ("size_wh",):
+            value = 0  # it was not read
         if value is None and column.required and column.group == "frame":
             raise DataError(f"column {name} is empty")
         column.set(head if column.group == "frame" else face, value)

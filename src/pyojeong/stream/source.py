@@ -17,16 +17,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.errors import InputError, MissingExtra, VideoUnreadable
+from pyojeong.core.errors import MissingExtra, VideoUnreadable
 from pyojeong.core.face import Image
 from pyojeong.image.files import MAX_PIXELS
 from pyojeong.stream.clock import FrameClock
-
-SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".mts", ".m2ts"}
-    | {".ts", ".wmv", ".flv", ".ogv", ".3gp", ".mxf"}
-)
-"""File endings that a folder search takes for clips."""
 
 THUMB_HW = (18, 32)
 """Size of the gray thumbnails that scene cuts are found with."""
@@ -354,21 +348,3 @@ def _lacks_index(path: Path) -> bool:
             return not first
     except OSError:
         return False
-
-
-def find_clips(paths: list[str]) -> list[Path]:
-    """Files that were named, and clips in folders that were named (searched deeply), sorted.
-
-    Raises:
-        InputError: When a folder holds no clip.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        if not inside:
-            raise InputError(f"{path}: no clip in this folder")
-        found += inside
-    return list(dict.fromkeys(found))

@@ -19,6 +19,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
+from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
@@ -224,11 +225,13 @@ def _whole_epochs_kept(run: Run) -> Iterator[None]:
 def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]:
     """Return what ``done.json`` says."""
     counts = np.bincount(data.valid.labels, minlength=1)
+    given, read = data.train.given + data.valid.given, len(data.train) + len(data.valid)
     return {
         **_picked_line(run, experiment),
         "valid_accuracy_before": accuracy_before(run),
         "train_samples": len(data.train),
         "valid_samples": len(data.valid),
+        "pictures": InputCounts(read=read, failed=given - read).to_dict(),
         "valid_commonest_class": round(float(counts.max() / counts.sum()), 6),
         "recipe": {k: getattr(experiment.recipe, k) for k in ("epochs", "batch_size", "lr")},
     }

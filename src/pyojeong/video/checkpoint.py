@@ -6,6 +6,7 @@ cut short by a kill is dropped. Everything that is shown later is made from this
 a run that was interrupted gives the same bytes as one that was not.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -22,9 +23,33 @@ _TAIL = 1 << 16
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """Return a clip's name, size and time of change: they identify it without reading it whole."""
-    stat = path.stat()
-    return {"name": path.name, "bytes": stat.st_size, "changed_ns": stat.st_mtime_ns}
+    """Return a clip's name, size and the SHA-256 of its bytes.
+
+    The file is read whole, which takes seconds for each gigabyte: files of one name, size and time
+    of change may be different clips.
+
+    Raises:
+        OSError: When it could not be read.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"name": path.name, "bytes": file.tell(), "sha256": digest}
+
+
+def owner_of_checkpoint(path: Path) -> tuple[str, dict[str, Any]] | None:
+    """Return path and fingerprint of the clip that a checkpoint file is about.
+
+    Returns:
+        None when there is no such file; ("", {}) when it does not say.
+    """
+    try:
+        with path.open("rb") as file:
+            head = json.loads(file.readline())
+        return str(head.get("path", "")), dict(head.get("clip", {}))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, AttributeError, TypeError):
+        return "", {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +65,82 @@ class Ending:
     error: str
 
 
+def _compared(head: bytes) -> Any:
+    """Return what two first lines must agree on; None for one that is none."""
+    try:
+        known = json.loads(head)
+        known.pop("path", None)
+    except (ValueError, AttributeError):
+        return None
+    return known
+
+
+class FolderTaken(OutputError):  # noqa: N818
+    """A folder has results of another clip, or another process writes into it now."""
+
+
+def _lock(file: Any) -> bool:
+    """Lock an open file for this process; False when another one has it.
+
+    Systems without such locks (Windows) and some network drives go without.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 class Checkpoint:
     """The file of one clip; opened for adding, or for reading what it holds.
 
     Args:
         path: The file.
         about: Clip and settings, plain JSON types. A file about something else is started again.
+        clip: The clip's path, a note that is not compared: a clip that was moved goes on.
 
     Raises:
+        FolderTaken: When the file is of another clip, or another process writes it.
         OutputError: When the file could not be read or written.
     """
 
-    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+    def __init__(self, path: Path, about: dict[str, Any], *, clip: str = "") -> None:
         self.path = path
-        self._head = json.dumps({"format": FORMAT, **about}, sort_keys=True, ensure_ascii=True)
+        self._head = json.dumps(
+            {"format": FORMAT, "path": clip, **about}, sort_keys=True, ensure_ascii=True
+        )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
+            self._claim(clip)
             self._mend()
+        except FolderTaken:
+            self._file.close()
+            raise
         except OSError as error:
             raise OutputError(
                 f"cannot write {path}: {error.strerror or error}. Choose another --out folder."
             ) from error
 
+    def _claim(self, clip: str) -> None:
+        folder = self.path.parent
+        if not _lock(self._file):
+            raise FolderTaken(f"{folder}: another process writes results into it; wait for its end")
+        begun = owner_of_checkpoint(self.path)
+        if begun is not None and clip and begun[0] not in {"", clip} and os.path.lexists(begun[0]):
+            raise FolderTaken(f"{folder}: holds results of {begun[0]}; choose another --out folder")
+
     def _mend(self) -> None:
         """Keep whole lines of the same run; forget everything else."""
         self._file.seek(0)
         first = self._file.readline()
-        if first != self._head.encode() + b"\n":
+        if not first.endswith(b"\n") or _compared(first) != _compared(self._head.encode()):
             self._file.truncate(0)
             self._append(self._head)
             return

@@ -2,24 +2,29 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import OutputError
+from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.output_names import as_unicode
 from pyojeong.output.tables import SINKS, TABLE_READERS
 from pyojeong.video.options import ENDINGS
 
 PEOPLE = "people.csv"
 
 
-def join(folders: Sequence[Path], out: Path, formats: Sequence[str], labels: LabelSet) -> None:
+def join(
+    parts: Sequence[Path | FrameResult], out: Path, formats: Sequence[str], labels: LabelSet
+) -> None:
     """Write ``results.*`` and ``people.csv`` of several clips into one folder.
 
     Args:
-        folders: Finished results of the clips, in order.
+        parts: Folders with finished results of the clips, in order; for a clip that could not be
+            read, a row with its error.
         out: Gets the files.
         formats: Tables that every clip has and that are joined.
         labels: The classifier's label set.
@@ -30,15 +35,29 @@ def join(folders: Sequence[Path], out: Path, formats: Sequence[str], labels: Lab
     for name in formats:
         file = f"results.{ENDINGS[name]}"
         with SINKS[name](out / file, labels=labels, timeline=True) as sink:
-            for folder in folders:
-                for result in TABLE_READERS[name](folder / file):
+            for part in parts:
+                frames = [part] if isinstance(part, FrameResult) else _frames(name, part / file)
+                for result in frames:
                     sink.write(result)
-    rows = [row for folder in folders for row in _people(folder)]
+    rows = [row for part in parts if isinstance(part, Path) for row in _people(part)]
     names = list(dict.fromkeys(key for row in rows for key in row))
     with atomic_write(out / PEOPLE, "w") as stream:
         writer = csv.DictWriter(stream, names or ["clip"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _frames(name: str, file: Path) -> Iterable[FrameResult]:
+    return TABLE_READERS[name](file)
+
+
+def joined_clips(out: Path) -> set[str]:
+    """Return the folders of the clips that the joined tables in a folder are about."""
+    try:
+        with (out / PEOPLE).open(encoding="utf-8", newline="") as stream:
+            return {row["clip"] for row in csv.DictReader(stream)}
+    except (OSError, ValueError, KeyError, csv.Error):
+        return set()
 
 
 def drop_joined(out: Path) -> list[str]:
@@ -63,5 +82,5 @@ def _people(folder: Path) -> list[dict[str, Any]]:
         shares = {f"share_{name}": value for name, value in person["share"].items()}
         plain = {k: v for k, v in person.items() if k != "share"}
         prior = summary.get("answers", {}).get("prior", "")
-        rows.append({"clip": folder.name, **plain, **shares, "prior": prior})
+        rows.append({"clip": as_unicode(folder.name), **plain, **shares, "prior": prior})
     return rows

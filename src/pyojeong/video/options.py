@@ -8,6 +8,11 @@ from pyojeong.stream.segments import Selection
 ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
 """Kind of table -> ending of its file."""
 
+DONE = "done.json"
+"""File in a clip's folder: its results are complete, and what they were made with."""
+CHECKPOINT = ".reading.jsonl"
+"""File in a clip's folder while it is read."""
+
 OUTPUTS = (
     *(f"results.{ending}" for ending in ENDINGS.values()),
     "summary.json",

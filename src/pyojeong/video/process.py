@@ -6,6 +6,7 @@ checkpoint is removed.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -26,12 +27,10 @@ from pyojeong.stream.smooth import changed, neutral_of, smoothed
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.stream.track import Tracker
 from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
-from pyojeong.video.options import ENDINGS, OUTPUTS, VideoOptions
+from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, OUTPUTS, VideoOptions
 from pyojeong.video.render import ProcessedClip, render
+from pyojeong.video.result_folders import require_free
 from pyojeong.video.summary import Summary
-
-DONE = "done.json"
-CHECKPOINT = ".reading.jsonl"
 
 Progress = Callable[[float, int], None]
 """Called now and then with the clip's time in seconds and the number of frames read."""
@@ -77,6 +76,7 @@ def read_clip(
 
     Raises:
         VideoUnreadable: When the clip could not be read at all.
+        FolderTaken: When the folder has results of another clip.
         OutputError: When something could not be written; reading goes on from there the next time.
         MissingExtra: When a table needs what is not installed.
     """
@@ -84,10 +84,13 @@ def read_clip(
     with Clip(path) as clip:
         facts = clip.facts
         about = _about(path, analyzer, options)
+        require_free(folder, path)
         before = _read_done(folder, about)
         if before is not None:
             return replace(before, again=True)
-        with Checkpoint(folder / CHECKPOINT, about["reading"]) as checkpoint:
+        whole = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
+        with Checkpoint(folder / CHECKPOINT, about["reading"], clip=whole) as checkpoint:
+            require_free(folder, path)  # another process may have finished there meanwhile
             (folder / DONE).unlink(missing_ok=True)
             ending = _read(clip, analyzer, options, checkpoint, progress)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
@@ -102,7 +105,7 @@ def read_clip(
             "error": ending.error,
         }
         card = json.loads(analyzer.classifier.card.to_json())
-        done = {"about": about, "outcome": outcome_facts, "path": str(path), "facts": asdict(facts)}
+        done = {"about": about, "outcome": outcome_facts, "path": whole, "facts": asdict(facts)}
         done["card"] = card
         file.write(json.dumps(done, indent=1) + "\n")
     checkpoint.remove()
@@ -160,7 +163,7 @@ def _read(
     chunks = read_frames(
         clip,
         analyzer,
-        Path(clip.name).name,
+        clip.name,
         selection=options.selection,
         workers=options.workers,
         tracker=tracker,
@@ -177,10 +180,11 @@ def _read(
 
 
 def _results(
-    checkpoint: Checkpoint, options: VideoOptions, labels: tuple[str, ...]
+    source: str, checkpoint: Checkpoint, options: VideoOptions, labels: tuple[str, ...]
 ) -> Iterator[FrameResult]:
     """Yield the frames with what is computed over time."""
-    results = checkpoint.results()
+    results: Iterator[FrameResult]
+    results = (replace(result, source=source) for result in checkpoint.results())
     if options.baseline_s is not None or options.baseline is not None:
         neutral: dict[int, NDArray[np.float64]] = {}
         if options.baseline_s is not None:
@@ -206,7 +210,8 @@ def _write(
     summary = Summary(labels, hold_s=options.hold_s)
 
     def results() -> Iterator[FrameResult]:
-        return _results(checkpoint, options, labels.names)
+        # A checkpoint that was begun from another working folder names the clip differently.
+        return _results(str(path), checkpoint, options, labels.names)
 
     with ExitStack() as stack:
         sinks: list[Sink] = [

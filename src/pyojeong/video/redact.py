@@ -17,8 +17,7 @@ from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending
 from pyojeong.video.merge import drop_joined
-from pyojeong.video.options import ENDINGS, VideoOptions
-from pyojeong.video.process import DONE
+from pyojeong.video.options import DONE, ENDINGS, VideoOptions
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
 

@@ -4,7 +4,7 @@ Only Split.TRAIN and Split.VALID are ever read here. The test split cannot reach
 manifest reader is asked for these two and yields nothing else.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -93,6 +93,7 @@ class Faces:
             table; "" = the source has one part only.
         kept: int64 (N,), positions among the samples that were given: those of pictures that could
             not be decoded are missing.
+        given: Number of samples that were given.
     """
 
     images: list[Pixels]
@@ -100,6 +101,7 @@ class Faces:
     votes: NDArray[np.float32]
     origins: list[str] = field(default_factory=list)
     kept: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    given: int = 0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -145,7 +147,15 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
     votes: list[NDArray[np.float32]] = []
     origins: list[str] = []
     kept: list[int] = []
-    for position, sample, image in decoded(samples):
+    given = 0
+
+    def counted() -> Iterator[Sample]:
+        nonlocal given
+        for sample in samples:
+            given += 1
+            yield sample
+
+    for position, sample, image in decoded(counted()):
         kept.append(position)
         origins.append(origin_of(sample.source))
         images.append(to_gray(image) if gray else image)
@@ -156,7 +166,8 @@ def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Fa
             "no image of a split could be decoded: training needs train and valid; "
             "`pyojeong data curate --checks unreadable` lists the files"
         )
-    return Faces(images, np.array(targets, np.int64), np.stack(votes), origins, np.array(kept))
+    labels_of = np.array(targets, np.int64)
+    return Faces(images, labels_of, np.stack(votes), origins, np.array(kept), given)
 
 
 class FaceDataset(Dataset[Batch]):

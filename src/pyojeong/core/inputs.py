@@ -1,0 +1,263 @@
+"""What a user named on the command line, as files; and the sums that every command ends with."""
+
+import glob
+import json
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.errors import InputError
+from pyojeong.core.file_kinds import FileKind
+from pyojeong.core.file_search import (
+    OUT,
+    REPEATED,
+    Failure,
+    Found,
+    LeftOut,
+    count_files,
+    reason_by_name,
+    search_folder,
+)
+
+INPUTS = "inputs.json"
+"""File of a folder of results: what the last command was given, and what became of it."""
+
+_EXAMPLES = 20
+
+
+def find_inputs(
+    paths: Iterable[str | os.PathLike[str]],
+    kind: FileKind,
+    *,
+    out: str | os.PathLike[str] | None = None,
+) -> Found:
+    """Return the files of named files, folders (searched deeply) and glob patterns, each once.
+
+    A file that is named is taken whatever it is called and holds; what a pattern matches is judged
+    as in a folder. A folder that is named is searched, also when it is hidden. What leads nowhere
+    is left to whoever reads it; folders without a file of the kind and pipes are failures.
+
+    Args:
+        paths: As a user named them.
+        kind: What folders are searched for.
+        out: A folder of results; what lies in it is left out of searches.
+    """
+    inputs = _Inputs(kind, out)
+    for path in paths:
+        inputs.add(os.fspath(path))
+    inputs.found.left_out = [
+        each for each in inputs.found.left_out if os.path.realpath(each.path) not in inputs.seen
+    ] + inputs.repeated
+    return inputs.found
+
+
+class _Inputs:
+    def __init__(self, kind: FileKind, out: str | os.PathLike[str] | None) -> None:
+        self.kind = kind
+        self.out = out
+        self.found = Found()
+        self.repeated: list[LeftOut] = []
+        self.seen: set[str] = set()
+        self.searched: set[str] = set()
+
+    def add(self, name: str) -> None:
+        try:
+            mode = os.stat(name).st_mode  # noqa: PTH116 - Path raises for long names
+        except (OSError, ValueError):
+            if glob.has_magic(name) and not os.path.lexists(name):
+                self.add_pattern(name)
+            else:
+                self.take(name)  # whoever reads it says why it is not there
+            return
+        if stat.S_ISDIR(mode):
+            self.add_folder(name)
+        elif stat.S_ISREG(mode) or name.startswith(("/dev/fd/", "/proc/", "/dev/stdin")):
+            self.take(name)
+        else:
+            message = f"{name}: is a pipe, socket or device, not a file; name a file"
+            self.found.items.append(Failure(name, message))
+
+    def take(self, item: str | Failure) -> None:
+        path = item if isinstance(item, str) else item.path
+        try:
+            key = os.path.realpath(path)
+        except (OSError, ValueError):
+            key = path
+        if key in self.seen:
+            self.repeated.append(LeftOut(path, REPEATED))
+        else:
+            self.seen.add(key)
+            self.found.items.append(item)
+
+    def add_folder(self, name: str) -> None:
+        inside = search_folder(name, self.kind, out=self.out)
+        if not inside.items:
+            why = ", ".join(f"{n:,} {reason}" for reason, n in sorted(inside.reasons().items()))
+            message = f"{name}: no {self.kind.noun}s in this folder; "
+            message += f"left out: {why}" if why else "it is empty"
+            self.found.items.append(Failure(name, message))
+        for item in inside.items:
+            self.take(item)
+        key = os.path.realpath(name)
+        if key not in self.searched:
+            self.searched.add(key)
+            known = {each.path for each in self.found.left_out}
+            self.found.left_out += [each for each in inside.left_out if each.path not in known]
+
+    def add_pattern(self, name: str) -> None:
+        try:
+            matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute ones too
+        except (OSError, ValueError):
+            matches = []
+        if not matches:
+            self.found.items.append(Failure(name, f"{name}: nothing matches this pattern"))
+        base = _fixed_part(name)
+        for match in matches:
+            reason = self.reason_of(match, base)
+            if reason is None:
+                self.add(match)
+            else:
+                files = count_files(match) if Path(match).is_dir() else 1
+                if files:
+                    self.found.left_out.append(LeftOut(match, reason, files))
+
+    def reason_of(self, match: str, base: str) -> str | None:
+        """Return why a file or folder that a pattern matches is left out, or None."""
+        if self.out is not None:
+            out, real = (Path(os.path.realpath(p)) for p in (self.out, match))
+            if real.is_relative_to(out) and not Path(os.path.realpath(base)).is_relative_to(out):
+                return OUT
+        parts = Path(os.path.relpath(match, base or ".")).parts
+        for at, part in enumerate(parts):
+            folder = at + 1 < len(parts) or Path(match).is_dir()
+            # Hidden names match only where the pattern asks for them.
+            reason = reason_by_name(part.lstrip(".") or "x", folder=folder)
+            if reason is not None:
+                return reason
+        return None
+
+
+def _fixed_part(pattern: str) -> str:
+    """Return the folders of a pattern before its first wildcard."""
+    parts = Path(pattern).parts
+    fixed = next((at for at, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return str(Path(*parts[:fixed])) if fixed else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputCounts:
+    """Sums: what was given = read + failed + left out.
+
+    Attributes:
+        read: What was read.
+        failed: What could not be read.
+        left_out: Why something was left out -> how many.
+    """
+
+    read: int
+    failed: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def given(self) -> int:
+        """All of them."""
+        return self.read + self.failed + sum(self.left_out.values())
+
+    def __str__(self) -> str:
+        kept = {why: n for why, n in sorted(self.left_out.items()) if n}
+        reasons = ", ".join(f"{n:,} {why}" for why, n in kept.items())
+        text = f"{self.given:,} given = {self.read:,} read + {self.failed:,} failed"
+        return f"{text} + {sum(kept.values()):,} left out" + (f" ({reasons})" if reasons else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        left_out = {why: n for why, n in sorted(self.left_out.items()) if n}
+        return {
+            "given": self.given,
+            "read": self.read,
+            "failed": self.failed,
+            "left_out": left_out,
+        }
+
+
+def write_inputs(
+    out: Path,
+    command: str,
+    paths: Sequence[str],
+    counts: InputCounts,
+    *,
+    failures: Iterable[Failure] = (),
+    left_out: Iterable[LeftOut] = (),
+) -> None:
+    """Write ``inputs.json`` into a folder of results.
+
+    Args:
+        out: The folder.
+        command: The command's name.
+        paths: As they were named.
+        counts: The sums.
+        failures: All that could not be read.
+        left_out: What was left out; at most 20 paths of each reason are written.
+
+    Raises:
+        OutputError: When it could not be written.
+    """
+    examples: dict[str, list[str]] = {}
+    for each in left_out:
+        named = examples.setdefault(each.reason, [])
+        if len(named) < _EXAMPLES:
+            named.append(each.path)
+    data = {
+        "command": command,
+        **counts.to_dict(),
+        "failures": [{"source": each.path, "error": each.message} for each in failures],
+        "left_out_examples": examples,
+        "inputs": [_absolute(path) for path in paths],
+    }
+    with atomic_write(out / INPUTS, "w") as file:
+        file.write(json.dumps(data, indent=1) + "\n")  # ASCII: any name can be written
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - links stay what they are
+
+
+def check_earlier(out: Path, command: str, paths: Sequence[str] | None = None) -> None:
+    """Refuse a folder whose results would be lost: those of other inputs or another command.
+
+    Results of inputs that are among ``paths`` (or below one of them) are made again and may be
+    replaced. Inputs that failed have no results.
+
+    Args:
+        out: The folder of results.
+        command: The command that writes into it.
+        paths: As they were named; None = whatever the inputs are.
+
+    Raises:
+        InputError: When results would be lost.
+    """
+    try:
+        known = json.loads((out / INPUTS).read_text(encoding="utf-8"))
+        before, earlier = str(known["command"]), [str(p) for p in known["inputs"]]
+        failed = {_absolute(each["source"]) for each in known["failures"]}
+        if not known["read"]:
+            return
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if before != command:
+        raise InputError(f"{out} holds results of `pyojeong {before}`: choose another --out folder")
+    if paths is None:
+        return
+    now = [Path(_absolute(path)) for path in paths]
+    kept = [old for old in earlier if old not in failed]
+    lost = [old for old in kept if not any(Path(old).is_relative_to(new) for new in now)]
+    if lost:
+        more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
+        raise InputError(
+            f"{out} holds results of {lost[0]}{more}, which would be lost: name all inputs in one "
+            "command, choose another --out folder, or add --overwrite"
+        )

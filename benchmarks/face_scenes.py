@@ -152,6 +152,39 @@ def composed(
         yield Scene(np.asarray(image, np.uint8), boxes, corners[:, 2])
 
 
+CROWDS = ((1600, 1250), (3000, 2000), (4000, 3000), (6000, 4000))
+"""Sizes of group photographs, width and height in pixels: 2, 6, 12 and 24 megapixels."""
+
+
+def crowds(shared: Path, each: int, *, seed: int) -> Iterator[Scene]:
+    """Group photographs of 10 to 120 wild faces of 40 to 150 px, pasted as in ``composed``.
+
+    Args:
+        shared: The shared data folder.
+        each: Scenes of each size of ``CROWDS``.
+        seed: Of the random numbers.
+    """
+    random = np.random.default_rng(seed)
+    faces = [f for f in map(read_image, wild_files(shared)) if min(f.shape[:2]) >= 150]
+    for _ in range(each):
+        for size_wh in CROWDS:
+            width, height = size_wh
+            back = shipped(BACKGROUNDS[int(random.integers(len(BACKGROUNDS)))])
+            scale = max(width / back.shape[1], height / back.shape[0])
+            grown = (int(np.ceil(back.shape[1] * scale)), int(np.ceil(back.shape[0] * scale)))
+            image = cv2.resize(back, grown)[:height, :width].copy()
+            placed: list[tuple[int, int, int]] = []
+            for _ in range(int(random.integers(10, 121))):
+                side = int(random.integers(40, 151))
+                spot = _free_spot(random, placed, side, size_wh)
+                if spot is not None:
+                    _paste(image, faces[int(random.integers(len(faces)))], *spot, side)
+                    placed.append((*spot, side))
+            corners = np.array(placed, float)
+            boxes = corners[:, [0, 1, 0, 1]] + CENTRAL * corners[:, 2:]
+            yield Scene(np.asarray(image, np.uint8), boxes, corners[:, 2])
+
+
 def _free_spot(
     random: np.random.Generator,
     placed: list[tuple[int, int, int]],

@@ -170,6 +170,10 @@ def test_pictures_that_were_trained_on_are_named_at_export(
         (["train", "tiny.toml", "--data", "nowhere.csv"], "no such file"),
         (["export", "nothing", "--data", "faces", "--id", "x"], "is not a run folder"),
         (["evaluate", "--data", "faces", "--model", "nothing"], "unknown classifier 'nothing'"),
+        (
+            ["evaluate", "--data", "faces/train", "--split", "test"],
+            "pyojeong: faces/train has no samples in split 'test'",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line(
@@ -188,3 +192,4 @@ def test_wrong_usage_is_one_line(
     err = capsys.readouterr().err
     assert message in " ".join(err.split())
     assert "Traceback" not in err
+    assert "cache" not in err  # users know their folder, not the table made of it

@@ -359,7 +359,10 @@ def evaluate(
 def _fail(error: PyojeongError, code: int) -> NoReturn:
     from rich.markup import escape
 
-    _stderr().print(f"[red]pyojeong:[/] {escape(str(error))}", soft_wrap=True)
+    text = str(error)
+    if (cache := sys.modules.get("pyojeong.datasets.cache")) is not None:
+        text = cache.as_named(text)  # users know their folder, not the table made of it
+    _stderr().print(f"[red]pyojeong:[/] {escape(text)}", soft_wrap=True)
     sys.exit(code)
 
 

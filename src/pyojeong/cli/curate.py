@@ -102,7 +102,10 @@ def open_store(manifest: Path, folder: Path | None) -> "Store":
     from pyojeong.curate.findings import Store
 
     if manifest.suffix != ".parquet":
-        raise DataError(f"{manifest}: not a table; make one with `pyojeong data import`")
+        raise DataError(
+            f"{manifest}: not a table; make one with `pyojeong data import '{manifest}' "
+            "--out SET.parquet`"
+        )
     return Store.beside(manifest) if folder is None else Store(folder, manifest)
 
 

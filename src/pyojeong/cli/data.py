@@ -52,7 +52,9 @@ def _counting(console: Console, what: str, total: int | None) -> Iterator[Callab
 
 def _table_file(path: Path) -> Path:
     if path.suffix != ".parquet":
-        raise DataError(f"{path}: not a table; make one with `pyojeong data import`")
+        raise DataError(
+            f"{path}: not a table; make one with `pyojeong data import '{path}' --out SET.parquet`"
+        )
     return path
 
 

@@ -17,8 +17,11 @@ from pyojeong.datasets.samples import MANIFEST_VERSION
 
 _CONVERSION = 2
 """Counts up when the same source would now give another table (2: images are fingerprinted)."""
-_OWN_CONVERSION = 3
-"""The same for pictures of one's own (3: every class of ten images has validation images)."""
+_OWN_CONVERSION = 4
+"""The same for pictures of one's own (4: splits in the spellings of real downloads)."""
+
+_sources: dict[str, str] = {}
+"""Tables of this process -> what they were converted from, as the caller named it."""
 
 
 def cache_folder() -> Path:
@@ -72,7 +75,15 @@ def manifest_of(
         for warning in [*done.warnings, *partly]:
             if warn is not None:
                 warn(warning)
+    _sources[str(target)] = str(source)
     return target
+
+
+def as_named(message: str) -> str:
+    """Return a message with cached tables called by the names of their sources."""
+    for table, source in _sources.items():
+        message = message.replace(table, source)
+    return message
 
 
 def _digest(paths: list[Path], salt: str) -> str:

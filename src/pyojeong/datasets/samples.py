@@ -164,6 +164,11 @@ def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
 
 def _open(path: Path) -> tuple[Any, LabelSet]:
     _, pq = load_pyarrow()
+    if path.is_dir():
+        raise ManifestInvalid(
+            f"{path}: is a folder, not a table; make one with `pyojeong data import '{path}' "
+            "--out SET.parquet`"
+        )
     try:
         file = pq.ParquetFile(path)
         meta = file.schema_arrow.metadata or {}

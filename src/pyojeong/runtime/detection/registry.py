@@ -19,6 +19,7 @@ DETECTORS: "Registry[Callable[..., Detector]]" = Registry(
     "pyojeong.detectors",
     {
         "centerface-onet": f"{_HERE}.centerface_onet:CenterFaceOnet",
+        "fast": f"{_HERE}.centerface_onet:fast",
         "mtcnn": f"{_HERE}.mtcnn:Mtcnn",
         "centerface": f"{_HERE}.centerface:CenterFace",
         "blazeface": f"{_HERE}.blazeface:BlazeFace",
@@ -30,13 +31,16 @@ DEFAULT = "centerface-onet"
 """What ``"auto"`` stands for, chosen by measurement (docs/benchmarks/detectors.md)."""
 
 
-def build_detector(name: str, *, min_face: int | None = None, threads: int = 1) -> "Detector":
+def build_detector(
+    name: str, *, min_face: int | None = None, threads: int = 1, any_rotation: bool = False
+) -> "Detector":
     """Build a detector.
 
     Args:
         name: A name in ``DETECTORS``, or ``"auto"`` for ``DEFAULT``.
         min_face: Shorter side of the smallest face wanted, in pixels; None = the detector's own.
         threads: Threads inside one run of a network.
+        any_rotation: Look for faces on their side and upside down, too: four times as slow.
 
     Raises:
         ModelUnknown: When there is no such detector; the message suggests similar names.
@@ -51,4 +55,9 @@ def build_detector(name: str, *, min_face: int | None = None, threads: int = 1) 
         if min_face < 1:
             raise BadArray("min_face", expected="at least 1 pixel", got=str(min_face))
         options["min_face"] = min_face
-    return build(DETECTORS, name, options)
+    detector: Detector = build(DETECTORS, name, options)
+    if any_rotation:
+        from pyojeong.runtime.detection.any_rotation import AnyRotation
+
+        return AnyRotation(detector)
+    return detector

@@ -21,9 +21,16 @@ def test_order_and_errors(jobs: int, tmp_path: Path) -> None:
     assert [bool(o.row.error) for o in outcomes] == [False, True, False] * 4
 
 
-def test_what_the_extra_raises_is_not_swallowed() -> None:
-    def full(*_: object) -> None:
-        raise OutputError("disk full")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_extra_that_fails_is_told_and_the_results_are_kept(jobs: int) -> None:
+    errors = iter([OutputError("disk\nfull"), None, ValueError("odd"), None])
 
-    with pytest.raises(OutputError, match="disk full"):
-        list(analyze_files(Analyzer(threads=1), [str(GOLDEN_PICTURE)] * 5, jobs=2, extra=full))
+    def extra(*_: object) -> None:
+        error = next(errors)
+        if error is not None:
+            raise error
+
+    inputs = [str(GOLDEN_PICTURE)] * 4
+    outcomes = list(analyze_files(Analyzer(threads=1), inputs, jobs=jobs, extra=extra))
+    assert all(o.result is not None and o.error is None for o in outcomes)
+    assert sorted(o.extra_error for o in outcomes) == ["", "", "ValueError: odd", "disk full"]

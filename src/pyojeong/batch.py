@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pyojeong.core.errors import ImageUnreadable, InputError
+from pyojeong.core.errors import ImageUnreadable, InputError, one_line
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.file_search import Found
 from pyojeong.image.files import read_image
@@ -23,11 +23,15 @@ class FileResult:
         path: The input as it was named or found.
         result: What was read, or None.
         error: Why nothing was read, or None.
+        notes: Lines about what is doubtful in an image that was read; see ``read_image``.
+        extra_error: What went wrong in the extra, in one line; "" = nothing.
     """
 
     path: str
     result: FrameResult | None = None
     error: InputError | None = None
+    notes: tuple[str, ...] = ()
+    extra_error: str = ""
 
     @property
     def row(self) -> FrameResult:
@@ -58,23 +62,26 @@ def analyze_files(
         analyzer: Shared by all threads.
         inputs: Paths, and inputs that failed already: from ``file_results``.
         jobs: Images in work at once.
-        extra: Called in the worker thread for every image that was read.
-
-    Raises:
-        OutputError: What ``extra`` raises; unreadable inputs become outcomes instead.
+        extra: Called in the worker thread for every image that was read. An error in it is part
+            of the outcome, and the result is kept.
     """
 
     def work(item: str | FileResult) -> FileResult:
         if isinstance(item, FileResult):
             return item
+        notes: list[str] = []
         try:
-            image = read_image(item)
+            image = read_image(item, notes=notes)
             result = analyzer.analyze_frames([(image, item, 0, 0.0)])[0]
         except InputError as error:
             return FileResult(item, error=error)
+        failed = ""
         if extra is not None:
-            extra(image, result)
-        return FileResult(item, result)
+            try:
+                extra(image, result)
+            except Exception as error:  # whatever it is, the measurement goes on
+                failed = one_line(error)
+        return FileResult(item, result, notes=tuple(notes), extra_error=failed)
 
     if jobs <= 1:
         yield from map(work, inputs)

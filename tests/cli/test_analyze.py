@@ -411,3 +411,53 @@ def test_very_long_names_can_be_annotated(tmp_path: Path) -> None:
     put(tmp_path, "k" * 251 + ".jpg")
     assert run("analyze", tmp_path, "--out", tmp_path / "out", "--annotate") == 0
     assert len(list((tmp_path / "out" / "annotated").iterdir())) == 1
+
+
+def test_doubtful_images_are_read_with_a_line_and_counted(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torn, moving, deep = tmp_path / "torn.jpg", tmp_path / "moving.webp", tmp_path / "deep.png"
+    torn.write_bytes(photo.read_bytes()[:-200])
+    with Image.open(photo) as opened:
+        picture = opened.convert("RGB")
+    picture.save(moving, save_all=True, append_images=[Image.new("RGB", picture.size)])
+    Image.fromarray(np.asarray(picture.convert("L"), np.uint16) * 4).save(deep)
+    assert run("analyze", photo, torn, moving, deep) == 0
+    out, err = capsys.readouterr()
+    assert out.count("happy") >= 4
+    words = " ".join(err.split())
+    assert f"note {torn}: the file breaks off before its end" in words
+    assert f"note {moving}: is an animation of 2 frames: the first one is read" in words
+    assert f"note {deep}: its 16-bit values reach 1020 only: read as 10-bit values" in words
+    assert "4 images, 4 faces, 3 with a note." in words
+    assert given(err) == [4, 4, 0, 0]
+
+
+def test_an_image_that_cannot_be_annotated_is_a_line_and_its_row_is_there(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = put(tmp_path / "photos", "a.jpg", "b.jpg")
+    out = tmp_path / "out"
+    (out / "annotated" / "a.annotated.jpg").mkdir(parents=True)
+    assert run("analyze", root, "--out", out, "--annotate") == 1
+    err = capsys.readouterr().err
+    (line,) = [line for line in err.splitlines() if line.startswith("failed")]
+    assert f"{root / 'a.jpg'}: could not be annotated: " in line
+    assert line.endswith("its results are complete")
+    assert "2 images, 2 faces, 1 not annotated." in err
+    assert given(err)[1:3] == [2, 0]
+    assert [row.error for row in read_json(out / "results.jsonl")] == ["", ""]
+    assert (out / "annotated" / "b.annotated.jpg").is_file()
+
+
+def test_an_empty_folder_that_is_called_like_an_image_does_not_stop_the_others(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = put(tmp_path / "photos", "a.jpg")
+    (root / "x.jpg").mkdir()
+    assert run("analyze", root) == 0
+    assert given(capsys.readouterr().err) == [1, 1, 0, 0]
+    assert run("analyze", root / "x.jpg", photo) == 1
+    err = capsys.readouterr().err
+    assert "no images in this folder; it is empty" in err
+    assert given(err) == [2, 1, 1, 0]

@@ -13,7 +13,7 @@ from pyojeong.output.tables import read_json
 from pyojeong.runtime.golden import GOLDEN_PICTURE
 from tests.training.tiny import TOML
 
-COUNTS = {"train": 12, "validation": 4, "test": 3}
+COUNTS = {"train": 12, "validation": 5, "test": 3}
 
 
 def run(*args: object) -> int:
@@ -137,7 +137,8 @@ def test_a_model_is_trained_on_and_compared_with_where_it_began(
     assert "A: models/mine-s.v2.onnx" in out
     assert all(len(line) <= 80 for line in out.splitlines()[2:])
     rows = [line.split() for line in out.splitlines() if line.startswith(("all", "happy"))]
-    assert [row[:2] for row in rows] == [["all", "28"], ["happy", "4"]]
+    valid = COUNTS["validation"]
+    assert [row[:2] for row in rows] == [["all", str(7 * valid)], ["happy", str(valid)]]
     score = ("evaluate", "--model", first, "--data", faces, "--threshold", 1)
     assert run(*score, "--out", "score.json") == 0
     assert json.loads(Path("score.json").read_text())["answered"]["share"] == 0

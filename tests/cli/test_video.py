@@ -8,14 +8,20 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import av
 import pytest
 
+from pyojeong.cli import video as video_module
 from pyojeong.cli.app import main
 from pyojeong.cli.video import seconds_of
-from pyojeong.core.errors import InputError
+from pyojeong.core.errors import InputError, OutputError
 from pyojeong.output.tables import read_csv, read_parquet
 from pyojeong.runtime.golden import GOLDEN_PICTURE
+from pyojeong.video.process import ClipResult
+from tests.stream.made import ffmpeg
 from tests.video.made import make_clip
+
+FEW = ("-f", "csv", "--no-report", "--no-eyes")
 
 
 def run(*args: object) -> int:
@@ -79,6 +85,133 @@ def test_one_broken_clip_does_not_stop_the_others(
     assert not (out / "bad").exists()
 
 
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, ZeroDivisionError, OutputError])
+def test_any_error_in_one_clip_is_a_line_and_the_next_is_read(
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
+) -> None:
+    other = make_clip(tmp_path / "other.mp4", frames=6)
+    real = video_module.read_clip
+
+    def read(path: Path, *args: object, **options: object) -> ClipResult:
+        if path == other:
+            raise error("it went\nwrong")
+        return real(path, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(video_module, "read_clip", read)
+    out = tmp_path / "out"
+    assert run("video", other, clip, "--out", out, "-f", "csv", "--no-report", "--no-eyes") == 1
+    *_, line, sums = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"failed {other}: ")
+    assert "it went wrong" in line
+    assert line.endswith("please report this error") == (error is not OutputError)
+    assert sums == "clips: 2 given = 1 read + 1 failed + 0 left out"
+    known = json.loads((out / "inputs.json").read_text())
+    assert known["failures"] == [{"source": str(other), "error": line.removeprefix("failed ")}]
+    assert len(list(read_csv(out / "walk" / "results.csv"))) == 12
+    first, *others = read_csv(out / "results.csv")
+    assert (first.source, first.error) == (str(other), line.removeprefix("failed "))
+    assert [row.error for row in others] == [""] * 12
+
+
+def test_joined_tables_that_fail_are_a_line_and_the_sums_follow(
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_args: object) -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(video_module, "join", fail)
+    other = make_clip(tmp_path / "other.mp4", frames=6)
+    out = tmp_path / "out"
+    assert run("video", other, clip, "--out", out, *FEW) == 1
+    *_, line, sums = capsys.readouterr().err.splitlines()
+    assert line.startswith("failed the tables of several clips: ValueError: odd")
+    assert sums == "clips: 2 given = 2 read + 0 failed + 0 left out"
+
+
+def test_an_empty_folder_that_is_called_like_a_clip_does_not_stop_the_others(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "clips"
+    (root / "x.mp4").mkdir(parents=True)
+    shutil.copy(clip, root)
+    assert run("video", root, "--out", tmp_path / "a", *FEW) == 0
+    assert "clips: 1 given = 1 read" in capsys.readouterr().err
+    assert run("video", root / "x.mp4", clip, "--out", tmp_path / "b", *FEW) == 1
+    err = capsys.readouterr().err
+    assert "no clips in this folder; it is empty" in err
+    assert "clips: 2 given = 1 read + 1 failed + 0 left out" in err
+
+
+def test_an_extra_that_fails_is_a_line_and_the_results_are_there(
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise ValueError("no such codec")
+
+    monkeypatch.setattr("pyojeong.video.render.ClipFile", fail)
+    arguments = ("--out", tmp_path, "-f", "csv", "--no-report", "--no-eyes", "--annotate")
+    assert run("video", clip, *arguments) == 1
+    shown = capsys.readouterr().err
+    assert "failed" in shown
+    assert "annotated.mp4: ValueError: no such codec; tables and summary are complete" in shown
+    assert len(list(read_csv(tmp_path / "walk" / "results.csv"))) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "sound"),
+    [
+        ("12:30.mp4", ("-c:a", "aac", "-ar", "11025")),
+        ("a.ts", ("-c:a", "ac3", "-ac", "6")),
+        ("b.wmv", ("-c:a", "wmav2", "-c:v", "wmv2")),
+        ("c.mkv", ("-c:a", "libopus")),
+    ],
+)
+def test_annotate_keeps_sound_and_takes_names_with_a_colon(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sound: tuple[str, ...]
+) -> None:
+    tone = ("-f", "lavfi", "-i", "sine=d=0.5")
+    ffmpeg("-i", clip, *tone, *sound, f"file:{tmp_path / name}")
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--out", ".", "-f", "csv", "--no-report", "--no-eyes", "--annotate")
+    assert run("video", name, *arguments) == 0
+    made = tmp_path / Path(name).stem / "annotated.mp4"
+    with av.open(f"file:{made}") as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+        assert len(list(container.decode(video=0))) == 12
+
+
+def test_a_range_beyond_the_end_is_a_line_with_the_length(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("video", clip, "--out", tmp_path / "out", "--start", "1:00", "--no-eyes") == 1
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "no frame between 60 s and the end: the clip is 0.48 s long" in shown
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["inputs.json"]
+
+
+def test_choices_are_said(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "late.mkv"
+    small = ("-f", "lavfi", "-i", "color=red:s=64x48:d=0.5")
+    late = ("-output_ts_offset", "36001")
+    ffmpeg(*small, "-i", clip, "-map", 0, "-map", 1, "-c:v", "libx264", *late, path)
+    assert (
+        run("video", path, "--out", tmp_path / "out", "-f", "csv", "--no-report", "--no-eyes") == 0
+    )
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "holds 2 image streams (64 x 48, 400 x 320): stream 2, 400 x 320, is read" in shown
+    assert "its own clock begins at 36001.0" in shown
+
+
 def test_selection_baseline_and_aggregate(clip: Path, tmp_path: Path) -> None:
     arguments = ["--start", "0.1", "--end", "0:00.4", "--stride", "2", "-f", "csv", "--no-report"]
     out = tmp_path / "a"
@@ -115,6 +248,21 @@ def test_wrong_options_are_one_line(
     assert words in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("missing.mp4", "missing.mp4: no such file; --source takes a clip"),
+        ("rtsp://me:hidden@127.0.0.1:9/x", "stream rtsp://me:***@127.0.0.1:9/x: nothing listens"),
+        ("93", "camera 93: there is none; is it plugged in?"),
+    ],
+)
+def test_sources_of_the_live_page_that_are_not_there(
+    capsys: pytest.CaptureFixture[str], source: str, words: str
+) -> None:
+    assert run("webcam", "--source", source, "--no-open") == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
 def test_forget(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert run("video", clip, "--out", out, "-f", "csv") == 0
@@ -147,9 +295,6 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         path.parent.mkdir()
         make_clip(path, frames=frames)
     return clips
-
-
-FEW = ("-f", "csv", "--no-report", "--no-eyes")
 
 
 def frames_by_source(table: Path) -> dict[str, int]:

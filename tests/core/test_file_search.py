@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pyojeong.core import file_search
 from pyojeong.core.file_kinds import CLIPS, IMAGES
@@ -120,9 +121,36 @@ def test_clips_by_ending_and_content(tmp_path: Path) -> None:
     put(tmp_path, "photo", data=HEADS["heic"])
     put(tmp_path, "real.ts", data=(b"\x47" + bytes(187)) * 4)
     put(tmp_path, "code.ts", data=b"export const x = 1;\n" * 40)
+    put(tmp_path, "camera.bin", data=b"\0\0\0\x18ftypcrx " + bytes(9))
     found = search_folder(tmp_path, CLIPS)
     assert below(tmp_path, found) == ["a.bin", "b.mp4", "c.MOV", "d.mkv", "phone", "real.ts"]
-    assert found.reasons() == {"sound files": 1, "not clips": 2}
+    assert found.reasons() == {"sound files": 1, "not clips": 3}
+
+
+def test_animations_are_images_and_clips(tmp_path: Path) -> None:
+    still = Image.new("RGB", (9, 9))
+    for name in ("a.webp", "b.png", "c.gif", "d.apng", "e", "f.jpg"):
+        kind = {"d.apng": "PNG", "e": "WEBP", "f.jpg": "PNG"}.get(name)
+        frames = [Image.new("RGB", (9, 9), "red")]
+        still.save(tmp_path / name, kind, save_all=True, append_images=frames)
+    for name in ("still.webp", "still.png"):
+        still.save(tmp_path / name)
+    moving = ["a.webp", "b.png", "c.gif", "d.apng", "e", "f.jpg"]
+    assert below(tmp_path, search_folder(tmp_path, CLIPS)) == moving
+    both = [*moving, "still.png", "still.webp"]
+    assert below(tmp_path, search_folder(tmp_path, IMAGES)) == both
+
+
+def test_files_of_the_iso_family_are_told_apart_by_all_their_brands(tmp_path: Path) -> None:
+    for name, brands in (
+        ("avif", b"mif1\0\0\0\0mif1avif"),
+        ("heic", b"MiHB\0\0\0\0mif1heic"),
+        ("clip", b"XAVC\0\0\0\0mp42iso2"),
+    ):
+        size = (8 + len(brands)).to_bytes(4, "big")
+        put(tmp_path, name, data=size + b"ftyp" + brands + bytes(60))
+    assert below(tmp_path, search_folder(tmp_path, IMAGES)) == ["avif", "heic"]
+    assert below(tmp_path, search_folder(tmp_path, CLIPS)) == ["clip"]
 
 
 def test_results_of_earlier_runs_are_left_out(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pyojeong.core.errors import DataError
 from pyojeong.datasets.cache import manifest_of
+from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.importing import Imported, ImportOptions, import_dataset
 from pyojeong.datasets.label_map import LabelMap
 from pyojeong.datasets.own_pictures import OwnOptions
@@ -142,3 +143,20 @@ def test_images_whose_path_is_no_unicode_are_in_the_table(root: Path) -> None:
     assert any("2 images are not valid Unicode" in warning for warning in done.warnings)
     rows = list(read_manifest(root.parent / "t.parquet", splits=list(Split)))
     assert [r.source for r in rows if r.image is not None] == ["happy/caf\\udce9.png"]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.filterwarnings("error::pyojeong.core.errors.ImageWarning")
+def test_pictures_that_break_off_are_counted_in_one_line(root: Path, jobs: int) -> None:
+    for i in range(4):
+        path = root / "sad" / f"torn{i}.jpg"
+        trees.save(i, path)
+        path.write_bytes(path.read_bytes()[:-20])
+    done = import_dataset(root, root.parent / "t.parquet", ImportOptions(jobs=jobs))
+    (line,) = [text for text in done.warnings if "remark" in text]
+    assert line.startswith("4 images read with a remark: ")
+    assert "torn0.jpg, " in line
+    assert "torn0.jpg: the file breaks off before its end" in line
+    assert (done.sums.read, done.sums.failed) == (8, 0)
+    rows = read_manifest(root.parent / "t.parquet", splits=list(Split))
+    assert all(pixels_of(row).size for row in rows)

@@ -10,12 +10,13 @@ import tracemalloc
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.errors import BadArray, ImageUnreadable, OutputError
+from pyojeong.core.errors import BadArray, ImageUnreadable, ImageWarning, OutputError
 from pyojeong.image.files import (
     check_image,
     decode_image,
@@ -57,7 +58,7 @@ def png(width, height, *, bits=8, color=2, data=b""):
         (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "not an image"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "not an image"),
         (encoded(PICTURE, "JPEG")[:400], "damaged"),
-        (encoded(PICTURE, "JPEG")[:-30], "damaged"),
+        (encoded(PICTURE, "JPEG")[:-300], "damaged"),
         (encoded(PICTURE, "PNG")[:60], "damaged"),
         (png(0, 10), "not an image"),
     ],
@@ -138,7 +139,7 @@ def test_damaged_bytes_raise_one_error_and_do_not_hang(kind):
                 256
             )
         try:
-            image = decode_image(bytes(data), max_pixels=10**6)
+            image = decode_image(bytes(data), max_pixels=10**6, notes=[])
         except ImageUnreadable:
             continue
         decoded += 1
@@ -210,12 +211,151 @@ def test_colour_key_transparency():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_sixteen_bit_gray_takes_the_top_byte_however_dark(kind):
+def test_sixteen_bit_gray_takes_the_top_byte(kind):
     wide = np.array([[0, 257, 25_700], [128, 200, 255]], np.uint16)
-    image = decode_image(encoded(Image.fromarray(wide), kind))
+    notes = []
+    image = decode_image(encoded(Image.fromarray(wide), kind), notes=notes)
     assert image[..., 0].tolist() == [[0, 1, 100], [0, 1, 1]]
-    dark = decode_image(encoded(Image.fromarray(wide[1:]), kind))
-    assert dark[..., 0].tolist() == [[0, 1, 1]]
+    assert notes == []
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_fewer_bits_in_sixteen_are_scaled_by_content_and_said(kind, bits):
+    white = 2**bits - 1
+    values = (np.linspace(0, white, 60).reshape(6, 10)).astype(np.uint16)
+    notes = []
+    image = decode_image(encoded(Image.fromarray(values), kind), notes=notes)
+    expected = np.rint(values * 255.0 / white)
+    assert np.abs(image[..., 0] - expected).max() <= 1
+    said = f"its 16-bit values reach {white} only: read as {bits}-bit values, scaled by {white}"
+    assert notes == [said]
+    with pytest.warns(ImageWarning, match=f"read as {bits}-bit values"):
+        decode_image(encoded(Image.fromarray(values), kind))
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+@pytest.mark.parametrize("kind", [".png", ".tiff", "alpha.png"])
+def test_fewer_bits_in_sixteen_bit_colours(tmp_path, bits, kind):
+    white = 2**bits - 1
+    values = np.rint(SMOOTH[..., ::-1] * (white / 255)).astype(np.uint16)  # OpenCV: blue first
+    if kind == "alpha.png":
+        values = np.concatenate([values, np.full((30, 40, 1), 65_535, np.uint16)], axis=2)
+    path = tmp_path / f"a{kind}"
+    assert cv2.imwrite(str(path), values)
+    notes = []
+    image = read_image(path, notes=notes)
+    assert np.abs(image.astype(int) - SMOOTH).max() <= 1
+    assert [f"read as {bits}-bit values" in note for note in notes] == [True] * (bits < 16)
+
+
+def test_a_black_image_of_sixteen_bits_is_black():
+    notes = []
+    black = Image.fromarray(np.zeros((4, 5), np.uint16))
+    assert not decode_image(encoded(black, "PNG"), notes=notes).any()
+    assert notes == []
+
+
+# --- what other programs open ---
+
+NOISE = Image.fromarray(
+    np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8)
+).resize((320, 240))  # fmt: skip
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.6, 0.8, 0.9, 0.97, 0.999])
+def test_jpeg_files_that_lack_their_end_are_read_and_said(tmp_path, progressive, share):
+    data = encoded(NOISE, "JPEG", quality=90, progressive=progressive)
+    whole = decode_image(data).astype(int)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data[: int(len(data) * share)])
+    notes = []
+    image = read_image(path, notes=notes).astype(int)
+    rows = int(240 * (share - 0.2))
+    assert np.abs(image[:rows] - whole[:rows]).mean() < (20 if progressive else 1)
+    (note,) = notes
+    assert note.startswith("the file breaks off before its end: ")
+    with pytest.warns(ImageWarning, match=r"a\.jpg: the file breaks off"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_jpeg_files_that_lack_a_few_bytes(cut):
+    for options in ({}, {"progressive": True}, {"subsampling": 0}):
+        data = encoded(NOISE, "JPEG", quality=90, **options)
+        image = decode_image(data[:-cut], notes=[]).astype(int)
+        assert np.abs(image - decode_image(data)).mean() < 2
+
+
+def test_jpeg_files_of_which_most_is_missing_are_refused():
+    data = encoded(NOISE, "JPEG", quality=90)
+    with pytest.raises(ImageUnreadable, match="damaged or incomplete"):
+        decode_image(data[: len(data) // 4])
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_torn_jpeg_files_stand_upright(turned):
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    data = encoded(NOISE, "JPEG", quality=90, exif=exif)
+    assert decode_image(data[:-20], notes=[]).shape == decode_image(data).shape
+
+
+def test_png_files_with_long_texts_and_profiles_are_read():
+    long = zlib.compress(bytes(3_000_000))
+    chunks = [
+        chunk(b"iCCP", b"huge\0\0" + long),
+        chunk(b"zTXt", b"Comment\0\0" + long),
+        chunk(b"iTXt", b"Comment\0\1\0\0\0" + long),
+        chunk(b"tEXt", b"Comment\0" + b"x" * 2_000_000),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + long),
+    ]
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    plain = encoded(PICTURE, "PNG", exif=exif)
+    for parts in [*([c] for c in chunks), chunks]:
+        data = plain[:33] + b"".join(parts) + plain[33:]
+        notes = []
+        assert np.array_equal(decode_image(data, notes=notes), SMOOTH[::-1, ::-1])
+        assert notes == []
+
+
+def test_short_texts_that_turn_an_image_stay():
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="3"/></x:xmpmeta>'
+    text = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+    plain = encoded(PICTURE, "PNG")
+    assert np.array_equal(decode_image(plain[:33] + text + plain[33:]), SMOOTH[::-1, ::-1])
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".heic", ".avif", ".png"])
+def test_heic_and_avif_are_told_apart_by_content(tmp_path, ending):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    for kind in ("HEIF", "AVIF"):
+        path = tmp_path / f"{kind}{ending}"
+        path.write_bytes(encoded(NOISE, kind, quality=90))
+        image = read_image(path)
+        assert np.abs(image.astype(int) - np.asarray(NOISE)).mean() < 10
+
+
+def test_avif_without_a_pillow_that_knows_it(monkeypatch):
+    data = encoded(PICTURE, "AVIF")
+    Image.init()
+    monkeypatch.delitem(Image.OPEN, "AVIF")
+    monkeypatch.setattr(Image, "init", lambda: None)
+    with pytest.raises(ImageUnreadable, match=r"AVIF images need a newer Pillow: pip install"):
+        decode_image(data)
+    # Either kind may call itself mif1; then the further brands decide.
+    head = b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif"
+    with pytest.raises(ImageUnreadable, match="AVIF images need"):
+        decode_image(head + bytes(40))
+
+
+def test_clips_are_no_images():
+    head = b"\0\0\0\x18ftypisom\0\0\0\0isomiso2"
+    with pytest.raises(ImageUnreadable, match="is a clip, not an image; read it with"):
+        decode_image(head + bytes(40))
 
 
 def test_sixteen_bit_rgb():
@@ -238,9 +378,13 @@ def test_cmyk():
 
 def test_animations_give_their_first_frame():
     first, second = (Image.new("RGB", (6, 5), color) for color in ("red", "blue"))
-    for kind, options in (("GIF", {}), ("WEBP", {"lossless": True})):
+    for kind, options in (("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {})):
         data = encoded(first, kind, save_all=True, append_images=[second], **options)
-        assert (decode_image(data) == [255, 0, 0]).all()
+        notes = []
+        assert (decode_image(data, notes=notes) == [255, 0, 0]).all()
+        assert notes == [
+            "is an animation of 2 frames: the first one is read; `pyojeong video` reads them all"
+        ]
 
 
 # What each EXIF orientation does to the stored pixels, by the standard's own words: where the

@@ -2,6 +2,7 @@
 
 import errno
 import subprocess
+from pathlib import Path
 
 import av
 import numpy as np
@@ -17,10 +18,12 @@ def picture(i, size=(64, 48)):
     return image
 
 
-def with_sound(path, codec="aac", seconds=2, container=None):
+def with_sound(path, *options, seconds=2):
+    """A clip whose sound is a tone of 300 Hz for a second, then one of 900 Hz."""
+    tone = f"aevalsrc='0.5*sin(2*PI*t*if(lt(t,1),300,900))':s=48000:d={seconds}"
     command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"testsrc=d={seconds}:s=64x48"]
-    command += ["-f", "lavfi", "-i", f"sine=f=440:d={seconds}", "-c:a", codec]
-    subprocess.run([*command, "-strict", "-2", str(path)], check=True)
+    command += ["-f", "lavfi", "-i", tone, *map(str, options), "-strict", "-2", str(path)]
+    subprocess.run(command, check=True)
     return path
 
 
@@ -58,22 +61,128 @@ def test_odd_sizes_get_a_line_more(tmp_path):
     assert frames[0][1].shape == (48, 64, 3)
 
 
-@pytest.mark.parametrize(
-    ("codec", "ending"), [("aac", ".mp4"), ("libmp3lame", ".mp4"), ("libvorbis", ".mkv")]
-)
-def test_sound_is_kept(tmp_path, codec, ending):
-    source = with_sound(tmp_path / f"source{ending}", codec)
-    with ClipFile(tmp_path / "a.mp4", (64, 48), sound_of=source, start_s=0.5) as out:
+SOUNDS = {
+    "aac.mp4": (),
+    "aac.ts": (),
+    "mp3.mp4": ("-c:a", "libmp3lame"),
+    "vorbis.mkv": ("-c:a", "libvorbis"),
+    "ac3.ts": ("-c:a", "ac3"),
+    "ac3.mp4": ("-c:a", "ac3", "-ac", 6),
+    "eac3.mkv": ("-c:a", "eac3"),
+    "opus.mkv": ("-c:a", "libopus"),
+    "wma.wmv": ("-c:a", "wmav2", "-c:v", "wmv2"),
+    "pcm.mov": ("-c:a", "pcm_s16le", "-ar", 11025),
+    "rate7350.mp4": ("-c:a", "aac", "-ar", 7350),
+    "rate96000.mkv": ("-c:a", "flac", "-ar", 96000),
+    "rate5000.mkv": ("-c:a", "pcm_s16le", "-ar", 5000),
+    "rate192000.mkv": ("-c:a", "pcm_s24le", "-ar", 192000),
+    "surround.mkv": ("-c:a", "flac", "-ac", 6),
+    "seven.mkv": ("-c:a", "pcm_s16le", "-ac", 8),
+    "mp2.mpg": ("-c:a", "mp2", "-c:v", "mpeg1video"),
+}
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_sound_of_every_kind_is_kept(tmp_path, name):
+    source = with_sound(tmp_path / name, *SOUNDS[name])
+    with av.open(str(source)) as clip:
+        clock_s = max(clip.start_time or 0, 0) / 1e6
+    out = ClipFile(
+        tmp_path / "out.mp4", (64, 48), sound_of=source, start_s=0.5, clock_start_s=clock_s
+    )
+    with out:
         for i in range(38):
             out.write(picture(i), 0.5 + i / 25)
-    with av.open(str(tmp_path / "a.mp4")) as clip:
-        sound = clip.streams.audio[0]
-        assert sound.codec_context.name in {"aac", "mp3", "mp3float"}
-        decoded = list(clip.decode(sound))
-    seconds = sum(f.samples for f in decoded) / decoded[0].sample_rate
-    assert seconds == pytest.approx(1.48, abs=0.15)
-    loud = np.concatenate([f.to_ndarray().ravel().astype(float) for f in decoded])
-    assert np.abs(loud).max() > 0.01
+    assert out.note == ""
+    rate, samples = heard(tmp_path / "out.mp4")
+    assert 1.35 <= len(samples) / rate <= 1.5 + 3 * 1024 / rate  # whole packets
+    # The tone of the source changes at 1 s, which is 0.5 s of this file.
+    low, high = (pitch(samples[int(t * rate) : int((t + 0.2) * rate)], rate) for t in (0.2, 0.7))
+    assert (low, high) == (pytest.approx(300, abs=20), pytest.approx(900, abs=20))
+
+
+def heard(path):
+    """Sample rate and the first channel of a file's sound."""
+    with av.open(str(path)) as clip:
+        (sound,) = clip.streams.audio
+        assert sound.codec_context.name == "aac"
+        assert sound.layout.nb_channels <= 2
+        frames = list(clip.decode(sound))
+    return frames[0].sample_rate, np.concatenate([f.to_ndarray()[0] for f in frames])
+
+
+def pitch(samples, rate):
+    """Frequency of a tone in Hz."""
+    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return np.fft.rfftfreq(len(samples), 1 / rate)[power.argmax()]
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.3])
+def test_frames_keep_their_times_beside_sound_and_when_the_first_is_late(tmp_path, late_s):
+    """The priming of AAC used to move them by 0.02 s, and the first one to zero."""
+    source = with_sound(tmp_path / "source.mp4")
+    with ClipFile(tmp_path / "a.mp4", (64, 48), sound_of=source) as out:
+        for i in range(20):
+            out.write(picture(i), late_s + i / 25)
+    frames, _ = read(tmp_path / "a.mp4")
+    assert [t for t, _ in frames] == pytest.approx([late_s + i / 25 for i in range(20)], abs=1e-3)
+
+
+def test_sound_that_begins_late_stays_in_time(tmp_path):
+    source = tmp_path / "late.mkv"
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=d=2:s=64x48"]
+    command += ["-itsoffset", "1", "-f", "lavfi", "-i", "sine=f=440:d=1", "-c:a", "flac"]
+    subprocess.run([*command, str(source)], check=True)
+    with ClipFile(tmp_path / "a.mp4", (64, 48), sound_of=source) as out:
+        for i in range(50):
+            out.write(picture(i % 40), i / 25)
+    rate, samples = heard(tmp_path / "a.mp4")
+    assert np.abs(samples[: int(0.9 * rate)]).max() < 0.01
+    assert np.abs(samples[int(1.1 * rate) :]).max() > 0.05
+
+
+def test_sound_that_fails_leaves_a_silent_clip_and_a_line(tmp_path, monkeypatch):
+    source = with_sound(tmp_path / "source.mp4")
+    real = av.open
+
+    def fail(name, *args, **options):
+        if "source.mp4" in str(name):
+            raise av.error.InvalidDataError(1, "Invalid data")
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(av, "open", fail)
+    with ClipFile(tmp_path / "a.mp4", (64, 48), sound_of=source) as out:
+        out.write(picture(1), 0.0)
+    assert out.note.startswith("has no sound: that of the clip could not be read")
+    with real(str(tmp_path / "a.mp4")) as clip:
+        assert not clip.streams.audio
+        assert len(list(clip.decode(video=0))) == 1
+
+
+def test_sound_that_breaks_off_is_said(tmp_path, monkeypatch):
+    source = with_sound(tmp_path / "source.mp4")
+    out = ClipFile(tmp_path / "a.mp4", (64, 48), sound_of=source)
+
+    def broken(*_args):
+        raise ValueError("no such layout")
+
+    with out:
+        for i in range(38):
+            if i == 20:
+                monkeypatch.setattr(out._sound, "_encode", broken)
+            out.write(picture(i), i / 25)
+    assert out.note == "has no sound from 0.8 s on (no such layout)"
+    assert len(read(tmp_path / "a.mp4")[0]) == 38
+
+
+def test_names_with_a_colon(tmp_path, monkeypatch):
+    with_sound(tmp_path / "plain.mp4").rename(tmp_path / "12:30.mp4")
+    monkeypatch.chdir(tmp_path)
+    with ClipFile(Path("12:30") / "a.mp4", (64, 48), sound_of=Path("12:30.mp4")) as out:
+        for i in range(30):
+            out.write(picture(i), i / 25)
+    assert out.note == ""
+    assert heard(Path(tmp_path / "12:30" / "a.mp4"))[1].any()
 
 
 def test_an_exception_leaves_nothing(tmp_path):

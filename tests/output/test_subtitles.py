@@ -1,6 +1,9 @@
 """WebVTT and ELAN files hold the same stretches of time."""
 
+from itertools import pairwise
 from xml.etree import ElementTree as ET
+
+import pytest
 
 from pyojeong.output.elan import write_eaf
 from pyojeong.output.subtitles import Annotation, write_vtt
@@ -45,6 +48,56 @@ def test_elan_gives_every_stretch_back(tmp_path):
     assert {t.get("LINGUISTIC_TYPE_REF") for t in root.iter("TIER")} <= types
     (media,) = root.iter("MEDIA_DESCRIPTOR")
     assert media.get("MEDIA_URL").startswith("file:///")
+
+
+def test_stretches_are_sorted_apart_and_not_empty(tmp_path):
+    """Within a tier ELAN takes neither overlaps nor stretches without a length."""
+    notes = [
+        Annotation("a", 1.0, 1.0, "one frame"),
+        Annotation("a", 1.0, 2.0, "the next"),
+        Annotation("b", 0.5, 3.0, "another tier"),
+        Annotation("a", -0.02, 0.1, "before zero"),
+    ]
+    write_eaf(tmp_path / "a.eaf", notes, media=tmp_path / "clip.ts")
+    root = ET.parse(tmp_path / "a.eaf").getroot()
+    assert [e.tag for e in root] == ["HEADER", "TIME_ORDER", "TIER", "TIER", "LINGUISTIC_TYPE"]
+    values = [int(s.get("TIME_VALUE")) for s in root.iter("TIME_SLOT")]
+    assert values == sorted(values)
+    assert values[0] == 0
+    slots = {s.get("TIME_SLOT_ID"): int(s.get("TIME_VALUE")) for s in root.iter("TIME_SLOT")}
+    assert len(slots) == len(values) == 8
+    ids = [a.get("ANNOTATION_ID") for a in root.iter("ALIGNABLE_ANNOTATION")]
+    assert len(set(ids)) == len(ids) == 4
+    for tier in root.iter("TIER"):
+        spans = [
+            (slots[a.get("TIME_SLOT_REF1")], slots[a.get("TIME_SLOT_REF2")])
+            for a in tier.iter("ALIGNABLE_ANNOTATION")
+        ]
+        assert all(start < end for start, end in spans)
+        assert all(a[1] <= b[0] for a, b in pairwise(spans))
+    (media,) = root.iter("MEDIA_DESCRIPTOR")
+    assert media.get("MIME_TYPE") == "unknown"
+    write_vtt(tmp_path / "a.vtt", notes, note="of\n표정 --> x")
+    text = (tmp_path / "a.vtt").read_text()
+    assert text.startswith("WEBVTT\n\nNOTE of 표정 -> x\n\n1\n00:00:00.000 --> ")
+    assert "00:00:01.000 --> 00:00:01.001" in text
+
+
+def test_pympi_reads_the_same(tmp_path):
+    elan = pytest.importorskip("pympi.Elan")
+    write_eaf(tmp_path / "a.eaf", NOTES, media=tmp_path / "clip.mp4")
+    read = elan.Eaf(str(tmp_path / "a.eaf"))
+    found = {
+        (tier, *stretch[:3])
+        for tier in read.get_tier_names()
+        for stretch in read.get_annotation_data_for_tier(tier)
+    }
+    assert found == {
+        ("person 1: expression", 3661500, 3662000, "happy"),
+        ("person 1: eyes", 40, 200, "blink <&>"),
+        ("person 2: expression", 1000, 2000, "sad"),
+    }
+    assert read.get_linked_files()[0]["MEDIA_URL"].endswith("clip.mp4")
 
 
 def test_no_events_are_empty_files(tmp_path):

@@ -1,15 +1,19 @@
 """Live images: the newest frame wins, cameras fail in one line, people keep their numbers."""
 
 import errno
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import av
 import pytest
 
 from pyojeong import Analyzer
 from pyojeong.core.errors import VideoUnreadable
+from pyojeong.runtime.golden import GOLDEN_PICTURE
+from pyojeong.stream import live as live_module
 from pyojeong.stream import source as source_module
-from pyojeong.stream.live import Camera, LiveReader, Moment, Pace
+from pyojeong.stream.live import Camera, LiveReader, Moment, Pace, kind_of_source
 from tests.video.made import make_clip
 
 
@@ -79,10 +83,140 @@ def test_a_camera_that_is_taken_or_forbidden_is_one_line(monkeypatch, number, wo
 def test_a_camera_that_is_unplugged_ends_with_a_word(clip, monkeypatch):
     """A clip opened as if it were a camera: its end is an unplugged cable."""
     camera = Camera(str(clip))
-    camera.is_clip = False
+    camera.kind = "camera"
     with camera:
         assert list(camera)
     assert "gives no more images" in camera.error
+
+
+@pytest.mark.parametrize(
+    "name", ["missing.mp4", "video=front", "clips/missing.mp4", "a:b.mp4", "x", "-1"]
+)
+def test_a_missing_clip_is_no_unplugged_camera(name):
+    with pytest.raises(VideoUnreadable) as info:
+        Camera(name)
+    assert str(info.value).startswith(f"{name}: no such file; --source takes a clip, a camera's")
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("0", "camera"),
+        ("/dev/video3", "camera"),
+        ("rtsp://host/path", "stream"),
+        ("HTTPS://host/a.m3u8", "stream"),
+        ("clip.mp4", "clip"),
+        ("12:30.mp4", "clip"),
+        ("a/b", "clip"),
+    ],
+)
+def test_kinds_of_sources(source, kind):
+    assert kind_of_source(source) == kind
+
+
+def test_elsewhere_cameras_have_names(monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    names = ("FaceTime HD Camera", "x.mp4", "clips/x")
+    assert [kind_of_source(n) for n in names] == ["camera", "clip", "clip"]
+
+
+def test_a_clip_with_a_number_for_a_name(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "7").write_bytes(clip.read_bytes())
+    with Camera("7") as camera:
+        assert camera.kind == "clip"
+        assert next(iter(camera)).index >= 0
+
+
+def test_folders_and_pictures_are_no_clips(tmp_path):
+    with pytest.raises(VideoUnreadable, match=r"directory|is no clip"):
+        Camera(str(tmp_path))
+    with pytest.raises(VideoUnreadable, match="is an image"):
+        Camera(str(GOLDEN_PICTURE))
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_clip_of_one_frame(tmp_path, monkeypatch, loop):
+    path = make_clip(tmp_path / "one.mp4", frames=1)
+    opened = []
+    real = live_module.Clip
+
+    def count(*args, **options):
+        opened.append(args)
+        return real(*args, **options)
+
+    monkeypatch.setattr(live_module, "Clip", count)
+    with Camera(str(path), loop=loop) as camera:
+        moments = iter(camera)
+        assert next(moments).index == 0
+        time.sleep(1.2)
+        started = time.monotonic()
+    assert time.monotonic() - started < 0.3  # closing does not wait for the next pass
+    assert len(opened) <= (4 if loop else 1)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server with one clip; gives its address."""
+    clip = make_clip(tmp_path / "served.mp4", frames=25, movflags="faststart")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answers = {"/walk.mp4": (200, clip.read_bytes()), "/page": (200, b"<html>" * 99)}
+            code, body = answers.get(self.path, (401 if self.path == "/secret" else 404, b""))
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{made.server_port}"
+        made.shutdown()
+        thread.join()
+
+
+def test_a_clip_from_a_server_runs_at_its_own_pace(server):
+    started = time.monotonic()
+    with Camera(f"http://user:hidden@{server}/walk.mp4") as camera:
+        moments = list(camera)
+    assert time.monotonic() - started > 0.9
+    assert moments[-1].index == 24
+    assert camera.name == f"http://user:***@{server}/walk.mp4"
+    assert camera.error == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://SERVER/none.mp4", "has nothing at this address (404)"),
+        ("http://user:hidden@SERVER/secret", "asks for a password"),
+        ("http://SERVER/page", "is no clip"),
+        ("http://127.0.0.1:9/a.mp4", "nothing listens there; check host and port"),
+        ("rtsp://user:hidden@127.0.0.1:9/a", "nothing listens there; check host and port"),
+        ("http://no-such-host.invalid/a.mp4", "check host"),
+        ("gopher7://host/a", "addresses that begin with gopher7:// are not known"),
+    ],
+)
+def test_streams_that_fail_say_what_fits(server, address, words):
+    with pytest.raises(VideoUnreadable) as info:
+        Camera(address.replace("SERVER", server))
+    assert str(info.value).startswith("stream ")
+    assert words in str(info.value)
+    assert "hidden" not in str(info.value)
+    assert "plugged" not in str(info.value)
+
+
+def test_a_stream_that_breaks_off_says_so(server):
+    camera = Camera(f"http://{server}/walk.mp4")
+    camera._paced = False
+    with camera:
+        list(camera)
+    assert camera.error == "gives no more images (connection lost?)"
 
 
 def test_people_keep_their_numbers_and_scores_are_smoothed(clip):

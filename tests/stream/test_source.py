@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from pyojeong.core.errors import VideoUnreadable
+from pyojeong.core.file_kinds import CLIPS
+from pyojeong.core.file_search import search_folder
 from pyojeong.stream.source import THUMB_HW, Clip
 from tests.stream.made import (
     COLORS,
@@ -66,6 +68,8 @@ KINDS = {
     "ntsc.mp4": ("-r", "30000/1001"),
     "slow.mp4": ("-r", "0.5"),
 }
+STARTS = {"stream.ts": 1.4, "late.mp4": 7.3, "late.mkv": 7.3, "late.ts": 4001.4}
+"""What the containers' clocks show at the beginning, where that is not zero."""
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -73,7 +77,11 @@ def test_number_and_times_are_those_of_ffprobe(tmp_path, name):
     path = pattern(tmp_path / name, *KINDS[name])
     expected = probed(path)
     assert len(expected) >= 1
-    assert times_of(path) == pytest.approx(expected, abs=1e-3)
+    with Clip(path) as clip:
+        start = clip.facts.start_s
+    assert start == pytest.approx(STARTS.get(name, 0.0), abs=0.1)
+    assert times_of(path) == pytest.approx([t - start for t in expected], abs=1e-3)
+    assert times_of(path)[0] == pytest.approx(0, abs=0.09)
 
 
 @pytest.mark.data
@@ -145,7 +153,7 @@ def test_a_recording_that_begins_between_key_frames(tmp_path):
     path = tmp_path / "tail.ts"
     path.write_bytes(whole[188 * 12 :])
     with Clip(path) as clip:
-        times = [frame.time_s for frame in clip]
+        times = [frame.time_s + clip.facts.start_s for frame in clip]
     assert times == pytest.approx(probed(path), abs=1e-3)
     assert 20 < len(times) < 50
 
@@ -447,6 +455,99 @@ def test_covers_of_songs_are_no_pictures(tmp_path):
     ffmpeg(*inputs, "-c:v", "copy", "-disposition:v:0", "attached_pic", path)
     with pytest.raises(VideoUnreadable, match="sound only"):
         Clip(path)
+
+
+def with_streams(path, *pictures, options=()):
+    """A clip with an image stream of each kind: (size, number of frames)."""
+    inputs, maps = [], []
+    for place, (size, frames) in enumerate(pictures):
+        inputs += ["-f", "lavfi", "-t", frames / 25, "-i", f"testsrc=s={size}:r=25"]
+        maps += ["-map", place]
+    ffmpeg(*inputs, *maps, "-c:v", "libx264", "-pix_fmt", "yuv420p", *options, path)
+    return path
+
+
+def read_size(path):
+    with Clip(path) as clip:
+        picture = next(iter(clip)).pixels()
+    return f"{picture.shape[1]}x{picture.shape[0]}", clip.notes
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_a_preview_is_not_taken_for_the_clip(tmp_path, ending):
+    # FFmpeg marks the first stream as the default here.
+    path = with_streams(tmp_path / f"a.{ending}", ("64x48", 10), ("320x240", 10))
+    size, notes = read_size(path)
+    assert size == "320x240"
+    assert notes == ("holds 2 image streams (64 x 48, 320 x 240): stream 2, 320 x 240, is read",)
+
+
+@pytest.mark.parametrize("default", [0, 1])
+def test_the_stream_that_is_marked_as_the_default_is_taken(tmp_path, default):
+    marks = [f"-disposition:v:{default}", "default", f"-disposition:v:{1 - default}", "0"]
+    path = with_streams(tmp_path / "a.mkv", ("320x240", 10), ("240x180", 10), options=marks)
+    assert read_size(path)[0] == ("320x240", "240x180")[default]
+
+
+def test_of_equal_marks_the_largest_stream_is_taken(tmp_path):
+    marks = ["-disposition:v:0", "0", "-disposition:v:1", "0"]
+    path = with_streams(tmp_path / "a.mkv", ("240x180", 10), ("320x240", 10), options=marks)
+    assert read_size(path)[0] == "320x240"
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize("marks", [(), ("-disposition:v:0", "attached_pic")])
+def test_cover_art_before_the_clip_is_not_taken(tmp_path, ending, marks):
+    cover = tmp_path / "cover.jpg"
+    Image.new("RGB", (640, 640), "red").save(cover)
+    clip = pattern(tmp_path / "clip.mp4")
+    path = tmp_path / f"a.{ending}"
+    ffmpeg("-i", cover, "-i", clip, "-map", 0, "-map", 1, "-c", "copy", *marks, path)
+    size, _ = read_size(path)
+    assert size == "160x120"
+    assert times_of(path) == pytest.approx(np.arange(50) / 25, abs=1e-3)
+
+
+# --- animations ---
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a.apng", "a.gif"])
+def test_animations_are_clips_with_their_own_times(tmp_path, name):
+    colors = [(200, 20 * i, 0) for i in range(5)]
+    pictures = [Image.new("RGB", (40, 30), c) for c in colors]
+    more = {"lossless": True} if name == "a.webp" else {}
+    kind = {"a.apng": "PNG"}.get(name)
+    pictures[0].save(
+        tmp_path / name, kind, save_all=True, append_images=pictures[1:],
+        duration=[100, 250, 40, 40, 100], **more,
+    )  # fmt: skip
+    with Clip(tmp_path / name) as clip:
+        frames = [(f.time_s, f.pixels()[15, 20].tolist()) for f in clip]
+    assert [t for t, _ in frames] == pytest.approx([0, 0.1, 0.35, 0.39, 0.43], abs=1e-3)
+    assert np.abs(np.array([c for _, c in frames]) - colors).max() <= 3
+    assert clip.error == ""
+    assert clip.length_s >= 0.43
+    Image.new("RGB", (9, 9)).save(tmp_path / "still.webp")
+    Image.new("RGB", (9, 9)).save(tmp_path / "still.png")
+    assert search_folder(tmp_path, CLIPS).files == [str(tmp_path / name)]
+
+
+def test_a_webp_animation_that_breaks_off_says_so(tmp_path):
+    pictures = [Image.fromarray(scene(i)) for i in range(4)]
+    pictures[0].save(tmp_path / "a.webp", save_all=True, append_images=pictures[1:])
+    data = (tmp_path / "a.webp").read_bytes()
+    (tmp_path / "a.webp").write_bytes(data[: len(data) * 3 // 5])
+
+    def read():
+        with Clip(tmp_path / "a.webp") as clip:
+            return len(list(clip)), clip.error
+
+    try:
+        number, error = read()
+    except VideoUnreadable as failure:
+        number, error = 0, str(failure)
+    assert number < 4
+    assert "damaged" in error or "breaks off" in error
 
 
 @pytest.mark.parametrize("name", ["12:30.mp4", "표정 %03d.mp4", "-x.mp4", "a?b#c.mp4"])

@@ -116,14 +116,16 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     tally = _Tally(faces)
     try:
         _read_all(request, found, analyzer, tally, console)
-        code = 1 if tally.failures else 0
+        code = 1 if tally.failures or tally.unmarked else 0
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]: what was read is on disk and whole")
         code = 130
     if request.out is not None or not request.formats:
         _print_table(faces.table, console=shown)
     where = f" Results in {request.out}" if request.out else ""
-    note = f", [red]{len(tally.failures)} failed[/]" if tally.failures else ""
+    note = f", {tally.noted} with a note" if tally.noted else ""
+    note += f", [red]{tally.unmarked} not annotated[/]" if tally.unmarked else ""
+    note += f", [red]{len(tally.failures)} failed[/]" if tally.failures else ""
     counts = f"{_count(tally.pictures, 'image')}, {_count(tally.faces, 'face')}{note}."
     console.print(f"{counts}{escape(where)}", soft_wrap=True)
     head = analyzer.classifier.head
@@ -131,6 +133,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         meaning = f"share of people who would give the label; base rates: {head.prior}"
         console.print(f"[dim]Scores: {escape(meaning)}.[/]", soft_wrap=True)
     counts_of_inputs = tally.counts(found)
+    print_counts(counts_of_inputs, "images", console)
     if request.out is not None:
         write_inputs(
             request.out,
@@ -140,7 +143,6 @@ def run(request: AnalyzeRequest, console: Console) -> int:
             failures=tally.failures,
             left_out=found.left_out,
         )
-    print_counts(counts_of_inputs, "images", console)
     return code
 
 
@@ -151,6 +153,8 @@ class _Tally:
     table: _Faces
     pictures: int = 0
     faces: int = 0
+    noted: int = 0
+    unmarked: int = 0
     failures: list[Failure] = field(default_factory=list)
 
     def counts(self, found: Found) -> InputCounts:
@@ -166,6 +170,15 @@ class _Tally:
             said = escape(as_unicode(str(outcome.error)))
             console.print(f"[red]failed[/] {said}", soft_wrap=True)
             return
+        for line in outcome.notes:
+            said = escape(as_unicode(f"{outcome.path}: {line}"))
+            console.print(f"[yellow]note[/] {said}", soft_wrap=True)
+        if outcome.extra_error:
+            why = f"{outcome.path}: could not be annotated: {outcome.extra_error}"
+            said = f"{escape(as_unicode(why))}; its results are complete"
+            console.print(f"[red]failed[/] {said}", soft_wrap=True)
+        self.noted += bool(outcome.notes)
+        self.unmarked += bool(outcome.extra_error)
         self.pictures += 1
         self.faces += len(outcome.result.faces)
         self.table.add(outcome.result)

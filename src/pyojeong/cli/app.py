@@ -370,10 +370,10 @@ _format_warning = warnings.formatwarning
 
 
 def _one_line(message: Any, category: type[Warning], *place: Any, **more: Any) -> str:
-    """Return the text of a warning: one line for pictures that were left out."""
-    from pyojeong.core.errors import PicturesLeftOut
+    """Return the text of a warning: one line for those about pictures."""
+    from pyojeong.core.errors import ImageWarning, PicturesLeftOut
 
-    if issubclass(category, PicturesLeftOut):
+    if issubclass(category, (PicturesLeftOut, ImageWarning)):
         return f"pyojeong: warning: {message}\n"
     return _format_warning(message, category, *place, **more)
 

@@ -13,15 +13,17 @@ from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.cli.sums import print_counts, short_paths
-from pyojeong.core.errors import InputError
+from pyojeong.core.errors import InputError, PyojeongError, one_line
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.inputs import InputCounts, check_earlier, find_inputs, write_inputs
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
+from pyojeong.output.tables import require
 from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.opening import import_av
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
 from pyojeong.video.checkpoint import FolderTaken
@@ -87,6 +89,9 @@ def seconds_of(text: str) -> float:
 def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
     check_earlier(request.out, "video")
+    if not request.aggregate:
+        require(request.formats)  # what every clip would lack is said once
+    import_av()
     found = find_inputs(request.clips, CLIPS, out=request.out)
     analyzer = Analyzer(
         request.model,
@@ -112,6 +117,7 @@ def run(request: VideoRequest, console: Console) -> int:
     if tally.table.row_count:
         Console(highlight=False).print(tally.table)
     counts = tally.counts(found)
+    print_counts(counts, "clips", console)
     if tally.folders or request.out.is_dir():
         write_inputs(
             request.out,
@@ -121,7 +127,6 @@ def run(request: VideoRequest, console: Console) -> int:
             failures=tally.failures,
             left_out=found.left_out,
         )
-    print_counts(counts, "clips", console)
     return code or (1 if tally.failures or tally.broken else 0)
 
 
@@ -139,7 +144,8 @@ class _Tally:
     Attributes:
         parts: For every clip in order its folder, or a row with its error.
         failures: Clips that could not be read.
-        broken: Number of clips that were read up to where they break off.
+        broken: Number of clips that were read up to where they break off, of clips of which
+            something beside the results failed, and of joined tables that could not be written.
         fresh: Results that were not there already were written.
         table: What is shown.
     """
@@ -159,18 +165,15 @@ class _Tally:
         """Count a clip that could not be read, and say so."""
         self.failures.append(failure)
         self.parts.append(FrameResult(failure.path, 0, 0.0, (0, 0), error=failure.message))
-        console.print(f"[red]failed[/] {escape(as_unicode(failure.message))}", soft_wrap=True)
+        _print_failure(failure.message, console)
 
     def add(self, clip: str, outcome: ClipResult) -> None:
         """Count a clip that was read."""
         self.parts.append(outcome.folder)
-        self.broken += bool(outcome.error)
+        self.broken += bool(outcome.error or outcome.failed)
         self.fresh = self.fresh or not outcome.again
-        note = outcome.error or ("there already" if outcome.again else "")
-        if outcome.removed:
-            note += f"{'; ' if note else ''}removed of an earlier run: "
-            note += ", ".join(outcome.removed)
-        cells = (clip, f"{outcome.frames:,}", str(outcome.people), str(outcome.folder), note)
+        numbers = (f"{outcome.frames:,}", str(outcome.people))
+        cells = (clip, *numbers, str(outcome.folder), _remark(outcome))
         self.table.add_row(*(escape(as_unicode(cell)) for cell in cells))
 
     def counts(self, found: Found) -> InputCounts:
@@ -198,10 +201,11 @@ def _read_all(
         clip = Path(item)
         try:
             outcome = _read_into_own_folder(clip, first[item], out, analyzer, options, console)
-        except InputError as error:
-            tally.fail(Failure(item, str(error)), console)
+        except Exception as error:  # whatever it is, the next clip is read
+            tally.fail(Failure(item, _message(item, error)), console)
         else:
             tally.add(names[item], outcome)
+            _print_lines(clip, outcome, console)
 
 
 def _read_into_own_folder(
@@ -210,7 +214,7 @@ def _read_into_own_folder(
     """Read a clip; where another process takes its folder, choose again.
 
     Raises:
-        InputError: When the clip could not be read.
+        InputError: When the clip could not be read, or there is no folder for its results.
     """
     for _ in range(_MOST_CHOICES):
         folder = choose_folder(clip, first, out)
@@ -241,10 +245,32 @@ def _join(
                 "earlier run; their own folders stay",
                 soft_wrap=True,
             )
-        join(tally.parts, out, formats, labels)
+        try:
+            join(tally.parts, out, formats, labels)
+        except Exception as error:  # the results of every clip are there
+            tally.broken += 1
+            _print_failure(_message("the tables of several clips", error), console)
     elif tally.fresh and (gone := drop_joined(out)):
         names = ", ".join(gone)
         console.print(f"removed {names}: of an earlier run; all clips in one command make them")
+
+
+def _remark(outcome: ClipResult) -> str:
+    """Return the last cell of a clip's row."""
+    note = outcome.error or ("there already" if outcome.again else "")
+    if outcome.removed:
+        note += f"{'; ' if note else ''}removed of an earlier run: "
+        note += ", ".join(outcome.removed)
+    return note
+
+
+def _print_lines(clip: Path, outcome: ClipResult, console: Console) -> None:
+    """Print what has no room in the table: choices that were made, and extras that failed."""
+    for line in outcome.notes:
+        words = escape(as_unicode(f"{clip}: {line}"))
+        console.print(f"[yellow]note[/] {words}", soft_wrap=True)
+    for line in outcome.failed:
+        _print_failure(f"{clip}: {line}; tables and summary are complete", console)
 
 
 def _options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
@@ -310,9 +336,20 @@ def _one(
         return read_clip(clip, folder, analyzer, options, progress=tell)
 
 
+def _message(what: str, error: Exception) -> str:
+    """Return one line that names what failed and why."""
+    words = one_line(error)
+    words = words if what in words else f"{what}: {words}"
+    return words if isinstance(error, PyojeongError) else f"{words}; please report this error"
+
+
+def _print_failure(message: str, console: Console) -> None:
+    console.print(f"[red]failed[/] {escape(as_unicode(message))}", soft_wrap=True)
+
+
 def _length(clip: Path) -> float | None:
     try:
         with Clip(clip) as opened:
             return opened.facts.duration_s
-    except InputError:
+    except Exception:  # said when it is read
         return None

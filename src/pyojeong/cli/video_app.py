@@ -60,7 +60,9 @@ def video(
     fps: Annotated[
         float | None, typer.Option(help="Read at most so many frames a second instead.")
     ] = None,
-    start: Annotated[str | None, typer.Option(help="From here: seconds, or 1:02.5.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="From here: seconds from the clip's beginning, or 1:02.5.")
+    ] = None,
     end: Annotated[str | None, typer.Option(help="Up to here, exclusive.")] = None,
     detect_every: Annotated[
         int, typer.Option(min=1, help="Search for faces every so many frames, else follow them.")
@@ -131,7 +133,10 @@ def redact(
 
 def webcam(
     source: Annotated[
-        str, typer.Option("--source", "-s", help="Number or path of a camera, or a clip.")
+        str,
+        typer.Option(
+            "--source", "-s", help="Number or path of a camera, a clip, or rtsp:// or http://."
+        ),
     ] = "0",
     record: Annotated[
         Path | None, typer.Option(help="Folder; the page then has a button that records results.")

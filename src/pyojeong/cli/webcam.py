@@ -45,7 +45,8 @@ def run(request: WebcamRequest, console: Console) -> int:
 
     Raises:
         MissingExtra: When FastAPI, uvicorn or PyAV is not installed.
-        VideoUnreadable: When there is no such camera, or it is taken.
+        VideoUnreadable: When there is no such camera, it is taken, the clip is missing, or nothing
+            answers at the address.
         OutputError: When the port is taken.
     """
     try:
@@ -54,6 +55,8 @@ def run(request: WebcamRequest, console: Console) -> int:
     except ModuleNotFoundError as error:
         raise MissingExtra("the live page", "webcam") from error
     camera = Camera(request.source, size_wh=request.size_wh, rate=request.rate, loop=request.loop)
+    if request.loop and camera.kind != "clip":
+        console.print(f"[yellow]note[/] --loop is for clips; this is a {camera.kind}")
     analyzer = Analyzer(
         request.model,
         detector=request.detector,

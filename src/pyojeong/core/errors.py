@@ -44,6 +44,14 @@ class PyojeongError(Exception):
         return _restore, (type(self), self.args, self.__dict__)
 
 
+def one_line(error: BaseException) -> str:
+    """Return an error in one line, with its class where it is none of the project's."""
+    words = " ".join(str(error).split())
+    if isinstance(error, PyojeongError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
 class InputError(PyojeongError, ValueError):
     """The caller's image, clip or array could not be used."""
 
@@ -58,6 +66,10 @@ class VideoUnreadable(InputError):  # noqa: N818
 
 class PicturesLeftOut(UserWarning):
     """Pictures of a data set could not be decoded and were left out; they are counted and named."""
+
+
+class ImageWarning(UserWarning):
+    """An image was read with a remark: its file breaks off, holds more frames, or was scaled."""
 
 
 class BadArray(InputError):  # noqa: N818

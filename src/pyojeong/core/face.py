@@ -273,7 +273,7 @@ class FrameResult:
     Attributes:
         source: Where the frame came from (a path, or ``"<array>"``).
         index: Number of the frame in its source; 0 for a photograph.
-        time_s: Seconds from the container's clock; 0.0 for a photograph.
+        time_s: Seconds from the clip's beginning; 0.0 for a photograph.
         size_wh: Width and height of the frame in pixels, as it is meant to be seen; (0, 0) when
             it could not be read.
         faces: The faces, largest first.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-HEAD_BYTES = 1024
+HEAD_BYTES = 4096
 """So many bytes of a file are enough to know its kind."""
 
 _UNFINISHED = dict.fromkeys(
@@ -41,10 +41,14 @@ class FileKind:
     matches: Callable[[bytes], bool]
 
 
-_STILL_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
+_HEIC_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
-_SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P "})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_CLIP_BRANDS = frozenset({b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"MSNV", b"dash", b"f4v "})
+_OTHER_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"crx "})
+"""Sound, and raw files of cameras."""
+_PNG = b"\x89PNG\r\n\x1a\n"
 _CLIP_STARTS = (
     b"\x1aE\xdf\xa3",  # Matroska, WebM
     b"FLV\x01",
@@ -58,19 +62,54 @@ _CLIP_STARTS = (
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 
+def media_kind(data: bytes) -> str:
+    """Return ``"avif"``, ``"heic"`` or ``"clip"`` for files of the ISO family, else ``""``.
+
+    Args:
+        data: The file, or its first ``HEAD_BYTES``.
+    """
+    if data[4:8] != b"ftyp":
+        return ""
+    size = min(int.from_bytes(data[:4], "big"), len(data))
+    major, others = data[8:12], {data[at : at + 4] for at in range(16, size - 3, 4)}
+    # Files of the brand mif1 hold either; the further brands say which.
+    if major in _AVIF_BRANDS or (major in {b"mif1", b"msf1"} and others & _AVIF_BRANDS):
+        return "avif"
+    if major in _HEIC_BRANDS or others & {b"heic", b"heix"}:
+        return "heic"
+    if others & _AVIF_BRANDS:
+        return "avif"
+    return "clip" if major in _CLIP_BRANDS or major[:3] in {b"iso", b"3gp", b"3g2"} else ""
+
+
+def is_animated_webp(head: bytes) -> bool:
+    """Return whether a file begins like an animated WebP image."""
+    return (
+        head[:4] == b"RIFF"
+        and head[8:16] == b"WEBPVP8X"
+        and len(head) > 20
+        and bool(head[20] & 0b10)
+    )
+
+
+def is_animated_png(head: bytes) -> bool:
+    """Return whether a file begins like an animated PNG image."""
+    return head[:8] == _PNG and b"acTL" in head.partition(b"IDAT")[0]
+
+
 def is_image(head: bytes) -> bool:
     """Return whether a file begins as an image does.
 
     Known are JPEG, PNG, GIF, BMP, WebP, TIFF, PPM, PGM, HEIC and AVIF.
     """
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")):
+    if head.startswith((b"\xff\xd8\xff", _PNG, b"GIF87a", b"GIF89a")):
         return True
     if head.startswith((b"II*\0", b"MM\0*")):
         return True
     if head[:4] == b"RIFF":
         return head[8:12] == b"WEBP"
     if head[4:8] == b"ftyp":
-        return head[8:12] in _STILL_BRANDS
+        return media_kind(head) in {"heic", "avif"}
     if head[:2] == b"BM":
         return int.from_bytes(head[14:18], "little") in _BMP_HEADERS
     return head[:2] in {b"P2", b"P3", b"P5", b"P6"} and head[2:3] in {b" ", b"\t", b"\n", b"\r"}
@@ -79,24 +118,18 @@ def is_image(head: bytes) -> bool:
 def is_clip(head: bytes) -> bool:
     """Return whether a file begins as a clip does.
 
-    Known are MP4, MOV, Matroska, WebM, AVI, FLV, ASF, MPEG streams, Ogg with Theora, MXF and GIF.
+    Known are MP4, MOV, Matroska, WebM, AVI, FLV, ASF, MPEG streams, Ogg with Theora, MXF, GIF, and
+    WebP and PNG images that are animated.
     """
     if head[4:8] == b"ftyp":
-        return head[8:12] not in _STILL_BRANDS | _SOUND_BRANDS
+        return media_kind(head) not in {"heic", "avif"} and head[8:12] not in _OTHER_BRANDS
     if head[4:8] in {b"moov", b"mdat", b"wide"}:
         return True
     if head[:4] == b"RIFF":
-        return head[8:12] == b"AVI "
+        return head[8:12] == b"AVI " or is_animated_webp(head)
     if head[:4] == b"OggS":
         return b"theora" in head[:64]
-    starts = (
-        b"\x1aE\xdf\xa3",
-        b"FLV\x01",
-        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
-        b"GIF87a",
-        b"GIF89a",
-    )
-    if head.startswith((*starts, b"\0\0\x01\xba", b"\0\0\x01\xb3", b"\x06\x0e\x2b\x34")):
+    if head.startswith(_CLIP_STARTS) or is_animated_png(head):
         return True
     # A transport stream: a byte 0x47 at the beginning of every packet.
     return any(
@@ -124,10 +157,10 @@ CLIPS = FileKind(
     suffixes=frozenset(
         {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".gif", ".mpg", ".mpeg"}
         | {".mpe", ".m1v", ".m2v", ".mts", ".m2ts", ".m2t", ".ts", ".vob", ".wmv", ".asf", ".flv"}
-        | {".f4v", ".ogv", ".ogm", ".3gp", ".3g2", ".mxf", ".dv", ".insv"}
+        | {".f4v", ".ogv", ".ogm", ".3gp", ".3g2", ".mxf", ".dv", ".insv", ".apng"}
     ),
     by_content=frozenset({".ts", ".mts"}),
     refused={**_UNFINISHED, **_SOUND, ".lrv": "previews that cameras write"},
     matches=is_clip,
 )
-"""Clips; source code in TypeScript ends in ``.ts`` and ``.mts`` too."""
+"""Clips and animations; source code in TypeScript ends in ``.ts`` and ``.mts`` too."""

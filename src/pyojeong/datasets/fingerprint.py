@@ -16,21 +16,29 @@ from pyojeong.image.preprocess import Pixels
 
 _CHUNK = 32
 _CHUNK_BYTES = 8 << 20
+_Finished = tuple[Sample, list[str]]
+"""A sample and what is doubtful in its image."""
 
 
 def pixels_of(sample: Sample) -> Pixels:
     """Return the image of a sample, uint8 (H, W, 3) RGB.
 
+    What is doubtful in it is not said again: it was when the sample was imported.
+
     Raises:
         ImageUnreadable: When it could not be decoded; it is named.
     """
     if sample.image is not None:
-        return decode_image(sample.image, name=sample.source)
-    return read_image(sample.path or "")
+        return decode_image(sample.image, name=sample.source, notes=[])
+    return read_image(sample.path or "", notes=[])
 
 
 def fingerprinted(
-    samples: Iterable[Sample], *, jobs: int = 2, embed: bool = False
+    samples: Iterable[Sample],
+    *,
+    jobs: int = 2,
+    embed: bool = False,
+    remarks: dict[str, str] | None = None,
 ) -> Iterator[Sample]:
     """Fill in ``content_hash`` and ``phash``, in order, with bounded memory.
 
@@ -44,12 +52,22 @@ def fingerprinted(
         embed: Take the images' files into the samples, as they are, instead of their paths.
             A file that could not be read at all keeps its path. Files whose path is not valid
             Unicode are always taken in.
+        remarks: Gets the source of every image that is doubtful -> what is doubtful in it, such as
+            that its file breaks off; in order.
     """
+    known = {} if remarks is None else remarks
+    for sample, lines in _with_lines(samples, jobs, embed):
+        if lines:
+            known[sample.source] = "; ".join(lines)
+        yield sample
+
+
+def _with_lines(samples: Iterable[Sample], jobs: int, embed: bool) -> Iterator[_Finished]:
     if jobs <= 1:
         for sample in samples:
             yield _fingerprint(sample, embed)
         return
-    waiting: deque[Future[list[Sample]]] = deque()
+    waiting: deque[Future[list[_Finished]]] = deque()
     with ThreadPoolExecutor(jobs) as pool:
         try:
             for chunk in _chunks(samples):
@@ -76,11 +94,11 @@ def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
         yield chunk
 
 
-def _all(chunk: list[Sample], embed: bool) -> list[Sample]:
+def _all(chunk: list[Sample], embed: bool) -> list[_Finished]:
     return [_fingerprint(sample, embed) for sample in chunk]
 
 
-def _fingerprint(sample: Sample, embed: bool) -> Sample:
+def _fingerprint(sample: Sample, embed: bool) -> _Finished:
     image, path = sample.image, sample.path
     data = image
     if path is not None:
@@ -93,14 +111,15 @@ def _fingerprint(sample: Sample, embed: bool) -> Sample:
         if data and (embed or as_unicode(path) != path):
             image, path = data, None
     content, perceptual = "", None
+    lines: list[str] = []
     if data:
         try:
-            pixels = decode_image(data, name=sample.source)
+            pixels = decode_image(data, name=sample.source, notes=lines)
         except ImageUnreadable:
             pass
         else:
             content, perceptual = content_hash(pixels), perceptual_hash(pixels)
-    return replace(
+    finished = replace(
         sample,
         image=image,
         path=None if path is None else as_unicode(path),
@@ -109,3 +128,4 @@ def _fingerprint(sample: Sample, embed: bool) -> Sample:
         content_hash=content,
         phash=perceptual,
     )
+    return finished, lines

@@ -106,9 +106,15 @@ def import_dataset(
     notes = Notes()
     samples = _note_odd_paths(_samples(source, layout, options, skipped, notes), notes)
     census = _Census(tick)
-    found = census.watch(fingerprinted(samples, jobs=options.jobs, embed=options.embed))
+    remarks: dict[str, str] = {}
+    prints = fingerprinted(samples, jobs=options.jobs, embed=options.embed, remarks=remarks)
     with searchable(source):
-        rows = write_manifest(out, found, options.labels)
+        rows = write_manifest(out, census.watch(prints), options.labels)
+    if remarks:
+        first, why = next(iter(remarks.items()))
+        notes.warnings.append(
+            f"{images(len(remarks))} read with a remark: {some(remarks)}; of {first}: {why}"
+        )
     return Imported(
         layout=layout,
         rows=rows,

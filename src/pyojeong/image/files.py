@@ -8,7 +8,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,34 @@ from PIL import Image as PilImage
 from PIL import ImageOps, UnidentifiedImageError
 
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.errors import BadArray, ImageUnreadable
+from pyojeong.core.errors import BadArray, ImageUnreadable, ImageWarning
 from pyojeong.core.face import Image
+from pyojeong.core.file_kinds import media_kind
+from pyojeong.image.deep import Remark, deep_colors, to_eight_bits
+from pyojeong.image.png_chunks import without_large_text
+from pyojeong.image.torn import read_torn_jpeg
 
 MAX_PIXELS = 100_000_000
 """Images that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "HEIF", "AVIF")
 """What is decoded. Pillow knows more, but hands EPS to an external program, for instance."""
+_ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 
 
-def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image:
+def read_image(
+    path: str | os.PathLike[str],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    notes: list[str] | None = None,
+) -> Image:
     """Read an image file: any mode, first frame of an animation, upright.
 
     Args:
         path: The file.
         max_pixels: Larger images are refused before they are unpacked.
+        notes: Gets a line for everything that is doubtful: a file that breaks off, 12-bit values
+            in a 16-bit file, further frames. None = they are warnings (``ImageWarning``).
 
     Raises:
         ImageUnreadable: When it is missing, empty, damaged, too large or not an image.
@@ -48,18 +60,61 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
         reason = getattr(error, "strerror", None) or error
         raise ImageUnreadable(f"{path}: could not be read: {reason}") from error
-    return decode_image(data, name=str(path), max_pixels=max_pixels)
+    return decode_image(data, name=str(path), max_pixels=max_pixels, notes=notes)
 
 
-def decode_image(data: bytes, *, name: str = "<bytes>", max_pixels: int = MAX_PIXELS) -> Image:
+def decode_image(
+    data: bytes,
+    *,
+    name: str = "<bytes>",
+    max_pixels: int = MAX_PIXELS,
+    notes: list[str] | None = None,
+) -> Image:
     """Decode an encoded image (JPEG, PNG, ...) held in memory; see ``read_image``."""
     if not data:
         raise ImageUnreadable(f"{name}: the file is empty (0 bytes)")
-    _register_heif(data, name)
+    _prepare_for(data, name)
+    lines: list[str] = []
+    image = _decoded(without_large_text(data), name, max_pixels, lines.append)
+    if notes is not None:
+        notes += lines
+    else:
+        for line in lines:
+            warnings.warn(ImageWarning(f"{name}: {line}"), stacklevel=2)
+    return image
+
+
+def _decoded(data: bytes, name: str, max_pixels: int, remark: Remark) -> Image:
     PilImage.init()
     formats = [f for f in _FORMATS if f in PilImage.OPEN]
     with _explained(name), PilImage.open(io.BytesIO(data), formats=formats) as picture:
-        return from_pil(picture, name=name, max_pixels=max_pixels)
+        _check_size(picture, name, max_pixels)
+        try:
+            picture.load()
+        except OSError:
+            torn = read_torn_jpeg(data, remark)
+            if torn is None:
+                raise
+            return from_pil(torn, name=name, max_pixels=max_pixels, remark=remark)
+        image = from_pil(picture, name=name, max_pixels=max_pixels, remark=remark)
+        deep = deep_colors(picture, data, image, remark)
+        if deep is not None:
+            image = from_pil(deep, name=name, max_pixels=max_pixels)
+        with suppress(Exception):  # frames behind the first one may be damaged
+            _count_frames(picture, remark)
+        return image
+
+
+def _count_frames(picture: PilImage.Image, remark: Remark) -> None:
+    """Say that a file holds more than the image that is read."""
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format == "TIFF":
+        remark(f"holds {frames} pages: the first one is read")
+    elif frames > 1 and picture.format in _ANIMATED:
+        remark(
+            f"is an animation of {frames} frames: the first one is read; "
+            "`pyojeong video` reads them all"
+        )
 
 
 @contextmanager
@@ -83,8 +138,24 @@ def _explained(name: str) -> Iterator[None]:
         raise ImageUnreadable(f"{name}: damaged or incomplete ({error})") from error
 
 
-def _register_heif(data: bytes, name: str) -> None:
-    if data[4:8] != b"ftyp" or data[8:12] not in {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
+def _prepare_for(data: bytes, name: str) -> None:
+    """Load what HEIC files need; say what is missing for AVIF, and what a clip is.
+
+    The file's content decides, not its ending.
+    """
+    kind = media_kind(data)
+    if kind == "clip":
+        raise ImageUnreadable(
+            f"{name}: is a clip, not an image; read it with `pyojeong video`, or give its true "
+            "ending"
+        )
+    if kind == "avif":
+        PilImage.init()
+        if "AVIF" not in PilImage.OPEN:
+            raise ImageUnreadable(
+                f"{name}: AVIF images need a newer Pillow: pip install --upgrade 'pillow>=11.3'"
+            )
+    if kind != "heic":
         return
     try:
         import pillow_heif
@@ -95,37 +166,46 @@ def _register_heif(data: bytes, name: str) -> None:
     pillow_heif.register_heif_opener()
 
 
-def from_pil(
-    picture: PilImage.Image, *, name: str = "<PIL image>", max_pixels: int = MAX_PIXELS
-) -> Image:
-    """Return a PIL image of any mode as upright RGB.
-
-    Raises:
-        ImageUnreadable: When it is too large, or its file turns out damaged.
-    """
+def _check_size(picture: PilImage.Image, name: str, max_pixels: int) -> None:
     width, height = picture.size
     if width * height > max_pixels:
         raise ImageUnreadable(
             f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:.0f} million "
             "pixels; shrink it first"
         )
+
+
+def _unremarked(_line: str) -> None:
+    """Drop a remark: PIL images and arrays have none."""
+
+
+def from_pil(
+    picture: PilImage.Image,
+    *,
+    name: str = "<PIL image>",
+    max_pixels: int = MAX_PIXELS,
+    remark: Remark = _unremarked,
+) -> Image:
+    """Return a PIL image of any mode as upright RGB.
+
+    Args:
+        picture: The image.
+        name: Its name in messages.
+        max_pixels: Larger images are refused.
+        remark: Called with a line when 16-bit values were scaled by a smaller range.
+
+    Raises:
+        ImageUnreadable: When it is too large, or its file turns out damaged.
+    """
+    _check_size(picture, name, max_pixels)
     with _explained(name):
         upright = ImageOps.exif_transpose(picture) or picture
-        return np.ascontiguousarray(np.asarray(_to_rgb(upright), np.uint8))
+        return np.ascontiguousarray(np.asarray(_to_rgb(upright, remark), np.uint8))
 
 
-def _to_rgb(picture: PilImage.Image) -> PilImage.Image:
+def _to_rgb(picture: PilImage.Image, remark: Remark) -> PilImage.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
-        # 16-bit and float images: Pillow's own conversion clips at 255; use the top byte.
-        values = np.asarray(picture).astype(np.float64)
-        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-        if picture.mode.startswith("I;16"):
-            values = values / 257.0
-        elif values.size and values.max() > 255:
-            values = values / 257.0 if values.max() <= 65535 else values * (255 / values.max())
-        elif picture.mode == "F" and values.size and values.max() <= 1:
-            values = values * 255
-        picture = PilImage.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+        picture = to_eight_bits(picture, remark)
     if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
         white = PilImage.new("RGBA", rgba.size, (255, 255, 255, 255))

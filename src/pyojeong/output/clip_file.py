@@ -5,7 +5,6 @@ up; when it is finished its index is put in front, and only then does it take it
 """
 
 import errno
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +15,11 @@ import numpy as np
 from pyojeong.core.atomic_write import output_errors
 from pyojeong.core.errors import MissingExtra, OutputError
 from pyojeong.core.face import Image
+from pyojeong.output.sound import Sound
 
 _TICKS = 90_000
-_COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "opus")
-_GROWING = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+_GROWING = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
+"""The index waits for the first packets: else a late first frame would move to zero."""
 
 
 class ClipFile:
@@ -29,8 +29,10 @@ class ClipFile:
         path: The finished file.
         size_wh: Width and height of the frames; odd sizes get a black line more.
         rate: About how many frames a second there will be; every frame has its own time.
-        sound_of: Clip whose sound is kept; None = silent.
-        start_s: Time of that clip which becomes the file's zero.
+        sound_of: Clip whose sound is kept, encoded again as AAC; None = silent. Sound that could
+            not be kept is left out, see ``note``.
+        start_s: Time of the frames that becomes the file's zero.
+        clock_start_s: What the clock of ``sound_of`` shows where the times of the frames are 0.
 
     Raises:
         OutputError: When the file could not be written. On a full disk what was written can be
@@ -46,6 +48,7 @@ class ClipFile:
         rate: float = 25.0,
         sound_of: Path | None = None,
         start_s: float = 0.0,
+        clock_start_s: float = 0.0,
     ) -> None:
         try:
             import av
@@ -59,15 +62,24 @@ class ClipFile:
         self._size = (size_wh[0] + size_wh[0] % 2, size_wh[1] + size_wh[1] % 2)
         with output_errors(self.path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._out = av.open(str(self._growing), "w", format="mp4", options=_GROWING)
+            # The prefix keeps folders such as "12:30" from being taken for an address.
+            growing = f"file:{self._growing}"
+            self._out = av.open(growing, "w", format="mp4", options=_GROWING)
         shown = Fraction(min(max(rate, 1.0), 240.0)).limit_denominator(1001)
         self._stream: Any = self._out.add_stream("libx264", rate=shown)
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = Fraction(1, _TICKS)
-        # Without B-frames the first frame stands at zero in a fragmented file too.
+        # Without B-frames a file that was cut short on a full disk keeps its times too.
         self._stream.options = {"crf": "21", "preset": "veryfast", "bf": "0"}
-        self._sound = None if sound_of is None else _Sound(av, sound_of, self._out, start_s)
+        self._sound: Sound | None = None
+        if sound_of is not None:
+            self._sound = Sound(av, sound_of, self._out, clock_start_s + start_s)
+
+    @property
+    def note(self) -> str:
+        """Why sound is missing, in whole or in part; "" = it is all there, or none was asked."""
+        return "" if self._sound is None else self._sound.note
 
     def write(self, image: Image, time_s: float) -> None:
         """Append a frame.
@@ -88,7 +100,7 @@ class ClipFile:
             for packet in self._stream.encode(frame):
                 self._out.mux(packet)
             if self._sound is not None:
-                self._sound.until(time_s)
+                self._sound.until(time_s - self._start_s)
 
     def __enter__(self) -> Self:
         return self
@@ -99,10 +111,14 @@ class ClipFile:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
+        if kind is not None:
             self._give_up(keep=isinstance(error, OutputError))
+            return
+        try:
+            self.close()
+        except BaseException as failure:
+            self._give_up(keep=isinstance(failure, OutputError))
+            raise
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -110,7 +126,7 @@ class ClipFile:
             for packet in self._stream.encode(None):
                 self._out.mux(packet)
             if self._sound is not None:
-                self._sound.until(self._start_s + self._last / _TICKS)
+                self._sound.until(self._last / _TICKS)
                 self._sound.close()
             self._out.close()
             self._index_first()
@@ -120,9 +136,9 @@ class ClipFile:
         done = self.path.with_name(f".{self.path.name}.done.mp4")
         try:
             with (
-                self._av.open(str(self._growing)) as source,
+                self._av.open(f"file:{self._growing}") as source,
                 self._av.open(
-                    str(done), "w", format="mp4", options={"movflags": "faststart"}
+                    f"file:{done}", "w", format="mp4", options={"movflags": "faststart"}
                 ) as out,
             ):
                 streams = {s.index: out.add_stream_from_template(s) for s in source.streams}
@@ -141,72 +157,11 @@ class ClipFile:
     def _give_up(self, *, keep: bool) -> None:
         try:
             if self._sound is not None:
-                self._sound.close()
+                self._sound.close(flush=keep)
             self._out.close()
-        except OSError:
-            pass  # the disk is full: what was written stays as it is
+        except (OSError, ValueError, self._av.FFmpegError):
+            pass  # the disk is full, for example: what was written stays as it is
         if keep and self._growing.exists():
             self._growing.replace(self.path.with_suffix(".incomplete.mp4"))
         else:
             self._growing.unlink(missing_ok=True)
-
-
-class _Sound:
-    """The sound of a clip, packet by packet beside the images; copied where MP4 can hold it."""
-
-    def __init__(self, av: Any, clip: Path, out: Any, start_s: float) -> None:
-        self._out = out
-        self._start_s = start_s
-        self._source = av.open(str(clip), metadata_errors="ignore")
-        streams = self._source.streams.audio
-        self._items: Iterator[Any] = iter(())
-        self._encoder: Any = None
-        self._next: Any = None
-        if not streams:
-            return
-        source = streams[0]
-        if source.codec_context.name in _COPIED:
-            self._stream = out.add_stream_from_template(source)
-            self._items = (p for p in self._source.demux(source) if p.dts is not None)
-        else:
-            rate = source.codec_context.sample_rate or 44_100
-            self._encoder = self._stream = out.add_stream("aac", rate=rate)
-            self._items = self._source.decode(source)
-        self._advance()
-
-    def _advance(self) -> None:
-        try:
-            self._next = next(self._items, None)
-        except OSError:  # damaged sound ends there
-            self._next = None
-
-    def until(self, time_s: float) -> None:
-        """Write what sounds up to this time of the clip."""
-        while self._next is not None:
-            item = self._next
-            at = float(item.pts * item.time_base) if item.pts is not None else self._start_s
-            if at > time_s:
-                return
-            if at >= self._start_s:
-                self._write(item)
-            self._advance()
-
-    def _write(self, item: Any) -> None:
-        shift = round(self._start_s / item.time_base)
-        item.pts -= shift
-        if self._encoder is None:
-            item.dts -= shift
-            item.stream = self._stream
-            self._out.mux(item)
-        else:
-            self._encode(item)
-
-    def _encode(self, frame: Any) -> None:
-        for packet in self._encoder.encode(frame):
-            self._out.mux(packet)
-
-    def close(self) -> None:
-        """Flush the encoder and let go of the clip."""
-        if self._encoder is not None:
-            self._encode(None)
-        self._source.close()

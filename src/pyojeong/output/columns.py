@@ -133,7 +133,8 @@ _FRAME = [
     ),
     ColumnSpec(
         name="time_s", dtype="float", unit="s", group="frame", path=("time_s",), required=True,
-        description="time by the clip's own clock; 0 for photographs",
+        description="time from the clip's beginning, whatever its own clock shows there "
+        "(`clock` in summary.json); 0 for photographs",
     ),
     ColumnSpec(
         name="width", dtype="int", unit="px", group="frame", path=("size_wh", 0), required=True,

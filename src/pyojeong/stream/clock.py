@@ -1,6 +1,9 @@
 """Times of decoded frames from the stamps that containers give them."""
 
+from fractions import Fraction
 from typing import Any
+
+_ZERO = Fraction(0)
 
 
 class FrameClock:
@@ -11,9 +14,12 @@ class FrameClock:
 
     Args:
         rate: Frames per second, for frames without a stamp; None = 25.
+        start: What the container's clock shows at the clip's beginning, in seconds; times count
+            from there.
     """
 
-    def __init__(self, rate: float | None) -> None:
+    def __init__(self, rate: float | None, start: Fraction = _ZERO) -> None:
+        self._start = start
         self._step = 1 / rate if rate else 0.04
         self._last: dict[str, int] = {}
         self._faults = {"pts": 0, "dts": 0}
@@ -27,7 +33,7 @@ class FrameClock:
         if stamp is None or raw.time_base is None:
             seconds = following
         else:
-            seconds = float(stamp * raw.time_base) + self._shift_s
+            seconds = float(stamp * raw.time_base - self._start) + self._shift_s
             if self._last_s is not None and seconds < self._last_s - 1:
                 self._shift_s += following - seconds
                 seconds = following

@@ -1,4 +1,4 @@
-"""Moving images as they come: from a camera, or from a clip that replaces one.
+"""Moving images as they come: from a camera, a stream, or a clip that replaces one.
 
 One thread takes frames and keeps the newest only; whoever reads takes it when ready for it. So the
 image never lags behind by more than the reading of one frame, however slow that is.
@@ -18,14 +18,35 @@ import numpy as np
 
 from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.face import Face, FrameResult, Image
+from pyojeong.core.file_kinds import CLIPS
+from pyojeong.core.file_search import identity, is_file
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.frame_reader import FrameReader
+from pyojeong.stream.opening import is_address, without_password
 from pyojeong.stream.scene_cuts import is_cut
 from pyojeong.stream.smooth import Trailing
 from pyojeong.stream.source import Clip, Frame
 from pyojeong.stream.track import Tracker
 
+_SHORTEST_LOOP_S = 0.5
+"""One pass of a clip that is shown in a loop takes at least so long."""
 _FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+
+
+def kind_of_source(source: str) -> str:
+    """Return what a source names: ``"camera"``, ``"stream"`` or ``"clip"``.
+
+    Elsewhere than on Linux cameras have names: there, a name without an ending of clips and without
+    a folder is a camera, unless it is a file.
+    """
+    if is_address(source):
+        return "stream"
+    if source.isdigit() or source.startswith("/dev/"):
+        return "clip" if is_file(source) else "camera"
+    path, platform = Path(source), str(sys.platform)
+    if identity(path) or platform.startswith("linux"):
+        return "clip"
+    return "clip" if path.suffix.lower() in CLIPS.suffixes or path.name != source else "camera"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +67,23 @@ class Moment:
 
 
 class Camera:
-    """The newest frame of a camera or of a substitute; a context manager.
+    """The newest frame of a camera, a stream or a clip; a context manager.
 
     Args:
-        source: Number or path of a camera (``"0"``, ``"/dev/video0"``), or a clip.
+        source: Number or path of a camera (``"0"``, ``"/dev/video0"``), a stream's address
+            (``rtsp://``, ``http://``), or a clip.
         size_wh: Asked of a camera; it may give another.
         rate: Frames a second asked of a camera; clips run at their own times.
         loop: Start a clip again when it is over.
 
+    Attributes:
+        name: The source; an address without its password.
+        kind: ``"camera"``, ``"stream"`` or ``"clip"``.
+        error: Why there are no more images; "" = a clip is over, or it was closed.
+
     Raises:
-        VideoUnreadable: When there is no such camera, it is taken, or the clip could not be read.
+        VideoUnreadable: When there is no such camera, it is taken, nothing answers at the
+            address, or the clip is missing or could not be read.
     """
 
     def __init__(
@@ -66,21 +94,32 @@ class Camera:
         rate: int = 30,
         loop: bool = False,
     ) -> None:
-        self.name = source
-        self.is_clip = Path(source).is_file()
+        self.kind = kind_of_source(source)
+        self.name = without_password(source) if self.kind == "stream" else source
         self.error = ""
-        self._loop = loop and self.is_clip
+        self._source = source
+        self._loop = loop and self.kind == "clip"
         self._wanted = (size_wh, rate)
         self._clip = self._open()
+        # Files that a server sends come as fast as the network is; live images at their own pace.
+        stated = self._clip.facts.duration_s
+        self._paced = self.kind == "clip" or (self.kind == "stream" and bool(stated))
         self._newest: Moment | None = None
         self._ended = self._stop = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._take, name="pyojeong-camera", daemon=True)
 
     def _open(self) -> Clip:
-        if self.is_clip:
-            return Clip(self.name)
-        device = self.name
+        if self.kind == "clip":
+            if identity(self._source) is None:
+                raise VideoUnreadable(
+                    f"{self._source}: no such file; --source takes a clip, a camera's number or a "
+                    "stream's address (rtsp://, http://)"
+                )
+            return Clip(self._source)
+        if self.kind == "stream":
+            return Clip(self._source, address=True)
+        device = self._source
         if device.isdigit() and sys.platform.startswith("linux"):
             device = f"/dev/video{device}"
         (width, height), rate = self._wanted
@@ -110,19 +149,20 @@ class Camera:
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(timeout=2)
-        self._clip.close()
+        if not self._thread.is_alive():  # else it waits for a server, and ends with the program
+            self._clip.close()
 
     def _take(self) -> None:
         started = time.monotonic()
         index = 0
         try:
             while True:
-                offset: float | None = None
+                began, first_s, last_s, frames = time.monotonic(), None, 0.0, 0
                 for frame in self._clip:
-                    if self.is_clip:  # a substitute runs at its own pace
-                        if offset is None:
-                            offset = time.monotonic() - started - frame.time_s
-                        time.sleep(max(started + offset + frame.time_s - time.monotonic(), 0))
+                    last_s, frames = frame.time_s, frames + 1
+                    first_s = last_s if first_s is None else first_s
+                    if self._paced and not self._sleep_until(began + last_s - first_s):
+                        return
                     if self._stop:
                         return
                     now = time.monotonic()
@@ -131,16 +171,29 @@ class Camera:
                 self.error = self._clip.error
                 if not self._loop:
                     return
+                # The last frame is shown for its time, and a single image is not opened again
+                # and again.
+                shown_s = last_s - (first_s or 0.0) + 1 / (self._clip.facts.rate or 25)
+                if not self._sleep_until(began + max(shown_s, _SHORTEST_LOOP_S)):
+                    return
                 self._clip.close()
                 self._clip = self._open()
         except VideoUnreadable as error:
             self.error = str(error)
         finally:
-            if not self.is_clip and not self._stop:
-                self.error = self.error or "gives no more images (unplugged?)"
+            if self.kind != "clip" and not self._stop:
+                why = "connection lost?" if self.kind == "stream" else "unplugged?"
+                over = self.kind == "stream" and self._paced and not self.error
+                self.error = self.error or ("" if over else f"gives no more images ({why})")
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+
+    def _sleep_until(self, moment: float) -> bool:
+        """Wait until ``time.monotonic()`` shows this; returns False when closed before."""
+        with self._changed:
+            left = max(moment - time.monotonic(), 0)
+            return not self._changed.wait_for(lambda: self._stop, timeout=left)
 
     def _publish(self, moment: Moment) -> None:
         with self._changed:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.face import Face, FrameResult
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.frame_reader import Descriptor, FrameReader, nearest
@@ -179,6 +180,24 @@ def _track_of(
     return None
 
 
+def no_frames(clip: Clip, selection: Selection) -> VideoUnreadable:
+    """Return the error for a range in which no frame was selected; it names the clip's length.
+
+    Args:
+        clip: After its frames were read.
+        selection: What was asked for.
+    """
+    s = selection
+    span = f"between {s.start_s:g} s and " + ("the end" if s.end_s is None else f"{s.end_s:g} s")
+    if s.stride > 1:
+        span += f" at a stride of {s.stride}"
+    damage = f"; it {clip.error}" if clip.error else ""
+    return VideoUnreadable(
+        f"{clip.name}: no frame {span}: the clip is {clip.length_s:.2f} s long, counted from its "
+        f"beginning{damage}; choose --start and --end within it"
+    )
+
+
 def read_video(
     path: str | os.PathLike[str],
     *,
@@ -197,7 +216,7 @@ def read_video(
             and gaze are measured too.
         stride: Every so many frames.
         fps: At most so many frames per second of the clip, instead of a stride.
-        start_s: Frames before this time are left out.
+        start_s: Frames before this time are left out; times count from the clip's beginning.
         end_s: Frames from this time on are left out; None = none.
         workers: Threads that read beside the one that decodes.
 
@@ -205,7 +224,8 @@ def read_video(
         One result per selected frame, in order; a frame without a face has ``faces=()``.
 
     Raises:
-        VideoUnreadable: When it is missing, no clip, or not one frame can be decoded.
+        VideoUnreadable: When it is missing, no clip, not one frame can be decoded, or there is
+            none in the range.
         MissingExtra: When PyAV is not installed.
         BadArray: When an option is out of range.
 
@@ -216,8 +236,12 @@ def read_video(
     """
     selection = Selection(stride=stride, fps=fps, start_s=start_s, end_s=end_s)
     reader = analyzer or Analyzer(threads=1)
+    empty = True
     with Clip(Path(path)) as clip:
         for chunk in read_frames(
             clip, reader, os.fspath(path), selection=selection, workers=workers
         ):
+            empty = empty and not chunk.results
             yield from chunk.results
+    if empty:
+        raise no_frames(clip, selection)

@@ -25,8 +25,8 @@ class Selection:
         stride: Every so many frames, counted from the clip's first.
         fps: At most so many frames per second of the clip: the first frame of every 1/fps
             seconds. None = no limit. Not together with a stride.
-        start_s: Frames before this time are left out; 0 = none, also where a clip's clock begins
-            below 0.
+        start_s: Frames before this time, counted from the clip's beginning, are left out; 0 =
+            none.
         end_s: Frames from this time on are left out; None = none.
         detect_every: Faces are searched for again every so many frames; between them they are
             followed.

@@ -1,12 +1,13 @@
 """Frames of a clip, each with its own time stamp, upright, in square pixels.
 
 Index and time are the container's: every decoded frame is counted, and ``time_s`` is its
-presentation time, with variable frame rates, B-frames, edit lists and late starts as they are; it
-never runs backwards. A clip that breaks off gives what can be decoded and says so in
+presentation time, with variable frame rates, B-frames and edit lists as they are; it never runs
+backwards. Times count from the clip's beginning, whatever its clock shows there
+(``ClipFacts.start_s``). A clip that breaks off gives what can be decoded and says so in
 ``Clip.error``.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,22 +18,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.errors import MissingExtra, VideoUnreadable
+from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.face import Image
 from pyojeong.image.files import MAX_PIXELS
+from pyojeong.stream.animation import WebpAnimation, open_animation
 from pyojeong.stream.clock import FrameClock
+from pyojeong.stream.opening import (
+    import_av,
+    open_address,
+    open_device,
+    open_file,
+    reason,
+    without_password,
+)
+from pyojeong.stream.picture_stream import choose_picture_stream, clip_start
 
 THUMB_HW = (18, 32)
 """Size of the gray thumbnails that scene cuts are found with."""
-
-
-def _av() -> Any:
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        raise MissingExtra("reading clips", "video") from error
-    av.logging.set_level(None)  # its messages are in exceptions too
-    return av
 
 
 class Frame:
@@ -40,7 +42,7 @@ class Frame:
 
     Attributes:
         index: Its number in the clip, from 0.
-        time_s: Its presentation time in seconds, by the container's clock.
+        time_s: Its presentation time in seconds, from the clip's beginning.
     """
 
     __slots__ = ("_clip", "_raw", "_turn", "index", "time_s")
@@ -98,6 +100,7 @@ class ClipFacts:
         rate: Mean frames per second; None = not stated.
         audio: Whether there is sound.
         high_range: Whether brightness is coded for HDR screens (PQ or HLG); it is read as it is.
+        start_s: What the container's clock shows at the clip's beginning, in seconds.
     """
 
     codec: str
@@ -106,19 +109,22 @@ class ClipFacts:
     rate: float | None
     audio: bool
     high_range: bool
+    start_s: float = 0.0
 
 
 class Clip:
     """A clip on disk, read once from its beginning; a context manager.
 
     Args:
-        path: The file, or with ``device`` the name of a camera.
+        path: The file; with ``device`` the name of a camera, with ``address`` that of a stream.
         device: Kind of camera (libavdevice's name of it, such as ``"v4l2"``); None = a file.
+        address: ``path`` is the address of a stream (RTSP, HTTP).
         options: For the camera: ``video_size``, ``framerate``.
 
     Attributes:
-        name: The file's name, as it was given.
+        name: The file's name, as it was given; an address without its password.
         facts: What the container says of the image stream.
+        notes: Lines about choices that were made, such as which of several streams is read.
         pixel_shape: Width of a stored pixel over its height; 1 when it is not stated.
         turn: First five numbers of the current frame's display matrix; () = upright.
         error: After the last frame: where the clip breaks off, or that it is damaged; "" when
@@ -134,66 +140,48 @@ class Clip:
         path: str | Path,
         *,
         device: str | None = None,
+        address: bool = False,
         options: dict[str, str] | None = None,
     ) -> None:
-        av = _av()
-        self.name = str(path)
+        av = import_av()
+        self.name = without_password(str(path)) if address else str(path)
         self.error = ""
+        self.notes: tuple[str, ...] = ()
         self._next = 0
         self._torn = self._damaged = False
-        self._reached_s = 0.0
-        empty = False
+        self._reached_s = self._last_s = 0.0
+        self._start = Fraction(0)
+        self._angle: float | None = None
+        self.pixel_shape = 1.0
+        self.turn: tuple[int, ...] = ()
+        self._animation = None if device or address else open_animation(path)
+        if self._animation is not None:
+            self._container: Any = self._animation
+            self.facts = _animation_facts(self._animation)
+        else:
+            if device is not None:
+                self._container = open_device(self.name, device, options or {})
+            else:
+                self._container = open_address(str(path)) if address else open_file(path)
+            self._choose(frame_threads=device is None and not address)
+        self._clock = FrameClock(self.facts.rate, self._start)
+        self._frames = self._decoded()
+        self.colors = av.video.reformatter.VideoReformatter()
+        self.thumbs = av.video.reformatter.VideoReformatter()
+
+    def _choose(self, *, frame_threads: bool) -> None:
+        """Take the image stream and what the container says of it."""
         try:
-            empty = Path(path).is_file() and not Path(path).stat().st_size
-            # The prefix keeps "12:30.mp4" from being taken for an address.
-            opened = f"file:{self.name}" if device is None else self.name
-            self._container = av.open(
-                opened, format=device, options=options or {}, metadata_errors="ignore"
-            )
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            raise VideoUnreadable(f"{self.name}: {error.strerror}") from error
-        except (av.FFmpegError, OSError, ValueError) as error:
-            why = "is empty" if empty else f"is no clip that can be read ({_reason(error)})"
-            if device is None and _lacks_index(Path(path)):
-                why = "its index is missing: it was cut off, or is still being written"
-            raise VideoUnreadable(f"{self.name}: {why}") from error
-        try:
-            self._stream = self._picture_stream()
+            self._stream, note = choose_picture_stream(self._container, self.name)
+            self._start = clip_start(self._container, self._stream)
             self.facts = self._stated()
             ratio = self._stream.sample_aspect_ratio
         except BaseException:
             self._container.close()
             raise
+        self.notes = (note,) if note else ()
         self.pixel_shape = float(ratio) if ratio and Fraction(1, 4) <= ratio <= 4 else 1.0
-        self._stream.thread_type = "AUTO" if device is None else "SLICE"  # which does not lag
-        self._clock = FrameClock(self.facts.rate)
-        self._angle: float | None = None
-        self.turn: tuple[int, ...] = ()
-        self._frames = self._decoded()
-        self.colors = av.video.reformatter.VideoReformatter()
-        self.thumbs = av.video.reformatter.VideoReformatter()
-
-    def _picture_stream(self) -> Any:
-        kind = self._container.format.name
-        if kind.endswith("_pipe") or kind == "image2":
-            raise VideoUnreadable(
-                f"{self.name}: is an image ({kind.removesuffix('_pipe')}), not a clip; read it "
-                "with `pyojeong analyze`"
-            )
-        streams = [
-            s
-            for s in self._container.streams.video
-            if not s.disposition & s.disposition.attached_pic
-        ]
-        if not streams:
-            sound = " (it holds sound only)" if self._container.streams.audio else ""
-            raise VideoUnreadable(f"{self.name}: has no images{sound}")
-        stream = streams[0]
-        if getattr(stream, "codec_context", None) is None:
-            raise VideoUnreadable(
-                f"{self.name}: its codec is not known here; convert it, for example to H.264"
-            )
-        return stream
+        self._stream.thread_type = "AUTO" if frame_threads else "SLICE"  # which does not lag
 
     def _stated(self) -> ClipFacts:
         stream, container = self._stream, self._container
@@ -212,6 +200,7 @@ class Clip:
             rate=float(stream.average_rate) if stream.average_rate else None,
             audio=bool(container.streams.audio),
             high_range=transfer in {16, 18},  # SMPTE 2084 (PQ), ARIB B67 (HLG)
+            start_s=float(self._start),
         )
 
     @property
@@ -227,30 +216,43 @@ class Clip:
         """
         return self._frames
 
+    @property
+    def length_s(self) -> float:
+        """Length in seconds: as the container states it, or what was decoded if that is more."""
+        return max(self.facts.duration_s or 0.0, self._last_s)
+
     def _decoded(self) -> Generator[Frame]:
-        av = _av()
-        reason = ""
+        av = import_av()
+        why = ""
         try:
-            for packet in self._packets():
-                try:
-                    frames = packet.decode()
-                except av.error.InvalidDataError:
-                    self._damaged = True
-                    continue
-                for raw in frames:
-                    self._see_turn(raw)
-                    yield Frame(self, raw, self._next, self._clock(raw))
-                    self._next += 1
+            for raw in self._raw_frames(av):
+                self._see_turn(raw)
+                self._last_s = self._clock(raw)
+                yield Frame(self, raw, self._next, self._last_s)
+                self._next += 1
         except (av.FFmpegError, OSError) as error:
-            reason = _reason(error)
-        reason = reason or self._shortage()
+            why = reason(error)
+        why = why or ("" if self._animation else self._shortage())
         if self._next == 0:
-            why = reason or ("it is damaged" if self._damaged else "there is none")
+            why = why or ("it is damaged" if self._damaged else "there is none")
             raise VideoUnreadable(f"{self.name}: not one frame can be decoded ({why})")
-        if reason:
-            self.error = f"breaks off after frame {self._next - 1} ({reason})"
+        if why:
+            self.error = f"breaks off after frame {self._next - 1} ({why})"
         elif self._damaged:
             self.error = "is damaged: frames are missing"
+
+    def _raw_frames(self, av: Any) -> Iterator[Any]:
+        """Yield PyAV's frames; damaged packets are passed over and remembered."""
+        if self._animation is not None:
+            yield from self._animation.decoded(av)
+            return
+        for packet in self._packets():
+            frames: Iterable[Any] = ()
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                self._damaged = True
+            yield from frames
 
     def _see_turn(self, raw: Any) -> None:
         """Take the display matrix of the first frame, and again when the angle changes.
@@ -292,7 +294,8 @@ class Clip:
             return "the file ends within a frame"
         promised = self._promised_s()
         if promised - self._reached_s > max(0.5, 2 / (self.facts.rate or 25)):
-            return f"at {self._reached_s:.1f} s; its header says {promised:.1f} s"
+            start = float(self._start)
+            return f"at {self._reached_s - start:.1f} s; its header says {promised - start:.1f} s"
         return ""
 
     def _promised_s(self) -> float:
@@ -324,27 +327,12 @@ class Clip:
             self._container.close()
 
 
-def _reason(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _lacks_index(path: Path) -> bool:
-    """Return whether a file is an MP4 or MOV without its ``moov`` box."""
-    try:
-        with path.open("rb") as file:
-            end = file.seek(0, 2)
-            place, first = 0, True
-            while place + 8 <= end:
-                file.seek(place)
-                head = file.read(16)
-                size, kind = int.from_bytes(head[:4], "big"), head[4:8]
-                if first and kind not in {b"ftyp", b"wide", b"mdat"}:
-                    return False
-                if kind == b"moov":
-                    return False
-                if size == 1:
-                    size = int.from_bytes(head[8:16], "big")
-                first, place = False, place + max(size, 8) if size else end
-            return not first
-    except OSError:
-        return False
+def _animation_facts(animation: WebpAnimation) -> ClipFacts:
+    return ClipFacts(
+        codec="webp",
+        frames=animation.frames,
+        duration_s=None,  # known when all frames were read
+        rate=None,
+        audio=False,
+        high_range=False,
+    )

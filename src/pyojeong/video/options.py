@@ -19,6 +19,7 @@ OUTPUTS = (
     "report.html",
     "annotated.mp4",
     "annotated.incomplete.mp4",
+    "annotated.vtt",
     "events.vtt",
     "events.eaf",
 )
@@ -71,5 +72,7 @@ class VideoOptions:
         names = {"summary.json", "events.vtt", "events.eaf"}
         names |= {f"results.{ENDINGS[name]}" for name in self.formats}
         names |= {"report.html"} if self.report else set()
-        names |= {"annotated.mp4", "annotated.incomplete.mp4"} if self.annotate else set()
+        if self.annotate:
+            names |= {"annotated.mp4", "annotated.incomplete.mp4"}
+            names |= {"annotated.vtt"} if self.selection.start_s else set()
         return frozenset(names)

@@ -2,13 +2,15 @@
 
 What is read goes into a checkpoint file. When the clip has ended, tables, report, annotated clip
 and the rest are written from it, each under its final name only when it is whole, and the
-checkpoint is removed.
+checkpoint is removed. Tables and summary come first; when something beside them fails (the
+annotated clip, subtitles, the report), they are there all the same, and the checkpoint stays so
+that the same command tries the rest again.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,11 @@ from numpy.typing import NDArray
 
 from pyojeong._version import __version__
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.errors import InputError
+from pyojeong.core.errors import InputError, VideoUnreadable
 from pyojeong.core.face import FrameResult, Sink
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
-from pyojeong.stream.pipeline import read_frames
+from pyojeong.stream.pipeline import no_frames, read_frames
 from pyojeong.stream.smooth import changed, neutral_of, smoothed
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.stream.track import Tracker
@@ -31,6 +33,9 @@ from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, OUTPUTS, VideoOpti
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.result_folders import require_free
 from pyojeong.video.summary import Summary
+
+_CLOCK_S = 0.001
+"""A clip whose clock begins this far from zero gets a note."""
 
 Progress = Callable[[float, int], None]
 """Called now and then with the clip's time in seconds and the number of frames read."""
@@ -47,6 +52,8 @@ class ClipResult:
         error: Why decoding stopped early; "" = it did not.
         again: The results were there already.
         removed: Files of an earlier run with other settings that this one did not write again.
+        notes: Lines about choices that were made and about what lacks something.
+        failed: Lines about files beside the results that could not be written.
     """
 
     folder: Path
@@ -55,6 +62,8 @@ class ClipResult:
     error: str = ""
     again: bool = False
     removed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 def read_clip(
@@ -75,9 +84,10 @@ def read_clip(
         progress: Called with the progress.
 
     Raises:
-        VideoUnreadable: When the clip could not be read at all.
+        VideoUnreadable: When the clip could not be read at all, or has no frame in the range.
         FolderTaken: When the folder has results of another clip.
-        OutputError: When something could not be written; reading goes on from there the next time.
+        OutputError: When tables or summary could not be written; reading goes on from there the
+            next time.
         MissingExtra: When a table needs what is not installed.
     """
     require(options.formats)
@@ -89,27 +99,69 @@ def read_clip(
         if before is not None:
             return replace(before, again=True)
         whole = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
+        fresh = not folder.exists()
         with Checkpoint(folder / CHECKPOINT, about["reading"], clip=whole) as checkpoint:
             require_free(folder, path)  # another process may have finished there meanwhile
+            try:
+                ending = _read(clip, analyzer, options, checkpoint, progress)
+            except VideoUnreadable:
+                _leave_nothing(checkpoint, folder if fresh else None)
+                raise
             (folder / DONE).unlink(missing_ok=True)
-            ending = _read(clip, analyzer, options, checkpoint, progress)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
+    outcome = replace(outcome, notes=(*_notes(clip, options), *outcome.notes))
     stale = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
     for name in stale:  # of other settings: beside the new ones they would be taken for theirs
         (folder / name).unlink()
-    with atomic_write(folder / DONE, "w") as file:
-        outcome_facts = {
-            "frames": outcome.frames,
-            "people": outcome.people,
-            "decoded": ending.frames,
-            "error": ending.error,
-        }
-        card = json.loads(analyzer.classifier.card.to_json())
-        done = {"about": about, "outcome": outcome_facts, "path": whole, "facts": asdict(facts)}
-        done["card"] = card
-        file.write(json.dumps(done, indent=1) + "\n")
-    checkpoint.remove()
+    _write_done(folder, whole, about, outcome, ending, facts, analyzer)
+    if not outcome.failed:
+        checkpoint.remove()
     return replace(outcome, removed=stale)
+
+
+def _leave_nothing(checkpoint: Checkpoint, folder: Path | None) -> None:
+    """Remove the checkpoint of a clip without frames, and the folder when it was made for it."""
+    if next(checkpoint.results(), None) is not None:
+        return
+    checkpoint.remove()
+    if folder is not None:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _notes(clip: Clip, options: VideoOptions) -> Iterator[str]:
+    """Yield lines about what was chosen for the user."""
+    yield from clip.notes
+    start_s, end_s, length_s = clip.facts.start_s, options.selection.end_s, clip.length_s
+    if abs(start_s) >= _CLOCK_S:
+        yield f"its own clock begins at {start_s:.3f} s; times count from the clip's beginning"
+    if end_s is not None and length_s and end_s > length_s + 1:
+        yield f"--end {end_s:g} s lies behind its end; it is {length_s:.2f} s long"
+
+
+def _write_done(
+    folder: Path,
+    path: str,
+    about: dict[str, Any],
+    outcome: ClipResult,
+    ending: Ending,
+    facts: ClipFacts,
+    analyzer: Analyzer,
+) -> None:
+    """Write the file that says what the results belong to."""
+    outcome_facts = {
+        "frames": outcome.frames,
+        "people": outcome.people,
+        "decoded": ending.frames,
+        "error": ending.error,
+        "notes": outcome.notes,
+        "failed": outcome.failed,
+    }
+    card = json.loads(analyzer.classifier.card.to_json())
+    done = {"about": about, "outcome": outcome_facts, "path": path, "facts": asdict(facts)}
+    done["card"] = card
+    with atomic_write(folder / DONE, "w") as file:
+        file.write(json.dumps(done, indent=1) + "\n")
 
 
 def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
@@ -120,6 +172,7 @@ def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, A
     wanted = asdict(options)
     reading = {
         "clip": fingerprint(path),
+        "times": "from the clip's beginning",  # results of the container's clock are read again
         "models": list(analyzer.model_ids),
         "answers": analyzer.classifier.head.to_dict(),
         "weights": analyzer.classifier.card.sha256,
@@ -137,11 +190,14 @@ def _read_done(folder: Path, about: dict[str, Any]) -> ClipResult | None:
         if {k: v for k, v in data["about"].items() if k != "forgotten"} != about:
             return None
         outcome_facts = data["outcome"]
+        if outcome_facts.get("failed"):
+            return None  # what failed is tried again, from the checkpoint
         return ClipResult(
             folder,
             outcome_facts["frames"],
             outcome_facts["people"],
             outcome_facts.get("error", outcome_facts.get("complaint", "")),  # its earlier name
+            notes=tuple(outcome_facts.get("notes", ())),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -174,6 +230,8 @@ def _read(
         frames += len(chunk.results)
         if chunk.results:
             progress(chunk.results[-1].time_s, frames)
+    if not frames and next(checkpoint.results(), None) is None:
+        raise no_frames(clip, options.selection)
     ending = Ending(clip.decoded, clip.error)
     checkpoint.finish(ending)
     return ending
@@ -227,8 +285,7 @@ def _write(
     summary.finish()
     model = analyzer.classifier
     answers = model.head.to_dict()
-    with atomic_write(folder / "summary.json", "w") as file:
-        file.write(json.dumps({**summary.to_dict(), "answers": answers}, indent=1) + "\n")
+    write_summary(folder, summary, answers, facts, options)
     processed = ProcessedClip(
         path=path,
         folder=folder,
@@ -239,5 +296,35 @@ def _write(
         card=model.card,
         answers=answers,
     )
-    render(processed, options)
-    return ClipResult(folder, summary.frames, len(summary.people), ending.error)
+    extras = render(processed, options)
+    return ClipResult(
+        folder,
+        summary.frames,
+        len(summary.people),
+        ending.error,
+        notes=tuple(extras.notes),
+        failed=tuple(f"{name}: {why}" for name, why in extras.failed.items()),
+    )
+
+
+def write_summary(
+    folder: Path,
+    summary: Summary,
+    answers: dict[str, Any],
+    facts: ClipFacts,
+    options: VideoOptions,
+) -> None:
+    """Write ``summary.json``: the numbers, what decided the answers, and which clock is used.
+
+    Raises:
+        OutputError: When it could not be written.
+    """
+    clock: dict[str, Any] = {
+        "zero": "the clip's beginning",
+        "container_start_s": round(facts.start_s, 6),
+    }
+    if options.annotate:
+        clock["annotated_start_s"] = options.selection.start_s
+    data = {**summary.to_dict(), "clock": clock, "answers": answers}
+    with atomic_write(folder / "summary.json", "w") as file:
+        file.write(json.dumps(data, indent=1) + "\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.card import ModelCard
-from pyojeong.core.errors import DataError
+from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import label_set
 from pyojeong.output.table_rewriting import remove_tracks
@@ -17,11 +17,15 @@ from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending
 from pyojeong.video.merge import drop_joined
-from pyojeong.video.options import DONE, ENDINGS, VideoOptions
+from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, VideoOptions
+from pyojeong.video.process import write_summary
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
 
-_SHOWN = ("report.html", "annotated.mp4", "annotated.incomplete.mp4", "events.vtt", "events.eaf")
+_SHOWN = (
+    *("report.html", "annotated.mp4", "annotated.incomplete.mp4", "annotated.vtt"),
+    *("events.vtt", "events.eaf"),
+)
 
 
 def redact(folder: Path, tracks: Collection[int]) -> list[str]:
@@ -71,6 +75,9 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     else:
         _cut_out(folder, summary_data, tracks)
     joined = [f"../{name}" for name in drop_joined(folder.parent)]
+    # It shows the people too; it is there when an extra of the results failed.
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    done["outcome"].pop("failed", None)
     done["outcome"]["people"] -= len(set(tracks))
     done["about"]["forgotten"] = sorted({*done["about"].get("forgotten", []), *map(int, tracks)})
     with atomic_write(folder / DONE, "w") as file:
@@ -116,8 +123,6 @@ def _rewrite(
     for result in TABLE_READERS[tables[0]](first):
         summary.add(result)
     summary.finish()
-    with atomic_write(folder / "summary.json", "w") as file:
-        file.write(json.dumps({**summary.to_dict(), "answers": answers}, indent=1) + "\n")
     options = VideoOptions(
         selection=Selection(**reading["selection"]),
         formats=tuple(tables),
@@ -127,6 +132,8 @@ def _rewrite(
         pictures=False,
         hold_s=writing["hold_s"],
     )
+    facts = ClipFacts(**done["facts"])
+    write_summary(folder, summary, answers, facts, options)
     ending = Ending(
         done["outcome"]["decoded"],
         done["outcome"].get("error", done["outcome"].get("complaint", "")),
@@ -137,11 +144,14 @@ def _rewrite(
         summary=summary,
         results=lambda: TABLE_READERS[tables[0]](first),
         ending=ending,
-        facts=ClipFacts(**done["facts"]),
+        facts=facts,
         card=card,
         answers=answers,
     )
-    render(processed, options)
+    failed = render(processed, options).failed
+    if failed:
+        name, why = next(iter(failed.items()))
+        raise OutputError(f"{folder / name}: could not be made again without these people: {why}")
 
 
 def _cut_out(folder: Path, summary_data: dict[str, Any], tracks: Collection[int]) -> None:

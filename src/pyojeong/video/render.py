@@ -1,10 +1,10 @@
 """What people look at: the report, the annotated clip, and events for annotators' tools."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from pyojeong.output.subtitles import Annotation, write_vtt
 from pyojeong.output.timeline_overlay import Row, TimelineOverlay
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.video.checkpoint import Ending
+from pyojeong.video.extras import Extras
 from pyojeong.video.options import VideoOptions
 from pyojeong.video.report import MOST_PICTURES, ReportFacts, write_report
 from pyojeong.video.summary import CHARTED, Event, Summary
@@ -48,47 +49,80 @@ class ProcessedClip:
     answers: dict[str, Any]
 
 
+_ANNOTATED = "annotated.mp4"
+_IMAGES = "images of report.html"
+
 _PICTURE_ROOM = 0.35
 """Room around a face in the images of the report, as a share of its box."""
 
 
-def render(clip: ProcessedClip, options: VideoOptions) -> None:
-    """Write the images and pages that the options ask for.
+def render(clip: ProcessedClip, options: VideoOptions) -> Extras:
+    """Write the images and pages that the options ask for; each of them may fail alone.
 
-    Raises:
-        OutputError: When one of them could not be written.
+    Returns:
+        What could not be written.
     """
-    path, folder, summary, ending = clip.path, clip.folder, clip.summary, clip.ending
+    path, folder, summary = clip.path, clip.folder, clip.summary
+    extras = Extras(folder)
     notes = list(_annotations(summary))
-    write_vtt(folder / "events.vtt", notes)
-    write_eaf(folder / "events.eaf", notes, media=path)
+    clock = f"Times count from the beginning of {path.name}."
+    with extras.attempt("events.vtt"):
+        write_vtt(folder / "events.vtt", notes, note=clock)
+    with extras.attempt("events.eaf"):
+        write_eaf(folder / "events.eaf", notes, media=path)
+    if options.annotate and options.selection.start_s:
+        with extras.attempt("annotated.vtt"):
+            _write_shifted(folder / "annotated.vtt", notes, options.selection.start_s)
     wanted: dict[int, list[Event]] = {}
-    if options.report and options.pictures and not options.aggregate:
-        wanted = _picture_frames(summary, clip.results())
     pictures: list[tuple[Event, Image]] = []
+    with extras.attempt("report.html"):
+        if options.report and options.pictures and not options.aggregate:
+            wanted = _picture_frames(summary, clip.results())
     if wanted or options.annotate:
-        pictures = _second_pass(clip, options, wanted)
-    if options.report:
-        files = {
-            "summary.json": "the numbers of this page",
-            "events.vtt": "the events as WebVTT",
-            "events.eaf": "the events for ELAN",
-        }
-        endings = {"json": "results.jsonl", "csv": "results.csv", "parquet": "results.parquet"}
-        for name in options.formats:
-            files[endings[name]] = "one row per frame and face"
-        if options.annotate:
-            files["annotated.mp4"] = "the clip with boxes, scores and a timeline"
-        said = ReportFacts(
-            clip=path.name,
-            settings=_settings(options, clip.facts),
-            card=_card(clip.card, clip.answers),
-            decoded=ending.frames,
-            error=ending.error,
-            pictures=pictures,
-            files=files,
-        )
-        write_report(folder / "report.html", summary, said)
+        pictures = _second_pass(clip, options, wanted, extras)
+    if options.report and "report.html" not in extras.failed:
+        with extras.attempt("report.html"):
+            said = _report_facts(clip, options, pictures, extras)
+            write_report(folder / "report.html", summary, said)
+    return extras
+
+
+def _report_facts(
+    clip: ProcessedClip,
+    options: VideoOptions,
+    pictures: list[tuple[Event, Image]],
+    extras: Extras,
+) -> ReportFacts:
+    files = {
+        "summary.json": "the numbers of this page",
+        "events.vtt": "the events as WebVTT",
+        "events.eaf": "the events for ELAN",
+    }
+    endings = {"json": "results.jsonl", "csv": "results.csv", "parquet": "results.parquet"}
+    for name in options.formats:
+        files[endings[name]] = "one row per frame and face"
+    if options.annotate:
+        files["annotated.mp4"] = "the clip with boxes, scores and a timeline"
+        if options.selection.start_s:
+            files["annotated.vtt"] = "the events in the times of annotated.mp4"
+    settings = _settings(options, clip.facts)
+    for name, why in extras.failed.items():
+        settings[f"not written: {name}"] = why
+    return ReportFacts(
+        clip=clip.path.name,
+        settings=settings,
+        card=_card(clip.card, clip.answers),
+        decoded=clip.ending.frames,
+        error=clip.ending.error,
+        pictures=pictures,
+        files={name: what for name, what in files.items() if name not in extras.failed},
+    )
+
+
+def _write_shifted(path: Path, notes: list[Annotation], start_s: float) -> None:
+    """Write the events in the times of the annotated clip, which begins with the range."""
+    shifted = [replace(n, start_s=n.start_s - start_s, end_s=n.end_s - start_s) for n in notes]
+    write_vtt(path, shifted, note="Times count from the beginning of annotated.mp4.")
 
 
 def _annotations(summary: Summary) -> Iterator[Annotation]:
@@ -109,32 +143,32 @@ def _picture_frames(summary: Summary, results: Iterator[FrameResult]) -> dict[in
 
 
 def _second_pass(
-    processed: ProcessedClip, options: VideoOptions, wanted: dict[int, list[Event]]
+    processed: ProcessedClip,
+    options: VideoOptions,
+    wanted: dict[int, list[Event]],
+    extras: Extras,
 ) -> list[tuple[Event, Image]]:
     """Decode the clip once more: draw on its frames, and keep the faces of the report."""
-    path, folder, summary = processed.path, processed.folder, processed.summary
-    facts = processed.facts
     pictures: list[tuple[Event, Image]] = []
     coming = processed.results()
     result = next(coming, None)
-    with ExitStack() as stack:
-        clip = stack.enter_context(Clip(path))
-        drawing: _Drawing | None = None
+    names = [_IMAGES] if wanted else []
+    names += [_ANNOTATED] if options.annotate else []
+    with (
+        extras.attempt(*names),
+        _Annotator(processed, options, extras) as annotator,
+        Clip(processed.path) as clip,
+    ):
         for frame in clip:
             if result is None:
                 break
             if frame.index != result.index:
                 continue
             events = wanted.get(result.index, [])
-            if events or options.annotate:
+            if events or annotator.active:
                 pixels = frame.pixels()
                 pictures += [(e, _cut(pixels, _of(result, e))) for e in events]
-                if options.annotate:
-                    if drawing is None:
-                        file = folder / "annotated.mp4"
-                        drawing = _Drawing(file, pixels, result, summary, facts, path)
-                        stack.enter_context(drawing.file)
-                    drawing.write(pixels, result)
+                annotator.add(pixels, result)
             result = next(coming, None)
     return sorted(pictures, key=lambda p: (p[0].start_s, p[0].track_id))
 
@@ -153,19 +187,65 @@ def _cut(pixels: Image, face: Face) -> Image:
     return cut if cut.size else pixels
 
 
+class _Annotator:
+    """The annotated clip, if one is asked for; what fails in it does not stop the pass.
+
+    Attributes:
+        active: Whether it takes frames.
+    """
+
+    def __init__(self, processed: ProcessedClip, options: VideoOptions, extras: Extras) -> None:
+        self.active = options.annotate
+        self._processed = processed
+        self._start_s = options.selection.start_s
+        self._extras = extras
+        self._drawing: _Drawing | None = None
+
+    def add(self, pixels: Image, result: FrameResult) -> None:
+        """Draw on a frame and append it."""
+        if not self.active:
+            return
+        try:
+            if self._drawing is None:
+                self._drawing = _Drawing(self._processed, pixels, result, self._start_s)
+            self._drawing.write(pixels, result)
+        except Exception as error:
+            self._give_up(error)
+            self._extras.add(_ANNOTATED, error)
+
+    def _give_up(self, error: BaseException) -> None:
+        self.active = False
+        if self._drawing is not None:
+            self._drawing.file.__exit__(type(error), error, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if not self.active or self._drawing is None:
+            return
+        if error is not None:
+            self._give_up(error)
+            return
+        with self._extras.attempt(_ANNOTATED):
+            self._drawing.file.__exit__(None, None, None)
+            if self._drawing.file.note:
+                self._extras.notes.append(f"{_ANNOTATED} {self._drawing.file.note}")
+
+
 class _Drawing:
     """The annotated clip while it is written."""
 
     def __init__(
-        self,
-        path: Path,
-        pixels: Image,
-        first: FrameResult,
-        summary: Summary,
-        facts: ClipFacts,
-        source: Path,
+        self, processed: ProcessedClip, pixels: Image, first: FrameResult, start_s: float
     ) -> None:
         height, width = pixels.shape[:2]
+        summary, facts = processed.summary, processed.facts
         people = sorted(summary.people.values(), key=lambda p: (-p.seconds, p.track_id))
         rows = [Row(f"#{p.track_id}", *p.scores.means()) for p in people[:CHARTED]]
         self._size = (width, height)
@@ -174,11 +254,12 @@ class _Drawing:
         )
         length = max(summary.last_s - first.time_s, 1e-3)
         self.file = ClipFile(
-            path,
+            processed.folder / _ANNOTATED,
             (width, height + self._overlay.height),
             rate=max((summary.frames - 1) / length, 1.0),
-            sound_of=source if facts.audio else None,
-            start_s=first.time_s,
+            sound_of=processed.path if facts.audio else None,
+            start_s=start_s,
+            clock_start_s=facts.start_s,
         )
 
     def write(self, pixels: Image, result: FrameResult) -> None:
@@ -205,6 +286,9 @@ def _settings(options: VideoOptions, facts: ClipFacts) -> dict[str, Any]:
     )
     if s.start_s or s.end_s is not None:
         out["from, to"] = f"{s.start_s:g} s, {'end' if s.end_s is None else f'{s.end_s:g} s'}"
+    out["times"] = "from the clip's beginning"
+    if facts.start_s:
+        out["times"] += f", where its own clock shows {facts.start_s:.3f} s"
     out["faces searched again"] = f"every {s.detect_every} frames and on scene cuts"
     out["smoothing"] = (
         "none"

@@ -53,6 +53,25 @@ def test_json_on_stdout_is_nothing_but_json(
     assert "missing.jpg: no such file" in err
 
 
+def test_fast_says_what_it_misses_and_contradicts_other_detectors(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("analyze", photo, "--fast") == 0
+    assert "it misses most faces narrower" in capsys.readouterr().err
+    assert run("analyze", photo, "--fast", "--detector", "mtcnn") == 2
+    assert "--fast is a detector of its own" in " ".join(capsys.readouterr().err.split())
+
+
+def test_turned_photographs_are_read_on_request(photo: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.png"
+    with Image.open(photo) as picture:
+        picture.rotate(90, expand=True).save(turned)
+    assert run("analyze", turned, "--any-rotation", "--out", tmp_path / "out", "-f", "csv") == 0
+    table = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8")
+    assert "any-rotation" in table
+    assert "happy" in table
+
+
 def test_eyes_on_request(photo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("analyze", photo, "--out", out, "-f", "csv", "-f", "json", "--eyes") == 0

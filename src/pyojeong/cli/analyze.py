@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pyojeong.batch import Extra, FileResult, analyze_files, file_results
 from pyojeong.cli.bars import bars
+from pyojeong.cli.options import FAST_MISSES
 from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
@@ -41,6 +42,7 @@ class AnalyzeRequest:
     detector: str = "auto"
     model: str = "default"
     min_face: int | None = None
+    any_rotation: bool = False
     jobs: int = 1
     threads: int | None = None
     views: int = 1
@@ -103,6 +105,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         request.model,
         detector=request.detector,
         min_face=request.min_face,
+        any_rotation=request.any_rotation,
         threads=threads,
         views=request.views,
         allow=request.allow,
@@ -132,6 +135,8 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     if tally.faces and head.output == "votes":
         meaning = f"share of people who would give the label; base rates: {head.prior}"
         console.print(f"[dim]Scores: {escape(meaning)}.[/]", soft_wrap=True)
+    if request.detector == "fast":
+        console.print(f"[dim]{FAST_MISSES}[/]", soft_wrap=True)
     counts_of_inputs = tally.counts(found)
     print_counts(counts_of_inputs, "images", console)
     if request.out is not None:

@@ -20,9 +20,11 @@ from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.cli.options import (
     JOBS,
     AllowOption,
+    AnyRotationOption,
     DetectorOption,
     EpochsOption,
     EyesOption,
+    FastOption,
     JobsOption,
     LabelsOption,
     LearningRateOption,
@@ -34,6 +36,7 @@ from pyojeong.cli.options import (
     ScoredSplit,
     ThresholdOption,
     deprecated_alias,
+    detector_named,
 )
 from pyojeong.cli.video_app import redact, video_app, webcam
 from pyojeong.core.errors import PyojeongError
@@ -118,6 +121,8 @@ def analyze(
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
     min_face: MinFaceOption = None,
+    fast: FastOption = False,
+    any_rotation: AnyRotationOption = False,
     jobs: JobsOption = JOBS,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads inside each network.")] = None,
     views: Annotated[
@@ -145,9 +150,10 @@ def analyze(
         formats=[f.value for f in formats or ()],
         annotate=annotate,
         overwrite=overwrite,
-        detector=detector,
+        detector=detector_named(detector, fast=fast),
         model=model,
         min_face=min_face,
+        any_rotation=any_rotation,
         jobs=jobs,
         threads=threads,
         views=views,

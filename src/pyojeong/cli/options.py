@@ -31,6 +31,20 @@ ModelOption = Annotated[
 MinFaceOption = Annotated[
     int | None, typer.Option("--min-face", min=8, help="Smallest face, shorter side in pixels.")
 ]
+FastOption = Annotated[
+    bool,
+    typer.Option(
+        "--fast",
+        help="Look at a small copy only: twice as fast, misses most faces narrower than a seventh "
+        "of the image (72 of 512 pixels).",
+    ),
+]
+AnyRotationOption = Annotated[
+    bool,
+    typer.Option(
+        "--any-rotation", help="Also find faces on their side and upside down; four times as slow."
+    ),
+]
 AllowOption = Annotated[
     str | None,
     typer.Option(
@@ -115,3 +129,21 @@ def deprecated_alias(command: Callable[..., None], old: str, new: str) -> Callab
         command(*args, **kwargs)
 
     return alias
+
+
+FAST_MISSES = (
+    "--fast looked at small copies: it misses most faces narrower than a seventh of the image"
+)
+
+
+def detector_named(detector: str, *, fast: bool) -> str:
+    """Return the detector that the options ask for.
+
+    Raises:
+        typer.BadParameter: When they contradict each other.
+    """
+    if fast and detector not in {"auto", "fast"}:
+        raise typer.BadParameter(
+            f"--fast is a detector of its own: leave --detector {detector} out"
+        )
+    return "fast" if fast else detector

@@ -11,6 +11,7 @@ from pyojeong.cli.options import (
     AllowOption,
     DetectorOption,
     EyesOption,
+    FastOption,
     JobsOption,
     LabelsOption,
     MinFaceOption,
@@ -18,6 +19,7 @@ from pyojeong.cli.options import (
     PriorOption,
     SmoothOption,
     ThresholdOption,
+    detector_named,
 )
 
 
@@ -76,6 +78,7 @@ def video(
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
     min_face: MinFaceOption = None,
+    fast: FastOption = False,
     workers: JobsOption = JOBS,
     allow: AllowOption = None,
     prior: PriorOption = None,
@@ -107,7 +110,7 @@ def video(
         smooth=smooth,
         baseline=baseline,
         hold=hold,
-        detector=detector,
+        detector=detector_named(detector, fast=fast),
         model=model,
         min_face=min_face,
         workers=workers,
@@ -148,6 +151,7 @@ def webcam(
     size: Annotated[str, typer.Option(help="Requested size of the frames.")] = "640x480",
     rate: Annotated[int, typer.Option(min=1, help="Requested frames per second.")] = 30,
     detector: DetectorOption = "auto",
+    fast: FastOption = False,
     model: ModelOption = "default",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     host: Annotated[
@@ -176,7 +180,7 @@ def webcam(
         loop=loop,
         size_wh=(int(width), int(height)),
         rate=rate,
-        detector=detector,
+        detector=detector_named(detector, fast=fast),
         model=model,
         port=port,
         host=host,

@@ -25,8 +25,14 @@ from pyojeong.image.deep import Remark, deep_colors, to_eight_bits
 from pyojeong.image.png_chunks import without_large_text
 from pyojeong.image.torn import read_torn_jpeg
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 200_000_000
 """Images that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
+
+# Pillow refuses images of more than twice its own limit of 89 million pixels.
+if PilImage.MAX_IMAGE_PIXELS is not None:
+    PilImage.MAX_IMAGE_PIXELS = max(PilImage.MAX_IMAGE_PIXELS, MAX_PIXELS // 2)
+
+_ORIENTATION = 0x0112  # EXIF's tag
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "HEIF", "AVIF")
 """What is decoded. Pillow knows more, but hands EPS to an external program, for instance."""
@@ -199,7 +205,9 @@ def from_pil(
     """
     _check_size(picture, name, max_pixels)
     with _explained(name):
-        upright = ImageOps.exif_transpose(picture) or picture
+        # Copies are made only where something changes: 200 megapixels are 600 MB.
+        turned = picture.getexif().get(_ORIENTATION, 1) != 1
+        upright = (ImageOps.exif_transpose(picture) or picture) if turned else picture
         return np.ascontiguousarray(np.asarray(_to_rgb(upright, remark), np.uint8))
 
 
@@ -210,7 +218,7 @@ def _to_rgb(picture: PilImage.Image, remark: Remark) -> PilImage.Image:
         rgba = picture.convert("RGBA")
         white = PilImage.new("RGBA", rgba.size, (255, 255, 255, 255))
         picture = PilImage.alpha_composite(white, rgba)
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def check_image(array: NDArray[Any], *, what: str = "image") -> Image:

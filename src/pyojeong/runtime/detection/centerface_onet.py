@@ -8,7 +8,7 @@ O-net, the last network of MTCNN (Zhang et al. 2016, arXiv:1604.02878), sees eve
 resolution and decides; box, score and landmarks are its own. What CenterFace is sure of stays even
 when O-net does not know it (lying or very wide faces), with CenterFace's box, score and landmarks.
 A small image in which nothing was found is looked at once more, larger. A small face is reported
-when O-net and the network that proposed it agree: when their scores have a mean of 0.7.
+when O-net and the network that proposed it agree: when their scores have a mean of 0.78.
 ``docs/benchmarks/detectors.md`` has the figures for each of these choices.
 """
 
@@ -42,10 +42,10 @@ MIN_FACE_SHARE = 1 / 100
 """Height of the smallest face that is looked for, unless stated: in pixels, and as a share of the
 image's shorter side; the larger of the two."""
 _WIDTH_SHARE = 0.8  # of a face's height, at least
-_GLANCED = 28.0
+_GLANCED = 40.0
 """Faces of this width, in the pixels of CenterFace's copy, need no other network."""
-_AGREED = 0.7
-_LEAST_SMALL = 0.4
+_AGREED = 0.78
+_LEAST_SMALL = 0.5
 """``follow``: a face moved by more of its width, and seen at least so well, is looked at again."""
 
 

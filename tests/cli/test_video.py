@@ -17,6 +17,7 @@ from pyojeong.cli.video import seconds_of
 from pyojeong.core.errors import InputError, OutputError
 from pyojeong.output.tables import read_csv, read_parquet
 from pyojeong.runtime.golden import GOLDEN_PICTURE
+from pyojeong.video.merge import joined_clips
 from pyojeong.video.process import ClipResult
 from tests.stream.made import ffmpeg
 from tests.video.made import make_clip
@@ -440,3 +441,36 @@ def test_names_that_are_no_unicode_and_very_long_ones(
     assert "2 given = 2 read" in capsys.readouterr().err
     assert sorted(frames_by_source(tmp_path / "out" / "results.csv").values()) == [5, 5]
     assert len((tmp_path / "out" / "people.csv").read_text().splitlines()) == 3
+
+
+def test_csv_for_excel_and_names_that_would_be_interpreted(
+    subjects: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "clips"
+    root.mkdir()
+    for name in ("=1+1.mp4", "표정😀.mp4", "[red]\x1b[31m\n\u202ec.mp4"):
+        shutil.copy(subjects[0], root / name)
+    out = tmp_path / "out"
+    assert run("video", root, "--out", out, "--excel", "--no-eyes") == 0
+    shown = "".join(capsys.readouterr())
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    people = (out / "people.csv").read_bytes().decode("utf-8")
+    assert people.startswith("\ufeffclip,")
+    assert "\n'=1+1,1," in people
+    assert "\n표정😀,1," in people
+    assert (out / "results.csv").read_bytes().startswith(b"\xef\xbb\xbfsource,")
+    assert sorted(frames_by_source(out / "results.csv").values()) == [5, 5, 5]
+    assert joined_clips(out) == {"=1+1", "표정😀", "[red]\x1b[31m\n\u202ec"}
+    page = (out / "[red]\x1b[31m\n\u202ec" / "report.html").read_text(encoding="utf-8")
+    assert r"Expressions in [red]\x1b[31m\n\u202ec.mp4" in page
+    assert "\x1b" not in page
+    note = (out / "[red]\x1b[31m\n\u202ec" / "events.vtt").read_text(encoding="utf-8")
+    assert r"[red]\x1b[31m\n\u202ec.mp4" in note
+    # The same command finds them there; other settings are read again.
+    assert run("video", root, "--out", out, "--excel", "--no-eyes") == 0
+    assert capsys.readouterr().out.count("there already") == 3
+    assert run("video", "redact", out / "=1+1", "--track", 1) == 0
+    table = out / "=1+1" / "results.csv"
+    assert table.read_bytes().startswith(b"\xef\xbb\xbfsource,")
+    assert not any(row.faces for row in read_csv(table))

@@ -1,17 +1,18 @@
 """``pyojeong analyze``: inputs, sinks, progress and the table that people see."""
 
+import io
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pyojeong.batch import Extra, FileResult, analyze_files, file_results
 from pyojeong.cli.bars import bars
+from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.options import FAST_MISSES
 from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.core.errors import OutputError
@@ -20,7 +21,6 @@ from pyojeong.core.file_kinds import IMAGES
 from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.inputs import InputCounts, check_earlier, find_inputs, write_inputs
 from pyojeong.core.labels import LabelSet
-from pyojeong.core.output_names import as_unicode
 from pyojeong.output.tables import SINKS
 from pyojeong.runtime.analyzer import Analyzer
 
@@ -36,6 +36,7 @@ class AnalyzeRequest:
     paths: list[str]
     out: Path | None = None
     formats: list[str] = field(default_factory=list)
+    excel: bool = False
     annotate: bool = False
     annotate_as: str | None = None
     overwrite: bool = False
@@ -71,7 +72,7 @@ class _Faces:
 
     def add(self, result: FrameResult) -> None:
         """Add one row per face, or one that says there is none."""
-        name = escape(as_unicode(self._names.get(result.source, result.source)))
+        name = as_markup(self._names.get(result.source, result.source))
         if not result.faces:
             self.table.add_row(name, "", "", "[dim]no face[/]")
         for number, face in enumerate(result.faces, 1):
@@ -114,7 +115,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         labels=request.labels,
         threshold=request.threshold,
     )
-    shown = Console(highlight=False)
+    shown = make_console()
     faces = _Faces(analyzer.classifier.label_set, found.files, wide=shown.width >= _WIDE)
     tally = _Tally(faces)
     try:
@@ -130,11 +131,11 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     note += f", [red]{tally.unmarked} not annotated[/]" if tally.unmarked else ""
     note += f", [red]{len(tally.failures)} failed[/]" if tally.failures else ""
     counts = f"{_count(tally.pictures, 'image')}, {_count(tally.faces, 'face')}{note}."
-    console.print(f"{counts}{escape(where)}", soft_wrap=True)
+    console.print(f"{counts}{as_markup(where)}", soft_wrap=True)
     head = analyzer.classifier.head
     if tally.faces and head.output == "votes":
         meaning = f"share of people who would give the label; base rates: {head.prior}"
-        console.print(f"[dim]Scores: {escape(meaning)}.[/]", soft_wrap=True)
+        console.print(f"[dim]Scores: {as_markup(meaning)}.[/]", soft_wrap=True)
     if request.detector == "fast":
         console.print(f"[dim]{FAST_MISSES}[/]", soft_wrap=True)
     counts_of_inputs = tally.counts(found)
@@ -172,15 +173,15 @@ class _Tally:
         """Count a file and show it."""
         if outcome.result is None:
             self.failures.append(Failure(outcome.path, str(outcome.error)))
-            said = escape(as_unicode(str(outcome.error)))
+            said = as_markup(outcome.error)
             console.print(f"[red]failed[/] {said}", soft_wrap=True)
             return
         for line in outcome.notes:
-            said = escape(as_unicode(f"{outcome.path}: {line}"))
+            said = as_markup(f"{outcome.path}: {line}")
             console.print(f"[yellow]note[/] {said}", soft_wrap=True)
         if outcome.extra_error:
             why = f"{outcome.path}: could not be annotated: {outcome.extra_error}"
-            said = f"{escape(as_unicode(why))}; its results are complete"
+            said = f"{as_markup(why)}; its results are complete"
             console.print(f"[red]failed[/] {said}", soft_wrap=True)
         self.noted += bool(outcome.notes)
         self.unmarked += bool(outcome.extra_error)
@@ -224,8 +225,10 @@ def _check_folder(out: Path) -> None:
 
 
 def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[Sink]:
-    options = {"labels": labels, "timeline": request.eyes}
+    options = {"labels": labels, "timeline": request.eyes, "excel": request.excel}
     if request.out is None:
+        if request.excel and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # its mark says so
         targets = [(name, sys.stdout) for name in request.formats]
         return [stack.enter_context(SINKS[name](stream, **options)) for name, stream in targets]
     names = request.formats or ["json"]

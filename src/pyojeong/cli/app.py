@@ -23,6 +23,7 @@ from pyojeong.cli.options import (
     AnyRotationOption,
     DetectorOption,
     EpochsOption,
+    ExcelOption,
     EyesOption,
     FastOption,
     JobsOption,
@@ -37,6 +38,13 @@ from pyojeong.cli.options import (
     ThresholdOption,
     deprecated_alias,
     detector_named,
+    formats_for_excel,
+)
+from pyojeong.cli.streams import (
+    RootGroup,
+    echo,
+    one_line_warning,
+    replace_unknown_characters,
 )
 from pyojeong.cli.video_app import redact, video_app, webcam
 from pyojeong.core.errors import PyojeongError
@@ -46,6 +54,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="pyojeong",
+    cls=RootGroup,
     help="표정 · reads the appearance of facial expressions; trains and ships the models that do.",
     no_args_is_help=True,
     add_completion=False,
@@ -76,14 +85,14 @@ class Storage(StrEnum):
 
 
 def _stderr() -> "Console":
-    from rich.console import Console
+    from pyojeong.cli.console import make_console
 
-    return Console(stderr=True, highlight=False)
+    return make_console(stderr=True)
 
 
 def _show_version(value: bool) -> None:
     if value:
-        typer.echo(f"pyojeong {__version__}")
+        echo(f"pyojeong {__version__}")
         raise typer.Exit
 
 
@@ -114,6 +123,7 @@ def analyze(
     formats: Annotated[
         list[Format] | None, typer.Option("--format", "-f", help="May be given several times.")
     ] = None,
+    excel: ExcelOption = False,
     annotate: Annotated[bool, typer.Option(help="Write annotated images to --out.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace results of other images in --out.")
@@ -142,12 +152,15 @@ def analyze(
 
     if annotate and out is None:
         raise typer.BadParameter("annotated images need a folder: add --out DIR")
-    if out is None and formats and (len(formats) > 1 or formats[0] is Format.PARQUET):
+    chosen = [f.value for f in formats or ()]
+    chosen = formats_for_excel(chosen) if excel else chosen
+    if out is None and (len(chosen) > 1 or "parquet" in chosen):
         raise typer.BadParameter("stdout takes one of json and csv; add --out DIR for the rest")
     request = AnalyzeRequest(
         paths=paths,
         out=out,
-        formats=[f.value for f in formats or ()],
+        formats=chosen,
+        excel=excel,
         annotate=annotate,
         overwrite=overwrite,
         detector=detector_named(detector, fast=fast),
@@ -192,65 +205,24 @@ def models(
     json_: Annotated[bool, typer.Option("--json", help="Print the cards as JSON lines.")] = False,
 ) -> None:
     """List the available models with licence and measured accuracy."""
-    import json
+    from pyojeong.cli.models import list_models
 
-    from pyojeong.zoo import SHORT_NAMES, cards
-
-    entries = cards()
-    called = {model: name for name, model in SHORT_NAMES.items()}
-    if json_:
-        for entry in entries.values():
-            typer.echo(json.dumps(json.loads(entry.card.to_json()), ensure_ascii=False))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    answering = Table(box=None, header_style="bold", pad_edge=False)
-    others = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("classifier", "MB", "votes, %", "test, %"):
-        answering.add_column(column, no_wrap=column != "classifier", justify="left")
-    for column in ("other network", "kind", "MB", "licence"):
-        others.add_column(column, no_wrap=column != "licence")
-    for name, entry in entries.items():
-        card = entry.card
-        size = entry.weights.stat().st_size / 1e6 if entry.weights.exists() else float("nan")
-        flags = " ".join((card.license, *card.license_flags))
-        if card.kind == "classifier":
-            shown = [_percent(card.metrics.get(part, {})) for part in ("photographs", "test")]
-            known = f"= {called[name]}; {flags}" if name in called else flags
-            answering.add_row(f"{name}\n  [dim]{known}[/]", f"{size:.1f}", *shown)
-        else:
-            others.add_row(name, card.kind, f"{size:.1f}", flags)
-    console = Console(highlight=False)
-    console.print(answering)
-    console.print(
-        "\nA score is the share of people who would give that label, in a set with the stated base "
-        "rates: --prior natural, between (the default of the bundled models), balanced, or shares."
-        "\nvotes: right on photographs on whose label two ratings agree (by a vision-language "
-        "model). test: the model's own test split, by `pyojeong evaluate --output fer2013`.",
-    )
-    console.print()
-    console.print(others)
-
-
-def _percent(figures: dict[str, Any]) -> str:
-    """Accuracy with its interval, or nothing."""
-    accuracy = figures.get("accuracy")
-    if accuracy is None:
-        return ""
-    return "{:.1f} ({:.1f}-{:.1f})".format(*(100 * accuracy[k] for k in ("value", "low", "high")))
+    list_models(as_json=json_)
 
 
 @app.command()
 def doctor() -> None:
     """Check this installation: versions, weight files, a reference image, colours and labels."""
+    from pyojeong.cli.console import as_markup
     from pyojeong.doctor import examine
 
     console = _stderr()
     failed = 0
     for finding in examine():
         mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
-        console.print(f"{mark} {finding.what}: {finding.detail}", soft_wrap=True)
+        console.print(
+            f"{mark} {as_markup(finding.what)}: {as_markup(finding.detail)}", soft_wrap=True
+        )
         failed += not finding.ok
     if failed:
         console.print(
@@ -303,9 +275,9 @@ def train(
     text, size = read_experiment(experiment, start=start, epochs=epochs, lr=lr, limit=limit)
     manifest = _manifest(data, votes, console)
     if folds is not None:
-        typer.echo(train_folds_with_progress(text, manifest, runs, console, folds=folds, size=size))
+        echo(train_folds_with_progress(text, manifest, runs, console, folds=folds, size=size))
         return
-    typer.echo(train_with_progress(text, manifest, runs, console, size=size))
+    echo(train_with_progress(text, manifest, runs, console, size=size))
 
 
 @app.command()
@@ -363,32 +335,21 @@ def evaluate(
 
 
 def _fail(error: PyojeongError, code: int) -> NoReturn:
-    from rich.markup import escape
+    from pyojeong.cli.console import as_markup
 
     text = str(error)
     if (cache := sys.modules.get("pyojeong.datasets.cache")) is not None:
         text = cache.as_named(text)  # users know their folder, not the table made of it
-    _stderr().print(f"[red]pyojeong:[/] {escape(text)}", soft_wrap=True)
+    _stderr().print(f"[red]pyojeong:[/] {as_markup(text)}", soft_wrap=True)
     sys.exit(code)
-
-
-_format_warning = warnings.formatwarning
-
-
-def _one_line(message: Any, category: type[Warning], *place: Any, **more: Any) -> str:
-    """Return the text of a warning: one line for those about pictures."""
-    from pyojeong.core.errors import ImageWarning, PicturesLeftOut
-
-    if issubclass(category, (PicturesLeftOut, ImageWarning)):
-        return f"pyojeong: warning: {message}\n"
-    return _format_warning(message, category, *place, **more)
 
 
 def main(args: list[str] | None = None) -> Any:
     """Entry point: designed errors become one line, everything else stays a traceback."""
     from pyojeong.core.errors import OutputError
 
-    warnings.formatwarning = _one_line
+    warnings.formatwarning = one_line_warning
+    replace_unknown_characters()
     try:
         app(args, standalone_mode=True)
     except OutputError as error:

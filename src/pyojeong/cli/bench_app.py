@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyojeong.cli.streams import echo
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -12,9 +14,9 @@ bench_app = typer.Typer(help="Measure this installation and its models.", no_arg
 
 
 def _stderr() -> "Console":
-    from rich.console import Console
+    from pyojeong.cli.console import make_console
 
-    return Console(stderr=True, highlight=False)
+    return make_console(stderr=True)
 
 
 @bench_app.command("speed")
@@ -30,7 +32,7 @@ def bench_speed(
     text = to_markdown(figures)
     if out is not None:
         _write(out, text)
-    typer.echo(text)
+    echo(text)
 
 
 @bench_app.command("accuracy")
@@ -57,8 +59,7 @@ def bench_accuracy(
     Takes minutes; the same command goes on after an interruption. The test split is shown only
     for a published model, one whose card already carries it.
     """
-    from rich.markup import escape
-
+    from pyojeong.cli.console import as_markup
     from pyojeong.cli.train import manifest_with_progress
     from pyojeong.evaluation.accuracy.measuring import measure, write_measured
 
@@ -70,10 +71,10 @@ def bench_accuracy(
             manifest,
             photographs=photographs,
             threads=threads,
-            say=lambda words: status.update(f"measuring: {escape(words)}"),
+            say=lambda words: status.update(f"measuring: {as_markup(words)}"),
             keep=out,
         )
-    typer.echo(write_measured(result, out))
+    echo(write_measured(result, out))
 
 
 @bench_app.command("page")
@@ -95,7 +96,7 @@ def bench_page(
         _write(out, to_markdown(measured))
     else:
         raise typer.BadParameter("the page must end in .md or .html", param_hint="--out")
-    typer.echo(out)
+    echo(out)
 
 
 def _write(out: Path, text: str) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import TextColumn
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.console import as_markup, make_console
 from pyojeong.core.errors import ExperimentError
 
 
@@ -101,14 +101,14 @@ def print_differences(
         right = [100 * sum(side[i] == truth[i] for i in at) / len(at) for side in answers]
         mark = "[bold]" if difference.clear else ""
         table.add_row(
-            escape(name),
+            as_markup(name),
             f"{len(at):,}",
             *(f"{value:.1f}" for value in right),
             f"{mark}{difference.points:+.1f}",
             f"{difference.low:+.1f} to {difference.high:+.1f}" if len(at) >= _FEWEST else "too few",
         )
-    console = Console(highlight=False)
-    console.print(f"A: {escape(names[0])}\nB: {escape(names[1])}", soft_wrap=True)
+    console = make_console()
+    console.print(f"A: {as_markup(names[0])}\nB: {as_markup(names[1])}", soft_wrap=True)
     console.print(table)
     clear = "differ clearly" if whole.clear else "do not differ clearly: the interval holds 0"
     console.print(

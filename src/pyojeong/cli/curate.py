@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.console import as_markup
 from pyojeong.cli.sums import print_counts
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
@@ -66,17 +66,17 @@ def run_curate(request: CurateRequest, console: Console) -> None:
     counts = _checked(request.manifest)
     if missing:
         console.print(
-            f"[yellow]warning:[/] {escape(str(missing))}; they were not checked: move them back "
+            f"[yellow]warning:[/] {as_markup(missing)}; they were not checked: move them back "
             "and run the same command again",
             soft_wrap=True,
         )
-    console.print(f"findings in {store.folder}", soft_wrap=True)
+    console.print(f"findings in {as_markup(store.folder)}", soft_wrap=True)
     if request.report is not None:
         from pyojeong.curate.report import write_report
 
         command = " ".join(["pyojeong", *sys.argv[1:]])
         file = write_report(store, request.report, command=command, pictures=request.pictures)
-        console.print(f"report: {file}", soft_wrap=True)
+        console.print(f"report: {as_markup(file)}", soft_wrap=True)
     print_counts(counts, "samples", console)
 
 
@@ -175,7 +175,7 @@ def run_clean(request: CleanRequest, console: Console) -> None:
             f"[yellow]{done.conflicts} rows stay as they were because reviewers disagree;[/] "
             "settle them with `pyojeong data review`, filter conflicts"
         )
-    console.print(f"{done.kept:,} rows in {request.out}", soft_wrap=True)
+    console.print(f"{done.kept:,} rows in {as_markup(request.out)}", soft_wrap=True)
     dropped = {f"dropped in {split}": n for split, n in done.dropped.items()}
     print_counts(InputCounts(read=done.kept, left_out=dropped), "samples", console)
 
@@ -226,7 +226,7 @@ def run_faces(request: FacesRequest, console: Console) -> None:
         )
     for words, sources in (("without a face", done.without), ("unreadable", done.unreadable)):
         if sources:
-            some = ", ".join(sources[:5]) + (" ..." if len(sources) > 5 else "")
+            some = as_markup(", ".join(sources[:5])) + (" ..." if len(sources) > 5 else "")
             console.print(f"[yellow]{len(sources):,} images {words}:[/] {some}", soft_wrap=True)
-    console.print(f"{done.faces:,} faces in {request.out}", soft_wrap=True)
+    console.print(f"{done.faces:,} faces in {as_markup(request.out)}", soft_wrap=True)
     print_counts(done.sums, "images", console)

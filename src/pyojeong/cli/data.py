@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.console import as_markup
 from pyojeong.cli.sums import print_counts
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
@@ -116,9 +116,9 @@ def run_import(request: ImportRequest, console: Console) -> None:
             "need them"
         )
     for warning in done.warnings:
-        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+        console.print(f"[yellow]warning:[/] {as_markup(warning)}", soft_wrap=True)
     _say_loose(done, out, console)
-    console.print(f"{done.rows:,} rows in {request.out}", soft_wrap=True)
+    console.print(f"{done.rows:,} rows in {as_markup(request.out)}", soft_wrap=True)
     print_counts(done.sums, "samples", console)
 
 
@@ -139,14 +139,14 @@ def _say_loose(done: Imported, table: Path, console: Console) -> None:
         console.print(
             f"[yellow]warning:[/] in {framing.small} of {framing.faces} pictures the face fills "
             "less than half: cut the faces out first: pyojeong data faces "
-            f"{escape(shlex.quote(str(table)))} --out {escape(shlex.quote(str(faces)))}",
+            f"{as_markup(shlex.quote(str(table)))} --out {as_markup(shlex.quote(str(faces)))}",
             soft_wrap=True,
         )
 
 
 def _say_skipped(skipped: Mapping[str, int], console: Console) -> None:
     for why, count in sorted(skipped.items()):
-        console.print(f"skipped {count:,}: {escape(why)}", soft_wrap=True)
+        console.print(f"skipped {count:,}: {as_markup(why)}", soft_wrap=True)
 
 
 def _counts_table(counts: Counts, labels: LabelSet) -> Table:
@@ -176,14 +176,14 @@ def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Con
     else:
         console.print(_counts_table(known.counts, known.labels))
         for what, said in _facts(known):
-            console.print(f"{what:>12}: {said}", soft_wrap=True)
+            console.print(f"{what:>12}: {as_markup(said)}", soft_wrap=True)
     if sheet is not None:
         from pyojeong.cli.contact_sheet import contact_sheet
         from pyojeong.image.files import write_image
 
         with console.status("drawing"):
             write_image(sheet, contact_sheet(manifest, known))
-        console.print(f"contact sheet: {sheet}", soft_wrap=True)
+        console.print(f"contact sheet: {as_markup(sheet)}", soft_wrap=True)
 
 
 def _facts(known: Overview) -> Iterator[tuple[str, str]]:
@@ -225,7 +225,7 @@ def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console
     if done.dropped:
         console.print(f"left out {done.dropped:,} rows that belong together with test rows")
     rows = sum(done.counts.values())
-    console.print(f"{rows:,} rows in {out}", soft_wrap=True)
+    console.print(f"{rows:,} rows in {as_markup(out)}", soft_wrap=True)
     leaks = {"belong together with test rows": done.dropped}
     print_counts(InputCounts(read=rows, left_out=leaks), "samples", console)
 
@@ -239,7 +239,7 @@ def run_merge(
     with _counting(console, "merging", total) as tick:
         done = merge(manifests, _out_file(out), labels=wanted, tick=tick)
     for prefix, count in done.sources.items():
-        console.print(f"{count:,} from {escape(prefix)}", soft_wrap=True)
+        console.print(f"{count:,} from {as_markup(prefix)}", soft_wrap=True)
     _say_skipped(done.skipped, console)
     if done.leaks:
         console.print(
@@ -247,7 +247,7 @@ def run_merge(
             "`pyojeong data split` deals them out again",
             soft_wrap=True,
         )
-    console.print(f"{done.rows:,} rows in {out}", soft_wrap=True)
+    console.print(f"{done.rows:,} rows in {as_markup(out)}", soft_wrap=True)
     print_counts(InputCounts(read=done.rows, left_out=done.skipped), "samples", console)
 
 
@@ -261,5 +261,5 @@ def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> Non
         done = EXPORTERS[kind](manifest, out, tick=tick)
     if done.unreadable:
         console.print(f"[yellow]left out {done.unreadable:,} images that could not be decoded[/]")
-    console.print(f"{done.rows:,} images in {out}", soft_wrap=True)
+    console.print(f"{done.rows:,} images in {as_markup(out)}", soft_wrap=True)
     print_counts(InputCounts(read=done.rows, failed=done.unreadable), "samples", console)

@@ -53,9 +53,9 @@ VotesOption = Annotated[
 
 
 def _stderr() -> "Console":
-    from rich.console import Console
+    from pyojeong.cli.console import make_console
 
-    return Console(stderr=True, highlight=False)
+    return make_console(stderr=True)
 
 
 @data_app.command("import")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.console import as_markup, make_console
 from pyojeong.core.errors import ExperimentError, MissingExtra
+from pyojeong.core.printable import printable
 
 if TYPE_CHECKING:
     from pyojeong.experiments.catalogue import Catalogue, Planned
@@ -51,8 +52,8 @@ def list_experiments(folder: Path, runs: Path, names: Sequence[str]) -> None:
         words = (
             f"s{plan.seed} {said}" if len(states) > 1 else said for plan, _, said in states if said
         )
-        table.add_row(escape(name), f"{done} / {len(states)}", escape(", ".join(words)))
-    console = Console(highlight=False)
+        table.add_row(as_markup(name), f"{done} / {len(states)}", as_markup(", ".join(words)))
+    console = make_console()
     if not console.is_terminal:
         console.width = 400  # a file or a pipe has no edge
     console.print(table)
@@ -140,7 +141,7 @@ def resume_all(
         from pyojeong.experiments.runner import unfinished
     planned = unfinished(runs)
     if not planned:
-        console.print(f"every run in {escape(str(runs))} has its result")
+        console.print(f"every run in {as_markup(runs)} has its result")
         return 0
     jobs = min(jobs, len(planned))
     if jobs > 1:
@@ -162,7 +163,7 @@ def _keep_truth(manifest: Path, folder: Path, console: Console) -> None:
     try:
         write_truth(manifest, folder)
     except ExperimentError as error:  # a folder of older results is no reason not to train
-        console.print(f"no {TRUTH_FILE}: {escape(str(error))}", soft_wrap=True)
+        console.print(f"no {TRUTH_FILE}: {as_markup(error)}", soft_wrap=True)
 
 
 def _in_processes(arguments: list[str], jobs: int) -> int:
@@ -191,7 +192,7 @@ def _run(
     """Return one bar over the current run's epochs, one line per finished run."""
     with needs_training():
         from pyojeong.experiments.runner import RunOptions, run_all
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
         task = progress.add_task("preparing", total=None)
         current = ""
@@ -202,11 +203,11 @@ def _run(
                 current = plan.name
                 progress.reset(task, total=line["epochs"])
             at = next(i for i, p in enumerate(planned) if p.name == plan.name)
-            said = f"{escape(plan.name)} ({at + 1} of {len(planned)})"
+            said = f"{printable(plan.name)} ({at + 1} of {len(planned)})"
             progress.update(task, completed=line["epoch"] + 1, description=said)
 
         def say(words: str) -> None:
-            console.print(escape(words), soft_wrap=True)
+            console.print(as_markup(words), soft_wrap=True)
             progress.reset(task, total=None, description="preparing")
 
         def go(plans: "Sequence[Planned]") -> list[dict[str, Any]]:
@@ -270,10 +271,10 @@ def _terminal_table(rows: Sequence[Any]) -> str:
         heading = column.heading.replace(" interval", "")
         table.add_column(heading, justify="right" if is_number(column) else "left", no_wrap=True)
     for row in rows:
-        cells = [escape(column.words(row)) for column in shown]
+        cells = [as_markup(column.words(row)) for column in shown]
         name = row.name if len(row.name) <= _LONGEST_NAME else "…" + row.name[1 - _LONGEST_NAME :]
-        table.add_row(escape(name), *cells[1:])
-    with (console := Console(width=80, highlight=False)).capture() as printed:
+        table.add_row(as_markup(name), *cells[1:])
+    with (console := make_console(width=80)).capture() as printed:
         console.print(table)
         console.print("Settings and the other columns: --format markdown or csv")
     return printed.get()
@@ -324,7 +325,7 @@ def score_test_once(
         figures = result[split]
         for name in ("accuracy", "balanced_accuracy", "macro_f1"):
             value = "{value:.4f}  [{low:.4f}, {high:.4f}]".format(**figures[name])
-            console.print(escape(f"{split:>5} {name:>18} {value}"))
+            console.print(as_markup(f"{split:>5} {name:>18} {value}"))
     print(result["test"]["accuracy"]["value"])  # noqa: T201 - this is the command's data
 
 
@@ -344,11 +345,11 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
         from pyojeong.experiments import timing
     with console.status("timing") as status:
         costs = timing.time_nets(
-            found, rounds=rounds, say=lambda words: status.update(escape(words))
+            found, rounds=rounds, say=lambda words: status.update(as_markup(words))
         )
     with atomic_write(out, "w") as file:
         file.write(json.dumps(costs, indent=1) + "\n")
-    console.print(f"timed {len(costs['nets'])} nets; wrote {escape(str(out))}", soft_wrap=True)
+    console.print(f"timed {len(costs['nets'])} nets; wrote {as_markup(out)}", soft_wrap=True)
 
 
 def measure_ensemble(
@@ -383,11 +384,11 @@ def measure_ensemble(
         if name in record:
             figure = record[name]["accuracy"]
             console.print(
-                escape("{}: {value:.4f} [{low:.4f}, {high:.4f}]".format(name, **figure)),
+                as_markup("{}: {value:.4f} [{low:.4f}, {high:.4f}]".format(name, **figure)),
                 soft_wrap=True,
             )
     shares = ", ".join(f"{name} {share:.3f}" for name, share in record["members"].items())
-    console.print(escape(f"{out}: {record['views']} view(s) of each face; {shares}"))
+    console.print(as_markup(f"{out}: {record['views']} view(s) of each face; {shares}"))
 
 
 def pack_run(run: Path, out: Path) -> Path:

@@ -15,6 +15,7 @@ from pyojeong.cli.options import (
     ScoredSplit,
     deprecated_alias,
 )
+from pyojeong.cli.streams import echo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,9 +56,9 @@ class TableFormat(StrEnum):
 
 
 def _stderr() -> "Console":
-    from rich.console import Console
+    from pyojeong.cli.console import make_console
 
-    return Console(stderr=True, highlight=False)
+    return make_console(stderr=True)
 
 
 @experiments_app.command("list")
@@ -182,7 +183,7 @@ def report(
     """Write one page: sortable table, curves, confusion matrices, accuracy against latency."""
     from pyojeong.cli.experiments import write_report
 
-    typer.echo(write_report(results, only or [], out))
+    echo(write_report(results, only or [], out))
 
 
 @experiments_app.command("time")
@@ -302,7 +303,7 @@ def pack(
     """Copy a finished run with its result's weights alone: small enough to keep or send."""
     from pyojeong.cli.experiments import pack_run
 
-    typer.echo(pack_run(run, out))
+    echo(pack_run(run, out))
 
 
 for _old, _new, _name in (("look", score_test, "score-test"), ("teach", distill, "distill")):

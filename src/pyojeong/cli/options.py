@@ -1,7 +1,7 @@
 """Options that several commands share: one meaning, one default and one help text each."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -71,6 +71,25 @@ EyesOption = Annotated[
         help="Head pose, eyes and gaze. Default: on for clips and the webcam, off for photographs.",
     ),
 ]
+ExcelOption = Annotated[
+    bool,
+    typer.Option(
+        "--excel", help="CSV that Excel opens right: marked as UTF-8, and no text is a formula."
+    ),
+]
+
+
+def formats_for_excel(formats: Sequence[str] | None) -> list[str]:
+    """Return the formats with --excel: CSV where none was named.
+
+    Raises:
+        typer.BadParameter: When formats were named without CSV.
+    """
+    if formats and "csv" not in formats:
+        raise typer.BadParameter("--excel is for CSV tables: add --format csv")
+    return list(formats or ["csv"])
+
+
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="Only the first training samples (a trial).")
 ]

@@ -8,11 +8,11 @@ import threading
 import webbrowser
 from pathlib import Path
 
-import typer
 from rich.console import Console
-from rich.markup import escape
 
+from pyojeong.cli.console import as_markup
 from pyojeong.cli.serving import address, bind, has_screen, serve
+from pyojeong.cli.streams import echo
 from pyojeong.core.errors import DataError, MissingExtra
 from pyojeong.curate.decisions import RULE
 from pyojeong.curate.findings import Store
@@ -66,20 +66,20 @@ def review(
     before = len(session.ledger.read())
     serve(app, bound)
     lines = len(session.ledger.read()) - before
-    console.print(f"{lines:,} lines added to {escape(str(session.ledger.file))}", soft_wrap=True)
+    console.print(f"{lines:,} lines added to {as_markup(session.ledger.file)}", soft_wrap=True)
 
 
 def announce(url: str, host: str, ledger: Path, console: Console) -> None:
     """Say where the page is and where decisions go."""
     from pyojeong.serve.security import LOOPBACK
 
-    console.print(f"decisions go to [bold]{escape(str(ledger))}[/]; Ctrl-C ends", soft_wrap=True)
+    console.print(f"decisions go to [bold]{as_markup(ledger)}[/]; Ctrl-C ends", soft_wrap=True)
     if host not in LOOPBACK:
         console.print(
             "[yellow]Unencrypted, and open to the network:[/] anyone with this "
             "address and its token can see the images and save decisions."
         )
-    typer.echo(url)
+    echo(url)
     sys.stdout.flush()
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.console import as_markup
 from pyojeong.cli.experiments import needs_training, open_catalogue
 
 if TYPE_CHECKING:
@@ -84,4 +84,4 @@ def keep(soft: "SoftLabels", out: Path, console: Console) -> None:
     soft.write(out)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
     what = "one answer for" if soft.per_face else f"{soft.views} views of"
-    console.print(escape(f"{out}: {what} every training face; weights: {shares}"))
+    console.print(as_markup(f"{out}: {what} every training face; weights: {shares}"))

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
+from pyojeong.cli.console import as_markup
 from pyojeong.core.inputs import InputCounts
 
 
 def print_counts(counts: InputCounts, noun: str, console: Console) -> None:
     """Print one line, such as ``images: 12 given = 9 read + 1 failed + 2 left out (2 hidden)``."""
-    console.print(escape(f"{noun}: {counts}"), soft_wrap=True, highlight=False)
+    console.print(as_markup(f"{noun}: {counts}"), soft_wrap=True, highlight=False)
 
 
 def short_paths(paths: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.console import as_markup
 from pyojeong.cli.sums import print_counts
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ExperimentError, MissingExtra
@@ -118,7 +118,7 @@ def manifest_with_progress(data: Path, votes: Path | None, console: Console) -> 
             data, votes=votes, tick=lambda n: progress.advance(task, n), warn=said.append
         )
     for warning in said:
-        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+        console.print(f"[yellow]warning:[/] {as_markup(warning)}", soft_wrap=True)
     require_files(manifest)
     return manifest
 
@@ -273,7 +273,7 @@ def export_with_card(
             f"answers are shares of votes: temperature {votes.temperature}, unclear below "
             f"{votes.threshold}"
         )
-    console.print(f"wrote {out / card.file} and its card")
+    console.print(f"wrote {as_markup(out / card.file)} and its card")
 
 
 def _scored_as(head: OutputHead, card: ModelCard) -> str:
@@ -341,7 +341,9 @@ def evaluate_split(
     if predictions.split is Split.TEST:
         record_use(manifest, purpose="evaluate", model=classifier.card.id, figures=result)
         uses = len(uses_of_data(manifest))
-        console.print(f"the test split of this data was used {uses} times: {uses_file(manifest)}")
+        console.print(
+            f"the test split of this data was used {uses} times: {as_markup(uses_file(manifest))}"
+        )
     console.print(_scored_as(classifier.head, entry.card))
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll"):
         console.print(

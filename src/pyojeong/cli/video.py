@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pyojeong.cli.bars import bars
+from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.core.errors import InputError, PyojeongError, one_line
 from pyojeong.core.face import FrameResult
@@ -20,6 +20,7 @@ from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.inputs import InputCounts, check_earlier, find_inputs, write_inputs
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
+from pyojeong.core.printable import printable
 from pyojeong.output.tables import require
 from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
@@ -62,6 +63,7 @@ class VideoRequest:
     smooth: float | None = None
     baseline: str | None = None
     hold: float = 0.5
+    excel: bool = False
     detector: str = "auto"
     model: str = "default"
     min_face: int | None = None
@@ -115,7 +117,7 @@ def run(request: VideoRequest, console: Console) -> int:
         console.print("[yellow]interrupted[/]: the same command goes on from here")
         code = 130
     if tally.table.row_count:
-        Console(highlight=False).print(tally.table)
+        make_console().print(tally.table)
     counts = tally.counts(found)
     print_counts(counts, "clips", console)
     if tally.folders or request.out.is_dir():
@@ -174,7 +176,7 @@ class _Tally:
         self.fresh = self.fresh or not outcome.again
         numbers = (f"{outcome.frames:,}", str(outcome.people))
         cells = (clip, *numbers, str(outcome.folder), _remark(outcome))
-        self.table.add_row(*(escape(as_unicode(cell)) for cell in cells))
+        self.table.add_row(*(as_markup(cell) for cell in cells))
 
     def counts(self, found: Found) -> InputCounts:
         """Return the sums; what an interrupted run did not reach is left out."""
@@ -220,8 +222,8 @@ def _read_into_own_folder(
         folder = choose_folder(clip, first, out)
         if folder.name != first and not (folder / DONE).exists():
             console.print(
-                f"{escape(as_unicode(str(out / first)))} has other results: those of "
-                f"{escape(as_unicode(str(clip)))} go to {escape(as_unicode(str(folder)))}",
+                f"{as_markup(out / first)} has other results: those of "
+                f"{as_markup(clip)} go to {as_markup(folder)}",
                 soft_wrap=True,
             )
         try:
@@ -239,9 +241,9 @@ def _join(
     if len(tally.parts) > 1 and done:
         lost = joined_clips(out) - {as_unicode(folder.name) for folder in done}
         if lost:
-            names = escape(as_unicode(", ".join(sorted(lost))))
+            names = as_markup(", ".join(sorted(lost)))
             console.print(
-                f"the tables of several clips in {escape(str(out))} no longer hold {names}: of an "
+                f"the tables of several clips in {as_markup(out)} no longer hold {names}: of an "
                 "earlier run; their own folders stay",
                 soft_wrap=True,
             )
@@ -251,7 +253,7 @@ def _join(
             tally.broken += 1
             _print_failure(_message("the tables of several clips", error), console)
     elif tally.fresh and (gone := drop_joined(out)):
-        names = ", ".join(gone)
+        names = as_markup(", ".join(gone))
         console.print(f"removed {names}: of an earlier run; all clips in one command make them")
 
 
@@ -267,7 +269,7 @@ def _remark(outcome: ClipResult) -> str:
 def _print_lines(clip: Path, outcome: ClipResult, console: Console) -> None:
     """Print what has no room in the table: choices that were made, and extras that failed."""
     for line in outcome.notes:
-        words = escape(as_unicode(f"{clip}: {line}"))
+        words = as_markup(f"{clip}: {line}")
         console.print(f"[yellow]note[/] {words}", soft_wrap=True)
     for line in outcome.failed:
         _print_failure(f"{clip}: {line}; tables and summary are complete", console)
@@ -294,6 +296,7 @@ def _options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
         pictures=request.pictures and not request.aggregate,
         aggregate=request.aggregate,
         hold_s=request.hold,
+        excel=request.excel,
         workers=request.workers,
     )
 
@@ -326,9 +329,10 @@ def _one(
     clip: Path, folder: Path, analyzer: Analyzer, options: VideoOptions, console: Console
 ) -> ClipResult:
     """Read one clip with its bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"))
-    with bars(console, *columns, TimeRemainingColumn(), transient=True) as progress:
-        task = progress.add_task(escape(as_unicode(clip.name)), total=_length(clip), at="")
+    name = TextColumn("{task.description}", markup=False)
+    at = TextColumn("{task.fields[at]}")
+    with bars(console, name, BarColumn(), at, TimeRemainingColumn(), transient=True) as progress:
+        task = progress.add_task(printable(clip.name), total=_length(clip), at="")
 
         def tell(time_s: float, frames: int) -> None:
             progress.update(task, completed=time_s, at=f"{clock(time_s)}, {frames:,} frames")
@@ -344,7 +348,7 @@ def _message(what: str, error: Exception) -> str:
 
 
 def _print_failure(message: str, console: Console) -> None:
-    console.print(f"[red]failed[/] {escape(as_unicode(message))}", soft_wrap=True)
+    console.print(f"[red]failed[/] {as_markup(message)}", soft_wrap=True)
 
 
 def _length(clip: Path) -> float | None:

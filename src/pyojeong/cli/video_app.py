@@ -10,6 +10,7 @@ from pyojeong.cli.options import (
     JOBS,
     AllowOption,
     DetectorOption,
+    ExcelOption,
     EyesOption,
     FastOption,
     JobsOption,
@@ -20,7 +21,9 @@ from pyojeong.cli.options import (
     SmoothOption,
     ThresholdOption,
     detector_named,
+    formats_for_excel,
 )
+from pyojeong.cli.streams import echo
 
 
 class _DefaultCommand(TyperGroup):
@@ -51,6 +54,7 @@ def video(
         list[str] | None,
         typer.Option("--format", "-f", help="parquet (default), csv, json; several times."),
     ] = None,
+    excel: ExcelOption = False,
     annotate: Annotated[bool, typer.Option(help="Also write annotated.mp4, with sound.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     pictures: Annotated[bool, typer.Option(help="Show key frames in the report.")] = True,
@@ -86,17 +90,20 @@ def video(
     labels: LabelsOption = None,
 ) -> None:
     """Read clips: a table, a report page and events for each; the same command resumes."""
-    from rich.console import Console
-
+    from pyojeong.cli.console import make_console
     from pyojeong.cli.video import VideoRequest, run
 
     wrong = [name for name in formats or () if name not in TABLES]
     if wrong:
         raise typer.BadParameter(f"--format {wrong[0]}: known are {', '.join(TABLES)}")
+    if excel and aggregate:
+        raise typer.BadParameter("--excel: --aggregate writes no table; leave one of them out")
+    chosen = formats_for_excel(formats) if excel else formats
     request = VideoRequest(
         clips=clips,
         out=out,
-        formats=formats or ["parquet"],
+        formats=chosen or ["parquet"],
+        excel=excel,
         annotate=annotate,
         report=report,
         pictures=pictures,
@@ -119,7 +126,7 @@ def video(
         threshold=threshold,
         labels=labels,
     )
-    raise typer.Exit(run(request, Console(stderr=True, highlight=False)))
+    raise typer.Exit(run(request, make_console(stderr=True)))
 
 
 @video_app.command("redact")
@@ -131,7 +138,7 @@ def redact(
     from pyojeong.video.redact import redact as redact_people
 
     for name in redact_people(folder, track):
-        typer.echo(f"{folder / name}: rewritten or deleted")
+        echo(f"{folder / name}: rewritten or deleted")
 
 
 def webcam(
@@ -164,8 +171,7 @@ def webcam(
     labels: LabelsOption = None,
 ) -> None:
     """Read a camera live on a local page; nothing is stored unless you ask."""
-    from rich.console import Console
-
+    from pyojeong.cli.console import make_console
     from pyojeong.cli.webcam import WebcamRequest, run
 
     width, _, height = size.lower().partition("x")
@@ -189,4 +195,4 @@ def webcam(
         threshold=threshold,
         labels=labels,
     )
-    raise typer.Exit(run(request, Console(stderr=True, highlight=False)))
+    raise typer.Exit(run(request, make_console(stderr=True)))

@@ -7,11 +7,11 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
 from rich.console import Console
-from rich.markup import escape
 
+from pyojeong.cli.console import as_markup
 from pyojeong.cli.serving import address, bind, has_screen, serve
+from pyojeong.cli.streams import echo
 from pyojeong.cli.video import NOTICE
 from pyojeong.core.errors import MissingExtra
 from pyojeong.runtime.analyzer import Analyzer
@@ -73,8 +73,8 @@ def run(request: WebcamRequest, console: Console) -> int:
     kept = "nothing is stored"
     if request.record is not None:
         kept = f"results are stored in {request.record} while the page says REC"
-    console.print(f"{escape(kept)}; Ctrl-C ends", soft_wrap=True)
-    typer.echo(url)
+    console.print(f"{as_markup(kept)}; Ctrl-C ends", soft_wrap=True)
+    echo(url)
     sys.stdout.flush()
     with LiveSession(
         camera, analyzer, record=request.record, tau_s=request.smooth, boxes=request.boxes
@@ -89,5 +89,5 @@ def run(request: WebcamRequest, console: Console) -> int:
         f"{pace.dropped_frames:,} frames dropped"
     )
     if failure:
-        console.print(f"[yellow]{escape(failure)}[/]", soft_wrap=True)
+        console.print(f"[yellow]{as_markup(failure)}[/]", soft_wrap=True)
     return 1 if failure else 0

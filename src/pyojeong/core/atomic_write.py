@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 from pyojeong.core.errors import OutputError
+from pyojeong.core.output_names import shortened
 
 _CURES = {
     errno.ENOSPC: "Free some space or choose a place on another disk.",
@@ -34,7 +35,7 @@ def output_errors(target: object) -> Iterator[None]:
 
 
 def _temporary(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    return target.with_name(f".{shortened(target.name)}.{secrets.token_hex(4)}.part")
 
 
 @contextmanager

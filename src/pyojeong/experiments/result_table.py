@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 
+from pyojeong.core.printable import markdown_cell
 from pyojeong.experiments.results import Row
 
 _LONGEST_REASON = 60
@@ -138,7 +139,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
     if not rows:
         return "No results.\n"
     lines = [[c.heading for c in columns], [_rule(c) for c in columns]]
-    lines += [[_escaped(c.words(row)) for c in columns] for row in rows]
+    lines += [[markdown_cell(c.words(row)) for c in columns] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -155,10 +156,6 @@ def is_number(column: Column) -> bool:
 
 def _rule(column: Column) -> str:
     return "---:" if is_number(column) else "---"
-
-
-def _escaped(words: str) -> str:
-    return " ".join(words.replace("\\", "\\\\").replace("|", "\\|").split())
 
 
 def to_csv(rows: Iterable[Row]) -> str:

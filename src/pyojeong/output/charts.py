@@ -3,11 +3,12 @@
 Text is 11 px and is measured roughly, because nothing here knows the reader's font.
 """
 
-import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from pyojeong.output.escaping import escaped
 
 KINDS = 4
 """So many colours and shapes are distinguished; further ones starts again."""
@@ -98,9 +99,7 @@ def log_steps(low: float, high: float) -> list[float]:
 def text(x: float, y: float, words: str, *, anchor: str = "start", kind: str = "") -> str:
     """Return one line of text; ``y`` is its base line."""
     extra = f' class="{kind}"' if kind else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{html.escape(words)}</text>'
-    )
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{escaped(words)}</text>'
 
 
 def draw_lines(
@@ -144,7 +143,7 @@ def _line(line: Line, kind: int, places: list[tuple[float, float]], form: Form) 
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     out = [f'<polyline class="k{kind}" points="{path}"/>']
     for (x, y), (px, py) in zip(line.points, places, strict=True):
-        hint = html.escape(f"{line.label}, {x:g}: {form(y)}")
+        hint = escaped(f"{line.label}, {x:g}: {form(y)}")
         out.append(
             f'<circle class="d{kind}" cx="{px:.1f}" cy="{py:.1f}" r="2.2"><title>{hint}</title>'
             "</circle>"
@@ -255,7 +254,7 @@ def _spot(spot: Spot, x: float, y: float, low: float, high: float) -> str:
     whisker = (
         f'<line class="k{kind} whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>'
     )
-    return f"<g>{whisker}{_mark(kind, x, y)}<title>{html.escape(spot.hint)}</title></g>"
+    return f"<g>{whisker}{_mark(kind, x, y)}<title>{escaped(spot.hint)}</title></g>"
 
 
 def _labels(marks: Sequence[tuple[Spot, float, float]], frame: _Rect) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.printable import printable
 from pyojeong.output.subtitles import Annotation, in_milliseconds
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
@@ -48,13 +49,14 @@ def write_eaf(path: Path, annotations: Sequence[Annotation], *, media: Path) -> 
     tiers: dict[str, ET.Element] = {}
     for number, (_, _, a) in enumerate(placed, 1):
         if a.tier not in tiers:
-            attributes = {"LINGUISTIC_TYPE_REF": "default-lt", "TIER_ID": a.tier}
+            tier = printable(a.tier)
+            attributes = {"LINGUISTIC_TYPE_REF": "default-lt", "TIER_ID": tier}
             tiers[a.tier] = ET.Element("TIER", attributes)
         entry = ET.SubElement(ET.SubElement(tiers[a.tier], "ANNOTATION"), "ALIGNABLE_ANNOTATION")
         entry.set("ANNOTATION_ID", f"a{number}")
         entry.set("TIME_SLOT_REF1", f"ts{2 * number - 1}")
         entry.set("TIME_SLOT_REF2", f"ts{2 * number}")
-        ET.SubElement(entry, "ANNOTATION_VALUE").text = a.words
+        ET.SubElement(entry, "ANNOTATION_VALUE").text = printable(a.words)
     root.extend(tiers[name] for name in sorted(tiers))
     ET.SubElement(
         root,

@@ -6,7 +6,6 @@ few lines that sort a table, and it is there only when a table can be sorted.
 """
 
 import base64
-import html
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +14,10 @@ from pathlib import Path
 import cv2
 
 from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.printable import encodable
 from pyojeong.image.preprocess import Pixels
 from pyojeong.output.charts import Drawing, Form, Line, Spot, draw_lines, draw_scatter
+from pyojeong.output.escaping import escaped
 from pyojeong.output.page_style import SORTING, STYLE
 
 _CHARTS_END = "</div><!-- charts -->"
@@ -65,16 +66,16 @@ class Page:
         """Begin a section; it appears in the list of links at the top."""
         anchor = f"s{len(self._links) + 1}"
         self._links.append((anchor, title))
-        self._parts.append(f'<h2 id="{anchor}">{html.escape(title)}</h2>')
+        self._parts.append(f'<h2 id="{anchor}">{escaped(title)}</h2>')
 
     def text(self, words: str, *, quiet: bool = False) -> None:
         """Add a paragraph of plain text."""
         kind = ' class="quiet"' if quiet else ""
-        self._parts.append(f"<p{kind}>{html.escape(words)}</p>")
+        self._parts.append(f"<p{kind}>{escaped(words)}</p>")
 
     def code(self, words: str) -> None:
         """Preformatted text, for example a command."""
-        self._parts.append(f"<pre>{html.escape(words)}</pre>")
+        self._parts.append("<pre>" + escaped(words, keep="\n") + "</pre>")
 
     def table(
         self,
@@ -107,9 +108,9 @@ class Page:
             for row in cells
         )
         kind = ' class="sorted"' if names else ""
-        title = f"<caption><span>{html.escape(caption)}</span></caption>" if caption else ""
+        title = f"<caption><span>{escaped(caption)}</span></caption>" if caption else ""
         # Reachable by keyboard, so that a wide table can be moved without a mouse.
-        reach = f' tabindex="0" role="region" aria-label="{html.escape(caption or "table")}"'
+        reach = f' tabindex="0" role="region" aria-label="{escaped(caption or "table")}"'
         self._parts.append(
             f'<div class="scroll"{reach if names else ""}><table{kind}>{title}'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -143,14 +144,14 @@ class Page:
 
         self._parts.append(
             f'<div class="chart">{draw("wide", 760)}{draw("slim", 328)}'
-            f'<p class="quiet">{html.escape(legend)}</p></div>'
+            f'<p class="quiet">{escaped(legend)}</p></div>'
         )
 
     def matrix(
         self, labels: Sequence[str], counts: Sequence[Sequence[int]], *, legend: str
     ) -> None:
         """Add counts of answers per label: row = label, column = answer; colour = share of row."""
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in labels)
+        head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in labels)
         rows = []
         for i, (name, row) in enumerate(zip(labels, counts, strict=True)):
             total = sum(row) or 1
@@ -159,20 +160,20 @@ class Page:
                 f"{100 * n / total:.0f} %<small>{n:,}</small></td>"
                 for j, n in enumerate(row)
             )
-            rows.append(f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>')
+            rows.append(f'<tr><th scope="row">{escaped(name)}</th>{cells}</tr>')
         self._parts.append(
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(legend)}">'
-            f'<table class="matrix"><caption><span>{html.escape(legend)}</span></caption>'
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(legend)}">'
+            f'<table class="matrix"><caption><span>{escaped(legend)}</span></caption>'
             f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         )
 
     @contextmanager
     def details(self, summary: str, note: str = "", *, anchor: str = "") -> Iterator[None]:
         """Fold away what is added inside until it is opened or a link leads into it."""
-        landing = f'<div class="landing" id="{html.escape(anchor)}"></div>' if anchor else ""
+        landing = f'<div class="landing" id="{escaped(anchor)}"></div>' if anchor else ""
         self._parts.append(
-            f"<details><summary><b>{html.escape(summary)}</b> "
-            f'<span class="quiet">{html.escape(note)}</span></summary>{landing}'
+            f"<details><summary><b>{escaped(summary)}</b> "
+            f'<span class="quiet">{escaped(note)}</span></summary>{landing}'
         )
         yield
         self._parts.append("</details>")
@@ -182,7 +183,7 @@ class Page:
         if wide:
             picture = _picture(drawing, legend)
             self._parts.append(
-                f'<div class="chart">{picture}<p class="quiet">{html.escape(legend)}</p></div>'
+                f'<div class="chart">{picture}<p class="quiet">{escaped(legend)}</p></div>'
             )
         else:
             self._svg(drawing.width, drawing.height, drawing.elements, legend)
@@ -194,7 +195,7 @@ class Page:
         for i, (label, whole, part) in enumerate(values):
             y = i * 24
             rows.append(
-                f'<text x="0" y="{y + 15}">{html.escape(label)}</text>'
+                f'<text x="0" y="{y + 15}">{escaped(label)}</text>'
                 f'<rect class="bar" x="110" y="{y + 3}" width="{420 * whole / most:.1f}" '
                 'height="16" rx="2" opacity=".35"/>'
                 f'<rect class="hot" x="110" y="{y + 3}" width="{420 * part / most:.1f}" '
@@ -225,7 +226,7 @@ class Page:
 
     def _svg(self, width: int, height: int, rows: list[str], legend: str) -> None:
         picture = _picture(Drawing(width, height, rows), legend)
-        chart = f'<div class="chart">{picture}<p class="quiet">{html.escape(legend)}</p></div>'
+        chart = f'<div class="chart">{picture}<p class="quiet">{escaped(legend)}</p></div>'
         if self._parts and self._parts[-1].endswith(_CHARTS_END):  # side by side where they fit
             self._parts[-1] = self._parts[-1][: -len(_CHARTS_END)] + chart + _CHARTS_END
         else:
@@ -237,8 +238,8 @@ class Page:
         for images, bold, quiet in items:
             inner = "".join(f'<img alt="" src="{_inline(image)}">' for image in images)
             figures.append(
-                f'<figure><div class="pics">{inner}</div><figcaption><b>{html.escape(bold)}</b> '
-                f"{html.escape(quiet)}</figcaption></figure>"
+                f'<figure><div class="pics">{inner}</div><figcaption><b>{escaped(bold)}</b> '
+                f"{escaped(quiet)}</figcaption></figure>"
             )
         self._parts.append(f'<div class="sheet">{"".join(figures)}</div>')
 
@@ -246,12 +247,12 @@ class Page:
         """Return the whole page."""
         body = "".join(self._parts)
         script = f"<script>{SORTING}</script>" if '<th scope="col" aria-sort=' in body else ""
-        links = "".join(f'<a href="#{a}">{html.escape(t)}</a>' for a, t in self._links)
+        links = "".join(f'<a href="#{a}">{escaped(t)}</a>' for a, t in self._links)
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{html.escape(self.title)}</title><style>{STYLE}</style></head><body>"
-            f'<h1>{html.escape(self.title)}</h1><p class="quiet">{html.escape(self._lead)}</p>'
+            f"<title>{escaped(self.title)}</title><style>{STYLE}</style></head><body>"
+            f'<h1>{escaped(self.title)}</h1><p class="quiet">{escaped(self._lead)}</p>'
             f"<nav>{links}</nav>{body}{script}</body></html>\n"
         )
 
@@ -259,8 +260,8 @@ class Page:
         """Write the page, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, "w") as file:
-            # Names of files that are not valid Unicode carry lone surrogates, which UTF-8 cannot.
-            file.write(self.to_html().encode("utf-8", "backslashreplace").decode("utf-8"))
+            # What was not escaped may still hold bytes of names that are no characters.
+            file.write(encodable(self.to_html(), "utf-8"))
         return path
 
 
@@ -268,7 +269,7 @@ def _picture(drawing: Drawing, legend: str, *, kind: str = "") -> str:
     extra = f' class="{kind}"' if kind else ""
     return (
         f'<svg viewBox="0 0 {drawing.width} {drawing.height}" width="{drawing.width}" '
-        f'role="img" aria-label="{html.escape(legend)}"{extra}>{"".join(drawing.elements)}</svg>'
+        f'role="img" aria-label="{escaped(legend)}"{extra}>{"".join(drawing.elements)}</svg>'
     )
 
 
@@ -280,9 +281,9 @@ def _is_number(cell: object) -> bool:
 def _heading(words: str, sortable: Collection[str], sorted_down: str, *, number: bool) -> str:
     extra = ' class="n"' if number else ""
     if words not in sortable:
-        return f'<th scope="col"{extra}>{html.escape(words)}</th>'
+        return f'<th scope="col"{extra}>{escaped(words)}</th>'
     way = "descending" if words == sorted_down else "none"
-    button = f'<button type="button">{html.escape(words)}</button>'
+    button = f'<button type="button">{escaped(words)}</button>'
     return f'<th scope="col" aria-sort="{way}"{extra}>{button}</th>'
 
 
@@ -293,18 +294,18 @@ def _cell(value: object, heads: bool = False) -> str:
         return f'<td class="n" data-v="{value}">{value:,}</td>'
     if isinstance(value, float):
         return f'<td class="n" data-v="{value}">{value:.3g}</td>'
-    words = html.escape(str(value))
+    words = escaped(str(value))
     return f'<th scope="row" data-v="{words}">{words}</th>' if heads else f"<td>{words}</td>"
 
 
 def _rich_cell(cell: Cell, heads: bool) -> str:
-    words = html.escape(cell.words)
+    words = escaped(cell.words)
     if cell.link:
-        words = f'<a href="#{html.escape(cell.link)}">{words}</a>'
+        words = f'<a href="#{escaped(cell.link)}">{words}</a>'
     if cell.span is not None:
         words += _span(*cell.span)
-    extra = f' title="{html.escape(cell.hint)}"' if cell.hint else ""
-    extra += "" if cell.value is None else f' data-v="{html.escape(str(cell.value))}"'
+    extra = f' title="{escaped(cell.hint)}"' if cell.hint else ""
+    extra += "" if cell.value is None else f' data-v="{escaped(str(cell.value))}"'
     if heads:
         return f'<th scope="row"{extra}>{words}</th>'
     kind = "n" if _is_number(cell) else "wrap" if cell.wrap else ""

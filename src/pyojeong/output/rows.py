@@ -10,6 +10,7 @@ from pyojeong.core.face import SCHEMA_VERSION, FrameResult
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
 from pyojeong.output.columns import ColumnSpec, Key, Tree, absent, lengths, present
+from pyojeong.output.spreadsheet import safe_cell
 
 Row = list[Any]
 """One value per column; None = empty."""
@@ -173,6 +174,17 @@ def _quoted(text: str) -> str:
     if any(c in text for c in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def cell_of_spreadsheet(text: str) -> str:
+    """Return a cell quoted also where a spreadsheet might take it for two cells."""
+    whole = any(c in text for c in ";\t") and not any(c in text for c in ',"\r\n')
+    return f'"{text}"' if whole else _quoted(text)
+
+
+def spreadsheet_text(text: str) -> str:
+    """Return the CSV field of a text cell for spreadsheets."""
+    return cell_of_spreadsheet(safe_cell(text))
 
 
 def _float32(value: float) -> str:

@@ -1,10 +1,12 @@
 """Events as WebVTT subtitles, for players."""
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,15 @@ def write_vtt(path: Path, annotations: Sequence[Annotation], *, note: str = "") 
     with atomic_write(path, "w") as file:
         file.write("WEBVTT\n")
         if note:
-            plain = " ".join(note.encode("utf-8", "backslashreplace").decode().split())
+            plain = printable(" ".join(note.split()))
             file.write(f"\nNOTE {plain.replace('-->', '->')}\n")
         for number, (start, end, a) in enumerate(in_milliseconds(annotations), 1):
-            words = a.words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
             span = f"{_stamp(start)} --> {_stamp(end)}"
-            file.write(f"\n{number}\n{span}\n<v {a.tier}>{words}\n")
+            file.write(f"\n{number}\n{span}\n<v {_escaped(a.tier)}>{_escaped(a.words)}\n")
+
+
+def _escaped(words: str) -> str:
+    return html.escape(printable(words), quote=False)
 
 
 def _stamp(milliseconds: int) -> str:

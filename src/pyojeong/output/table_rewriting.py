@@ -16,8 +16,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.errors import DataError
+from pyojeong.core.printable import is_unicode
 from pyojeong.output.columns import COLUMNS
-from pyojeong.output.rows import FORMATS, check_header, parse_int
+from pyojeong.output.rows import FORMATS, cell_of_spreadsheet, check_header, parse_int
+from pyojeong.output.spreadsheet import MARK, open_csv
 from pyojeong.output.tables import ROWS_PER_GROUP, load_pyarrow, readable
 
 _OF_FRAME = frozenset(column.name for column in COLUMNS if column.group == "frame")
@@ -85,15 +87,15 @@ def _kept(rows: Iterable[tuple[Any, Any, R]], tracks: Collection[int]) -> Iterat
 
 
 def _csv(path: Path, tracks: Collection[int]) -> None:
-    quoted = FORMATS["text"]
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_csv(path) as (file, marked):
+        quoted = cell_of_spreadsheet if marked else FORMATS["text"]
         table = csv.reader(file)
         header = next(table, [])
         _check(header)
         source, index, track, face = map(header.index, _NEEDED)
         padded = (row + [""] * (len(header) - len(row)) for row in table if row)
         with atomic_write(path, "w") as out:
-            out.write(",".join(map(quoted, header)) + "\n")
+            out.write((MARK if marked else "") + ",".join(map(quoted, header)) + "\n")
             for row, number, emptied in _kept(
                 (((row[source], row[index]), row[track], row) for row in padded), tracks
             ):
@@ -113,15 +115,7 @@ def _json(path: Path, tracks: Collection[int]) -> None:
             frame["faces"] = [f for f in frame["faces"] if f.get("track_id") not in tracks]
             text = json.dumps(frame, ensure_ascii=False)
             # Names of files that are not valid Unicode carry lone surrogates, which UTF-8 cannot.
-            out.write((text if _is_unicode(text) else json.dumps(frame)) + "\n")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+            out.write((text if is_unicode(text) else json.dumps(frame)) + "\n")
 
 
 def _parquet(path: Path, tracks: Collection[int]) -> None:

@@ -25,8 +25,10 @@ from pyojeong.core.atomic_write import GrowingFile, TextStream, output_errors
 from pyojeong.core.errors import DataError, LabelUnknown, MissingExtra, OutputError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult, Sink
 from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.core.printable import is_unicode, is_utf8
 from pyojeong.output.columns import ColumnSpec, columns_of
-from pyojeong.output.rows import FORMATS, PARSERS, Row, check_header, frames, rows
+from pyojeong.output.rows import FORMATS, PARSERS, Row, check_header, frames, rows, spreadsheet_text
+from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell
 
 ROWS_PER_GROUP = 1024
 """Parquet rows are collected in memory up to this number and then written together."""
@@ -62,9 +64,11 @@ class _TextSink(_Table):
         *,
         labels: LabelSet = FER7,
         timeline: bool = False,
+        excel: bool = False,
     ) -> None:
         self.labels = labels
         self.timeline = timeline
+        self._excel = excel
         self._columns = columns_of(labels, timeline=timeline)
         self._closed = False
         if isinstance(target, str | os.PathLike):
@@ -108,12 +112,13 @@ class _TextSink(_Table):
 
 
 class JsonSink(_TextSink):
-    """JSON lines: one frame per line, in UTF-8.
+    r"""JSON lines: one frame per line, in UTF-8; in ASCII (``\ud45c``) on other streams.
 
     Args:
         target: A path (``.jsonl``), or an open text stream, which is not closed.
         labels: Ignored: every line names its own label set.
         timeline: Ignored: a line says all that is known.
+        excel: Ignored.
     """
 
     suffix = ".jsonl"
@@ -121,9 +126,7 @@ class JsonSink(_TextSink):
     def _text(self, result: FrameResult) -> str:
         data = result.to_dict()
         text = json.dumps(data, ensure_ascii=False) + "\n"
-        try:
-            text.encode(self._out.encoding)
-        except UnicodeEncodeError:
+        if not is_utf8(self._out.encoding) or not is_unicode(text):
             text = json.dumps(data) + "\n"
         return text
 
@@ -135,15 +138,19 @@ class CsvSink(_TextSink):
         target: A path, or an open text stream, which is not closed.
         labels: Decides the ``score_`` columns.
         timeline: With the columns of clips and eyes; see ``output.columns``.
+        excel: For spreadsheets; see ``output.spreadsheet``.
     """
 
     suffix = ".csv"
 
     def _head(self) -> str:
-        return ",".join(column.name for column in self._columns) + "\n"
+        head = ",".join(column.name for column in self._columns) + "\n"
+        return MARK + head if self._excel else head
 
     def _text(self, result: FrameResult) -> str:
         formats = [FORMATS[column.dtype] for column in self._columns]
+        if self._excel:
+            formats = [spreadsheet_text if f is FORMATS["text"] else f for f in formats]
         text = "".join(
             ",".join("" if v is None else f(v) for f, v in zip(formats, row, strict=True)) + "\n"
             for row in rows(result, self._columns, self.labels)
@@ -162,6 +169,7 @@ class ParquetSink(_Table):
         target: A path.
         labels: Decides the ``score_`` columns.
         timeline: With the columns of clips and eyes; see ``output.columns``.
+        excel: Ignored.
 
     Raises:
         MissingExtra: When pyarrow is not installed.
@@ -176,7 +184,9 @@ class ParquetSink(_Table):
         *,
         labels: LabelSet = FER7,
         timeline: bool = False,
+        excel: bool = False,
     ) -> None:
+        del excel  # for CSV
         if not isinstance(target, str | os.PathLike):
             raise OutputError("a Parquet table cannot go down a stream: name a file or folder")
         arrow, parquet = load_pyarrow()
@@ -302,20 +312,21 @@ def read_csv(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
     Raises:
         DataError: While iterating, when the file is missing or a row is not a face of a frame.
     """
-    with readable(path), Path(path).open(encoding="utf-8-sig", newline="") as file:
+    with readable(path), open_csv(Path(path)) as (file, marked):
         table = csv.DictReader(file)
         columns = check_header(table.fieldnames or ())
-        yield from frames(_typed(table, columns), columns)
+        yield from frames(_typed(table, columns, marked=marked), columns)
 
 
 def _typed(
-    table: Iterable[dict[str, Any]], columns: dict[str, ColumnSpec]
+    table: Iterable[dict[str, Any]], columns: dict[str, ColumnSpec], *, marked: bool
 ) -> Iterator[dict[str, Any]]:
+    parsers = {**PARSERS, "text": plain_cell} if marked else PARSERS
     kinds = {name: column.dtype for name, column in columns.items()}
     for number, row in enumerate(table, start=1):
         try:
             yield {
-                name: None if row[name] == "" and kind != "text" else PARSERS[kind](row[name])
+                name: None if row[name] == "" and kind != "text" else parsers[kind](row[name])
                 for name, kind in kinds.items()
             }
         except (KeyError, TypeError, ValueError) as error:

@@ -4,7 +4,6 @@ Colours are those of the annotated images (``output.media.COLORS``), so that hap
 yellow everywhere. Holes in the data are holes in the image.
 """
 
-import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from pyojeong.output.charts import Drawing
 from pyojeong.output.drawing import Color
+from pyojeong.output.escaping import escaped
 from pyojeong.output.media import COLORS
 
 WIDTH = 1080
@@ -100,7 +100,7 @@ def draw_timeline(
         for k, name in enumerate(names):
             above = below + scores[piece, k]
             path = _band(xs, _ended(below), _ended(above), top, height)
-            title = f"<title>{html.escape(name)}</title>"
+            title = f"<title>{escaped(name)}</title>"
             out.append(f'<path d="{path}" fill="{color_of(name)}">{title}</path>')
             below = above
     y = top + height
@@ -112,7 +112,7 @@ def draw_timeline(
         x1, x2 = span.x(start), span.x(end)
         out.append(
             f'<rect x="{x1:.1f}" y="{y}" width="{max(x2 - x1, 1.2):.1f}" height="12" '
-            f'fill="{color_of(label)}"><title>{html.escape(hint)}</title></rect>'
+            f'fill="{color_of(label)}"><title>{escaped(hint)}</title></rect>'
         )
     out.append(f'<text x="{LEFT - 8}" y="{y + 10}" text-anchor="end">answer</text>')
     return Drawing(WIDTH, int(y + 40), [*out, *time_axis(span, y + 16)])
@@ -123,7 +123,7 @@ def _key(names: Sequence[str]) -> list[str]:
     out, x = [], LEFT
     for name in (*names, "unclear"):
         out.append(f'<rect x="{x}" y="3" width="11" height="11" rx="2" fill="{color_of(name)}"/>')
-        out.append(f'<text x="{x + 16}" y="12.5">{html.escape(name)}</text>')
+        out.append(f'<text x="{x + 16}" y="12.5">{escaped(name)}</text>')
         x += 26 + 6.4 * len(name)
     return out
 
@@ -189,9 +189,7 @@ def draw_traces(
             f'<rect x="{LEFT}" y="{y}" width="{WIDTH - LEFT - RIGHT}" height="{tall}" '
             'fill="none" class="axis" stroke-width="1"/>'
         )
-        out.append(
-            f'<text class="ink" x="{LEFT + 6}" y="{y + 13}">{html.escape(trace.label)}</text>'
-        )
+        out.append(f'<text class="ink" x="{LEFT + 6}" y="{y + 13}">{escaped(trace.label)}</text>')
         for value in (trace.low, trace.high):
             edge = at(value) + (10 if value == trace.high else 0)
             out.append(f'<text x="{LEFT - 8}" y="{edge:.1f}" text-anchor="end">{value:g}</text>')

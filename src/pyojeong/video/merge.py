@@ -11,6 +11,7 @@ from pyojeong.core.errors import OutputError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
+from pyojeong.output.spreadsheet import MARK, is_marked, open_csv, plain_cell, safe_cell
 from pyojeong.output.tables import SINKS, TABLE_READERS
 from pyojeong.video.options import ENDINGS
 
@@ -22,6 +23,8 @@ def join(
 ) -> None:
     """Write ``results.*`` and ``people.csv`` of several clips into one folder.
 
+    CSV is for spreadsheets where that of the clips is.
+
     Args:
         parts: Folders with finished results of the clips, in order; for a clip that could not be
             read, a row with its error.
@@ -32,16 +35,21 @@ def join(
     Raises:
         OutputError: When a file could not be written.
     """
+    csv_files = [part / "results.csv" for part in parts if isinstance(part, Path)]
+    excel = "csv" in formats and any(map(is_marked, csv_files))
     for name in formats:
         file = f"results.{ENDINGS[name]}"
-        with SINKS[name](out / file, labels=labels, timeline=True) as sink:
+        with SINKS[name](out / file, labels=labels, timeline=True, excel=excel) as sink:
             for part in parts:
                 frames = [part] if isinstance(part, FrameResult) else _frames(name, part / file)
                 for result in frames:
                     sink.write(result)
     rows = [row for part in parts if isinstance(part, Path) for row in _people(part)]
+    if excel:
+        rows = [{k: safe_cell(v) if isinstance(v, str) else v for k, v in r.items()} for r in rows]
     names = list(dict.fromkeys(key for row in rows for key in row))
     with atomic_write(out / PEOPLE, "w") as stream:
+        stream.write(MARK if excel else "")
         writer = csv.DictWriter(stream, names or ["clip"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -54,8 +62,9 @@ def _frames(name: str, file: Path) -> Iterable[FrameResult]:
 def joined_clips(out: Path) -> set[str]:
     """Return the folders of the clips that the joined tables in a folder are about."""
     try:
-        with (out / PEOPLE).open(encoding="utf-8", newline="") as stream:
-            return {row["clip"] for row in csv.DictReader(stream)}
+        with open_csv(out / PEOPLE) as (stream, marked):
+            clips = {row["clip"] for row in csv.DictReader(stream)}
+            return set(map(plain_cell, clips)) if marked else clips
     except (OSError, ValueError, KeyError, csv.Error):
         return set()
 

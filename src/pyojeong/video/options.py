@@ -41,6 +41,7 @@ class VideoOptions:
         images: Show key frames in the report.
         aggregate: Keep only shares, events and counts: no row per frame, no image.
         hold_s: Shortest event.
+        excel: Write CSV tables for spreadsheets; see ``output.spreadsheet``.
         workers: Threads that read.
     """
 
@@ -54,6 +55,7 @@ class VideoOptions:
     pictures: bool = True
     aggregate: bool = False
     hold_s: float = 0.5
+    excel: bool = False
     workers: int = 2
 
     def __post_init__(self) -> None:

@@ -180,6 +180,8 @@ def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, A
         "version": __version__,
     }
     wanted.pop("workers")
+    if not wanted["excel"]:
+        del wanted["excel"]  # results of versions without it stay
     about = {"reading": reading, "writing": wanted}
     return json.loads(json.dumps(about))  # type: ignore[no-any-return]
 
@@ -274,7 +276,12 @@ def _write(
     with ExitStack() as stack:
         sinks: list[Sink] = [
             stack.enter_context(
-                SINKS[name](folder / f"results.{ENDINGS[name]}", labels=labels, timeline=True)
+                SINKS[name](
+                    folder / f"results.{ENDINGS[name]}",
+                    labels=labels,
+                    timeline=True,
+                    excel=options.excel,
+                )
             )
             for name in options.formats
         ]

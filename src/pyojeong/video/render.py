@@ -11,6 +11,7 @@ import numpy as np
 
 from pyojeong.core.card import ModelCard
 from pyojeong.core.face import Face, FrameResult, Image
+from pyojeong.core.printable import printable
 from pyojeong.output.clip_file import ClipFile
 from pyojeong.output.elan import write_eaf
 from pyojeong.output.media import annotate
@@ -65,7 +66,7 @@ def render(clip: ProcessedClip, options: VideoOptions) -> Extras:
     path, folder, summary = clip.path, clip.folder, clip.summary
     extras = Extras(folder)
     notes = list(_annotations(summary))
-    clock = f"Times count from the beginning of {path.name}."
+    clock = f"Times count from the beginning of {printable(path.name)}."
     with extras.attempt("events.vtt"):
         write_vtt(folder / "events.vtt", notes, note=clock)
     with extras.attempt("events.eaf"):

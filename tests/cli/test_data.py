@@ -54,7 +54,7 @@ def test_import_warns_of_what_is_missing(tmp_path: Path, console: Console) -> No
     root = trees.jaffe(tmp_path)
     (root / "KA.HA1.4.tiff").write_bytes(b"damaged")
     text = bring(root, tmp_path / "a.parquet", console)
-    assert "1 images could not be decoded" in text
+    assert "1 image could not be decoded" in text
     assert "warning: jaffe: 70 samples, the official set has 213" in text
 
 
@@ -62,7 +62,7 @@ def test_missing_files_are_not_called_broken(tmp_path: Path, console: Console) -
     root = trees.voted(tmp_path)
     (root / "images" / "Nobody_0001.jpg").unlink()
     text = bring(root, tmp_path / "a.parquet", console)
-    assert "1 files are missing" in text
+    assert "1 file is missing" in text
     assert "decoded" not in text
 
 

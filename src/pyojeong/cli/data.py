@@ -26,7 +26,7 @@ from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.datasets.exporting import EXPORTERS
 from pyojeong.datasets.importing import Imported, ImportOptions, import_dataset
-from pyojeong.datasets.label_map import parse_label_map
+from pyojeong.datasets.label_map import images, parse_label_map, some
 from pyojeong.datasets.merging import merge
 from pyojeong.datasets.overview import Overview, overview
 from pyojeong.datasets.own_pictures import OwnOptions
@@ -107,13 +107,16 @@ def run_import(request: ImportRequest, console: Console) -> None:
     _say_skipped(done.skipped, console)
     if done.unreadable:
         console.print(
-            f"[yellow]{done.unreadable:,} images could not be decoded;[/] they stay in the "
-            "table, `pyojeong data curate` lists them"
+            f"[yellow]{images(done.unreadable)} could not be decoded[/] "
+            f"({as_markup(some(done.unreadable_names))}): the table keeps them, trainings leave "
+            "them out",
+            soft_wrap=True,
         )
     if done.missing:
         console.print(
-            f"[yellow]{done.missing:,} files are missing;[/] they stay in the table, trainings "
-            "need them"
+            f"[yellow]{done.missing:,} file{'s are' if done.missing > 1 else ' is'} missing;[/] "
+            "the table keeps them, trainings need them",
+            soft_wrap=True,
         )
     for warning in done.warnings:
         console.print(f"[yellow]warning:[/] {as_markup(warning)}", soft_wrap=True)

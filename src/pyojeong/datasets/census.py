@@ -96,18 +96,21 @@ def _empty(
     known: Mapping[tuple[str, str], int],
     named: Collection[str],
 ) -> list[str]:
-    said = []
+    said: list[str] = []
+    absent: list[str] = []
     filled = [split for split in Split if any(n > 0 for (s, _), n in counts.items() if s is split)]
     for name in labels.names:
         if known.get((ALL, name)) == 0:
             continue
         missing = [split for split in filled if not counts.get((split, name))]
         if missing == filled:
-            said.append(f"{layout}: class {name!r} has no samples")
+            absent.append(name)
         else:
             said += [
                 f"{layout}: class {name!r} has no {_SPLIT_WORDS[s]}samples"
                 for s in missing
                 if s is not Split.VALID or name not in named
             ]
+    if absent:
+        said.append(f"{layout}: no samples of {', '.join(absent)}")
     return said

@@ -26,6 +26,7 @@ from pyojeong.datasets.samples import Sample, Split, write_manifest
 Ticker = Callable[[int], None]
 """Called with the number of samples that were just finished."""
 MOST_EXAMPLES = 30
+_MOST_NAMES = 4
 _ONE_FILE_EACH = frozenset({"class-folders", "fer2013-folders"})
 
 
@@ -39,6 +40,7 @@ class Imported:
         counts: (split, label) -> rows.
         skipped: Why samples were left out on purpose -> how many.
         unreadable: Rows whose image could not be decoded.
+        unreadable_names: Names of the first of them.
         missing: Rows whose file is not there.
         warnings: What is unlike the official data set, one sentence each.
         examples: Some of the samples, evenly spread over the table, at most ``MOST_EXAMPLES``.
@@ -54,6 +56,7 @@ class Imported:
     warnings: tuple[str, ...]
     examples: tuple[Sample, ...] = ()
     beside: Mapping[str, int] = field(default_factory=dict)
+    unreadable_names: tuple[str, ...] = ()
 
     @property
     def sums(self) -> InputCounts:
@@ -127,6 +130,7 @@ def import_dataset(
             *check_counts(layout, census.counts, options.labels, named=notes.without_valid),
         ),
         examples=census.examples(),
+        unreadable_names=tuple(census.unreadable_names),
         beside=_beside(source, layout, rows + sum(skipped.values())),
     )
 
@@ -213,6 +217,7 @@ class _Census:
     def __init__(self, tick: Ticker | None) -> None:
         self.counts: Counter[tuple[Split, str]] = Counter()
         self.unreadable = 0
+        self.unreadable_names: list[str] = []
         self.missing = 0
         self._tick = tick
         self._kept: list[Sample] = []
@@ -227,6 +232,8 @@ class _Census:
                 gone = is_missing(sample)
                 self.missing += gone
                 self.unreadable += not gone
+                if not gone and len(self.unreadable_names) < _MOST_NAMES:
+                    self.unreadable_names.append(sample.source)
             self._keep(sample)
             if self._tick is not None:
                 self._tick(1)

@@ -12,7 +12,7 @@ def copies_across_splits(manifest: Path) -> tuple[dict[Split, frozenset[int]], d
     """Return positions within each split of images that have a copy in another one.
 
     Exact copies have the same pixels; near copies are those that ``curate``'s check would suggest
-    to drop (correlation of at least 0.9 after a shift).
+    to drop.
 
     Returns:
         The positions, and counts by kind and pair of splits for the report.

@@ -131,7 +131,7 @@ def own_folder(root: Path, pictures: list[np.ndarray]) -> Path:
 def test_import_offers_to_cut_faces_out_of_photographs(tmp_path: Path, console: Console) -> None:
     root = own_folder(tmp_path / "own", [ASTRONAUT, ASTRONAUT[:400], COFFEE, face(200)])
     text = bring(root, tmp_path / "my set.parquet", console)
-    assert "warning: in 2 of 3 pictures the face fills less than half" in text
+    assert "warning: in 2 of 3 pictures looked at the face fills less than half" in text
     assert f"pyojeong data faces '{tmp_path}/my set.parquet' --out" in text
 
 

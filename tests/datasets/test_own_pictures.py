@@ -146,7 +146,9 @@ def test_one_class_only(tmp_path: Path) -> None:
     done, rows = bring(pictures(tmp_path / "set", {"happy": 40}))
     assert {r.label for r in rows} == {"happy"}
     assert {r.split for r in rows} == {Split.TRAIN, Split.VALID}
-    assert "class-folders: no samples of angry, disgust, fear, neutral, sad, surprise" in done.warnings
+    assert (
+        "class-folders: no samples of angry, disgust, fear, neutral, sad, surprise" in done.warnings
+    )
 
 
 def test_three_pictures_a_class_have_no_validation_pictures_and_it_is_said(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pyojeong.core.errors import DataError, LabelUnknown
 from pyojeong.core.labels import FER7
+from pyojeong.datasets.cache import manifest_of
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.label_map import expression, parse_label_map
 from pyojeong.datasets.own_pictures import OwnOptions
@@ -201,3 +202,16 @@ def test_fer2013_as_people_download_it(tmp_path: Path, text: str, where: str) ->
         file.write_bytes(text.encode("utf-8"))
     counts, _ = imported(tmp_path / "down", tmp_path / "fer.parquet")
     assert counts == {(Split.TRAIN, "happy"): 1, (Split.TEST, "sad"): 1}
+
+
+def test_warnings_of_a_conversion_are_given_every_time(tmp_path: Path) -> None:
+    fill(tmp_path / "set/행복", 12)
+    fill(tmp_path / "set/happy", 12)
+    (tmp_path / "set/happy/torn.png").write_bytes(b"no image")
+    said: list[list[str]] = []
+    for _ in range(2):
+        said.append([])
+        manifest_of(tmp_path / "set", folder=tmp_path / "cache", warn=said[-1].append)
+    assert said[0] == said[1]
+    assert any("are one class: happy" in line for line in said[0])
+    assert "could not be decoded: happy/torn.png" in said[0]

@@ -89,3 +89,18 @@ def test_base_rates_of_labels() -> None:
     two = LabelSet("two", ("happy", "sad"))
     assert label_shares(np.array([0, 0, 0, 1]), two) == {"happy": 0.75, "sad": 0.25}
     assert label_shares(np.array([0, 0]), two) is None
+    three = LabelSet("three", ("happy", "sad", "fear"))
+    rare = label_shares(np.array([0, 0, 0, 1]), three)
+    assert rare is not None
+    assert rare["fear"] == pytest.approx(0.5 / 4.5, abs=1e-3)
+
+
+def test_few_images_do_not_make_answers_over_sharp() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 7, 49)
+    logits = rng.normal(0, 0.3, (49, 7))
+    logits[np.arange(49), labels] += 1.5  # all of them right: the best temperature is near 0
+    chosen, figures = choose_calibration(logits, labels)
+    assert set(figures) == {"temperature"}
+    assert chosen.scale is None
+    assert 0.2 < chosen.temperature < 1

@@ -1,16 +1,22 @@
 """Trainings that start from a shipped model's weights."""
 
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.training.lightning_module import HeadedNet
 from pyojeong.training.nets.registry import build_net
-from pyojeong.training.onnx_warm_start import start_from_model
-from pyojeong.zoo import DEFAULT_MODEL, FER2013_MODEL, find
+from pyojeong.training.onnx_warm_start import _initialisers, start_from_model
+from pyojeong.zoo import DEFAULT_MODEL, FER2013_MODEL, Entry, find
 
 MODEL = f"{FER2013_MODEL}-float16"
 
@@ -105,3 +111,21 @@ def test_another_net_is_refused_in_a_sentence(faces: torch.Tensor) -> None:
     model = HeadedNet(build_net("se_resnet", widths=(48, 96, 192, 384)), votes=False)
     with pytest.raises(ExperimentError, match=r"made of another net .*sizes on its card"):
         start_from_model(model, find(MODEL), faces, labels=FER7)
+
+
+def test_constants_of_a_graph_are_no_weights(tmp_path: Path) -> None:
+    """Exports with constants in their graph ended in an IndexError."""
+    constant = helper.make_node(
+        "Constant", [], ["c"], value=numpy_helper.from_array(np.ones(3, np.float32))
+    )
+    add = helper.make_node("Add", ["x", "c"], ["y"])
+    kind = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [3]) for n in ("x", "y")]
+    weight = numpy_helper.from_array(np.full(2, 7, np.float32), "w")
+    file = tmp_path / "m.onnx"
+    onnx.save(
+        helper.make_model(helper.make_graph([constant, add], "g", kind[:1], kind[1:], [weight])),
+        file,
+    )
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    card = replace(find(MODEL).card, file="m.onnx", sha256=digest)
+    assert set(_initialisers(Entry(card, tmp_path))) == {"w"}

@@ -95,10 +95,13 @@ def print_differences(
     for column in ("right, %", "pictures", "A", "B", "A - B", "95 %"):
         table.add_column(column, justify="left" if column == "right, %" else "right")
     whole = compare(*answers, truth)
+    recalls: list[list[float]] = []
     rows = {"all": whole, **compare_by_label(*answers, truth, labels)}
     for name, difference in rows.items():
         at = [i for i, t in enumerate(truth) if name == "all" or labels[int(t)] == name]
         right = [100 * sum(side[i] == truth[i] for i in at) / len(at) for side in answers]
+        if name != "all":
+            recalls.append(right)
         mark = "[bold]" if difference.clear else ""
         table.add_row(
             as_markup(name),
@@ -110,6 +113,10 @@ def print_differences(
     console = make_console()
     console.print(f"A: {as_markup(names[0])}\nB: {as_markup(names[1])}", soft_wrap=True)
     console.print(table)
+    balanced = [sum(sides) / len(recalls) for sides in zip(*recalls, strict=True)]
+    console.print(
+        f"Balanced accuracy (each label counts as often): A {balanced[0]:.1f}, B {balanced[1]:.1f}."
+    )
     clear = "differ clearly" if whole.clear else "do not differ clearly: the interval holds 0"
     console.print(
         f"Paired over the same {whole.n:,} pictures; the two {clear}. It says nothing of other "

@@ -139,12 +139,8 @@ def _say_loose(done: Imported, table: Path, console: Console) -> None:
         framing = framing_of(photographs, build_detector("auto"))
     if framing.loose:
         faces = table.with_name(f"{table.stem}-faces.parquet")
-        console.print(
-            f"[yellow]warning:[/] in {framing.small} of {framing.faces} pictures the face fills "
-            "less than half: cut the faces out first: pyojeong data faces "
-            f"{as_markup(shlex.quote(str(table)))} --out {as_markup(shlex.quote(str(faces)))}",
-            soft_wrap=True,
-        )
+        cure = f"pyojeong data faces {shlex.quote(str(table))} --out {shlex.quote(str(faces))}"
+        console.print(f"[yellow]warning:[/] {as_markup(framing.warning(cure))}", soft_wrap=True)
 
 
 def _say_skipped(skipped: Mapping[str, int], console: Console) -> None:

@@ -35,8 +35,15 @@ class Framing:
 
     @property
     def loose(self) -> bool:
-        """True when the face is small in more than half of the pictures with one."""
-        return 2 * self.small > self.faces
+        """True when the face is small in a tenth of the pictures with one, or more."""
+        return self.small >= 2 and 10 * self.small >= self.faces
+
+    def warning(self, cure: str) -> str:
+        """Return one sentence that ends in what to do."""
+        return (
+            f"in {self.small} of {self.faces} pictures looked at the face fills less than half: "
+            f"cut the faces out first: {cure}"
+        )
 
 
 def large_enough(samples: "Iterable[Sample]") -> Iterator[Pixels]:

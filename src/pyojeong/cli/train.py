@@ -1,9 +1,11 @@
 """``pyojeong train``, ``export``, ``evaluate``: progress and summaries around lab and scoring."""
 
 import json
+import shlex
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from pyojeong.core.inputs import InputCounts
 from pyojeong.runtime.output_head import OutputHead
 
 if TYPE_CHECKING:
+    from pyojeong.datasets.samples import Sample
     from pyojeong.training.run import Run
 
 
@@ -115,12 +118,36 @@ def manifest_with_progress(data: Path, votes: Path | None, console: Console) -> 
     with bars(console, *columns, transient=True) as progress:
         task = progress.add_task("", total=None)
         manifest = manifest_of(
-            data, votes=votes, tick=lambda n: progress.advance(task, n), warn=said.append
+            data,
+            votes=votes,
+            tick=lambda n: progress.advance(task, n),
+            warn=said.append,
+            examine=partial(_look_for_loose, data),
         )
     for warning in said:
         console.print(f"[yellow]warning:[/] {as_markup(warning)}", soft_wrap=True)
     require_files(manifest)
     return manifest
+
+
+def _look_for_loose(data: Path, samples: "Sequence[Sample]") -> list[str]:
+    """Return a warning when the faces do not fill the pictures of a folder."""
+    if not data.is_dir():
+        return []
+    from pyojeong.cli.loose_photographs import framing_of, large_enough
+    from pyojeong.runtime.detection.registry import build_detector
+
+    photographs = list(large_enough(samples))
+    framing = framing_of(photographs, build_detector("auto"))
+    if not framing.loose:
+        return []
+    folder = shlex.quote(str(data))
+    return [
+        framing.warning(
+            f"pyojeong data import {folder} --out set.parquet; pyojeong data faces set.parquet "
+            "--out faces.parquet"
+        )
+    ]
 
 
 def train_with_progress(
@@ -264,6 +291,8 @@ def export_with_card(
         options = ExportOptions(id=model_id, **words)
     except TypeError as error:
         raise ExperimentError(f"--about: {error}") from error
+    if (out / f"{model_id}.onnx").exists():
+        console.print(f"replacing the earlier {as_markup(out / model_id)}.onnx", soft_wrap=True)
     card = export_run(
         Run(run), manifest, out, options, detector=build_detector(detector), say=console.print
     )

@@ -5,20 +5,23 @@ cached table is named after the contents it was made from, so a changed source i
 """
 
 import hashlib
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import DataError
 from pyojeong.core.file_search import search_folder
 from pyojeong.datasets.importing import ImportOptions, Ticker, import_dataset
+from pyojeong.datasets.label_map import some
 from pyojeong.datasets.readers import OWN_READERS, READERS, detect_layout
-from pyojeong.datasets.samples import MANIFEST_VERSION
+from pyojeong.datasets.samples import MANIFEST_VERSION, Sample
 
 _CONVERSION = 2
 """Counts up when the same source would now give another table (2: images are fingerprinted)."""
-_OWN_CONVERSION = 4
-"""The same for pictures of one's own (4: splits in the spellings of real downloads)."""
+_OWN_CONVERSION = 5
+"""The same for pictures of one's own (5: warnings are kept beside the table)."""
 
 _sources: dict[str, str] = {}
 """Tables of this process -> what they were converted from, as the caller named it."""
@@ -41,6 +44,7 @@ def manifest_of(
     folder: Path | None = None,
     tick: Ticker | None = None,
     warn: Callable[[str], None] | None = None,
+    examine: Callable[[Sequence[Sample]], list[str]] | None = None,
 ) -> Path:
     """Return the manifest of a data set; converts it if that was not done before.
 
@@ -50,8 +54,9 @@ def manifest_of(
         layout: Key of ``READERS``; None = detected.
         folder: Where to keep it instead of ``cache_folder()``.
         tick: Called with the number of newly converted samples.
-        warn: Called with each warning of a new conversion, at last with the sums if not all of it
-            was read.
+        warn: Called with each warning of the conversion, at last with the sums if not all of it
+            was read; also when it was converted earlier.
+        examine: Called with some samples of a new conversion; returns further warnings.
 
     Raises:
         DataError: When the source is missing or in no known layout.
@@ -71,12 +76,30 @@ def manifest_of(
     if not target.exists():
         options = ImportOptions(layout=layout, votes=votes)
         done = import_dataset(source, target, options, tick=tick)
-        partly = [f"samples: {done.sums}"] if done.sums.given > done.sums.read else []
-        for warning in [*done.warnings, *partly]:
-            if warn is not None:
-                warn(warning)
+        said = [*done.warnings, *([] if examine is None else examine(done.examples))]
+        if done.unreadable_names:
+            said.append(f"could not be decoded: {some(done.unreadable_names)}")
+        if done.sums.given > done.sums.read:
+            said.append(f"samples: {done.sums}")
+        with atomic_write(_warnings_of(target), "w") as file:
+            json.dump(said, file, ensure_ascii=False)
+    for warning in _kept_warnings(target):
+        if warn is not None:
+            warn(warning)
     _sources[str(target)] = str(source)
     return target
+
+
+def _warnings_of(table: Path) -> Path:
+    return table.with_suffix(".warnings.json")
+
+
+def _kept_warnings(table: Path) -> list[str]:
+    """Return what the conversion warned of; nothing when it was made by an earlier version."""
+    try:
+        return [str(line) for line in json.loads(_warnings_of(table).read_text("utf-8"))]
+    except (OSError, ValueError):
+        return []
 
 
 def as_named(message: str) -> str:

@@ -172,7 +172,8 @@ def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:
         )
     if "pixels" not in names:
         raise ManifestInvalid(
-            f"{table}: column 'pixels' missing; expected emotion, pixels, Usage, got {shown}"
+            f"{table}: column 'pixels' missing; expected emotion, pixels, Usage, got {shown}; a "
+            "table of labels is read with `pyojeong data import FOLDER --table FILE.csv`"
         )
     if "emotion" not in names:
         raise ManifestInvalid(

@@ -39,6 +39,9 @@ other faces of the same kind too, but for this risk."""
 MIN_CLEAR = 300
 """So many pictures of VALID are needed to set a threshold."""
 
+WEIGHT_OF_ONE = 100
+"""Images that the temperature 1 counts for where a validation split is small."""
+
 MIN_VOTED = 200
 """So many faces of VALID need votes before the vote head is calibrated and answers."""
 
@@ -70,6 +73,12 @@ def temperature_scaling(logits: NDArray[np.floating], labels: NDArray[np.integer
     return Calibration(round(fit_temperature(logits, labels), 4))
 
 
+def cautious_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Calibration:
+    """Return the fitted temperature, drawn towards 1 as if by ``WEIGHT_OF_ONE`` images."""
+    share = len(labels) / (len(labels) + WEIGHT_OF_ONE)
+    return Calibration(round(fit_temperature(logits, labels) ** share, 4))
+
+
 def vector_scaling(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Calibration:
     """Factor and offset per class with the least penalised negative log-likelihood (L-BFGS)."""
     z = torch.tensor(np.asarray(logits), dtype=torch.float64)
@@ -98,13 +107,17 @@ def choose_calibration(
 ) -> tuple[Calibration, dict[str, dict[str, float]]]:
     """Return the better of ``FITS``, fitted on everything, and the cross-validated figures of all.
 
+    Fewer than ``MIN_CLEAR`` images say too little for a factor per class, and drive a temperature
+    to extremes: then it is drawn towards 1.
+
     Args:
         logits: (N, K) of the validation split.
         labels: (N,).
     """
-    figures = {name: _cross_validate(fit, logits, labels) for name, fit in FITS.items()}
+    fits = FITS if len(labels) >= MIN_CLEAR else {"temperature": cautious_temperature}
+    figures = {name: _cross_validate(fit, logits, labels) for name, fit in fits.items()}
     best = min(figures, key=lambda name: figures[name]["nll"])
-    return FITS[best](logits, labels), figures
+    return fits[best](logits, labels), figures
 
 
 def _cross_validate(
@@ -159,11 +172,14 @@ def choose_threshold(
 
 
 def label_shares(labels: NDArray[np.integer], names: LabelSet) -> dict[str, float] | None:
-    """Return the base rates of labels (N,); None when one of the names does not occur."""
+    """Return the base rates of labels (N,); None for fewer than two of the names.
+
+    A name that does not occur counts as half an image: base rates of 0 allow no others.
+    """
     counts = np.bincount(labels, minlength=len(names))
-    if not counts.all():
+    if (counts > 0).sum() < 2:
         return None
-    return rounded_shares(counts, names)
+    return rounded_shares(np.maximum(counts, 0.5), names)
 
 
 def calibrate_votes(

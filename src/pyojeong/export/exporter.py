@@ -46,7 +46,7 @@ from pyojeong.runtime.golden import golden_logits, golden_path
 from pyojeong.training.data.datamodule import FaceDataset, load_faces
 from pyojeong.training.data.sampling import Sampling
 from pyojeong.training.run import Run, load_picked
-from pyojeong.training.run_identity import images_trained_on
+from pyojeong.training.run_identity import data_name, images_trained_on
 from pyojeong.zoo import Entry
 
 PARITY = 1e-3
@@ -166,7 +166,8 @@ def _warnings(run: Run, manifest: Path) -> Iterator[str]:
     if run.environment.get("manifest_id") != manifest_id(manifest):
         yield (
             f"warning: {run.folder} was not trained on these data but on "
-            f"{run.environment['manifest']}: calibration and figures speak of the data given here"
+            f"{data_name(run.environment['manifest'])}: calibration and figures speak of the "
+            "data given here"
         )
     for split in (Split.VALID, Split.TEST):
         found = images_trained_on(run, manifest, split)

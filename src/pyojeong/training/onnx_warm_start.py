@@ -86,8 +86,8 @@ def _initialisers(entry: Entry) -> Weights:
         if not name.endswith(_INTEGERS)
     }
     for node in graph.node:
-        if not all(name in values for name in node.input):
-            continue
+        if not node.input or not all(name in values for name in node.input):
+            continue  # a Constant has no input
         first = values[node.input[0]]
         if node.op_type == "Cast":
             values[node.output[0]] = first.astype(np.float32)

@@ -93,7 +93,10 @@ class Run:
         try:
             return Experiment.from_toml(file.read_text(encoding="utf-8"))
         except OSError as error:
-            raise ExperimentError(f"{self.folder} is not a run folder: {error}") from error
+            raise ExperimentError(
+                f"{self.folder} is not a run folder: it has no experiment.toml "
+                f"({error.strerror}); `pyojeong train` prints the folder that it wrote"
+            ) from error
 
     @property
     def picked(self) -> Path:

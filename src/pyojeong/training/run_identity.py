@@ -6,6 +6,7 @@ the differences are named and nothing is touched.
 
 import json
 import platform
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -58,7 +59,7 @@ def check_same_run(
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise ExperimentError(
             f"{run.folder} holds another run of that name: {'; '.join(found[:_SHOWN])}{more}. "
-            "Give the new one another name, or remove the folder"
+            "Choose another folder with --runs, or remove this one"
         )
 
 
@@ -82,16 +83,25 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _data(
     environment: dict[str, Any], manifest: Path, *, limit: int | None, min_steps: int | None
 ) -> Iterator[str]:
-    if environment["manifest"] != manifest.name:
-        yield f"the data were {environment['manifest']}, are {manifest.name}"
+    before, now = data_name(environment["manifest"]), data_name(manifest.name)
+    if before != now:
+        yield f"the data were {before}, are {now}"
     elif environment.get("manifest_id") != manifest_id(manifest):
-        yield f"the contents of {manifest.name} were others"
+        yield f"the images or labels of {now} were others"
     if "limit" not in environment:  # a run of an earlier version
         return
     if environment["limit"] != limit:
         yield f"limit was {environment['limit']}, is {limit}"
     if min_steps is not None and environment["min_steps"] != min_steps:
         yield f"min_steps was {environment['min_steps']}, is {min_steps}"
+
+
+def data_name(table: str) -> str:
+    """Return what users call a data set, by the name of its table.
+
+    Tables of folders are kept in the cache under the folder's name and a digest.
+    """
+    return re.sub(r"-[0-9a-f]{16}\.parquet$", "", table)
 
 
 def note_training_images(run: Run, manifest: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -237,3 +238,27 @@ def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
         ClipFile(tmp_path / "file" / "a.mp4", (64, 48))
+
+
+@pytest.mark.parametrize(("channels", "kept"), [(6, True), (7, False), (8, False)])
+def test_sound_of_more_than_six_channels_is_left_out_with_a_line(tmp_path, channels, kept):
+    source = with_sound(tmp_path / "a.mov", "-c:a", "pcm_s16le", "-ac", channels, seconds=1)
+    code = (  # in a process of its own: reading the layout of such sound ends the process
+        "import numpy as np\n"
+        "from pathlib import Path\n"
+        "from pyojeong.output.clip_file import ClipFile\n"
+        "import sys\n"
+        "made, source = map(Path, sys.argv[1:])\n"
+        "with ClipFile(made, (64, 48), sound_of=source) as out:\n"
+        "    for i in range(20):\n"
+        "        out.write(np.zeros((48, 64, 3), np.uint8), i / 20)\n"
+        "print(out.note)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "b.mp4"), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    line = f"has no sound: sound of {channels} channels is not taken over"
+    assert done.stdout.strip() == ("" if kept else line)
+    with av.open(str(tmp_path / "b.mp4")) as made:
+        assert bool(made.streams.audio) == kept
+        assert len(list(made.decode(video=0))) == 20

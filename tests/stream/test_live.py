@@ -1,6 +1,8 @@
 """Live images: the newest frame wins, cameras fail in one line, people keep their numbers."""
 
 import errno
+import os
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -105,6 +107,7 @@ def test_a_missing_clip_is_no_unplugged_camera(name):
         ("/dev/video3", "camera"),
         ("rtsp://host/path", "stream"),
         ("HTTPS://host/a.m3u8", "stream"),
+        ("RTSP://host/path", "stream"),
         ("clip.mp4", "clip"),
         ("12:30.mp4", "clip"),
         ("a/b", "clip"),
@@ -237,3 +240,24 @@ def test_pace_tells_speed_latency_and_what_was_passed_over():
     assert pace.fps == pytest.approx(10, rel=0.01)
     assert pace.latency_ms == pytest.approx(40, abs=0.1)
     assert pace.dropped_frames == 2 * 199
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
+def test_paths_that_never_give_an_image_are_one_line(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(live_module, "Clip", lambda *_a, **_k: pytest.fail("was opened"))
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as one:
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "socket":
+            one.bind(str(path))
+        else:
+            path.mkdir()
+        with pytest.raises(VideoUnreadable, match=f"s: is a {kind}; --source takes a clip"):
+            Camera(str(path))
+
+
+@pytest.mark.parametrize("scheme", ["RTSP", "Http"])
+def test_schemes_of_addresses_count_in_any_case(scheme):
+    with pytest.raises(VideoUnreadable, match=f"{scheme}://127.0.0.1:9/x: nothing listens there"):
+        Camera(f"{scheme}://127.0.0.1:9/x")

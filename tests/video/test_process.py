@@ -17,6 +17,7 @@ from pyojeong.output.tables import read_csv, read_json, read_parquet
 from pyojeong.stream.segments import Selection
 from pyojeong.video.options import VideoOptions
 from pyojeong.video.process import CHECKPOINT, DONE, read_clip
+from tests.stream.made import pattern
 from tests.video.made import make_clip
 
 
@@ -208,3 +209,31 @@ def test_crying_to_laughing_reads_as_it_looks(shared, analyzer, tmp_path):
     late = [f.smoothed.top[0] for r in results if r.time_s > 13 for f in r.faces]
     assert sum(label in {"sad", "fear"} for label in early) / len(early) > 0.8
     assert sum(label == "happy" for label in late) / len(late) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("span", "selection", "words"),
+    [
+        ((5.0, 6.0), Selection(), "5-6 s holds no frame: frames were read from 0.00 s to 1.16 s"),
+        ((0.0, 0.2), Selection(start_s=0.4), "0-0.2 s holds no frame: .* from 0.40 s"),
+        ((0.5, 1.0), Selection(end_s=0.4), "0.5-1 s holds no frame: .* to 0.36 s"),
+    ],
+)
+def test_a_baseline_without_frames_is_an_error(clip, analyzer, tmp_path, span, selection, words):
+    plain = VideoOptions(formats=("csv",), report=False)
+    read_clip(clip, tmp_path / "a", analyzer, plain)
+    before = bytes_of(tmp_path / "a")
+    options = VideoOptions(
+        formats=("csv",), report=False, selection=selection, baseline_s=span, workers=1
+    )
+    with pytest.raises(InputError, match=rf"walk\.mp4: --baseline {words}"):
+        read_clip(clip, tmp_path / "a", analyzer, options)
+    assert bytes_of(tmp_path / "a") == before
+    assert read_clip(clip, tmp_path / "a", analyzer, plain).again
+
+
+def test_a_baseline_without_a_face_is_an_error(analyzer, tmp_path):
+    empty = pattern(tmp_path / "empty.mp4", seconds=1)
+    options = VideoOptions(formats=("csv",), report=False, baseline_s=(0.0, 0.5))
+    with pytest.raises(InputError, match=r"--baseline 0-0\.5 s holds no face"):
+        read_clip(empty, tmp_path / "out", analyzer, options)

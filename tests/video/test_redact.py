@@ -11,7 +11,7 @@ from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7
 from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import read_csv
-from pyojeong.video.merge import join
+from pyojeong.video.merge import drop_joined, join
 from pyojeong.video.options import VideoOptions
 from pyojeong.video.process import read_clip
 from pyojeong.video.redact import redact
@@ -191,3 +191,11 @@ def test_a_clip_whose_name_is_not_unicode(analyzer, tmp_path):
     redact(out, [1])
     assert not any(r.faces for r in read_csv(out / "results.csv"))
     assert "walk" not in (out / "report.html").read_text()
+
+
+def test_files_of_the_user_beside_the_results_stay(tmp_path):
+    for text in ("clip,age\nwalk,33\n", "", "\0"):
+        (tmp_path / "people.csv").write_text(text)
+        (tmp_path / "results.csv").write_text("mine")
+        assert drop_joined(tmp_path) == []
+        assert {p.name for p in tmp_path.iterdir()} == {"people.csv", "results.csv"}

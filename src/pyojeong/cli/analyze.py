@@ -19,12 +19,19 @@ from pyojeong.core.errors import OutputError
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
 from pyojeong.core.file_kinds import IMAGES
 from pyojeong.core.file_search import Failure, Found
-from pyojeong.core.inputs import InputCounts, check_earlier, find_inputs, write_inputs
+from pyojeong.core.inputs import (
+    InputCounts,
+    check_earlier,
+    check_foreign,
+    find_inputs,
+    write_inputs,
+)
 from pyojeong.core.labels import LabelSet
 from pyojeong.output.tables import SINKS
 from pyojeong.runtime.analyzer import Analyzer
 
 _ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
+_WRITTEN = (*(f"results.{ending}" for ending in _ENDINGS.values()), "annotated/*.annotated.*")
 _MOST_ROWS = 200
 _WIDE = 112
 
@@ -98,6 +105,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
     if request.out is not None:
         if not request.overwrite:
+            check_foreign(request.out, _WRITTEN, "choose another --out folder, or add --overwrite")
             check_earlier(request.out, "analyze", request.paths)
         _check_folder(request.out)
     found = find_inputs(request.paths, IMAGES, out=request.out)

@@ -17,7 +17,13 @@ from pyojeong.core.errors import InputError, PyojeongError, one_line
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import Failure, Found
-from pyojeong.core.inputs import InputCounts, check_earlier, find_inputs, write_inputs
+from pyojeong.core.inputs import (
+    InputCounts,
+    check_earlier,
+    check_foreign,
+    find_inputs,
+    write_inputs,
+)
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
 from pyojeong.core.printable import printable
@@ -28,7 +34,7 @@ from pyojeong.stream.opening import import_av
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
 from pyojeong.video.checkpoint import FolderTaken
-from pyojeong.video.merge import drop_joined, join, joined_clips
+from pyojeong.video.merge import JOINED, PEOPLE, join, joined_clips
 from pyojeong.video.options import DONE, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
 from pyojeong.video.result_folders import choose_folder, first_names
@@ -90,6 +96,7 @@ def seconds_of(text: str) -> float:
 
 def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
+    check_foreign(request.out, JOINED, "choose another --out folder")
     check_earlier(request.out, "video")
     if not request.aggregate:
         require(request.formats)  # what every clip would lack is said once
@@ -112,24 +119,28 @@ def run(request: VideoRequest, console: Console) -> int:
     code = 0
     try:
         _read_all(found, request.out, analyzer, options, tally, console)
+        _write_inputs(request, found, tally)  # first: it tells the tables from files of users
         _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
     except KeyboardInterrupt:
+        _write_inputs(request, found, tally)
         console.print("[yellow]interrupted[/]: the same command goes on from here")
         code = 130
     if tally.table.row_count:
         make_console().print(tally.table)
-    counts = tally.counts(found)
-    print_counts(counts, "clips", console)
+    print_counts(tally.counts(found), "clips", console)
+    return code or (1 if tally.failures or tally.broken else 0)
+
+
+def _write_inputs(request: VideoRequest, found: Found, tally: "_Tally") -> None:
     if tally.folders or request.out.is_dir():
         write_inputs(
             request.out,
             "video",
             request.clips,
-            counts,
+            tally.counts(found),
             failures=tally.failures,
             left_out=found.left_out,
         )
-    return code or (1 if tally.failures or tally.broken else 0)
 
 
 def _table() -> Table:
@@ -236,7 +247,7 @@ def _read_into_own_folder(
 def _join(
     tally: _Tally, out: Path, formats: Sequence[str], labels: LabelSet, console: Console
 ) -> None:
-    """Write the tables of several clips; remove those of an earlier run that no longer hold."""
+    """Write the tables of several clips; those of an earlier run stay when there is one clip."""
     done = tally.folders
     if len(tally.parts) > 1 and done:
         lost = joined_clips(out) - {as_unicode(folder.name) for folder in done}
@@ -252,9 +263,13 @@ def _join(
         except Exception as error:  # the results of every clip are there
             tally.broken += 1
             _print_failure(_message("the tables of several clips", error), console)
-    elif tally.fresh and (gone := drop_joined(out)):
-        names = as_markup(", ".join(gone))
-        console.print(f"removed {names}: of an earlier run; all clips in one command make them")
+    elif tally.fresh and (out / PEOPLE).exists():
+        names = as_markup(", ".join(as_unicode(folder.name) for folder in done))
+        console.print(
+            f"the tables of several clips in {as_markup(out)} stay as an earlier command made them "
+            f"and do not hold {names} as read now: name all clips in one command",
+            soft_wrap=True,
+        )
 
 
 def _remark(outcome: ClipResult) -> str:

@@ -226,6 +226,63 @@ def _absolute(path: str) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - links stay what they are
 
 
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What the ``inputs.json`` of an earlier command says; paths are absolute."""
+
+    command: str
+    inputs: list[str]
+    failed: set[str]
+    read: int
+
+
+def _earlier(out: Path) -> _Earlier | None:
+    try:
+        known = json.loads((out / INPUTS).read_text(encoding="utf-8"))
+        failed = {_absolute(each["source"]) for each in known["failures"]}
+        inputs = [str(p) for p in known["inputs"]]
+        return _Earlier(str(known["command"]), inputs, failed, int(known["read"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def earlier_command(out: Path) -> str | None:
+    """Return the command that last wrote results, and ``inputs.json``, into a folder, or None."""
+    known = _earlier(out)
+    return None if known is None else known.command
+
+
+def check_foreign(out: Path, patterns: Iterable[str], cure: str) -> None:
+    """Refuse a folder with files of other origin under names that commands write.
+
+    All files are taken for those of the user in a folder without ``inputs.json`` of an earlier
+    command.
+
+    Args:
+        out: The folder of results.
+        patterns: Names that this or a later command may write, relative to ``out``; besides
+            ``inputs.json``.
+        cure: What to do.
+
+    Raises:
+        InputError: When there are such files.
+    """
+    if _earlier(out) is not None:
+        return
+    try:
+        names_of = (*patterns, INPUTS)
+        found = [p for pattern in names_of for p in sorted(out.glob(pattern)) if p.is_file()]
+    except (OSError, ValueError):
+        return  # whoever writes says why it cannot
+    if found:
+        names = ", ".join(str(path.relative_to(out)) for path in found[:3])
+        more = f" and {len(found) - 3:,} more" if len(found) > 3 else ""
+        raise InputError(
+            f"{out} holds {names}{more}, which no earlier command is known to have written and "
+            f"which would be lost: {cure}"
+        )
+
+
 def check_earlier(out: Path, command: str, paths: Sequence[str] | None = None) -> None:
     """Refuse a folder whose results would be lost: those of other inputs or another command.
 
@@ -240,14 +297,10 @@ def check_earlier(out: Path, command: str, paths: Sequence[str] | None = None) -
     Raises:
         InputError: When results would be lost.
     """
-    try:
-        known = json.loads((out / INPUTS).read_text(encoding="utf-8"))
-        before, earlier = str(known["command"]), [str(p) for p in known["inputs"]]
-        failed = {_absolute(each["source"]) for each in known["failures"]}
-        if not known["read"]:
-            return
-    except (OSError, ValueError, KeyError, TypeError):
+    known = _earlier(out)
+    if known is None or not known.read:
         return
+    before, earlier, failed = known.command, known.inputs, known.failed
     if before != command:
         raise InputError(f"{out} holds results of `pyojeong {before}`: choose another --out folder")
     if paths is None:

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PilImage
 
+from pyojeong.core.errors import OutputError
 from pyojeong.core.face import Expression, Face, FrameResult, Image
+from pyojeong.core.file_search import identity
 from pyojeong.core.output_names import distinct_names, folded_name, shortened
 from pyojeong.image.files import check_image, write_image
 from pyojeong.output.drawing import Color, Rect, fill, line, mix, stroke, text_width, write
@@ -327,6 +329,7 @@ class AnnotatedImages:
         self.folder = Path(folder)
         self.suffix = suffix
         once = list(dict.fromkeys(sources))
+        self._inputs = {identity(source) for source in once} - {None}
         names = distinct_names(once, [_ending(source, suffix) for source in once])
         self._stems = dict(zip(once, names, strict=True))
         self._taken: dict[str, tuple[str, int]] = {
@@ -342,7 +345,7 @@ class AnnotatedImages:
 
         Raises:
             BadArray: When ``image`` is not uint8 (H, W, 3).
-            OutputError: When it could not be written.
+            OutputError: When it could not be written, or would replace one of the sources.
         """
         frame = (result.source, result.index)
         number = 1
@@ -351,6 +354,8 @@ class AnnotatedImages:
             number += 1
             name = self._file_name(result, number)
         path = self.folder / name
+        if identity(path) in self._inputs:
+            raise OutputError(f"{path} is an input of this command; choose another --out folder")
         write_image(path, annotate(image, result))
         return path
 

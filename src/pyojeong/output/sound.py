@@ -5,6 +5,7 @@ do not fit into MP4, and gaps in the source would shift what follows. Sound that
 with a line, and never stops the images.
 """
 
+import ctypes
 import errno
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,6 +19,7 @@ _RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _GAP_S = 0.1
 """Holes longer than this are filled with silence, so that what follows stays in time."""
 _SILENCE = 1024
+_MOST_CHANNELS = 6
 _DISK = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
@@ -56,6 +58,10 @@ class Sound:
         if source is None or getattr(source, "codec_context", None) is None:
             known = "its codec is not known here" if streams.audio else "there is none"
             self._stop(f"has no sound: {known}")
+            return
+        channels, own_order = _channels(source.codec_context)
+        if channels > _MOST_CHANNELS or own_order:  # no frame of it may be decoded
+            self._stop(f"has no sound: sound of {channels} channels is not taken over")
             return
         self._frames = self._decoded(source)
         self._next = next(self._frames, None)
@@ -164,6 +170,17 @@ class Sound:
         finally:
             if self._source is not None:
                 self._source.close()
+
+
+def _channels(codec_context: Any) -> tuple[int, bool]:
+    """Return the number of channels, and whether they have an order of their own.
+
+    PyAV's layout of such an order shares memory with its codec context or frame, and both free it,
+    which ends the process. So the one that is made here is never freed.
+    """
+    layout = codec_context.layout
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    return layout.nb_channels, " channels (" in layout.name
 
 
 def _reason(error: BaseException) -> str:

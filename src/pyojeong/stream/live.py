@@ -5,6 +5,8 @@ image never lags behind by more than the reading of one frame, however slow that
 """
 
 import errno
+import os
+import stat
 import sys
 import threading
 import time
@@ -110,6 +112,13 @@ class Camera:
         self._thread = threading.Thread(target=self._take, name="pyojeong-camera", daemon=True)
 
     def _open(self) -> Clip:
+        named = self.kind != "stream" and not (self.kind == "camera" and self._source.isdigit())
+        other = _other_than_file(self._source) if named else ""
+        if other:
+            raise VideoUnreadable(
+                f"{self._source}: is a {other}; --source takes a clip, a camera's number or a "
+                "stream's address (rtsp://, http://)"
+            )
         if self.kind == "clip":
             if identity(self._source) is None:
                 raise VideoUnreadable(
@@ -215,6 +224,16 @@ class Camera:
             assert moment is not None  # noqa: S101 - the loop above waits for one
             last = moment.index
             yield moment
+
+
+def _other_than_file(path: str) -> str:
+    """Return what a path is that may never give an image, or "" for all others."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - Path raises for long names
+    except (OSError, ValueError):
+        return ""
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFDIR: "folder"}
+    return kinds.get(stat.S_IFMT(mode), "")
 
 
 def _camera_words(error: VideoUnreadable) -> str:

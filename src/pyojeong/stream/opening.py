@@ -92,11 +92,14 @@ def open_address(address: str) -> Any:
         MissingExtra: When PyAV is not installed.
     """
     av = import_av()
-    scheme = address.partition("://")[0].lower()
+    scheme, mark, rest = address.partition("://")
+    scheme = scheme.lower()  # FFmpeg knows schemes in small letters only
     options = {"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {}
     timeout = (_TIMEOUT_S, _TIMEOUT_S)
     try:
-        return av.open(address, options=options, timeout=timeout, metadata_errors="ignore")
+        return av.open(
+            f"{scheme}{mark}{rest}", options=options, timeout=timeout, metadata_errors="ignore"
+        )
     except (av.FFmpegError, OSError, ValueError) as error:
         why = _address_words(av.error, error, scheme)
         raise VideoUnreadable(f"stream {without_password(address)}: {why}") from error

@@ -9,6 +9,7 @@ from typing import Any
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import FrameResult
+from pyojeong.core.inputs import earlier_command
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
 from pyojeong.output.spreadsheet import MARK, is_marked, open_csv, plain_cell, safe_cell
@@ -16,6 +17,8 @@ from pyojeong.output.tables import SINKS, TABLE_READERS
 from pyojeong.video.options import ENDINGS
 
 PEOPLE = "people.csv"
+JOINED = (PEOPLE, *(f"results.{ending}" for ending in ENDINGS.values()))
+"""Names of the tables of several clips."""
 
 
 def join(
@@ -70,13 +73,20 @@ def joined_clips(out: Path) -> set[str]:
 
 
 def drop_joined(out: Path) -> list[str]:
-    """Delete the tables of several clips in a folder; returns their names."""
-    names = []
-    if (out / PEOPLE).exists():
-        for path in (out / PEOPLE, *(out / f"results.{ending}" for ending in ENDINGS.values())):
-            if path.exists():
-                path.unlink()
-                names.append(path.name)
+    """Delete the tables of several clips in a folder; returns their names.
+
+    Files of these names that ``join`` did not write are the user's, and stay.
+    """
+    try:
+        with open_csv(out / PEOPLE) as (stream, _):
+            columns = csv.DictReader(stream).fieldnames or []
+    except (OSError, ValueError, csv.Error):
+        return []
+    if not {"clip", "track_id", "first_s"} <= set(columns) or earlier_command(out) == "analyze":
+        return []
+    names = [name for name in JOINED if (out / name).exists()]
+    for name in names:
+        (out / name).unlink()
     return names
 
 

@@ -85,6 +85,7 @@ def read_clip(
 
     Raises:
         VideoUnreadable: When the clip could not be read at all, or has no frame in the range.
+        InputError: When the time of the baseline holds no frame or no face; earlier results stay.
         FolderTaken: When the folder has results of another clip.
         OutputError: When tables or summary could not be written; reading goes on from there the
             next time.
@@ -106,6 +107,12 @@ def read_clip(
                 ending = _read(clip, analyzer, options, checkpoint, progress)
             except VideoUnreadable:
                 _leave_nothing(checkpoint, folder if fresh else None)
+                raise
+            try:
+                _require_baseline(clip.name, checkpoint, options)
+            except InputError:
+                if (folder / DONE).exists():  # else what was read serves the next command
+                    checkpoint.remove()
                 raise
             (folder / DONE).unlink(missing_ok=True)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
@@ -237,6 +244,20 @@ def _read(
     ending = Ending(clip.decoded, clip.error)
     checkpoint.finish(ending)
     return ending
+
+
+def _require_baseline(name: str, checkpoint: Checkpoint, options: VideoOptions) -> None:
+    """Refuse a time of the baseline in which nobody was read."""
+    if options.baseline_s is None or neutral_of(checkpoint.results(), *options.baseline_s):
+        return
+    start_s, end_s = options.baseline_s
+    times = [result.time_s for result in checkpoint.results()]
+    what = "face" if any(start_s <= time_s < end_s for time_s in times) else "frame"
+    raise InputError(
+        f"{name}: --baseline {start_s:g}-{end_s:g} s holds no {what}: frames were read from "
+        f"{min(times):.2f} s to {max(times):.2f} s, counted from the clip's beginning; choose a "
+        "time within it that shows a face"
+    )
 
 
 def _results(

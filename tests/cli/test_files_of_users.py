@@ -1,0 +1,101 @@
+"""Files of users in the folder of results are refused or kept, never replaced or deleted."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pyojeong.cli.app import main
+from pyojeong.output.tables import read_csv
+from pyojeong.runtime.golden import GOLDEN_PICTURE
+from tests.video.made import make_clip
+
+FEW = ("-f", "csv", "--no-report", "--no-eyes")
+
+
+def run(*args: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in args])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    return [make_clip(folder / f"{name}.mp4", frames=3) for name in "abc"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.jsonl", "people.csv", "inputs.json"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_video_refuses_a_folder_with_files_of_the_user(
+    clips: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    number: int,
+) -> None:
+    (tmp_path / "people.csv").write_text("clip,age\na,33\n")
+    (tmp_path / name).write_text('{"mine": 1}')
+    before = contents(tmp_path)
+    assert run("video", *clips[:number], "--out", tmp_path, *FEW) == 2
+    assert contents(tmp_path) == before
+    shown = " ".join(capsys.readouterr().err.split())
+    assert name in shown
+    assert "choose another --out folder" in shown
+
+
+@pytest.mark.parametrize("name", ["results.csv", "inputs.json", "annotated/x.annotated.jpg"])
+def test_analyze_refuses_them_unless_told_to_overwrite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    photo = tmp_path / "x.jpg"
+    shutil.copy(GOLDEN_PICTURE, photo)
+    out = tmp_path / "own"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text('{"mine": 1}')
+    arguments = ("analyze", photo, "--out", out, "--format", "csv", "--annotate")
+    assert run(*arguments) == 2
+    assert contents(out) == {name: b'{"mine": 1}'}
+    shown = " ".join(capsys.readouterr().err.split())
+    assert name in shown
+    assert "--overwrite" in shown
+    assert run(*arguments, "--overwrite") == 0
+    assert run(*arguments) == 0  # results of earlier runs are replaced
+    assert len(list(read_csv(out / "results.csv"))) == 1
+
+
+def test_tables_of_several_clips_outlive_a_command_with_one(
+    clips: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("video", *clips[:2], "--out", tmp_path, *FEW) == 0
+    before = {name: (tmp_path / name).read_bytes() for name in ("results.csv", "people.csv")}
+    capsys.readouterr()
+    assert run("video", clips[2], "--out", tmp_path, *FEW) == 0
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "do not hold c as read now: name all clips in one command" in shown
+    assert run("video", *clips, "--out", tmp_path, *FEW) == 0
+    assert len(list(read_csv(tmp_path / "results.csv"))) == 9
+
+
+def test_drawings_never_replace_an_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = tmp_path / "x.jpg"
+    shutil.copy(GOLDEN_PICTURE, photo)
+    arguments = ("--out", tmp_path / "out", "--annotate")
+    assert run("analyze", photo, *arguments) == 0
+    named = tmp_path / "out" / "annotated" / "x.annotated.jpg"
+    shutil.copy(GOLDEN_PICTURE, named)
+    capsys.readouterr()
+    assert run("analyze", photo, named, *arguments) == 1
+    assert named.read_bytes() == GOLDEN_PICTURE.read_bytes()
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "could not be annotated" in shown
+    assert "is an input of this command" in shown
+    assert "1 not annotated" in shown
+    assert (named.parent / "x.annotated.annotated.jpg").exists()

@@ -241,9 +241,11 @@ def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path):
 
 
 @pytest.mark.parametrize(("channels", "kept"), [(6, True), (7, False), (8, False)])
-def test_sound_of_more_than_six_channels_is_left_out_with_a_line(tmp_path, channels, kept):
+def test_sound_with_channels_in_an_order_of_its_own_is_left_out_with_a_line(
+    tmp_path, channels, kept
+):
     source = with_sound(tmp_path / "a.mov", "-c:a", "pcm_s16le", "-ac", channels, seconds=1)
-    code = (  # in a process of its own: reading the layout of such sound ends the process
+    code = (  # in a process of its own: a frame of such sound ends the process
         "import numpy as np\n"
         "from pathlib import Path\n"
         "from pyojeong.output.clip_file import ClipFile\n"

@@ -132,7 +132,7 @@ def test_a_clip_with_a_number_for_a_name(clip, tmp_path, monkeypatch):
 
 
 def test_folders_and_pictures_are_no_clips(tmp_path):
-    with pytest.raises(VideoUnreadable, match=r"directory|is no clip"):
+    with pytest.raises(VideoUnreadable, match=r"is a folder|is no clip"):
         Camera(str(tmp_path))
     with pytest.raises(VideoUnreadable, match="is an image"):
         Camera(str(GOLDEN_PICTURE))

@@ -270,8 +270,9 @@ def check_foreign(out: Path, patterns: Iterable[str], cure: str) -> None:
     if _earlier(out) is not None:
         return
     try:
-        names_of = (*patterns, INPUTS)
-        found = [p for pattern in names_of for p in sorted(out.glob(pattern)) if p.is_file()]
+        names = (*patterns, INPUTS)
+        found = [path for pattern in names for path in sorted(out.glob(pattern))]
+        found = [path for path in found if not path.is_dir()]  # a folder is never replaced
     except (OSError, ValueError):
         return  # whoever writes says why it cannot
     if found:

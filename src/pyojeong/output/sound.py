@@ -19,7 +19,6 @@ _RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _GAP_S = 0.1
 """Holes longer than this are filled with silence, so that what follows stays in time."""
 _SILENCE = 1024
-_MOST_CHANNELS = 6
 _DISK = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
@@ -60,7 +59,7 @@ class Sound:
             self._stop(f"has no sound: {known}")
             return
         channels, own_order = _channels(source.codec_context)
-        if channels > _MOST_CHANNELS or own_order:  # no frame of it may be decoded
+        if own_order:  # no frame of it may be decoded
             self._stop(f"has no sound: sound of {channels} channels is not taken over")
             return
         self._frames = self._decoded(source)

@@ -270,8 +270,8 @@ def check_foreign(out: Path, patterns: Iterable[str], cure: str) -> None:
     if _earlier(out) is not None:
         return
     try:
-        names = (*patterns, INPUTS)
-        found = [path for pattern in names for path in sorted(out.glob(pattern))]
+        written = (*patterns, INPUTS)
+        found = [path for pattern in written for path in sorted(out.glob(pattern))]
         found = [path for path in found if not path.is_dir()]  # a folder is never replaced
     except (OSError, ValueError):
         return  # whoever writes says why it cannot

@@ -108,7 +108,8 @@ def test_the_meaning_of_numbers_is_told_or_asked_for(tmp_path: Path) -> None:
         imported(tmp_path / "affectnet", tmp_path / "affectnet.parquet")
     assert "AffectNet: 0=neutral,1=happy,2=sad" in str(refused.value)
     stated = "0=neutral,1=happy,2=sad,3=surprise,4=fear,5=disgust,6=angry,7=skip"
-    counts, _ = imported(tmp_path / "affectnet", tmp_path / "affectnet.parquet", stated)
+    counts, said = imported(tmp_path / "affectnet", tmp_path / "affectnet.parquet", stated)
+    assert not any("rafdb" in w or "RAF-DB" in w for w in said)
     assert counts[Split.TEST, "neutral"] == counts[Split.TEST, "angry"] == 2
     assert sum(counts.values()) == 28
 

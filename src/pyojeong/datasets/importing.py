@@ -184,6 +184,8 @@ def _layout(source: Path, options: ImportOptions) -> str:
     layout = options.layout or _detected(source, own)
     if layout not in READERS:
         raise DataError(f"unknown layout {layout!r}; known: {', '.join(READERS)}")
+    if own.stated and layout == "rafdb-kaggle" and options.layout is None:
+        layout = "class-folders"  # stated names are the user's, not RAF-DB's
     if own.stated and layout not in OWN_READERS:
         raise DataError(
             f"{source} has the layout {layout}, which names its labels and people itself: "

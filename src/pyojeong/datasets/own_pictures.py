@@ -232,8 +232,8 @@ def _with_validation(kept: list[tuple[Picture, str]], notes: Notes) -> list[tupl
     if held.without:
         notes.without_valid |= set(held.without)
         why = (
-            "all their groups are for training; `pyojeong data split` with --valid 0.15 chooses "
-            "others"
+            "all their groups are for training; `pyojeong data split` with --valid 0.15 "
+            "--keep-test chooses others"
             if grouped
             else f"a class gets some from {FEWEST} different images on"
         )

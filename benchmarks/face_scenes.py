@@ -133,12 +133,8 @@ def composed(
     """
     random = np.random.default_rng(seed)
     faces = [f for f in map(read_image, wild_files(shared)) if min(f.shape[:2]) >= 150]
-    width, height = size_wh
     for k in range(count):
-        back = shipped(BACKGROUNDS[k % len(BACKGROUNDS)])
-        scale = max(width / back.shape[1], height / back.shape[0])
-        grown = (int(np.ceil(back.shape[1] * scale)), int(np.ceil(back.shape[0] * scale)))
-        image = cv2.resize(back, grown)[:height, :width].copy()
+        image = _background(k % len(BACKGROUNDS), size_wh)
         placed: list[tuple[int, int, int]] = []
         for low, high in reversed(BINS):
             for _ in range(per_bin):
@@ -150,6 +146,14 @@ def composed(
         corners = np.array(placed, float)
         boxes = corners[:, [0, 1, 0, 1]] + CENTRAL * corners[:, 2:]
         yield Scene(np.asarray(image, np.uint8), boxes, corners[:, 2])
+
+
+def _background(number: int, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a picture of ``BACKGROUNDS``, enlarged to a size."""
+    back = shipped(BACKGROUNDS[number])
+    scale = max(size_wh[0] / back.shape[1], size_wh[1] / back.shape[0])
+    grown = (int(np.ceil(back.shape[1] * scale)), int(np.ceil(back.shape[0] * scale)))
+    return np.asarray(cv2.resize(back, grown)[: size_wh[1], : size_wh[0]], np.uint8).copy()
 
 
 CROWDS = ((1600, 1250), (3000, 2000), (4000, 3000), (6000, 4000))
@@ -168,11 +172,7 @@ def crowds(shared: Path, each: int, *, seed: int) -> Iterator[Scene]:
     faces = [f for f in map(read_image, wild_files(shared)) if min(f.shape[:2]) >= 150]
     for _ in range(each):
         for size_wh in CROWDS:
-            width, height = size_wh
-            back = shipped(BACKGROUNDS[int(random.integers(len(BACKGROUNDS)))])
-            scale = max(width / back.shape[1], height / back.shape[0])
-            grown = (int(np.ceil(back.shape[1] * scale)), int(np.ceil(back.shape[0] * scale)))
-            image = cv2.resize(back, grown)[:height, :width].copy()
+            image = _background(int(random.integers(len(BACKGROUNDS))), size_wh)
             placed: list[tuple[int, int, int]] = []
             for _ in range(int(random.integers(10, 121))):
                 side = int(random.integers(40, 151))

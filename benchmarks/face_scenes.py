@@ -135,17 +135,27 @@ def composed(
     faces = [f for f in map(read_image, wild_files(shared)) if min(f.shape[:2]) >= 150]
     for k in range(count):
         image = _background(k % len(BACKGROUNDS), size_wh)
-        placed: list[tuple[int, int, int]] = []
-        for low, high in reversed(BINS):
-            for _ in range(per_bin):
-                side = int(random.integers(low, min(high, min(size_wh) // 3)))
-                spot = _free_spot(random, placed, side, size_wh)
-                if spot is not None:
-                    _paste(image, faces[int(random.integers(len(faces)))], *spot, side)
-                    placed.append((*spot, side))
-        corners = np.array(placed, float)
-        boxes = corners[:, [0, 1, 0, 1]] + CENTRAL * corners[:, 2:]
-        yield Scene(np.asarray(image, np.uint8), boxes, corners[:, 2])
+        ranges = [(low, min(high, min(size_wh) // 3)) for low, high in reversed(BINS)]
+        yield _with_faces(image, faces, [r for r in ranges for _ in range(per_bin)], random)
+
+
+def _with_faces(
+    image: NDArray[np.uint8],
+    faces: list[Image],
+    ranges: list[tuple[int, int]],
+    random: np.random.Generator,
+) -> Scene:
+    """Paste one face for each range of sides, where there is room, and return the scene."""
+    placed: list[tuple[int, int, int]] = []
+    for low, high in ranges:
+        side = int(random.integers(low, high))
+        spot = _free_spot(random, placed, side, (image.shape[1], image.shape[0]))
+        if spot is not None:
+            _paste(image, faces[int(random.integers(len(faces)))], *spot, side)
+            placed.append((*spot, side))
+    corners = np.array(placed, float)
+    boxes = corners[:, [0, 1, 0, 1]] + CENTRAL * corners[:, 2:]
+    return Scene(image, boxes, corners[:, 2])
 
 
 def _background(number: int, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
@@ -173,16 +183,7 @@ def crowds(shared: Path, each: int, *, seed: int) -> Iterator[Scene]:
     for _ in range(each):
         for size_wh in CROWDS:
             image = _background(int(random.integers(len(BACKGROUNDS))), size_wh)
-            placed: list[tuple[int, int, int]] = []
-            for _ in range(int(random.integers(10, 121))):
-                side = int(random.integers(40, 151))
-                spot = _free_spot(random, placed, side, size_wh)
-                if spot is not None:
-                    _paste(image, faces[int(random.integers(len(faces)))], *spot, side)
-                    placed.append((*spot, side))
-            corners = np.array(placed, float)
-            boxes = corners[:, [0, 1, 0, 1]] + CENTRAL * corners[:, 2:]
-            yield Scene(np.asarray(image, np.uint8), boxes, corners[:, 2])
+            yield _with_faces(image, faces, [(40, 151)] * int(random.integers(10, 121)), random)
 
 
 def _free_spot(

@@ -186,6 +186,20 @@ def crowds(shared: Path, each: int, *, seed: int) -> Iterator[Scene]:
             yield _with_faces(image, faces, [(40, 151)] * int(random.integers(10, 121)), random)
 
 
+def portrait(shared: Path) -> Image:
+    """A photograph of 12 megapixels with one large face."""
+    random = np.random.default_rng(9)
+    faces = [f for f in map(read_image, wild_files(shared)[:60]) if min(f.shape[:2]) >= 150]
+    return _with_faces(_background(0, (4000, 3000)), faces, [(1800, 1801)], random).image
+
+
+def group_of_40(shared: Path) -> Image:
+    """A photograph of 24 megapixels with forty faces of 40 to 150 px."""
+    random = np.random.default_rng(10)
+    faces = [f for f in map(read_image, wild_files(shared)[:200]) if min(f.shape[:2]) >= 150]
+    return _with_faces(_background(1, (6000, 4000)), faces, [(40, 151)] * 40, random).image
+
+
 def _free_spot(
     random: np.random.Generator,
     placed: list[tuple[int, int, int]],

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -204,3 +205,12 @@ def test_a_small_picture_without_a_face_is_looked_at_once_more() -> None:
     lying = np.rot90(ASTRONAUT[:300, 60:400]).copy()
     assert len(CenterFaceOnet().detect(lying)) == 1
     assert not CenterFaceOnet(size=128).detect(lying)
+
+
+@pytest.mark.parametrize(("name", "scale"), [("coins", 3.333), ("hubble_deep_field", 3.2)])
+def test_coins_and_galaxies_are_no_faces(name: str, scale: float) -> None:
+    """O-net takes one of them for a face until it sees it more tightly."""
+    image = cv2.resize(getattr(skimage.data, name)(), None, fx=scale, fy=scale)
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    assert CenterFaceOnet().detect(image) == ()

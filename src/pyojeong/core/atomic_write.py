@@ -1,11 +1,15 @@
 """Files that take their name only when they are whole: a temporary file, then a rename.
 
 Every file that the project writes goes through this module. A temporary file lies beside its
-target and is called ``.<name>.<random>.part``.
+target and is called ``.<name>.<host>-<process>-<random>.part``, so that the next run knows those of
+processes that were killed.
 """
 
 import errno
+import hashlib
 import os
+import platform
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,8 +38,43 @@ def output_errors(target: object) -> Iterator[None]:
         raise OutputError(f"cannot write {target}: {error.strerror or error}. {cure}") from error
 
 
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+_TEMPORARY = re.compile(r"\..*\.([0-9a-f]{6})-(\d+)-[0-9a-f]{8}\.part", re.DOTALL)
+
+
 def _temporary(target: Path) -> Path:
-    return target.with_name(f".{shortened(target.name)}.{secrets.token_hex(4)}.part")
+    unique = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
+    return target.with_name(f".{shortened(target.name)}.{unique}.part")
+
+
+def remove_stale(folder: Path, *, name: str | None = None) -> None:
+    """Remove temporary files of processes of this machine that were killed.
+
+    Args:
+        folder: Where they lie; folders in it are not searched.
+        name: Only those of the file of this name; None = of all.
+    """
+    prefix = None if name is None else f".{shortened(name)}."
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            parts = _TEMPORARY.fullmatch(entry.name)
+            if parts is None or not entry.name.startswith(prefix or "."):
+                continue
+            if parts[1] == _HOST and not _alive(int(parts[2])):
+                with suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+def _alive(process: int) -> bool:
+    if os.name == "nt":  # there, a signal of 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 @contextmanager

@@ -16,6 +16,7 @@
     │   ├── ManifestInvalid
     │   └── LabelUnknown
     ├── OutputError (OSError)
+    │   └── OutputBusy
     ├── ExperimentError (ValueError)
     └── MissingExtra (ImportError)
 
@@ -137,6 +138,10 @@ class LabelUnknown(DataError):  # noqa: N818
 
 class OutputError(PyojeongError, OSError):
     """A result could not be written: folder missing, no permission, disk full."""
+
+
+class OutputBusy(OutputError):  # noqa: N818
+    """Another process is writing this output."""
 
 
 class ExperimentError(PyojeongError, ValueError):

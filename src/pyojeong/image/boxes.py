@@ -57,10 +57,10 @@ def nms(
     return keep
 
 
-def square(boxes: Floats) -> Floats:
-    """Squares around the centres of (N, 4) boxes with the longer side."""
+def square(boxes: Floats, *, scale: float = 1.0) -> Floats:
+    """Squares around the centres of (N, 4) boxes; sides: the longer ones, times ``scale``."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    half = np.max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / 2
+    half = np.max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / 2 * scale
     return np.concatenate([centre - half, centre + half], axis=1)
 
 

@@ -44,9 +44,9 @@ def test_a_second_writer_is_refused_until_the_first_has_ended(tmp_path, folder, 
     out = tmp_path / "out"
     first = holding(f"with one_writer(Path({str(out)!r}), folder={folder}):")
     try:
-        with pytest.raises(OutputBusy, match=rf"out: another process \(number {first.pid}\)"):
-            with one_writer(out, folder=folder):
-                pass
+        words = rf"out: another process \(number {first.pid}\)"
+        with pytest.raises(OutputBusy, match=words), one_writer(out, folder=folder):
+            pass
     finally:
         end(first, kill=kill)
     with one_writer(out, folder=folder):

@@ -26,7 +26,8 @@ import numpy as np
 from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.curate.decoded_image import DecodedImage
-from pyojeong.datasets.samples import load_pyarrow, manifest_id, manifest_size
+from pyojeong.datasets.samples import manifest_id, manifest_size
+from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 
 STORE_VERSION = 1
 _SOME = "-some"
@@ -215,7 +216,7 @@ class Store:
             findings: Its findings.
             some: Rows are left out because their files are missing: the piece is not done.
         """
-        pa, pq = load_pyarrow()
+        pa, _ = load_pyarrow()
         rows = [asdict(f) for f in findings]
         schema = pa.schema(
             [
@@ -231,7 +232,7 @@ class Store:
         whole = self._work_folder(check) / f"part-{part}.parquet"
         partial = self._work_folder(check) / f"part-{part}{_SOME}.parquet"
         with atomic_path(partial if some else whole) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
+            write_table(temporary, pa.Table.from_pylist(rows, schema=schema))
         if not some:
             partial.unlink(missing_ok=True)
 
@@ -245,14 +246,17 @@ class Store:
 
     def findings(self, check: str, *, at_least: float = 0.0) -> list[Finding]:
         """Return a check's findings with at least that score, in order of rows."""
-        _, pq = load_pyarrow()
+        import pyarrow.compute as pc
+
         out: list[Finding] = []
         for file in sorted(self.part_folder(check).glob("part-*.parquet")):
             try:
-                table = pq.read_table(file, filters=[("score", ">=", at_least)])
+                with open_parquet(file) as opened:
+                    found = opened.read()
+                found = found.filter(pc.greater_equal(found["score"], at_least)).to_pylist()
             except (OSError, ValueError) as error:
                 raise ManifestInvalid(f"{file}: damaged, remove it and run again") from error
-            out.extend(Finding(**row) for row in table.to_pylist())
+            out.extend(Finding(**row) for row in found)
         return sorted(out, key=lambda f: f.row)
 
     def flagged(self, check: str) -> list[Finding]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyojeong.core.atomic_write import atomic_path
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
-from pyojeong.datasets.samples import load_pyarrow
+from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 
 PREDICTIONS_VERSION = 1
 
@@ -46,7 +46,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     Raises:
         MissingExtra: When pyarrow is not installed.
     """
-    pa, pq = load_pyarrow()
+    pa, _ = load_pyarrow()
     scores = np.round(predictions.scores, 4).astype(np.float32)
     columns = {"row": predictions.rows.astype(np.int32), "fold": predictions.folds}
     columns |= {name: scores[:, i] for i, name in enumerate(predictions.labels.names)}
@@ -57,7 +57,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         "pyojeong.origin": predictions.origin,
     }
     with atomic_path(path) as temporary:
-        pq.write_table(pa.table(columns, metadata=meta), temporary, compression="zstd")
+        write_table(temporary, pa.table(columns, metadata=meta))
 
 
 def read_predictions(path: Path, *, manifest: str) -> Predictions:
@@ -71,9 +71,9 @@ def read_predictions(path: Path, *, manifest: str) -> Predictions:
         DataError: When it belongs to another data set.
         ManifestInvalid: When the file is missing, damaged or of another kind.
     """
-    _, pq = load_pyarrow()
     try:
-        table = pq.read_table(path)
+        with open_parquet(path) as file:
+            table = file.read()
         meta = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
         labels = label_set(meta["pyojeong.labels"])
         of = meta["pyojeong.manifest_id"]

@@ -7,14 +7,16 @@ Parquet metadata.
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import atomic_path
-from pyojeong.core.errors import ManifestInvalid, MissingExtra
+from pyojeong.core.errors import ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
+from pyojeong.parquet import CheckedFile, load_pyarrow, open_parquet, parquet_writer
 
 MANIFEST_VERSION = 2
 _ROWS_PER_GROUP = 4096
@@ -66,20 +68,6 @@ class Sample:
             raise ManifestInvalid(f"sample {self.source!r}: needs either image bytes or a path")
 
 
-def load_pyarrow() -> tuple[Any, Any]:
-    """``pyarrow`` and ``pyarrow.parquet``, imported when first needed.
-
-    Raises:
-        MissingExtra: When pyarrow is not installed.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtra("reading and writing data-set tables", "tables") from None
-    return pa, pq
-
-
 def _schema(pa: Any, labels: LabelSet) -> Any:
     return pa.schema(
         [
@@ -113,12 +101,12 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
         ManifestInvalid: When a label is not in the set or there is no row.
         MissingExtra: When pyarrow is not installed.
     """
-    pa, pq = load_pyarrow()
+    pa, _ = load_pyarrow()
     schema = _schema(pa, labels)
     count = 0
     identity = hashlib.sha256(labels.id.encode())
     with atomic_path(path) as temporary:
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        with parquet_writer(temporary, schema) as writer:
             for rows in _groups(samples):
                 for i, sample in enumerate(rows):
                     if sample.label not in labels.names:
@@ -162,32 +150,40 @@ def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
         yield rows
 
 
-def _open(path: Path) -> tuple[Any, LabelSet]:
-    _, pq = load_pyarrow()
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[CheckedFile, LabelSet]]:
     if path.is_dir():
         raise ManifestInvalid(
             f"{path}: is a folder, not a table; make one with `pyojeong data import '{path}' "
             "--out SET.parquet`"
         )
-    try:
-        file = pq.ParquetFile(path)
-        meta = file.schema_arrow.metadata or {}
-        version = int(meta[b"pyojeong.manifest"])
-        labels = label_set(meta[b"pyojeong.labels"].decode())
-    except FileNotFoundError:
-        raise ManifestInvalid(f"{path}: no such file") from None
-    except KeyError:
-        raise ManifestInvalid(f"{path}: is Parquet, but not a data-set table of pyojeong") from None
-    except (OSError, ValueError) as error:
-        raise ManifestInvalid(f"{path}: could not be read as a data-set table: {error}") from error
-    if version > MANIFEST_VERSION:
-        raise ManifestInvalid(f"{path}: table version {version} is newer than this pyojeong reads")
-    return file, labels
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_parquet(path))
+            meta = file.schema_arrow.metadata or {}
+            version = int(meta[b"pyojeong.manifest"])
+            labels = label_set(meta[b"pyojeong.labels"].decode())
+        except FileNotFoundError:
+            raise ManifestInvalid(f"{path}: no such file") from None
+        except KeyError:
+            raise ManifestInvalid(
+                f"{path}: is Parquet, but not a data-set table of pyojeong"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise ManifestInvalid(
+                f"{path}: could not be read as a data-set table: {error}"
+            ) from error
+        if version > MANIFEST_VERSION:
+            raise ManifestInvalid(
+                f"{path}: table version {version} is newer than this pyojeong reads"
+            )
+        yield file, labels
 
 
 def manifest_labels(path: Path) -> LabelSet:
     """Return the label set of a manifest."""
-    return _open(path)[1]
+    with _open(path) as (_, labels):
+        return labels
 
 
 def manifest_id(path: Path) -> str:
@@ -195,8 +191,7 @@ def manifest_id(path: Path) -> str:
 
     Findings and decisions carry it, so that they could not be applied to another data set.
     """
-    file, labels = _open(path)
-    with file:
+    with _open(path) as (file, labels):
         stored = (file.metadata.metadata or {}).get(b"pyojeong.id")
     if stored is not None:
         return str(stored.decode())
@@ -208,8 +203,7 @@ def manifest_id(path: Path) -> str:
 
 def manifest_size(path: Path) -> int:
     """Return the number of rows."""
-    file, _ = _open(path)
-    with file:
+    with _open(path) as (file, _):
         return int(file.metadata.num_rows)
 
 
@@ -227,11 +221,10 @@ def read_rows(
         ManifestInvalid: When the file is missing, damaged or of another kind.
     """
     wanted = {Split(s).value for s in splits}
-    file, _ = _open(path)
-    with file:
+    with _open(path) as (file, _):
         names = [n for n in file.schema_arrow.names if images or n != "image"]
         row = -1
-        for batch in _batches(file, names):
+        for batch in _batches(path, file, names):
             for values in batch.to_pylist():
                 row += 1
                 if values["split"] not in wanted:
@@ -243,10 +236,27 @@ def read_rows(
                 yield row, Sample(votes=None if votes is None else tuple(votes), **values)
 
 
-def _batches(file: Any, names: list[str]) -> Iterator[Any]:
-    """Yield small batches of all rows, by row groups: one call for all would keep what it read."""
-    for group in range(file.metadata.num_row_groups):
-        yield from file.iter_batches(batch_size=_ROWS_PER_BATCH, row_groups=[group], columns=names)
+def _batches(path: Path, file: CheckedFile, names: list[str]) -> Iterator[Any]:
+    """Yield small batches of all rows."""
+    batches = file.batches(_ROWS_PER_BATCH, names)
+    while True:
+        with undamaged(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """Turn errors of pyarrow that a damaged table raises into ``ManifestInvalid``."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        words = " ".join(str(error).split())
+        raise ManifestInvalid(
+            f"{path}: is damaged ({words}): restore it from a copy, or make it again"
+        ) from error
 
 
 def read_manifest(path: Path, *, splits: Iterable[Split], images: bool = True) -> Iterator[Sample]:
@@ -265,9 +275,8 @@ def read_paths(path: Path) -> Iterator[str]:
     Raises:
         ManifestInvalid: When the file is missing, damaged or of another kind.
     """
-    file, _ = _open(path)
-    with file:
-        for batch in _batches(file, ["path"]):
+    with _open(path) as (file, _):
+        for batch in _batches(path, file, ["path"]):
             yield from (name for name in batch.column(0).to_pylist() if name is not None)
 
 
@@ -279,8 +288,7 @@ def read_picked(path: Path, rows: Iterable[int]) -> dict[int, Sample]:
     """
     wanted = sorted(set(rows))
     out: dict[int, Sample] = {}
-    file, _ = _open(path)
-    with file:
+    with _open(path) as (file, _):
         if wanted and not 0 <= wanted[0] <= wanted[-1] < file.metadata.num_rows:
             raise ManifestInvalid(f"{path}: has {file.metadata.num_rows} rows", row=wanted[-1])
         first = 0
@@ -288,7 +296,9 @@ def read_picked(path: Path, rows: Iterable[int]) -> dict[int, Sample]:
             size = file.metadata.row_group(group).num_rows
             here = [r - first for r in wanted if first <= r < first + size]
             if here:
-                for at, values in zip(here, _take(file, group, here), strict=True):
+                with undamaged(path):
+                    taken = _take(file, group, here)
+                for at, values in zip(here, taken, strict=True):
                     votes = values.pop("votes")
                     values["split"] = Split(values["split"])
                     votes = None if votes is None else tuple(votes)
@@ -297,7 +307,7 @@ def read_picked(path: Path, rows: Iterable[int]) -> dict[int, Sample]:
     return out
 
 
-def _take(file: Any, group: int, positions: list[int]) -> list[dict[str, Any]]:
+def _take(file: CheckedFile, group: int, positions: list[int]) -> list[dict[str, Any]]:
     return list(file.read_row_group(group).take(positions).to_pylist())
 
 

@@ -5,9 +5,7 @@ that users added survive.
 """
 
 import csv
-import io
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +18,8 @@ from pyojeong.core.printable import is_unicode
 from pyojeong.output.columns import COLUMNS
 from pyojeong.output.rows import FORMATS, cell_of_spreadsheet, check_header, parse_int
 from pyojeong.output.spreadsheet import MARK, open_csv
-from pyojeong.output.tables import ROWS_PER_GROUP, load_pyarrow, readable
+from pyojeong.output.tables import ROWS_PER_GROUP, readable
+from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 
 _OF_FRAME = frozenset(column.name for column in COLUMNS if column.group == "frame")
 _NEEDED = ("source", "index", "track_id", "face")
@@ -119,11 +118,11 @@ def _json(path: Path, tracks: Collection[int]) -> None:
 
 
 def _parquet(path: Path, tracks: Collection[int]) -> None:
-    arrow, parquet = load_pyarrow()
+    arrow, _ = load_pyarrow("a Parquet table")
     import pyarrow.compute as pc
 
-    # Read whole: a file that is open may not be replaced on every system.
-    table = parquet.read_table(io.BytesIO(path.read_bytes()))
+    with open_parquet(path) as file:
+        table = file.read()
     _check(table.column_names)
     source, index, track, face = (table[name].to_pylist() for name in _NEEDED)
     rows = zip(zip(source, index, strict=True), track, range(len(track)), strict=True)
@@ -140,8 +139,8 @@ def _parquet(path: Path, tracks: Collection[int]) -> None:
                 column = pc.if_else(emptied, arrow.scalar(None, field.type), out.column(at))
                 out = out.set_column(at, field.with_nullable(True), column)
     out = out.replace_schema_metadata(table.schema.metadata)
-    with atomic_path(path) as temporary, arrow.OSFile(os.fsencode(temporary), "wb") as file:
-        parquet.write_table(out, file, row_group_size=ROWS_PER_GROUP)
+    with atomic_path(path) as temporary:
+        write_table(temporary, out, rows_per_group=ROWS_PER_GROUP)
 
 
 _REWRITERS: dict[str, Callable[[Path, Collection[int]], None]] = {

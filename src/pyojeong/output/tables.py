@@ -22,13 +22,14 @@ from types import TracebackType
 from typing import Any, ClassVar, Self, TextIO
 
 from pyojeong.core.atomic_write import GrowingFile, TextStream, output_errors
-from pyojeong.core.errors import DataError, LabelUnknown, MissingExtra, OutputError
+from pyojeong.core.errors import DataError, LabelUnknown, OutputError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult, Sink
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.printable import is_unicode, is_utf8
 from pyojeong.output.columns import ColumnSpec, columns_of
 from pyojeong.output.rows import FORMATS, PARSERS, Row, check_header, frames, rows, spreadsheet_text
 from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell
+from pyojeong.parquet import load_pyarrow, open_parquet, seal
 
 ROWS_PER_GROUP = 1024
 """Parquet rows are collected in memory up to this number and then written together."""
@@ -189,7 +190,7 @@ class ParquetSink(_Table):
         del excel  # for CSV
         if not isinstance(target, str | os.PathLike):
             raise OutputError("a Parquet table cannot go down a stream: name a file or folder")
-        arrow, parquet = load_pyarrow()
+        arrow, parquet = load_pyarrow("a Parquet table")
         self.labels = labels
         self.timeline = timeline
         self._columns = columns_of(labels, timeline=timeline)
@@ -206,7 +207,9 @@ class ParquetSink(_Table):
         try:
             with output_errors(target):
                 self._file = arrow.OSFile(os.fsencode(self._part.path), "wb")
-                self._writer = parquet.ParquetWriter(self._file, self._schema)
+                self._writer = parquet.ParquetWriter(
+                    self._file, self._schema, write_page_checksum=True
+                )
         except BaseException:
             self._part.discard()
             raise
@@ -241,6 +244,7 @@ class ParquetSink(_Table):
             with output_errors(self._part.target):
                 self._writer.close()
                 self._file.close()
+                seal(self._part.path)
         except OSError:
             self._give_up()
             raise
@@ -261,20 +265,6 @@ class ParquetSink(_Table):
         with suppress(OSError):
             self._file.close()
         self._part.discard()
-
-
-def load_pyarrow() -> tuple[Any, Any]:
-    """Return the modules pyarrow and pyarrow.parquet.
-
-    Raises:
-        MissingExtra: When pyarrow is not installed.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtra("a Parquet table", "tables") from None
-    return pa, pq
 
 
 @contextmanager
@@ -340,10 +330,9 @@ def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
         MissingExtra: When pyarrow is not installed.
         DataError: While iterating, when the file is missing or a row is not a face of a frame.
     """
-    _, parquet = load_pyarrow()
-    with readable(path), Path(path).open("rb") as file, parquet.ParquetFile(file) as table:
+    with readable(path), open_parquet(path) as table:
         columns = check_header(table.schema_arrow.names)
-        found = (row for batch in table.iter_batches() for row in batch.to_pylist())
+        found = (row for batch in table.batches(ROWS_PER_GROUP) for row in batch.to_pylist())
         yield from frames(found, columns)
 
 
@@ -354,7 +343,7 @@ def require(kinds: Iterable[str]) -> None:
         MissingExtra: When pyarrow is wanted and not installed.
     """
     if "parquet" in kinds:
-        arrow, _ = load_pyarrow()
+        arrow, _ = load_pyarrow("a Parquet table")
         arrow.array([0.0])  # its first array loads pandas where that is installed: 40 MB
 
 

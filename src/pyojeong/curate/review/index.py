@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pyojeong.core.errors import ManifestInvalid
 from pyojeong.core.labels import LabelSet
 from pyojeong.curate.findings import Store
-from pyojeong.datasets.samples import Split, load_pyarrow, manifest_labels
+from pyojeong.datasets.samples import Split, manifest_labels
+from pyojeong.parquet import open_parquet
 
 SCALE = 10_000
 """Scores travel as integers, ``score * SCALE``."""
@@ -168,13 +169,12 @@ class ReviewIndex:
 
 
 def _row_columns(manifest: Path) -> dict[str, list[Any]]:
-    _, pq = load_pyarrow()
     wanted = ("label", "split", "source", "content_hash")
     try:
-        with pq.ParquetFile(manifest) as file:
+        with open_parquet(manifest) as file:
             size = file.metadata.num_rows
             names = [n for n in wanted if n in file.schema_arrow.names]
-            table = file.read(columns=names, use_threads=False)
+            table = file.read(names)
     except (OSError, ValueError) as error:
         raise ManifestInvalid(f"{manifest}: could not be read: {error}") from error
     columns = {n: table.column(n).to_pylist() for n in names}
@@ -236,14 +236,13 @@ def _relabels(suggest: str, label: str, known: dict[str, int]) -> bool:
 
 
 def _finding_columns(store: Store, name: str) -> dict[str, list[Any]]:
-    _, pq = load_pyarrow()
     out: dict[str, list[Any]] = {
         n: [] for n in ("row", "score", "suggest", "label", "other", "reason")
     }
     for file in sorted(store.part_folder(name).glob("part-*.parquet")):
         try:
-            with pq.ParquetFile(file) as opened:
-                table = opened.read(columns=list(out), use_threads=False)
+            with open_parquet(file) as opened:
+                table = opened.read(list(out))
         except (OSError, ValueError) as error:
             raise ManifestInvalid(f"{file}: damaged, remove it and run again") from error
         for column, values in out.items():

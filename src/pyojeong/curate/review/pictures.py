@@ -11,8 +11,9 @@ from PIL import Image as PilImage
 
 from pyojeong.core.errors import DataError, ImageUnreadable, InputError
 from pyojeong.core.face import Image
-from pyojeong.datasets.samples import load_pyarrow
+from pyojeong.datasets.samples import undamaged
 from pyojeong.image.files import decode_image, from_pil, read_image
+from pyojeong.parquet import open_parquet
 
 THUMBNAIL = 256
 LARGE = 1600
@@ -76,8 +77,7 @@ class Pictures:
     """
 
     def __init__(self, manifest: Path) -> None:
-        _, pq = load_pyarrow()
-        with pq.ParquetFile(manifest) as file:
+        with open_parquet(manifest) as file:
             sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
         self._manifest = manifest
         self._firsts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -152,9 +152,8 @@ class Pictures:
         return table, row - int(self._firsts[group])
 
     def _read(self, group: int) -> Any:
-        _, pq = load_pyarrow()
-        with pq.ParquetFile(self._manifest) as file:
-            table = file.read_row_group(group, use_threads=False)
+        with undamaged(self._manifest), open_parquet(self._manifest) as file:
+            table = file.read_row_group(group)
         self._groups.put(group, table, table.nbytes)
         return table
 

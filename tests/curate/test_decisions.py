@@ -70,7 +70,7 @@ def test_a_torn_last_line_is_lost_alone(store: Store, cut: int) -> None:
     assert [d.row for d in ledger.read()] == [1]
     DecisionLog(store, "표정-anna").add([word(3, "keep"), word(4, "keep")])
     # a line that lacks nothing but its end is whole once something follows
-    assert [d.row for d in ledger.read()] == ([1, 2, 3, 4] if cut == 1 else [1, 3, 4])
+    assert [d.row for d in ledger.read()] == [1, 3, 4]
 
 
 @pytest.mark.parametrize("left", [0, 1, 30])
@@ -94,14 +94,36 @@ def test_other_files_are_no_ledgers(store: Store, text: str) -> None:
     assert file.read_text() == text
 
 
-def test_lines_of_a_newer_or_foreign_hand(store: Store) -> None:
+@pytest.mark.parametrize("bad", [{"row": "3"}, {"action": "x"}, None, [], 5, {}])
+def test_lines_of_a_newer_or_foreign_hand(store: Store, bad: object) -> None:
     ledger = DecisionLog(store, "anna")
     ledger.add([word(1, "drop")])
     known = json.loads(ledger.file.read_text().splitlines()[1])
-    lines = [{**known, "row": 2, "mood": "new"}, {**known, "row": "3"}, {**known, "action": "x"}]
+    del known["crc32"]
     with ledger.file.open("a") as file:
-        file.writelines(json.dumps(x) + "\n" for x in [*lines, None, [], 5, {}])
+        file.write(json.dumps({**known, "row": 2, "mood": "new"}) + "\n")
     assert [d.row for d in ledger.read()] == [1, 2]
+    line = {**known, **bad} if isinstance(bad, dict) and bad else bad
+    with ledger.file.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    with pytest.raises(ManifestInvalid, match=r"line 4 is damaged .*remove the line"):
+        ledger.read()
+
+
+def test_damaged_lines_are_named_and_those_of_version_1_skip_what_a_crash_tore(store) -> None:
+    ledger = DecisionLog(store, "anna")
+    ledger.add([word(1, "drop"), word(2, "keep"), word(3, "keep")])
+    whole = ledger.file.read_bytes()
+    ledger.file.write_bytes(whole.replace(b'"row": 2', b'"row": 6'))
+    with pytest.raises(ManifestInvalid, match=r"anna\.jsonl: line 3 is damaged .*checksum"):
+        ledger.read()
+    head = {"pyojeong.decisions": 1, "manifest_id": store.manifest_id}
+    old = [head, {"row": 1, "action": "drop", "reviewer": "anna"}]
+    text = "".join(json.dumps(line) + "\n" for line in old)
+    ledger.file.write_text(text + '{"row": 2, "act\n' + text.split("\n")[1] + "\n")
+    assert [d.row for d in ledger.read()] == [1, 1]
+    DecisionLog(store, "anna").add([word(4, "keep")])
+    assert [d.row for d in ledger.read()] == [1, 1, 4]
 
 
 def test_two_who_agree_and_two_who_do_not(store: Store) -> None:

@@ -2,7 +2,8 @@
 
 The first line names the manifest. Every further line is one decision; nothing is ever rewritten,
 an undo is a line too. A line counts once its newline is on disk, so a crash loses at most the
-decision that was being written, and a torn last line is ignored.
+decision that was being written, and a torn last line is dropped. Lines have checksums: any other
+damage is an error that names the line.
 """
 
 import json
@@ -15,10 +16,12 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from pyojeong.core.errors import DataError, ManifestInvalid, OutputError
+from pyojeong.core.checksums import ChecksumDiffers, opened_line, sealed_line
+from pyojeong.core.errors import DataError, ManifestInvalid, OutputError, one_line
 from pyojeong.curate.findings import Store
 
-LEDGER_VERSION = 1
+LEDGER_VERSION = 2
+_TAIL = 1 << 12
 ACTIONS = ("keep", "drop", "relabel", "undo")
 RULE = "rule"
 """Reviewer under whose name accepted suggestions are written; a person's word counts more."""
@@ -128,14 +131,11 @@ class DecisionLog:
 def _append(file: Path, lines: list[dict[str, Any]]) -> None:
     if not lines:
         return
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    text = "".join(sealed_line(json.dumps(line, ensure_ascii=False)) + "\n" for line in lines)
     try:
         with file.open("ab+", buffering=0) as opened:
-            end = opened.seek(0, os.SEEK_END)
-            if end:
-                opened.seek(end - 1)
-                if opened.read(1) != b"\n":  # a torn line of a crash: close it, it is ignored
-                    text = "\n" + text
+            end = _whole_lines(opened)
+            opened.truncate(end)  # what a crash left half-written never counted
             try:
                 _write_all(opened, text.encode())
                 os.fsync(opened.fileno())
@@ -144,6 +144,19 @@ def _append(file: Path, lines: list[dict[str, Any]]) -> None:
                 raise
     except OSError as error:
         raise OutputError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def _whole_lines(opened: FileIO) -> int:
+    """Return how many bytes of an open file are whole lines."""
+    end = opened.seek(0, os.SEEK_END)
+    while end:
+        start = max(end - _TAIL, 0)
+        opened.seek(start)
+        newline = (opened.read(end - start) or b"").rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
 
 
 def _write_all(opened: FileIO, data: bytes) -> None:
@@ -187,9 +200,9 @@ def read_decision_log(file: Path, *, manifest: str) -> list[Decision]:
     if _has_truncated_header(file):
         return []
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = file.read_bytes().split(b"\n")
         head = json.loads(lines[0])
-        of = head["manifest_id"]
+        of, version = head["manifest_id"], int(head["pyojeong.decisions"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestInvalid(f"{file}: is not a file of decisions: {error!r}") from error
     if of != manifest:
@@ -197,17 +210,27 @@ def read_decision_log(file: Path, *, manifest: str) -> list[Decision]:
             f"{file}: these decisions are about another data set (id {of}, this one has "
             f"{manifest}); review this one again, or go back to the manifest they were made on"
         )
-    known = {f.name for f in fields(Decision)}
     out = []
-    for line in lines[1:-1]:  # what follows the last newline is not written to its end
+    for number, line in enumerate(lines[:-1], start=1):  # what follows has no line end yet
         try:
-            values = json.loads(line)
-            if type(values["row"]) is not int:
-                continue
-            out.append(Decision(**{k: v for k, v in values.items() if k in known}))
-        except (ValueError, TypeError, KeyError, AttributeError, DataError):
-            continue  # torn by a crash
+            text = opened_line(line.decode(), required=False)
+            if number > 1:
+                out.append(_decision(json.loads(text)))
+        except (ValueError, TypeError, KeyError, AttributeError, DataError) as error:
+            if version == 1 and not isinstance(error, ChecksumDiffers):
+                continue  # torn by a crash: files of that version keep such lines
+            raise ManifestInvalid(
+                f"{file}: line {number} is damaged ({one_line(error)}): restore the file from a "
+                "copy, or remove the line to go on without that decision"
+            ) from error
     return out
+
+
+def _decision(values: dict[str, Any]) -> Decision:
+    if type(values["row"]) is not int:
+        raise DataError(f"row {values['row']!r} is no number of a row")
+    known = {f.name for f in fields(Decision)}
+    return Decision(**{k: v for k, v in values.items() if k in known})
 
 
 def latest_decisions(decisions: Iterable[Decision]) -> dict[int, Decision]:

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pyojeong.core.atomic_write import atomic_path, atomic_write
+from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.samples import manifest_id, manifest_size
@@ -280,12 +281,12 @@ def read_json(path: Path) -> dict[str, Any]:
         ManifestInvalid: When it is damaged.
     """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        return checked(dict(json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError) as error:
         raise ManifestInvalid(f"{path}: could not be read: {error}") from error
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write a JSON object, whole or not at all."""
     with atomic_write(path, "w") as file:
-        file.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        file.write(json.dumps(with_checksum(data), indent=2, ensure_ascii=False) + "\n")

@@ -2,8 +2,9 @@
 
 First a line that says which clip and which settings, then a line per segment with its frames and
 the tracker's state behind it, and at the end a line that says how the clip ended. A line that was
-cut short by a kill is dropped. Everything that is shown later is made from this file, which is why
-a run that was interrupted gives the same bytes as one that was not.
+cut short by a kill is dropped; lines have checksums, and other damage is an error. Everything that
+is shown later is made from this file, which is why a run that was interrupted gives the same bytes
+as one that was not.
 """
 
 import hashlib
@@ -14,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pyojeong.core.errors import OutputError
+from pyojeong.core.checksums import opened_line, sealed_line
+from pyojeong.core.errors import DataError, OutputError, one_line
 from pyojeong.core.face import FrameResult
 from pyojeong.stream.pipeline import Chunk
 
-FORMAT = 1
+FORMAT = 2
 _TAIL = 1 << 16
 
 
@@ -44,7 +46,7 @@ def owner_of_checkpoint(path: Path) -> tuple[str, dict[str, Any]] | None:
     """
     try:
         with path.open("rb") as file:
-            head = json.loads(file.readline())
+            head = json.loads(opened_line(file.readline().decode().rstrip("\n")))
         return str(head.get("path", "")), dict(head.get("clip", {}))
     except FileNotFoundError:
         return None
@@ -66,9 +68,9 @@ class Ending:
 
 
 def _compared(head: bytes) -> Any:
-    """Return what two first lines must agree on; None for one that is none."""
+    """Return what a first line says about clip and settings; None for one that is none."""
     try:
-        known = json.loads(head)
+        known = json.loads(opened_line(head.decode().rstrip("\n")))
         known.pop("path", None)
     except (ValueError, AttributeError):
         return None
@@ -112,9 +114,9 @@ class Checkpoint:
 
     def __init__(self, path: Path, about: dict[str, Any], *, clip: str = "") -> None:
         self.path = path
-        self._head = json.dumps(
-            {"format": FORMAT, "path": clip, **about}, sort_keys=True, ensure_ascii=True
-        )
+        head = {"format": FORMAT, "path": clip, **about}
+        self._head = json.dumps(head, sort_keys=True, ensure_ascii=True)
+        self._about = {key: value for key, value in head.items() if key != "path"}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
@@ -140,7 +142,7 @@ class Checkpoint:
         """Keep whole lines of the same run; forget everything else."""
         self._file.seek(0)
         first = self._file.readline()
-        if not first.endswith(b"\n") or _compared(first) != _compared(self._head.encode()):
+        if not first.endswith(b"\n") or _compared(first) != self._about:
             self._file.truncate(0)
             self._append(self._head)
             return
@@ -160,7 +162,7 @@ class Checkpoint:
 
     def _append(self, text: str) -> None:
         try:
-            self._file.write(text.encode() + b"\n")
+            self._file.write(sealed_line(text).encode() + b"\n")
             self._file.flush()
         except OSError as error:
             raise OutputError(
@@ -183,7 +185,7 @@ class Checkpoint:
         key: int | None = None
         tracker: dict[str, Any] | None = None
         for line in self._lines():
-            if line.startswith(b'{"end"'):
+            if line.startswith('{"end"'):
                 end = json.loads(line)["end"]
                 return key, tracker, Ending(end["frames"], end["error"])
             last = line
@@ -196,15 +198,22 @@ class Checkpoint:
     def results(self) -> Iterator[FrameResult]:
         """Yield all frames so far, in order."""
         for line in self._lines():
-            if line.startswith(b'{"end"'):
+            if line.startswith('{"end"'):
                 return
             for frame in json.loads(line)["frames"]:
                 yield FrameResult.from_dict(frame)
 
-    def _lines(self) -> Iterator[bytes]:
+    def _lines(self) -> Iterator[str]:
         with self.path.open("rb") as file:
             file.readline()
-            yield from file
+            for number, line in enumerate(file, start=2):
+                try:
+                    yield opened_line(line.decode().rstrip("\n"))
+                except ValueError as error:
+                    raise DataError(
+                        f"{self.path}: line {number} is damaged ({one_line(error)}): remove the "
+                        "file and give the same command again to read the clip from its beginning"
+                    ) from error
 
     def __enter__(self) -> Self:
         return self

@@ -1,11 +1,16 @@
 """Files of users in the folder of results are refused or kept, never replaced or deleted."""
 
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from pyojeong.cli.app import main
+from pyojeong.core.unfinished import noted
 from pyojeong.output.tables import read_csv
 from pyojeong.runtime.golden import GOLDEN_PICTURE
 from tests.video.made import make_clip
@@ -99,3 +104,50 @@ def test_drawings_never_replace_an_input(
     assert "is an input of this command" in shown
     assert "1 not annotated" in shown
     assert (named.parent / "x.annotated.annotated.jpg").exists()
+
+
+def killed_analyze(photos: Path, out: Path, *options: str) -> None:
+    """Begin a command and kill it when the first drawing is on disk."""
+    command = [sys.executable, "-m", "pyojeong", "analyze", str(photos), "--out", str(out)]
+    process = subprocess.Popen([*command, "--annotate", *options], stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(out.glob("annotated/*.annotated.jpg")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
+def test_a_killed_analyze_is_repeated_and_other_settings_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for number in range(6):
+        shutil.copy(GOLDEN_PICTURE, photos / f"{number}.jpg")
+    killed_analyze(photos, out, "--jobs", "1")
+    assert not (out / "inputs.json").exists()
+    before = contents(out)
+    common = ("analyze", photos, "--out", out, "--annotate")
+    assert run(*common, "--threshold", 0.9) == 2
+    assert contents(out) == before
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "--threshold is 0.9, was not given" in shown
+    assert "--overwrite" in shown
+    assert run(*common) == 0
+    assert "stopped before its end" in " ".join(capsys.readouterr().err.split())
+    rows = (out / "results.jsonl").read_text().splitlines()
+    assert len(rows) == 6
+    assert sorted(p.name for p in out.rglob("*") if p.is_file()) == sorted(
+        [*(f"{n}.annotated.jpg" for n in range(6)), "inputs.json", "results.jsonl"]
+    )
+    assert run(*common, "--threshold", 0.9) == 0  # a finished run may be made again
+
+
+def test_two_commands_never_write_into_one_folder_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with noted(tmp_path, {"inputs": ["a"]}):
+        assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path) == 2
+        assert "another process writes" in " ".join(capsys.readouterr().err.split())
+        assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path, "--overwrite") == 2
+    assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path) == 0

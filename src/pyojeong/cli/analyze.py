@@ -1,15 +1,18 @@
 """``pyojeong analyze``: inputs, sinks, progress and the table that people see."""
 
 import io
+import os
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pyojeong._version import __version__
 from pyojeong.batch import Extra, FileResult, analyze_files, file_results
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
@@ -27,11 +30,13 @@ from pyojeong.core.inputs import (
     write_inputs,
 )
 from pyojeong.core.labels import LabelSet
-from pyojeong.output.tables import SINKS
+from pyojeong.core.unfinished import noted, unfinished
+from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
 
 _ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
 _WRITTEN = (*(f"results.{ending}" for ending in _ENDINGS.values()), "annotated/*.annotated.*")
+_TEMPORARY = (".results.*.part", "annotated/.*.part")
 _MOST_ROWS = 200
 _WIDE = 112
 
@@ -59,6 +64,14 @@ class AnalyzeRequest:
     prior: str | None = None
     labels: str | None = None
     threshold: float | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return everything that decides the results, by the names of options."""
+        inputs = [os.path.abspath(path) for path in self.paths]  # noqa: PTH100 - links stay
+        others = ["excel", "annotate", "annotate_as", "detector", "model", "min_face", "views"]
+        others += ["any_rotation", "eyes", "prior", "labels", "threshold"]
+        named = {f"--{name.replace('_', '-')}": getattr(self, name) for name in others}
+        return {"inputs": inputs, "--format": self.formats, **named, "version": __version__}
 
 
 class _Faces:
@@ -103,11 +116,8 @@ class _Faces:
 
 def run(request: AnalyzeRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
-    if request.out is not None:
-        if not request.overwrite:
-            check_foreign(request.out, _WRITTEN, "choose another --out folder, or add --overwrite")
-            check_earlier(request.out, "analyze", request.paths)
-        _check_folder(request.out)
+    require(request.formats)
+    again = _check_out(request)
     found = find_inputs(request.paths, IMAGES, out=request.out)
     threads = request.threads or (1 if request.jobs > 1 else None)
     analyzer = Analyzer(
@@ -123,6 +133,34 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         labels=request.labels,
         threshold=request.threshold,
     )
+    if again:
+        console.print(
+            f"this command was stopped before its end: {as_markup(request.out)} is written again",
+            soft_wrap=True,
+        )
+    with ExitStack() as stack:
+        if request.out is not None:
+            stack.enter_context(noted(request.out, request.settings(), temporary=_TEMPORARY))
+        return _read_and_report(request, found, analyzer, console)
+
+
+def _check_out(request: AnalyzeRequest) -> bool:
+    """Refuse a folder in which something would be lost; True when this command was begun there."""
+    out, again = request.out, False
+    if out is None:
+        return False
+    if not request.overwrite:
+        again = unfinished(out, request.settings())
+        if not again:
+            check_foreign(out, _WRITTEN, "choose another --out folder, or add --overwrite")
+        check_earlier(out, "analyze", request.paths)
+    _check_folder(out)
+    return again
+
+
+def _read_and_report(
+    request: AnalyzeRequest, found: Found, analyzer: Analyzer, console: Console
+) -> int:
     shown = make_console()
     faces = _Faces(analyzer.classifier.label_set, found.files, wide=shown.width >= _WIDE)
     tally = _Tally(faces)

@@ -18,6 +18,7 @@ from typing import Any, Self
 from pyojeong.core.checksums import opened_line, sealed_line
 from pyojeong.core.errors import DataError, OutputError, one_line
 from pyojeong.core.face import FrameResult
+from pyojeong.core.unfinished import lock
 from pyojeong.stream.pipeline import Chunk
 
 FORMAT = 2
@@ -81,24 +82,6 @@ class FolderTaken(OutputError):  # noqa: N818
     """A folder has results of another clip, or another process writes into it now."""
 
 
-def _lock(file: Any) -> bool:
-    """Lock an open file for this process; False when another one has it.
-
-    Systems without such locks (Windows) and some network drives go without.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
 class Checkpoint:
     """The file of one clip; opened for adding, or for reading what it holds.
 
@@ -132,7 +115,7 @@ class Checkpoint:
 
     def _claim(self, clip: str) -> None:
         folder = self.path.parent
-        if not _lock(self._file):
+        if not lock(self._file):
             raise FolderTaken(f"{folder}: another process writes results into it; wait for its end")
         begun = owner_of_checkpoint(self.path)
         if begun is not None and clip and begun[0] not in {"", clip} and os.path.lexists(begun[0]):

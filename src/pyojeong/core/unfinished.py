@@ -1,0 +1,131 @@
+"""A note in a folder of results while a command writes into it; it outlives a killed command.
+
+The same command then starts again by itself and replaces what the killed one left. A command with
+other settings is refused, because the files that lie there are not its own.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.atomic_write import output_errors
+from pyojeong.core.errors import InputError
+
+NOTE = ".pyojeong-unfinished.json"
+
+
+def lock(file: Any) -> bool:
+    """Lock an open file for this process; False when another one has it.
+
+    Systems without such locks (Windows) and some network drives go without.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def unfinished(out: Path, settings: Mapping[str, Any]) -> bool:
+    """Return whether the same command was begun in a folder of results and did not end.
+
+    Args:
+        out: The folder.
+        settings: Everything that decides the results, plain JSON types by the names of options.
+
+    Raises:
+        InputError: When another command was begun there and did not end, or is running.
+    """
+    try:
+        with (out / NOTE).open("r+b") as file:
+            _require_lock(file, out)
+            before = _read(file)
+    except (OSError, ValueError):
+        return False
+    if before is None:
+        return False
+    now = _plain(settings)
+    differences = [
+        f"{name} is {_shown(now.get(name))}, was {_shown(before.get(name))}"
+        for name in sorted({*now, *before})
+        if now.get(name) != before.get(name)
+    ]
+    if differences:
+        raise InputError(
+            f"{out} holds what a command with other settings left when it was stopped "
+            f"({'; '.join(differences)}): give that command again, choose another --out folder, or "
+            "add --overwrite"
+        )
+    return True
+
+
+@contextmanager
+def noted(
+    out: Path, settings: Mapping[str, Any], *, temporary: Sequence[str] = ()
+) -> Iterator[None]:
+    """Keep the note while the block runs, and after it when the block ends with an exception.
+
+    Args:
+        out: The folder of results, which is there.
+        settings: As for ``unfinished``.
+        temporary: Patterns, relative to ``out``, of unfinished files; those of a killed command
+            are removed.
+
+    Raises:
+        InputError: When another process writes into the folder.
+        OutputError: When the note could not be written.
+    """
+    with ExitStack() as stack:
+        with output_errors(out / NOTE):
+            file = stack.enter_context((out / NOTE).open("a+b"))
+            _require_lock(file, out)
+            left = _read(file) is not None
+            file.truncate(0)
+            file.write(json.dumps(_plain(settings)).encode())  # ASCII: any name can be written
+            file.flush()
+        for path in [p for pattern in temporary if left for p in out.glob(pattern)]:
+            with suppress(OSError):
+                path.unlink()
+        yield
+        with suppress(OSError):
+            (out / NOTE).unlink()
+
+
+def _require_lock(file: Any, out: Path) -> None:
+    if not lock(file):
+        raise InputError(
+            f"{out}: another process writes results into it; wait for its end, or choose another "
+            "--out folder"
+        )
+
+
+def _read(file: Any) -> dict[str, Any] | None:
+    """Return what a note says; None for one that was cut short: nothing was written after it."""
+    file.seek(0)
+    try:
+        known = json.loads(file.read())
+    except ValueError:
+        return None
+    return known if isinstance(known, dict) else None
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(dict(settings)))  # type: ignore[no-any-return]
+
+
+def _shown(value: Any) -> str:
+    """Return a setting in few words."""
+    if not isinstance(value, list):
+        return "not given" if value in (None, False, "") else str(value)
+    names = [os.fspath(name) for name in value]
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else "not given"

@@ -606,7 +606,7 @@ def test_a_clip_that_breaks_off_behind_a_whole_frame(tmp_path):
     path.write_bytes(path.read_bytes()[: packets[20].pos])
     with Clip(path) as clip:
         assert len(list(clip)) == 20
-        assert clip.error == "breaks off after frame 19 (at 0.8 s; its header says 2.0 s)"
+        assert clip.error == "breaks off after frame 19 (at 0.80 s; its header says 2.00 s)"
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -641,6 +641,75 @@ def test_longer_sound_is_no_complaint(tmp_path):
         extra = ("-f", "lavfi", "-i", "sine=d=6")
         path = pattern(tmp_path / name, *video, before=extra)
         assert len(times_of(path)) == 50  # no error
+
+
+STATED = {
+    "first.mp4": ("-movflags", "+faststart"),
+    "first.mov": ("-movflags", "+faststart"),
+    "a.mkv": (),
+    "a.webm": ("-c:v", "libvpx", *VP),
+    "a.avi": ("-c:v", "mpeg4"),
+    "a.flv": ("-c:v", "flv1"),
+}
+SOUND = ("-f", "lavfi", "-i", "sine=d=2")
+
+
+@pytest.mark.parametrize("name", STATED)
+@pytest.mark.parametrize("sound", [(), SOUND])
+def test_a_few_missing_frames_are_said(tmp_path, name, sound):
+    path = pattern(tmp_path / name, *STATED[name], before=sound)
+    assert len(times_of(path)) == 50
+    with av.open(str(path)) as container:
+        places = sorted(p.pos for p in container.demux(video=0) if p.size)
+    path.write_bytes(path.read_bytes()[: places[-6]])  # 0.24 s
+    with Clip(path) as clip:
+        assert len(list(clip)) == 44
+        assert clip.error.startswith("breaks off after frame 43 (at 1.")
+        assert "its header says 2.0" in clip.error
+
+
+@pytest.mark.parametrize("name", [n for n in STATED if n != "a.flv"])
+def test_damaged_last_frames_are_said(tmp_path, name):
+    path = pattern(tmp_path / name, *STATED[name], "-bf", "0")
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        for packet in [p for p in container.demux(video=0) if p.size][-5:]:
+            at = data.index(bytes(packet))
+            data[at : at + packet.size] = bytes(packet.size)
+    path.write_bytes(data)
+    with Clip(path) as clip:
+        assert len(list(clip)) == 45
+        assert clip.error == "is damaged: its last 0.20 s could not be decoded"
+
+
+WHOLE = {
+    "a.mp4": (), "a.mov": (), "a.mkv": (), "a.webm": ("-c:v", "libvpx", *VP),
+    "a.avi": ("-c:v", "mpeg4"), "a.flv": ("-c:v", "flv1"), "a.wmv": ("-c:v", "wmv2"),
+    "a.ts": (), "a.mpg": ("-c:v", "mpeg2video"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sound_s", [1.2, 3.3])
+@pytest.mark.parametrize("name", WHOLE)
+def test_sound_of_another_length_is_no_shortage(tmp_path, name, sound_s):
+    path = pattern(tmp_path / name, *WHOLE[name], before=("-f", "lavfi", "-i", f"sine=d={sound_s}"))
+    assert len(times_of(path)) in {50, 51}  # no error
+
+
+@pytest.mark.parametrize("options", [("-vf", "select='not(mod(n,7))'"), ("-r", "2"), ("-r", "90")])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv"])
+def test_no_rate_is_taken_for_a_shortage(tmp_path, name, options):
+    times_of(pattern(tmp_path / name, *options, "-fps_mode", "vfr"))  # no error
+
+
+def test_subtitles_that_last_longer_are_no_shortage(tmp_path):
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,000 --> 00:00:09,000\nhi\n")
+    path = tmp_path / "a.mkv"
+    pattern(path, "-c:s", "srt", before=("-i", words))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"DURATION", b"WHATEVER"))  # the whole file's length is left
+    times_of(path)  # no error
 
 
 def test_stopping_early_is_no_complaint(tmp_path):

@@ -32,6 +32,7 @@ from pyojeong.stream.opening import (
     without_password,
 )
 from pyojeong.stream.picture_stream import choose_picture_stream, clip_start
+from pyojeong.stream.shortage import Coverage
 
 THUMB_HW = (18, 32)
 """Size of the gray thumbnails that scene cuts are found with."""
@@ -149,7 +150,7 @@ class Clip:
         self.notes: tuple[str, ...] = ()
         self._next = 0
         self._torn = self._damaged = False
-        self._reached_s = self._last_s = 0.0
+        self._last_s = 0.0
         self._start = Fraction(0)
         self._angle: float | None = None
         self.pixel_shape = 1.0
@@ -181,6 +182,7 @@ class Clip:
             raise
         self.notes = (note,) if note else ()
         self.pixel_shape = float(ratio) if ratio and Fraction(1, 4) <= ratio <= 4 else 1.0
+        self._coverage = Coverage(self._container, self._stream, self.facts.rate)
         self._stream.thread_type = "AUTO" if frame_threads else "SLICE"  # which does not lag
 
     def _stated(self) -> ClipFacts:
@@ -238,6 +240,8 @@ class Clip:
             raise VideoUnreadable(f"{self.name}: not one frame can be decoded ({why})")
         if why:
             self.error = f"breaks off after frame {self._next - 1} ({why})"
+        elif not self._animation and (lost_s := self._coverage.undecoded_s()):
+            self.error = f"is damaged: its last {lost_s:.2f} s could not be decoded"
         elif self._damaged:
             self.error = "is damaged: frames are missing"
 
@@ -252,7 +256,9 @@ class Clip:
                 frames = packet.decode()
             except av.error.InvalidDataError:
                 self._damaged = True
-            yield from frames
+            for frame in frames:
+                self._coverage.add_frame(frame)
+                yield frame
 
     def _see_turn(self, raw: Any) -> None:
         """Take the display matrix of the first frame, and again when the angle changes.
@@ -273,11 +279,9 @@ class Clip:
         A torn one would cost the frames before it, how many depends on the number of threads.
         """
         held = None
-        for packet in self._container.demux(self._stream, *self._container.streams.audio):
-            stamp = packet.dts if packet.pts is None else packet.pts
-            if packet.size and stamp is not None and packet.time_base is not None:
-                end = float((stamp + (packet.duration or 0)) * packet.time_base)
-                self._reached_s = max(self._reached_s, end)
+        others = self._container.streams
+        for packet in self._container.demux(self._stream, *others.audio, *others.subtitles):
+            self._coverage.add_packet(packet)
             if packet.stream is not self._stream or not (packet.size or packet.dts is None):
                 continue
             if held is not None and packet.size:
@@ -292,22 +296,7 @@ class Clip:
         """Why the frames end before the container says, or ""."""
         if self._torn:
             return "the file ends within a frame"
-        promised = self._promised_s()
-        if promised - self._reached_s > max(0.5, 2 / (self.facts.rate or 25)):
-            start = float(self._start)
-            return f"at {self._reached_s - start:.1f} s; its header says {promised - start:.1f} s"
-        return ""
-
-    def _promised_s(self) -> float:
-        """Return the time at which sound and images end by the header; 0 when it does not say."""
-        if self._container.format.name == "avi":  # its length was measured, its frames are stated
-            return (self.facts.frames or 0) / (self.facts.rate or 25)
-        ends = [
-            float(((s.start_time or 0) + s.duration) * s.time_base)
-            for s in (self._stream, *self._container.streams.audio)
-            if s.duration is not None and s.time_base is not None
-        ]
-        return max(ends, default=(self._container.duration or 0) / 1e6)
+        return self._coverage.shortage(float(self._start))
 
     def __enter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ import errno
 import gc
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import search_folder
+from pyojeong.stream.clock import FrameClock
 from pyojeong.stream.source import THUMB_HW, Clip
 from tests.stream.made import (
     COLORS,
@@ -570,6 +572,44 @@ def test_too_large_frames_are_refused(tmp_path, monkeypatch):
         first_pixels(path)
     monkeypatch.setattr("pyojeong.stream.source.MAX_PIXELS", 2 * 160 * 120)
     assert first_pixels(path).shape == (120, 320, 3)
+
+
+def joined(path, *parts):
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize("ending", ["ts", "mpg"])
+def test_times_go_on_where_files_were_joined(tmp_path, ending):
+    codec = ("-c:v", "mpeg2video") if ending == "mpg" else ()
+    long = pattern(tmp_path / f"long.{ending}", *codec)
+    short = pattern(tmp_path / f"short.{ending}", *codec, seconds=0.6)
+    later = pattern(tmp_path / f"later.{ending}", *codec, "-output_ts_offset", "100")
+    for parts, places in (
+        ((short, long), "0.60 s"),  # its stamps jump back by less than a second
+        ((long, long), "2.00 s"),
+        ((short, short, long), "0.60 s, 1.20 s"),
+        ((short, later), "0.60 s"),
+        ((later, short), "2.00 s"),
+        ((short,) * 6, "0.60 s, 1.20 s, 1.80 s and at 2 more places"),
+    ):
+        path = joined(tmp_path / f"joined.{ending}", *parts)
+        with Clip(path) as clip:
+            times = [frame.time_s for frame in clip]
+        assert times == pytest.approx(np.arange(len(times)) / 25, abs=2e-3)
+        assert len(times) == sum(15 if part == short else 50 for part in parts)
+        assert clip.notes == (
+            f"its time stamps jump at {places} (joined files?): times go on from the frame before",
+        )
+
+
+def test_times_never_stand_still():
+    clock = FrameClock(25)
+    tick = Fraction(1, 1000)
+    frames = [SimpleNamespace(pts=p, dts=p, time_base=tick) for p in (0, 40, 40, 30, 80, 81, 120)]
+    times = [clock(frame) for frame in frames]
+    assert times == pytest.approx([0, 0.04, 0.041, 0.042, 0.08, 0.081, 0.12], abs=1e-9)
+    assert clock.note() == ""
 
 
 # --- what breaks off ---

@@ -13,6 +13,8 @@ _FRAMES = 2.5
 """Lengths are rounded, and last frames have no stated duration: fewer frames are no shortage."""
 _SOUND_S = 0.1
 """As much more where the length is that of sound, whose packets may have no duration."""
+_UNKNOWN = 1 << 30
+"""Number of frames in the header of an AVI file that was not finished."""
 _STATING = ("mov", "matroska", "avi", "flv", "asf")
 _LATE_S = 0.5
 """Sound that ends so much earlier than stated is a shortage."""
@@ -100,7 +102,7 @@ class Coverage:
         """Return the time at which the images end by the header; None when it does not say."""
         stream = self._stream
         if self._kind == "avi":  # its length was measured, its frames are stated
-            return stream.frames * self._frame_s if stream.frames else None
+            return stream.frames * self._frame_s if 0 < stream.frames < _UNKNOWN else None
         own = self._kind.startswith("mov")  # elsewhere it is that of the whole file
         if own and stream.duration is not None and stream.time_base is not None:
             return float(((stream.start_time or 0) + stream.duration) * stream.time_base)

@@ -1,9 +1,9 @@
 """Frames of a clip, each with its own time stamp, upright, in square pixels.
 
 Index and time are the container's: every decoded frame is counted, and ``time_s`` is its
-presentation time, with variable frame rates, B-frames and edit lists as they are; it never runs
-backwards. Times count from the clip's beginning, whatever its clock shows there
-(``ClipFacts.start_s``). A clip that breaks off gives what can be decoded and says so in
+presentation time, with variable frame rates, B-frames and edit lists as they are; it always
+increases, also where files were joined. Times count from the clip's beginning, whatever its clock
+shows there (``ClipFacts.start_s``). A clip that breaks off gives what can be decoded and says so in
 ``Clip.error``.
 """
 
@@ -36,6 +36,8 @@ from pyojeong.stream.shortage import Coverage
 
 THUMB_HW = (18, 32)
 """Size of the gray thumbnails that scene cuts are found with."""
+_JOINED = frozenset({"mpegts", "mpeg"})
+"""Kinds of file that stay readable when they are put one behind the other."""
 
 
 class Frame:
@@ -125,7 +127,8 @@ class Clip:
     Attributes:
         name: The file's name, as it was given; an address without its password.
         facts: What the container says of the image stream.
-        notes: Lines about choices that were made, such as which of several streams is read.
+        notes: Lines about choices that were made, such as which of several streams is read; after
+            the last frame also about times that jump.
         pixel_shape: Width of a stored pixel over its height; 1 when it is not stated.
         turn: First five numbers of the current frame's display matrix; () = upright.
         error: After the last frame: where the clip breaks off, or that it is damaged; "" when
@@ -165,7 +168,8 @@ class Clip:
             else:
                 self._container = open_address(str(path)) if address else open_file(path)
             self._choose(frame_threads=device is None and not address)
-        self._clock = FrameClock(self.facts.rate, self._start)
+        joined = self._animation is None and self._container.format.name in _JOINED
+        self._clock = FrameClock(self.facts.rate, self._start, joined=joined)
         self._frames = self._decoded()
         self.colors = av.video.reformatter.VideoReformatter()
         self.thumbs = av.video.reformatter.VideoReformatter()
@@ -235,6 +239,8 @@ class Clip:
         except (av.FFmpegError, OSError) as error:
             why = reason(error)
         why = why or ("" if self._animation else self._shortage())
+        if note := self._clock.note():
+            self.notes = (*self.notes, note)
         if self._next == 0:
             why = why or ("it is damaged" if self._damaged else "there is none")
             raise VideoUnreadable(f"{self.name}: not one frame can be decoded ({why})")

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,10 +62,12 @@ class Ending:
     Attributes:
         frames: Frames that were decoded.
         error: Why decoding stopped early; "" = it did not.
+        notes: Lines of the clip, those that are known at its end included.
     """
 
     frames: int
     error: str
+    notes: tuple[str, ...] = ()
 
 
 def _compared(head: bytes) -> Any:
@@ -161,7 +163,7 @@ class Checkpoint:
 
     def finish(self, ending: Ending) -> None:
         """Write down how the clip ended."""
-        self._append(json.dumps({"end": {"frames": ending.frames, "error": ending.error}}))
+        self._append(json.dumps({"end": asdict(ending)}))
 
     def last(self) -> tuple[int | None, dict[str, Any] | None, Ending | None]:
         """Key frame and tracker's state of the last segment, and the ending if there is one."""
@@ -170,7 +172,8 @@ class Checkpoint:
         for line in self._lines():
             if line.startswith('{"end"'):
                 end = json.loads(line)["end"]
-                return key, tracker, Ending(end["frames"], end["error"])
+                notes = tuple(end.get("notes", ()))
+                return key, tracker, Ending(end["frames"], end["error"], notes)
             last = line
             key = -1
         if key is not None:

@@ -116,7 +116,7 @@ def read_clip(
                 raise
             (folder / DONE).unlink(missing_ok=True)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
-    outcome = replace(outcome, notes=(*_notes(clip, options), *outcome.notes))
+    outcome = replace(outcome, notes=(*_notes(clip, ending, options), *outcome.notes))
     stale = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
     for name in stale:  # of other settings: beside the new ones they would be taken for theirs
         (folder / name).unlink()
@@ -136,9 +136,9 @@ def _leave_nothing(checkpoint: Checkpoint, folder: Path | None) -> None:
             folder.rmdir()
 
 
-def _notes(clip: Clip, options: VideoOptions) -> Iterator[str]:
+def _notes(clip: Clip, ending: Ending, options: VideoOptions) -> Iterator[str]:
     """Yield lines about what was chosen for the user."""
-    yield from clip.notes
+    yield from dict.fromkeys((*clip.notes, *ending.notes))
     start_s, end_s, length_s = clip.facts.start_s, options.selection.end_s, clip.length_s
     if abs(start_s) >= _CLOCK_S:
         yield f"its own clock begins at {start_s:.3f} s; times count from the clip's beginning"
@@ -241,7 +241,7 @@ def _read(
             progress(chunk.results[-1].time_s, frames)
     if not frames and next(checkpoint.results(), None) is None:
         raise no_frames(clip, options.selection)
-    ending = Ending(clip.decoded, clip.error)
+    ending = Ending(clip.decoded, clip.error, clip.notes)
     checkpoint.finish(ending)
     return ending
 

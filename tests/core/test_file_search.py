@@ -334,3 +334,40 @@ def test_what_leads_nowhere(tmp_path: Path) -> None:
     assert "no images in this folder; it is empty" in empty
     assert "no images in this folder; left out: 1 hidden, 1 results of pyojeong" in only
     assert find_inputs([tmp_path / "none.mp4"], CLIPS).items == [str(tmp_path / "none.mp4")]
+
+
+@pytest.fixture
+def tangled(tmp_path: Path) -> Path:
+    """A folder with links in circles, links that lead nowhere, and a folder to be closed."""
+    put(tmp_path / "p", "ok/a.jpg", "closed/b.jpg")
+    put(tmp_path / "p", "text/t.txt", data=b"text")
+    put(tmp_path, "other/z.jpg")
+    for at, target in (
+        ("ok/loop", ".."), ("ok/self", "../ok"), ("ok/more", "../ok"), ("dead.jpg", "none.jpg"),
+        ("deadfolder", "none"), ("link", "../other"),
+    ):  # fmt: skip
+        (tmp_path / "p" / at).symlink_to(target)
+    return tmp_path / "p"
+
+
+@pytest.mark.parametrize("pattern", ["**/*.jpg", "**", "*", "*/**/*.jpg"])
+def test_patterns_account_for_what_folders_do(
+    tangled: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    closed(monkeypatch, Path("p/closed"))
+    monkeypatch.chdir(tangled.parent)
+    folder = find_inputs(["p"], IMAGES)
+    found = find_inputs([f"p/{pattern}"], IMAGES)
+    expected = {f for f in folder.failures if pattern[0:2] != "*/" or "dead" not in f.path}
+    assert set(found.failures) == expected
+    assert found.files == folder.files == ["p/link/z.jpg", "p/ok/a.jpg"]
+    links = (file_search.LOOP, file_search.NOWHERE)
+    if pattern[0:2] != "*/":
+        assert [found.reasons()[why] for why in links] == [folder.reasons()[why] for why in links]
+
+
+def test_what_a_pattern_matches_is_judged_as_in_a_folder(tangled: Path) -> None:
+    found = find_inputs([f"{tangled}/*/*"], IMAGES)
+    assert [Path(f).name for f in found.files] == ["b.jpg", "z.jpg", "a.jpg"]
+    assert found.reasons()["not images"] == 1
+    assert find_inputs([f"{tangled}/text/t.*"], IMAGES).files == []

@@ -36,7 +36,7 @@ _OWN_FILES = re.compile(
     r".+\.annotated\.(jpe?g|png)|annotated(\.incomplete)?\.mp4", re.IGNORECASE | re.DOTALL
 )
 _OWN_TABLES = frozenset({"results.jsonl", "results.csv", "results.parquet", "inputs.json"})
-_CURE = "give yourself the right to read it, or leave it out"
+CURE = "give yourself the right to read it, or leave it out"
 _BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -156,6 +156,15 @@ def reason_by_kind(path: str, kind: FileKind) -> str | None:
     return None if kind.matches(head) else f"not {kind.noun}s"
 
 
+def dead_link(path: str, kind: FileKind | None) -> Failure | LeftOut:
+    """Return what a link that leads nowhere is: called as a file of the kind, a failure."""
+    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - as above
+    if kind is not None and suffix in kind.suffixes:
+        message = f"{path}: is a link to a file that is not there; correct or remove it"
+        return Failure(path, message)
+    return LeftOut(path, NOWHERE)
+
+
 def path_order(path: str) -> list[str]:
     """Return the key that sorts paths by the names of folders and files."""
     return path.split(os.sep)  # noqa: PTH206 - not normalised
@@ -226,7 +235,7 @@ class _Search:
             self.found.left_out.append(LeftOut(path, reason, files))
 
     def fail(self, path: str, what: str, error: OSError) -> None:
-        message = f"{path}: {what}: {error.strerror or error}; {_CURE}"
+        message = f"{path}: {what}: {error.strerror or error}; {CURE}"
         self.found.items.append(Failure(path, message))
 
     def visit(self, folder: str) -> None:
@@ -280,12 +289,11 @@ class _Search:
             return False
 
     def dead_link(self, path: str) -> None:
-        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - as above
-        if self.kind is not None and suffix in self.kind.suffixes:
-            message = f"{path}: is a link to a file that is not there; correct or remove it"
-            self.found.items.append(Failure(path, message))
+        judged = dead_link(path, self.kind)
+        if isinstance(judged, Failure):
+            self.found.items.append(judged)
         else:
-            self.leave_out(path, NOWHERE)
+            self.found.left_out.append(judged)
 
     def follow(self, path: str) -> None:
         """Search the folder that a link leads to, unless it is or holds what is searched."""

@@ -15,13 +15,19 @@ from pyojeong.core.file_kinds import FileKind
 from pyojeong.core.file_search import (
     OUT,
     REPEATED,
+    SPECIAL,
     Failure,
     Found,
     LeftOut,
     count_files,
+    dead_link,
+    identity,
+    is_file,
+    reason_by_kind,
     reason_by_name,
     search_folder,
 )
+from pyojeong.core.pattern_search import PatternSearch, fixed_part
 
 INPUTS = "inputs.json"
 """File of a folder of results: what the last command was given, and what became of it."""
@@ -109,21 +115,38 @@ class _Inputs:
             self.found.left_out += [each for each in inside.left_out if each.path not in known]
 
     def add_pattern(self, name: str) -> None:
-        try:
-            matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute ones too
-        except (OSError, ValueError):
-            matches = []
-        if not matches:
+        search = PatternSearch(name)
+        for failure in search.failures:
+            self.take(failure)
+        if not search.matches and not search.failures:
             self.found.items.append(Failure(name, f"{name}: nothing matches this pattern"))
-        base = _fixed_part(name)
-        for match in matches:
+        self.found.left_out += search.left_out
+        base = fixed_part(name)
+        for match in search.matches:
             reason = self.reason_of(match, base)
             if reason is None:
-                self.add(match)
+                self.add_match(match)
             else:
                 files = count_files(match) if Path(match).is_dir() else 1
                 if files:
                     self.found.left_out.append(LeftOut(match, reason, files))
+
+    def add_match(self, match: str) -> None:
+        """Take what a pattern matches, or leave it out as in a folder."""
+        if os.path.isdir(match):  # noqa: PTH112 - names need not be valid Unicode
+            self.add_folder(match)
+        elif identity(match) is None:
+            judged = dead_link(match, self.kind)
+            if isinstance(judged, Failure):
+                self.take(judged)
+            else:
+                self.found.left_out.append(judged)
+        else:
+            reason = reason_by_kind(match, self.kind) if is_file(match) else SPECIAL
+            if reason is None:
+                self.take(match)
+            else:
+                self.found.left_out.append(LeftOut(match, reason))
 
     def reason_of(self, match: str, base: str) -> str | None:
         """Return why a file or folder that a pattern matches is left out, or None."""
@@ -139,13 +162,6 @@ class _Inputs:
             if reason is not None:
                 return reason
         return None
-
-
-def _fixed_part(pattern: str) -> str:
-    """Return the folders of a pattern before its first wildcard."""
-    parts = Path(pattern).parts
-    fixed = next((at for at, part in enumerate(parts) if glob.has_magic(part)), len(parts))
-    return str(Path(*parts[:fixed])) if fixed else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """``pyojeong video``: clips, options, progress and the table that people see."""
 
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from rich.table import Table
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.sums import print_counts, short_paths
-from pyojeong.core.errors import InputError, PyojeongError, one_line
+from pyojeong.core.errors import InputError, OutputBusy, PyojeongError, one_line
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import Failure, Found
@@ -25,6 +26,7 @@ from pyojeong.core.inputs import (
     write_inputs,
 )
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.one_writer import claimed, waiting_lock
 from pyojeong.core.output_names import as_unicode
 from pyojeong.core.printable import printable
 from pyojeong.output.tables import require
@@ -102,7 +104,31 @@ def run(request: VideoRequest, console: Console) -> int:
         require(request.formats)  # what every clip would lack is said once
     import_av()
     found = find_inputs(request.clips, CLIPS, out=request.out)
-    analyzer = Analyzer(
+    analyzer = make_analyzer(request)
+    options = make_options(request, analyzer)
+    _print_notice(request.out, console)
+    tally = _Tally()
+    code = 0
+    clips = [os.path.realpath(path) for path in found.files]
+    with claimed(request.out, clips):
+        try:
+            _read_all(found, request.out, analyzer, options, tally, console)
+            with waiting_lock(request.out):
+                _write_inputs(request, found, tally)  # first: it tells tables from files of users
+                _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
+        except KeyboardInterrupt:
+            _write_inputs(request, found, tally)
+            console.print("[yellow]interrupted[/]: the same command goes on from here")
+            code = 130
+    if tally.table.row_count:
+        make_console().print(tally.table)
+    print_counts(tally.counts(found), "clips", console)
+    return code or (1 if tally.failures or tally.broken else 0)
+
+
+def make_analyzer(request: VideoRequest) -> Analyzer:
+    """Return the analyzer that a request asks for."""
+    return Analyzer(
         request.model,
         detector=request.detector,
         min_face=request.min_face,
@@ -113,22 +139,6 @@ def run(request: VideoRequest, console: Console) -> int:
         labels=request.labels,
         threshold=request.threshold,
     )
-    options = _options(request, analyzer)
-    _print_notice(request.out, console)
-    tally = _Tally()
-    code = 0
-    try:
-        _read_all(found, request.out, analyzer, options, tally, console)
-        _write_inputs(request, found, tally)  # first: it tells the tables from files of users
-        _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
-    except KeyboardInterrupt:
-        _write_inputs(request, found, tally)
-        console.print("[yellow]interrupted[/]: the same command goes on from here")
-        code = 130
-    if tally.table.row_count:
-        make_console().print(tally.table)
-    print_counts(tally.counts(found), "clips", console)
-    return code or (1 if tally.failures or tally.broken else 0)
 
 
 def _write_inputs(request: VideoRequest, found: Found, tally: "_Tally") -> None:
@@ -239,7 +249,7 @@ def _read_into_own_folder(
             )
         try:
             return _one(clip, folder, analyzer, options, console)
-        except FolderTaken:
+        except (FolderTaken, OutputBusy):
             time.sleep(0.1)  # the other process writes down whose folder it is
     raise InputError(f"{clip}: no folder for its results in {out}; choose another --out folder")
 
@@ -290,7 +300,12 @@ def _print_lines(clip: Path, outcome: ClipResult, console: Console) -> None:
         _print_failure(f"{clip}: {line}; tables and summary are complete", console)
 
 
-def _options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
+def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
+    """Return what a request does with each clip.
+
+    Raises:
+        InputError: When a time or the baseline is no use.
+    """
     start = 0.0 if request.start is None else seconds_of(request.start)
     selection = Selection(
         stride=request.stride,

@@ -1,5 +1,6 @@
 """``Analyzer``: find the faces of images and classify their expressions."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -147,6 +148,7 @@ class Analyzer:
         elif any_rotation:
             detector = AnyRotation(detector)
         self.detector = detector
+        self._searched = {"min_face": min_face, "any_rotation": any_rotation}
         self.eyes = Eyes(threads=threads) if eyes else None
 
     @property
@@ -154,6 +156,23 @@ class Analyzer:
         """Ids of detector and classifier, then of the networks that measure eyes."""
         more = () if self.eyes is None else self.eyes.model_ids
         return (self.detector.id, self.classifier.card.id, *more)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything of this analyzer that decides its answers, JSON types.
+
+        Results that are kept lie beside it, so that those of other settings are not taken for
+        them. The number of threads decides nothing.
+        """
+        card = self.classifier.card
+        return {
+            "models": list(self.model_ids),
+            "weights": card.sha256,
+            "card": hashlib.sha256(card.to_json().encode()).hexdigest()[:16],
+            "answers": self.classifier.head.to_dict(),
+            "views": self.classifier.views,
+            **self._searched,
+        }
 
     def analyze(self, image: Any) -> FrameResult:
         """Read one image.

@@ -10,7 +10,7 @@ that the same command tries the rest again.
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong._version import __version__
-from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.errors import InputError, VideoUnreadable
+from pyojeong.core.atomic_write import atomic_write, remove_stale
+from pyojeong.core.errors import InputError, OutputError, VideoUnreadable
 from pyojeong.core.face import FrameResult, Sink
+from pyojeong.core.one_writer import one_writer
+from pyojeong.core.result_key import differences, plain, summary
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.pipeline import no_frames, read_frames
@@ -29,6 +31,7 @@ from pyojeong.stream.smooth import changed, neutral_of, smoothed
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.stream.track import Tracker
 from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
+from pyojeong.video.finished import missing_outputs, read_finished, write_finished
 from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, OUTPUTS, VideoOptions
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.result_folders import require_free
@@ -92,21 +95,24 @@ def read_clip(
         MissingExtra: When a table needs what is not installed.
     """
     require(options.formats)
-    with Clip(path) as clip:
+    with one_writer(folder, folder=True), Clip(path) as clip:
         facts = clip.facts
-        about = _about(path, analyzer, options)
+        about = record_of(path, analyzer, options)
         require_free(folder, path)
-        before = _read_done(folder, about)
-        if before is not None:
-            return replace(before, again=True)
+        earlier = _earlier(folder)
+        require_no_redaction(folder, earlier)
+        if earlier is not None and _same(earlier, about) and not missing_outputs(folder, earlier):
+            outcome = _outcome(folder, earlier)
+            if not outcome.failed:  # what failed is tried again, from the checkpoint
+                return replace(outcome, again=True)
         whole = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
-        fresh = not folder.exists()
         with Checkpoint(folder / CHECKPOINT, about["reading"], clip=whole) as checkpoint:
             require_free(folder, path)  # another process may have finished there meanwhile
             try:
                 ending = _read(clip, analyzer, options, checkpoint, progress)
             except VideoUnreadable:
-                _leave_nothing(checkpoint, folder if fresh else None)
+                if next(checkpoint.results(), None) is None:
+                    checkpoint.remove()
                 raise
             try:
                 _require_baseline(clip.name, checkpoint, options)
@@ -114,26 +120,20 @@ def read_clip(
                 if (folder / DONE).exists():  # else what was read serves the next command
                     checkpoint.remove()
                 raise
+            remove_stale(folder)
+            why = tuple(_replaced(folder, earlier, about))
             (folder / DONE).unlink(missing_ok=True)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
-    outcome = replace(outcome, notes=(*_notes(clip, ending, options), *outcome.notes))
-    stale = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
-    for name in stale:  # of other settings: beside the new ones they would be taken for theirs
-        (folder / name).unlink()
-    _write_done(folder, whole, about, outcome, ending, facts, analyzer)
-    if not outcome.failed:
-        checkpoint.remove()
-    return replace(outcome, removed=stale)
-
-
-def _leave_nothing(checkpoint: Checkpoint, folder: Path | None) -> None:
-    """Remove the checkpoint of a clip without frames, and the folder when it was made for it."""
-    if next(checkpoint.results(), None) is not None:
-        return
-    checkpoint.remove()
-    if folder is not None:
-        with suppress(OSError):
-            folder.rmdir()
+            notes = (*_notes(clip, ending, options), *outcome.notes)
+            outcome = replace(outcome, notes=notes)
+            # Files of other settings would be taken for those of the new ones.
+            old = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
+            for name in old:
+                (folder / name).unlink()
+            _write_done(folder, whole, about, outcome, ending, facts, analyzer)
+            if not outcome.failed:
+                checkpoint.remove()
+    return replace(outcome, removed=old, notes=(*why, *outcome.notes))
 
 
 def _notes(clip: Clip, ending: Ending, options: VideoOptions) -> Iterator[str]:
@@ -167,11 +167,10 @@ def _write_done(
     card = json.loads(analyzer.classifier.card.to_json())
     done = {"about": about, "outcome": outcome_facts, "path": path, "facts": asdict(facts)}
     done["card"] = card
-    with atomic_write(folder / DONE, "w") as file:
-        file.write(json.dumps(done, indent=1) + "\n")
+    write_finished(folder, done, OUTPUTS)
 
 
-def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
+def record_of(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
     """Return everything that decides the results.
 
     The part that decides what is read stands apart.
@@ -180,36 +179,60 @@ def _about(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, A
     reading = {
         "clip": fingerprint(path),
         "times": "from the clip's beginning",  # results of the container's clock are read again
-        "models": list(analyzer.model_ids),
-        "answers": analyzer.classifier.head.to_dict(),
-        "weights": analyzer.classifier.card.sha256,
+        **analyzer.settings,
         "selection": wanted.pop("selection"),
         "version": __version__,
     }
     wanted.pop("workers")
     if not wanted["excel"]:
         del wanted["excel"]  # results of versions without it stay
-    about = {"reading": reading, "writing": wanted}
-    return json.loads(json.dumps(about))  # type: ignore[no-any-return]
+    return plain({"reading": reading, "writing": wanted})
 
 
-def _read_done(folder: Path, about: dict[str, Any]) -> ClipResult | None:
+def _earlier(folder: Path) -> dict[str, Any] | None:
+    """Return what an earlier run wrote into ``done.json``; None when it is no use."""
     try:
-        data = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        if {k: v for k, v in data["about"].items() if k != "forgotten"} != about:
-            return None
-        outcome_facts = data["outcome"]
-        if outcome_facts.get("failed"):
-            return None  # what failed is tried again, from the checkpoint
-        return ClipResult(
-            folder,
-            outcome_facts["frames"],
-            outcome_facts["people"],
-            outcome_facts.get("error", outcome_facts.get("complaint", "")),  # its earlier name
-            notes=tuple(outcome_facts.get("notes", ())),
+        return read_finished(folder)
+    except (OSError, ValueError):
+        return None  # damaged: the clip is read again
+
+
+def require_no_redaction(folder: Path, earlier: dict[str, Any] | None) -> None:
+    """Refuse results of which a redaction was interrupted: who gave it must finish it."""
+    if earlier is not None and earlier.get("forgetting"):
+        tracks = " ".join(f"--track {track}" for track in earlier["forgetting"])
+        raise OutputError(
+            f"{folder}: people were being taken out of it when that was interrupted; finish it "
+            f"first: pyojeong video redact '{folder}' {tracks}"
         )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+
+
+def _same(done: dict[str, Any], about: dict[str, Any]) -> bool:
+    known = done.get("about") or {}
+    return {k: v for k, v in known.items() if k != "forgotten"} == about
+
+
+def _replaced(folder: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -> Iterator[str]:
+    """Yield why results that were there were made again."""
+    if earlier is None:
+        return
+    lines = differences(earlier.get("about") or {}, about)
+    lines = [line for line in lines if not line.startswith("forgotten")]
+    lines += [f"{name} was gone or changed" for name in missing_outputs(folder, earlier)]
+    if lines:
+        yield f"results of before were made again: {summary(lines)}"
+
+
+def _outcome(folder: Path, done: dict[str, Any]) -> ClipResult:
+    known = done["outcome"]
+    return ClipResult(
+        folder,
+        known["frames"],
+        known["people"],
+        known.get("error", known.get("complaint", "")),  # its earlier name
+        notes=tuple(known.get("notes", ())),
+        failed=tuple(known.get("failed") or ()),
+    )
 
 
 def _read(

@@ -10,14 +10,16 @@ from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import label_set
+from pyojeong.core.one_writer import one_writer
 from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import TABLE_READERS
 from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending
+from pyojeong.video.finished import read_finished, write_finished
 from pyojeong.video.merge import drop_joined
-from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, VideoOptions
+from pyojeong.video.options import CHECKPOINT, ENDINGS, OUTPUTS, VideoOptions
 from pyojeong.video.process import write_summary
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
@@ -36,6 +38,9 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     rows lose the people's numbers, their events and the report. Tables that join several clips are
     deleted; the command that made them makes them again.
 
+    What shows the people goes first. A redaction that was interrupted is written down, and the
+    same call goes on with it; repeating a finished one changes nothing more.
+
     Args:
         folder: Of one clip's results.
         tracks: Numbers of the people.
@@ -45,45 +50,65 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
 
     Raises:
         DataError: When the folder holds no finished results, or nobody of that number.
+        OutputBusy: When another process writes into the folder.
     """
-    try:
-        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        summary_data = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        known = {int(person["track_id"]) for person in summary_data["people"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{folder}: holds no finished results of a clip; finish it first with the command it "
-            "was begun with"
-        ) from error
-    missing = sorted(set(tracks) - known)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    with one_writer(folder, folder=True):
+        return _redact(folder, {int(track) for track in tracks})
+
+
+def _redact(folder: Path, tracks: set[int]) -> list[str]:
+    done, summary_data = _finished(folder)
+    known = {int(person["track_id"]) for person in summary_data["people"]}
+    begun = set(map(int, done.get("forgetting", ())))
+    gone = begun | set(map(int, done["about"].get("forgotten", ())))
+    missing = sorted(tracks - known - gone)
     if missing:
         people = ", ".join(map(str, sorted(known))) or "nobody"
         raise DataError(f"{folder}: no person {missing[0]} here; there are: {people}")
+    tracks |= begun
     asked = done["about"]["writing"]["formats"]
     tables = [name for name in asked if (folder / f"results.{ENDINGS[name]}").exists()]
     for name in tables:  # a damaged table must stop this before anything is changed
         for _ in TABLE_READERS[name](folder / f"results.{ENDINGS[name]}"):
             pass
-    before = {name for name in _SHOWN if (folder / name).exists()}
-    # Tables of other runs show the people too, and belong to other settings.
+    had_report = done.get("had_report", (folder / "report.html").exists())
+    done |= {"forgetting": sorted(tracks), "had_report": had_report}
+    write_finished(folder, done, OUTPUTS)
+    # First of all what shows the people. Tables of other runs do too, and the checkpoint, which is
+    # there when an extra of the results failed.
     stale = [f"results.{e}" for n, e in ENDINGS.items() if n not in asked]
-    before |= {name for name in stale if (folder / name).exists()}
-    for name in stale:
-        (folder / name).unlink(missing_ok=True)
+    deleted = [name for name in (*_SHOWN, *stale, CHECKPOINT) if (folder / name).exists()]
+    for name in deleted:
+        (folder / name).unlink()
+    joined = [f"../{name}" for name in drop_joined(folder.parent)]
     if tables:
-        _rewrite(folder, tables, tracks, done)
+        _rewrite(folder, tables, tracks, done, report=had_report)
     else:
         _cut_out(folder, summary_data, tracks)
-    joined = [f"../{name}" for name in drop_joined(folder.parent)]
-    # It shows the people too; it is there when an extra of the results failed.
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    left = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["people"]
+    del done["forgetting"], done["had_report"]
     done["outcome"].pop("failed", None)
-    done["outcome"]["people"] -= len(set(tracks))
-    done["about"]["forgotten"] = sorted({*done["about"].get("forgotten", []), *map(int, tracks)})
-    with atomic_write(folder / DONE, "w") as file:
-        file.write(json.dumps(done, indent=1) + "\n")
-    changed = {*before, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)}
-    return [*sorted(changed), *joined]
+    done["outcome"]["people"] = len(left)
+    done["about"]["forgotten"] = sorted(gone | tracks)
+    write_finished(folder, done, OUTPUTS)
+    changed = {*deleted, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)}
+    return [*sorted(changed - {CHECKPOINT}), *joined]
+
+
+def _finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return ``done.json`` and ``summary.json``."""
+    try:
+        done = read_finished(folder) or {}
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        summary["people"], done["about"]["writing"]["formats"], done["outcome"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{folder}: holds no finished results of a clip; finish it first with the command it "
+            "was begun with"
+        ) from error
+    return done, summary
 
 
 def _card_of(done: dict[str, Any]) -> ModelCard:
@@ -106,7 +131,12 @@ def _answers_of(results: Iterable[FrameResult], card: ModelCard) -> dict[str, An
 
 
 def _rewrite(
-    folder: Path, tables: list[str], tracks: Collection[int], done: dict[str, Any]
+    folder: Path,
+    tables: list[str],
+    tracks: Collection[int],
+    done: dict[str, Any],
+    *,
+    report: bool,
 ) -> None:
     """Tables without these faces, and from the first of them everything else."""
     reading, writing = done["about"]["reading"], done["about"]["writing"]
@@ -114,9 +144,6 @@ def _rewrite(
     first = folder / f"results.{ENDINGS[tables[0]]}"
     answers = reading.get("answers") or _answers_of(TABLE_READERS[tables[0]](first), card)
     labels = label_set(answers["label_set"])
-    had_report = (folder / "report.html").exists()
-    for name in _SHOWN:  # first of all what shows the people, should this be interrupted
-        (folder / name).unlink(missing_ok=True)
     for name in tables:
         remove_tracks(name, folder / f"results.{ENDINGS[name]}", tracks)
     summary = Summary(labels, hold_s=writing["hold_s"])
@@ -128,7 +155,7 @@ def _rewrite(
         formats=tuple(tables),
         smooth_s=writing["smooth_s"],
         baseline_s=None if writing["baseline_s"] is None else tuple(writing["baseline_s"]),
-        report=had_report,
+        report=report,
         pictures=False,
         hold_s=writing["hold_s"],
     )
@@ -160,5 +187,3 @@ def _cut_out(folder: Path, summary_data: dict[str, Any], tracks: Collection[int]
         summary_data[part] = [row for row in summary_data[part] if row["track_id"] not in tracks]
     with atomic_write(folder / "summary.json", "w") as file:
         file.write(json.dumps(summary_data, indent=1) + "\n")
-    for name in _SHOWN:
-        (folder / name).unlink(missing_ok=True)

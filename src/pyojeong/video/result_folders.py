@@ -4,7 +4,6 @@ A folder belongs to the clip whose path its ``done.json`` or its checkpoint name
 moved keeps its folder: where the path of before is gone, the clip is known by its contents.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import Any
 from pyojeong.core.inputs import INPUTS
 from pyojeong.core.output_names import distinct_names, folded_name, name_candidates
 from pyojeong.video.checkpoint import FolderTaken, fingerprint, owner_of_checkpoint
+from pyojeong.video.finished import read_finished
 from pyojeong.video.merge import PEOPLE
-from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, OUTPUTS
+from pyojeong.video.options import CHECKPOINT, ENDINGS, OUTPUTS
 
 _RESERVED = frozenset({PEOPLE, INPUTS, *(f"results.{ending}" for ending in ENDINGS.values())})
 
@@ -39,7 +39,7 @@ def owner_of(folder: Path) -> Owner | None:
     Results without a note of their clip belong to an unknown one.
     """
     try:
-        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        done = read_finished(folder) or {}
         return Owner(_absolute(done["path"]), done["about"]["reading"]["clip"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
@@ -77,7 +77,7 @@ def require_free(folder: Path, clip: Path) -> None:
         FolderTaken: When it has.
     """
     try:
-        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        done = read_finished(folder) or {}
         owner = Owner(_absolute(done["path"]), done["about"]["reading"]["clip"])
     except (OSError, ValueError, KeyError, TypeError):
         return

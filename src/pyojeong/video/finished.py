@@ -1,0 +1,72 @@
+"""``done.json``: what finished results of a clip were made from, and digests of their files."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.atomic_write import atomic_write, output_errors
+from pyojeong.core.checksums import checked, with_checksum
+from pyojeong.video.options import DONE
+
+
+def read_finished(folder: Path) -> dict[str, Any] | None:
+    """Return what ``done.json`` of a folder says; None when there is none.
+
+    Raises:
+        ValueError: When it is damaged.
+        OSError: When it could not be read.
+    """
+    try:
+        return checked(dict(json.loads((folder / DONE).read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        return None
+    except (TypeError, UnicodeError) as error:
+        raise ValueError(f"{folder / DONE}: is damaged: {error}") from error
+
+
+def write_finished(folder: Path, done: Mapping[str, Any], files: Iterable[str]) -> None:
+    """Write ``done.json`` with a checksum, and with size and digest of every result.
+
+    Args:
+        folder: Of the clip's results.
+        done: What is written.
+        files: Names of the results; those that are not there are left out.
+
+    Raises:
+        OutputError: When it could not be written.
+    """
+    outputs = {}
+    with output_errors(folder / DONE):
+        for name in sorted(files):
+            if (folder / name).is_file():
+                outputs[name] = describe(folder / name)
+    text = json.dumps(with_checksum({**done, "outputs": outputs}), indent=1)
+    with atomic_write(folder / DONE, "w") as file:
+        file.write(text + "\n")
+
+
+def describe(file: Path) -> dict[str, Any]:
+    """Return size and SHA-256 of a file."""
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        return {"bytes": opened.tell(), "sha256": digest}
+
+
+def missing_outputs(folder: Path, done: Mapping[str, Any]) -> list[str]:
+    """Return results that are gone or have another size than when they were written."""
+    return [
+        name
+        for name, known in dict(done.get("outputs") or {}).items()
+        if not (folder / name).is_file() or (folder / name).stat().st_size != known["bytes"]
+    ]
+
+
+def changed_outputs(folder: Path, done: Mapping[str, Any]) -> list[str]:
+    """Return results that are gone or not what was written; reads them whole."""
+    return [
+        name
+        for name, known in dict(done.get("outputs") or {}).items()
+        if not (folder / name).is_file() or describe(folder / name) != known
+    ]

@@ -532,3 +532,54 @@ def test_text_files_keep_their_line_ends(tmp_path):
     with atomic_write(tmp_path / "t", "w") as file:
         file.write("표정\n")
     assert (tmp_path / "t").read_bytes() == "표정\n".encode()
+
+
+@pytest.mark.parametrize("bits", range(8, 17))
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("colors", [False, True])
+def test_every_depth_in_files_of_sixteen_bits(tmp_path, bits, ending, colors):
+    whole = np.linspace(0, 1, 64 * 48 * 3).reshape(48, 64, 3)
+    whole = whole if colors else whole[..., 0] / whole[..., 0].max()
+    path = tmp_path / f"a.{ending}"
+    cv2.imwrite(str(path), np.rint(whole * (2**bits - 1)).astype(np.uint16))
+    notes = []
+    picture = read_image(path, notes=notes)[..., ::-1]
+    expected = whole if colors else np.repeat(whole[..., None], 3, 2)
+    assert np.abs(picture - 255 * expected).max() <= 1.6
+    assert [f"read as {bits}-bit values" in line for line in notes] == [True] * (bits < 16)
+
+
+@pytest.mark.parametrize(("opaque", "shown"), [(65_535, 102), (1023, 102), (32_768, 178)])
+def test_transparency_has_a_depth_of_its_own(tmp_path, opaque, shown):
+    values = np.full((48, 64, 4), 409, np.uint16)
+    values[0, 0, :3] = 1023
+    values[..., 3] = opaque
+    cv2.imwrite(str(tmp_path / "a.png"), values)
+    assert abs(int(read_image(tmp_path / "a.png", notes=[])[20, 20, 0]) - shown) <= 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_floats_that_are_no_numbers(tmp_path, value):
+    values = np.full((48, 64), value, np.float32)
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(ImageUnreadable, match=r"a\.tif: not one of its values is a finite number"):
+        read_image(tmp_path / "a.tif")
+    values[:, :48] = 0.5
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    notes = []
+    assert read_image(tmp_path / "a.tif", notes=notes)[10, 10, 0] == 128
+    assert notes == ["25.0% of its values are no finite numbers: read as black"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "says"),
+    [(0, 1, ""), (0, 255, ""), (0, 1.2, "reach 1.2"), (0, 4095, "12-bit"), (-1, 1, "negative")],
+)
+def test_floats_of_any_range(tmp_path, low, high, says):
+    values = np.linspace(low, high, 64 * 48, dtype=np.float32).reshape(48, 64)
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    notes = []
+    picture = read_image(tmp_path / "a.tif", notes=notes)
+    assert np.abs(picture[..., 0] - 255 * np.maximum(values, 0) / high).max() <= 1
+    assert says in " ".join(notes)
+    assert bool(notes) == bool(says)

@@ -9,7 +9,8 @@ import fnmatch
 import glob
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from pyojeong.core.file_search import (
@@ -68,15 +69,19 @@ class PatternSearch:
             elif os.path.lexists(path):
                 yield path
         else:
-            for entry in self._entries(folder):
-                hidden = entry.name.startswith(".") and not part.startswith(".")
-                if hidden or not fnmatch.fnmatch(entry.name, part):
-                    continue
-                path = os.path.join(folder, entry.name)  # noqa: PTH118
+            for path, may_hold_more in self._matching(folder, part):
                 if not rest:
                     yield path
-                elif self._leads_to_folder(entry, path):
+                elif may_hold_more():
                     yield from self._expand(path, rest)
+
+    def _matching(self, folder: str, part: str) -> Iterator[tuple[str, Callable[[], bool]]]:
+        """Yield the entries of a folder whose names match, and whether each is a folder."""
+        for entry in self._entries(folder):
+            hidden = entry.name.startswith(".") and not part.startswith(".")
+            if not hidden and fnmatch.fnmatch(entry.name, part):
+                path = os.path.join(folder, entry.name)  # noqa: PTH118
+                yield path, partial(self._leads_to_folder, entry, path)
 
     def _folders(self, root: str) -> Iterator[str]:
         """Yield a folder and all folders in it; those that links lead to come last."""

@@ -1,7 +1,7 @@
 """Images of more than eight bits a channel: scaled to eight by what they hold.
 
-Cameras and microscopes write 10 or 12 bits into files of 16. By the file's own range such an image
-is black; by the range of its values it is what was seen.
+Cameras and microscopes write 10, 12 or 14 bits into files of 16. By the file's own range such an
+image is black; by the range of its values it is what was seen.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
+from pyojeong.core.errors import ImageUnreadable
 from pyojeong.core.face import Image
 from pyojeong.image.png_chunks import png_bits
 
-_NARROW = (8, 10, 12)
-"""Ranges that are recognised in files of 16 bits; all else is taken for the file's own range."""
-_DARK = 15
-"""Largest top byte of 12-bit values."""
+_DEPTHS = range(8, 16)
+"""Bits that are recognised in files of 16 by the largest value."""
+_DARK = 127
+"""Largest top byte of 15-bit values."""
+_OVEREXPOSED = 16
+"""Floats up to this have 1 for white; more than that are the values of integers."""
 _BITS_PER_SAMPLE = 258
 _ORIENTATION = 0x0112
 
@@ -26,29 +29,52 @@ Remark = Callable[[str], None]
 """Called with a line about what was done with an image."""
 
 
-def to_eight_bits(picture: PilImage.Image, remark: Remark) -> PilImage.Image:
+def to_eight_bits(picture: PilImage.Image, remark: Remark, name: str) -> PilImage.Image:
     """Return a gray image of 16 bits, 32 bits or floats as one of eight bits.
 
     Args:
         picture: Of a mode that begins with ``I``, or ``F``.
-        remark: Called when the values were scaled by a smaller range than the file's.
+        remark: Called when the values were scaled by a smaller range than the file's, and when
+            some are no numbers or negative.
+        name: Its name in messages.
+
+    Raises:
+        ImageUnreadable: When no value is a finite number.
     """
     values = np.asarray(picture).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    if values.size and not np.isfinite(values).any():
+        raise ImageUnreadable(f"{name}: not one of its values is a finite number; export it again")
+    values = _finite(values, remark)
     largest = float(values.max()) if values.size else 0.0
     sixteen = picture.mode.startswith("I;16")
-    if sixteen or (picture.mode == "I" and 255 < largest <= 65_535):
+    if sixteen or 255 < largest <= 65_535:
         values = values * 255 / _range(largest, remark)
     elif largest > 255:
-        values = values / 257.0 if largest <= 65_535 else values * (255 / largest)
-    elif picture.mode == "F" and values.size and largest <= 1:
+        remark(f"its values reach {largest:.0f}: scaled by that")
+        values = values * (255 / largest)
+    elif picture.mode == "F" and 0 < largest <= 1:
         values = values * 255
+    elif picture.mode == "F" and 1 < largest <= _OVEREXPOSED:
+        remark(f"its values reach {largest:.3g}: scaled by that")
+        values = values * (255 / largest)
     return PilImage.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+def _finite(values: NDArray[np.float64], remark: Remark) -> NDArray[np.float64]:
+    """Return values with 0 where there is no number, which is said."""
+    known = np.isfinite(values)
+    for what, share in (
+        ("are no finite numbers", 1 - float(known.mean()) if values.size else 0.0),
+        ("are negative", float((values[known] < 0).mean()) if values.size else 0.0),
+    ):
+        if share:
+            remark(f"{max(share, 0.001):.1%} of its values {what}: read as black")
+    return np.where(known, values, 0.0)
 
 
 def _range(largest: float, remark: Remark) -> int:
     """Return the value that is white."""
-    bits = next((b for b in _NARROW if 0 < largest < 2**b), 16)
+    bits = next((b for b in _DEPTHS if 0 < largest < 2**b), 16)
     if bits != 16:
         remark(
             f"its 16-bit values reach {largest:.0f} only: read as {bits}-bit values, scaled by "
@@ -79,12 +105,15 @@ def deep_colors(
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] < 3:
         return None
     largest = float(values[..., :3].max())
-    if not 0 < largest < 2 ** _NARROW[-1]:
+    if not 0 < largest < 2 ** _DEPTHS[-1]:
         return None
-    scaled = np.rint(values[..., :3] * (255.0 / _range(largest, remark)))
+    white = _range(largest, remark)
+    scaled = np.rint(values[..., :3] * (255.0 / white))
     channels = np.clip(scaled, 0, 255).astype(np.uint8)[..., ::-1]
-    if values.shape[2] == 4:  # transparency keeps the range of the file
-        alpha = np.rint(values[..., 3:] / 257).astype(np.uint8)
+    if values.shape[2] == 4:
+        # Transparency keeps the range of the file, unless white is its largest value too.
+        opaque = white if values[..., 3].max() == white else 65_535
+        alpha = np.rint(values[..., 3:] * (255.0 / opaque)).astype(np.uint8)
         channels = np.concatenate([channels, alpha], axis=2)
     out = PilImage.fromarray(np.ascontiguousarray(channels))
     turn = picture.getexif().get(_ORIENTATION)

@@ -208,12 +208,12 @@ def from_pil(
         # Copies are made only where something changes: 200 megapixels are 600 MB.
         turned = picture.getexif().get(_ORIENTATION, 1) != 1
         upright = (ImageOps.exif_transpose(picture) or picture) if turned else picture
-        return np.ascontiguousarray(np.asarray(_to_rgb(upright, remark), np.uint8))
+        return np.ascontiguousarray(np.asarray(_to_rgb(upright, remark, name), np.uint8))
 
 
-def _to_rgb(picture: PilImage.Image, remark: Remark) -> PilImage.Image:
+def _to_rgb(picture: PilImage.Image, remark: Remark, name: str) -> PilImage.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
-        picture = to_eight_bits(picture, remark)
+        picture = to_eight_bits(picture, remark, name)
     if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
         white = PilImage.new("RGBA", rgba.size, (255, 255, 255, 255))

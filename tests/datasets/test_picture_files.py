@@ -59,11 +59,31 @@ def test_some_missing_files_are_counted_and_named(tmp_path: Path, rows: list[Sam
     names = r"4 of 6 files are missing under .*/set \(a/0\.png, a/2\.png, a/4\.png, \.\.\.\)"
     with pytest.raises(DataError, match=names):
         require_files(path)
-    with pytest.raises(DataError, match=names):
-        list(decoded(rows))
+    said = r"left out 4 of 7 pictures whose files are missing: .*/a/0\.png.*\(move them back"
+    with pytest.warns(PicturesLeftOut, match=said):
+        assert [position for position, _, _ in decoded(rows)] == [1, 3, 6]
+    missing_files(path).refuse_folders()
     known = overview(path)
     known.missing.refuse_all()
     assert known.as_json()["missing"] == 4
+
+
+def test_a_folder_that_is_missing_is_an_error(tmp_path: Path, rows: list[Sample]) -> None:
+    Path(rows[0].path or "").unlink()
+    (tmp_path / "set" / "b").rename(tmp_path / "b")
+    said = r"4 of 6 files are missing under .*/set \(a/0\.png, b/1\.png, b/3\.png, \.\.\.\)"
+    with pytest.raises(DataError, match=said):
+        list(decoded(rows))
+    with pytest.raises(DataError, match=said):
+        missing_files(table(tmp_path, rows)).refuse_folders()
+
+
+def test_missing_and_broken_pictures_are_one_warning(rows: list[Sample]) -> None:
+    Path(rows[0].path or "").unlink()
+    Path(rows[1].path or "").write_bytes(b"not an image")
+    said = "1 of 7 pictures whose files are missing.*; 1 of 7 pictures that could not be decoded"
+    with pytest.warns(PicturesLeftOut, match=said):
+        assert [position for position, _, _ in decoded(rows)] == [2, 3, 4, 5, 6]
 
 
 def test_broken_pictures_are_left_out_with_one_warning(rows: list[Sample]) -> None:

@@ -1,5 +1,6 @@
 """What training sees is what the runtime will show."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_vote_shares(votes: tuple[int, ...] | None, expected: list[float]) -> No
     np.testing.assert_allclose(vote_shares(votes), expected, atol=1e-6)
 
 
-def test_broken_pictures_are_left_out_and_missing_ones_are_an_error(tmp_path: Path) -> None:
+def test_broken_and_missing_pictures_are_left_out(tmp_path: Path) -> None:
     samples = list(read_manifest(manifest(tmp_path), splits=[Split.VALID]))[:4]
     broken = Sample(label="sad", split=Split.VALID, image=b"junk", source="junk")
     with pytest.warns(PicturesLeftOut, match="left out 1 of 5 .*: junk"):
@@ -74,5 +75,13 @@ def test_broken_pictures_are_left_out_and_missing_ones_are_an_error(tmp_path: Pa
     for one, other in zip(faces.images, whole.images, strict=True):
         np.testing.assert_array_equal(one, other)
     gone = Sample(label="sad", split=Split.VALID, path=str(tmp_path / "gone.png"), source="gone")
+    there = Sample(label="sad", split=Split.VALID, path=str(tmp_path / "there.png"), source="there")
+    (tmp_path / "there.png").write_bytes(samples[0].image or b"")
+    with pytest.warns(PicturesLeftOut, match=r"left out 1 of 6 pictures whose files are missing"):
+        faces = load_faces([gone, *samples, there], FER7, gray=True)
+    assert faces.kept.tolist() == [1, 2, 3, 4, 5]
     with pytest.raises(DataError, match=r"1 of 1 file is missing under .*: move"):
         load_faces([*samples, gone], FER7, gray=True)
+    gone = replace(gone, path=str(tmp_path / "no" / "gone.png"))
+    with pytest.raises(DataError, match=r"1 of 2 files are missing under .*: move"):
+        load_faces([*samples, gone, there], FER7, gray=True)

@@ -104,10 +104,10 @@ def manifest_with_progress(data: Path, votes: Path | None, console: Console) -> 
     """Return the data set as a manifest, converted once, with a counter.
 
     Raises:
-        DataError: When files that it names are missing.
+        DataError: When all files that it names, or a whole folder of them, are missing.
     """
     from pyojeong.datasets.cache import manifest_of
-    from pyojeong.datasets.picture_files import require_files
+    from pyojeong.datasets.picture_files import missing_files
 
     columns = (
         SpinnerColumn(),
@@ -126,7 +126,7 @@ def manifest_with_progress(data: Path, votes: Path | None, console: Console) -> 
         )
     for warning in said:
         console.print(f"[yellow]warning:[/] {as_markup(warning)}", soft_wrap=True)
-    require_files(manifest)
+    missing_files(manifest).refuse_folders()  # single ones are left out and counted
     return manifest
 
 

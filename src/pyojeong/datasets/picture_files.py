@@ -1,7 +1,7 @@
 """Files that a table names: are they there, and can they be decoded.
 
-A missing file is not a broken picture: files that were moved are an error that says so, pictures
-that could not be decoded are left out and counted.
+Single files that are missing, and pictures that could not be decoded, are left out and counted. A
+folder that is missing with all its files was moved or is on a disk that is not there: an error.
 """
 
 import os
@@ -55,6 +55,20 @@ class MissingFiles:
         if self.paths and len(self.paths) == self.total:
             raise self.error()
 
+    def refuse_folders(self) -> None:
+        """Refuse to go on when every file, or a whole folder, is missing.
+
+        Raises:
+            DataError: When it is so.
+        """
+        self.refuse_all()
+        if any(_folder_is_gone(path) for path in self.paths):
+            raise self.error()
+
+
+def _folder_is_gone(path: str) -> bool:
+    return not os.path.isdir(os.path.dirname(path))  # noqa: PTH112, PTH120
+
 
 def _common_folder(paths: Sequence[str]) -> str:
     try:
@@ -93,14 +107,15 @@ def require_files(manifest: Path) -> None:
 def decoded(samples: Iterable[Sample]) -> Iterator[tuple[int, Sample, Pixels]]:
     """Yield samples with their positions and images, uint8 (H, W, 3) RGB.
 
-    Pictures that could not be decoded are left out; at the end one warning ``PicturesLeftOut``
-    counts them and names up to three.
+    Pictures that are missing or could not be decoded are left out; at the end one warning
+    ``PicturesLeftOut`` counts them and names up to three of each.
 
     Raises:
-        DataError: When files are missing, or no picture could be decoded. All samples are checked
-            for the count, without decoding the rest.
+        DataError: When all files or a whole folder are missing, or no picture could be decoded. All
+            samples are checked for the count, without decoding the rest.
     """
     broken: list[str] = []
+    missing: list[str] = []
     stream = iter(samples)
     checked = named = 0
     for position, sample in enumerate(stream):
@@ -108,27 +123,34 @@ def decoded(samples: Iterable[Sample]) -> Iterator[tuple[int, Sample, Pixels]]:
         try:
             pixels = pixels_of(sample)
         except ImageUnreadable:
-            if is_missing(sample):
-                raise _missing_among(sample, stream, named).error() from None
-            broken.append(sample.source or sample.path or "")
+            if not is_missing(sample):
+                broken.append(sample.source or sample.path or "")
+            elif _folder_is_gone(sample.path or ""):
+                raise _missing_among(sample, stream, named, missing).error() from None
+            else:
+                missing.append(sample.path or "")
         else:
             yield position, sample, pixels
         checked += 1
+    MissingFiles(missing, named).refuse_all()
+    if broken and len(broken) + len(missing) == checked:
+        raise DataError(f"none of {checked:,} pictures could be decoded: {some(broken)}")
+    parts = []
+    if missing:
+        parts.append(f"{len(missing):,} of {checked:,} pictures whose files are missing: ")
+        parts[-1] += f"{some(missing)} ({_CURE})"
     if broken:
-        if len(broken) == checked:
-            raise DataError(f"none of {checked:,} pictures could be decoded: {some(broken)}")
-        warnings.warn(
-            PicturesLeftOut(
-                f"left out {len(broken):,} of {checked:,} pictures that could not be decoded: "
-                f"{some(broken)}"
-            ),
-            stacklevel=2,
-        )
+        parts.append(f"{len(broken):,} of {checked:,} pictures that could not be decoded: ")
+        parts[-1] += some(broken)
+    if parts:
+        warnings.warn(PicturesLeftOut(f"left out {'; '.join(parts)}"), stacklevel=2)
 
 
-def _missing_among(first: Sample, others: Iterator[Sample], named: int) -> MissingFiles:
-    """Return the first missing file and those after it."""
-    paths = [first.path or ""]
+def _missing_among(
+    first: Sample, others: Iterator[Sample], named: int, before: Sequence[str]
+) -> MissingFiles:
+    """Return the missing files: those before, the first whose folder is gone, and those after."""
+    paths = [*before, first.path or ""]
     for sample in others:
         named += sample.path is not None
         if is_missing(sample):

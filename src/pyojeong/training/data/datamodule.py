@@ -137,10 +137,10 @@ def origin_of(source: str) -> str:
 
 
 def load_faces(samples: Iterable[Sample], labels: LabelSet, *, gray: bool) -> Faces:
-    """Decode samples into memory; broken pictures are left out with a warning (``decoded``).
+    """Decode samples into memory; missing and broken ones are left out, with a warning.
 
     Raises:
-        DataError: When there is none, or files are missing.
+        DataError: When there is none, or a whole folder is missing.
     """
     images: list[Pixels] = []
     targets: list[int] = []

@@ -393,3 +393,26 @@ def test_the_hold_out_does_not_depend_on_where_the_folder_is(tmp_path: Path) -> 
         assert {r.group for r in rows} == {"anna", ""}
         valid.append([r.source for r in rows if r.split is Split.VALID])
     assert valid[0] == valid[1] != []
+
+
+@pytest.mark.parametrize("outer", ["", "train/"])
+def test_class_folders_inside_others_are_refused(tmp_path: Path, outer: str) -> None:
+    counts = {f"{outer}happy": 3, f"{outer}happy/슬픔": 2, f"{outer}sad/a/angry/b": 1}
+    root = pictures(tmp_path / "set", {**counts, f"{outer}sad": 3})
+    said = rf"{outer}happy/슬픔/ \(2 images\), {outer}sad/a/angry/ \(1 image\); it is not clear"
+    with pytest.raises(DataError, match=said) as info:
+        bring(root)
+    assert "move them beside the outer folders" in str(info.value)
+    shutil.rmtree(root / f"{outer}happy/슬픔")
+    shutil.rmtree(root / f"{outer}sad/a")
+    pictures(root, {f"{outer}happy/joy": 1, f"{outer}happy/anna": 1}, first=50)  # the same label
+    assert bring(root)[0].sums.given == 8
+
+
+def test_doubtful_folders_inside_class_folders_are_warnings(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "set", {"happy": 3, "sad": 3, "sad/AN": 2, "happy/test": 1})
+    done, rows = bring(root)
+    said = " ".join(done.warnings)
+    assert "sad/AN/ (2 images): read with the label of the outer folder" in said
+    assert "happy/test/ (1 image): named as a split inside a class folder" in said
+    assert Counter(row.label for row in rows) == {"happy": 4, "sad": 5}

@@ -20,8 +20,8 @@ from pyojeong.datasets.samples import MANIFEST_VERSION, Sample
 
 _CONVERSION = 2
 """Counts up when the same source would now give another table (2: images are fingerprinted)."""
-_OWN_CONVERSION = 5
-"""The same for pictures of one's own (5: warnings are kept beside the table)."""
+_OWN_CONVERSION = 6
+"""The same for pictures of one's own (6: class folders inside others are refused)."""
 
 _sources: dict[str, str] = {}
 """Tables of this process -> what they were converted from, as the caller named it."""

@@ -95,6 +95,11 @@ def expression(written: str) -> str | None:
         return None
 
 
+def is_code(written: str) -> bool:
+    """Return whether a name is the code of an expression in some data set, such as ``AN``."""
+    return folded(written) in _CODES
+
+
 def parse_label_map(words: Iterable[str], labels: LabelSet) -> LabelMap:
     """Return the map of words ``NAME=LABEL``, ``NAME=skip`` or ``NAME=-``.
 

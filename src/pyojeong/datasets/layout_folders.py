@@ -30,7 +30,7 @@ from pyojeong.datasets.own_pictures import (
     samples_of,
 )
 from pyojeong.datasets.samples import Sample, Split
-from pyojeong.datasets.whole_set import check_whole, folders_beside, split_folders
+from pyojeong.datasets.whole_set import check_nested, check_whole, folders_beside, split_folders
 
 _OFFICIAL = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.")
 MARKER = "folders named after expressions, perhaps in train/ and test/"
@@ -137,7 +137,7 @@ def read_class_folders(
     person has one group in all classes.
 
     Raises:
-        DataError: When there is no image.
+        DataError: When there is no image, or class folders lie in those of another label.
         LabelUnknown: When class folders are not understood; all of them are listed.
     """
     no_votes(votes, "class folders")
@@ -152,6 +152,7 @@ def read_class_folders(
     if skipped is not None:
         skipped.update({f"{name}/ (--map)": n for name, n in left_out.items() if n})
     pictures = _pictures(root, folders, seen)
+    check_nested(root, pictures, own.label_map, notes)
     has_valid = any(split is Split.VALID for split, _ in split_folders(root))
     has_valid = has_valid or _names_valid(folders)
     found = Found(

@@ -1,11 +1,13 @@
 """Whether a data set of folders is read as a whole: its splits, and what lies beside them."""
 
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
 from pyojeong.core.errors import DataError
-from pyojeong.datasets.label_map import LabelMap, listed
+from pyojeong.datasets.label_map import LabelMap, is_code, listed
 from pyojeong.datasets.layout import pictures_in, subfolders
-from pyojeong.datasets.own_pictures import Notes, nfc
+from pyojeong.datasets.own_pictures import Notes, Picture, nfc
 from pyojeong.datasets.samples import Split
 from pyojeong.datasets.split_names import reading, split_of
 
@@ -72,6 +74,54 @@ def _beside_splits(
             f"and --map '{next(iter(beside))}=skip'"
         )
     return left_out
+
+
+def check_nested(
+    root: Path, pictures: Iterable[Picture], label_map: LabelMap, notes: Notes
+) -> None:
+    """Refuse class folders of another label inside class folders.
+
+    Names that may also be codes of people (``sad/an/``), and split folders inside class folders,
+    which divide nothing, are warnings.
+
+    Args:
+        root: The folder of split or class folders.
+        pictures: All images of class folders.
+        label_map: Stated names of classes.
+        notes: Get the warnings.
+
+    Raises:
+        DataError: When there are some; they are named.
+    """
+    classes: Counter[str] = Counter()
+    others: dict[str, Counter[str]] = {"codes": Counter(), "splits": Counter()}
+    for picture in pictures:
+        label = label_map.label(picture.raw)
+        inner = PurePosixPath(picture.key).parent.parts
+        outer = len(PurePosixPath(picture.source).parts) - len(inner) - 1
+        for depth, name in enumerate(inner, 1):
+            place = PurePosixPath(*PurePosixPath(picture.source).parts[: outer + depth]).as_posix()
+            named = label_map.label(name)
+            if label is not None and named not in {None, label}:
+                (others["codes"] if is_code(name) else classes)[place] += 1
+            elif split_of(name) is not None:
+                others["splits"][place] += 1
+    if classes:
+        raise DataError(
+            f"{root}: class folders inside class folders of another label: "
+            f"{listed(classes, ending='/')}; it is not clear which label holds: move them beside "
+            "the outer folders, or give them names that are no expressions"
+        )
+    if found := others["codes"]:
+        notes.warnings.append(
+            f"{listed(found, ending='/')}: read with the label of the outer folder; the inner name "
+            "is also a code of another expression: move these folders if it is one"
+        )
+    if found := others["splits"]:
+        notes.warnings.append(
+            f"{listed(found, ending='/')}: named as a split inside a class folder, which divides "
+            "nothing: put the split folders outside (train/happy/, test/happy/)"
+        )
 
 
 def _count(folder: Path) -> int:

@@ -21,21 +21,28 @@ from pyojeong.cli.options import (
     JOBS,
     AllowOption,
     AnyRotationOption,
+    DataOption,
     DetectorOption,
     EpochsOption,
     ExcelOption,
     EyesOption,
     FastOption,
+    GroupsOption,
+    ImageColumnOption,
     JobsOption,
+    LabelColumnOption,
     LabelsOption,
     LearningRateOption,
     LimitOption,
+    MapOption,
     MinFaceOption,
     ModelOption,
     OutputOption,
     PriorOption,
     ScoredSplit,
+    TableOption,
     ThresholdOption,
+    VotesOption,
     deprecated_alias,
     detector_named,
     formats_for_excel,
@@ -106,14 +113,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-DataOption = Annotated[
-    Path, typer.Option("--data", help="fer2013.csv (.gz, .xz), class folders or a .parquet table.")
-]
-VotesOption = Annotated[
-    Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
-]
 
 
 @app.command()
@@ -232,10 +231,12 @@ def doctor() -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:
-    from pyojeong.cli.train import manifest_with_progress
+def _manifest(data: Path, votes: Path | None, console: "Console", *own: Any) -> Path:
+    """Return the table of ``--data``; ``own``: as ``OwnWords`` takes them."""
+    from pyojeong.cli.conversion import OwnWords, manifest_with_progress
 
-    return manifest_with_progress(data, votes, console)
+    label_map, *others = own
+    return manifest_with_progress(data, votes, console, OwnWords(label_map or (), *others))
 
 
 @app.command()
@@ -252,6 +253,11 @@ def train(
         str, typer.Option(help="Of finetune: the model that is trained on; see `pyojeong models`.")
     ] = "default",
     votes: VotesOption = None,
+    label_map: MapOption = None,
+    groups: GroupsOption = None,
+    table: TableOption = None,
+    image_column: ImageColumnOption = None,
+    label_column: LabelColumnOption = None,
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
     limit: LimitOption = None,
     epochs: EpochsOption = None,
@@ -273,7 +279,8 @@ def train(
 
     console = _stderr()
     text, size = read_experiment(experiment, start=start, epochs=epochs, lr=lr, limit=limit)
-    manifest = _manifest(data, votes, console)
+    own = (label_map, groups, table, image_column, label_column)
+    manifest = _manifest(data, votes, console, *own)
     if folds is not None:
         echo(train_folds_with_progress(text, manifest, runs, console, folds=folds, size=size))
         return
@@ -288,6 +295,11 @@ def export(
         str, typer.Option("--id", help="The model's id, for example net-s-data-fer7.v1.")
     ],
     votes: VotesOption = None,
+    label_map: MapOption = None,
+    groups: GroupsOption = None,
+    table: TableOption = None,
+    image_column: ImageColumnOption = None,
+    label_column: LabelColumnOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for ONNX and card.")] = Path(),
     about: Annotated[
         Path | None,
@@ -306,7 +318,8 @@ def export(
     from pyojeong.cli.train import export_with_card, read_about
 
     console = _stderr()
-    manifest = _manifest(data, votes, console)
+    own = (label_map, groups, table, image_column, label_column)
+    manifest = _manifest(data, votes, console, *own)
     words = {**read_about(about), "storage": storage.value, "threshold": threshold}
     export_with_card(run, manifest, out, id_, words=words, detector=detector, console=console)
 
@@ -316,6 +329,11 @@ def evaluate(
     data: DataOption,
     model: ModelOption = "default",
     votes: VotesOption = None,
+    label_map: MapOption = None,
+    groups: GroupsOption = None,
+    table: TableOption = None,
+    image_column: ImageColumnOption = None,
+    label_column: LabelColumnOption = None,
     split: Annotated[
         ScoredSplit, typer.Option(help="valid, or test; every use of the test split is recorded.")
     ] = ScoredSplit.VALID,
@@ -326,10 +344,11 @@ def evaluate(
     threshold: ThresholdOption = None,
 ) -> None:
     """Score a model on cut-out faces of a labelled data set, with 95 % intervals."""
-    from pyojeong.cli.train import evaluate_split
+    from pyojeong.cli.evaluate import evaluate_split
 
     console = _stderr()
-    manifest = _manifest(data, votes, console)
+    own = (label_map, groups, table, image_column, label_column)
+    manifest = _manifest(data, votes, console, *own)
     answers = {"output": output, "prior": prior, "threshold": threshold, "threads": threads}
     evaluate_split(model, manifest, split.value, out=out, answers=answers, console=console)
 

@@ -60,7 +60,7 @@ def bench_accuracy(
     for a published model, one whose card already carries it.
     """
     from pyojeong.cli.console import as_markup
-    from pyojeong.cli.train import manifest_with_progress
+    from pyojeong.cli.conversion import manifest_with_progress
     from pyojeong.evaluation.accuracy.measuring import measure, write_measured
 
     console = _stderr()

@@ -20,16 +20,16 @@ from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
+from pyojeong.cli.conversion import NOTHING_SAID, OwnWords
 from pyojeong.cli.sums import print_counts
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.datasets.exporting import EXPORTERS
 from pyojeong.datasets.importing import Imported, ImportOptions, import_dataset
-from pyojeong.datasets.label_map import images, parse_label_map, some
+from pyojeong.datasets.label_map import images, some
 from pyojeong.datasets.merging import merge
 from pyojeong.datasets.overview import Overview, overview
-from pyojeong.datasets.own_pictures import OwnOptions
 from pyojeong.datasets.picture_files import require_files
 from pyojeong.datasets.samples import Split, manifest_labels, manifest_size
 from pyojeong.datasets.splitting import SplitOptions, split
@@ -75,11 +75,7 @@ class ImportRequest:
     labels: str
     embed: bool
     jobs: int
-    label_map: Sequence[str] = ()
-    groups: str | None = None
-    table: Path | None = None
-    image_column: str | None = None
-    label_column: str | None = None
+    own: OwnWords = NOTHING_SAID
 
 
 def run_import(request: ImportRequest, console: Console) -> None:
@@ -91,13 +87,7 @@ def run_import(request: ImportRequest, console: Console) -> None:
         labels=labels,
         embed=request.embed,
         jobs=request.jobs,
-        own=OwnOptions(
-            label_map=parse_label_map(request.label_map, labels),
-            groups=request.groups,
-            table=request.table,
-            image_column=request.image_column,
-            label_column=request.label_column,
-        ),
+        own=request.own.options(labels),
     )
     out = _out_file(request.out)
     with _counting(console, "reading", None) as tick:

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyojeong.cli.options import JOBS, DetectorOption, JobsOption, ProcessesOption
+from pyojeong.cli.options import (
+    JOBS,
+    DetectorOption,
+    GroupsOption,
+    ImageColumnOption,
+    JobsOption,
+    LabelColumnOption,
+    MapOption,
+    ProcessesOption,
+    TableOption,
+    VotesOption,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,9 +58,6 @@ StoreOption = Annotated[
 
 
 NewTableOption = Annotated[Path, typer.Option("--out", "-o", help="The new .parquet table.")]
-VotesOption = Annotated[
-    Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
-]
 
 
 def _stderr() -> "Console":
@@ -73,28 +81,14 @@ def data_import(
         bool, typer.Option(help="Take image files into the table, instead of their paths.")
     ] = False,
     jobs: JobsOption = JOBS,
-    label_map: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            help="NAME=LABEL: a class by another name; NAME=skip leaves it out. Repeatable.",
-        ),
-    ] = None,
-    groups: Annotated[
-        str | None,
-        typer.Option(
-            help=r"What names the person: a regex with one group, as '^(.*?)_\d+', or a column."
-        ),
-    ] = None,
-    table: Annotated[
-        Path | None, typer.Option(help="CSV of images and labels for a folder of pictures.")
-    ] = None,
-    image_column: Annotated[
-        str | None, typer.Option(help="Its column of file names, relative to SRC.")
-    ] = None,
-    label_column: Annotated[str | None, typer.Option(help="Its column of labels.")] = None,
+    label_map: MapOption = None,
+    groups: GroupsOption = None,
+    table: TableOption = None,
+    image_column: ImageColumnOption = None,
+    label_column: LabelColumnOption = None,
 ) -> None:
     """Convert a data set in its own layout into one table; count it and check it."""
+    from pyojeong.cli.conversion import OwnWords
     from pyojeong.cli.data import ImportRequest, run_import
 
     request = ImportRequest(
@@ -105,11 +99,7 @@ def data_import(
         labels=labels.value,
         embed=embed,
         jobs=jobs,
-        label_map=label_map or (),
-        groups=groups,
-        table=table,
-        image_column=image_column,
-        label_column=label_column,
+        own=OwnWords(label_map or (), groups, table, image_column, label_column),
     )
     run_import(request, _stderr())
 

@@ -8,11 +8,18 @@ import typer
 
 from pyojeong.cli.options import (
     JOBS,
+    DataOption,
     EpochsOption,
+    GroupsOption,
+    ImageColumnOption,
+    LabelColumnOption,
     LearningRateOption,
     LimitOption,
+    MapOption,
     ProcessesOption,
     ScoredSplit,
+    TableOption,
+    VotesOption,
     deprecated_alias,
 )
 from pyojeong.cli.streams import echo
@@ -20,17 +27,13 @@ from pyojeong.cli.streams import echo
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pyojeong.cli.conversion import OwnWords
+
 experiments_app = typer.Typer(
     help="Run named experiments and compare their results.", no_args_is_help=True
 )
 
 FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of experiments.")]
-DataOption = Annotated[
-    Path, typer.Option("--data", help="fer2013.csv (.gz, .xz), class folders or a .parquet table.")
-]
-VotesOption = Annotated[
-    Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
-]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of run folders.")]
 KeepOption = Annotated[
     Path | None, typer.Option("--keep", help="Folder that gets a copy of every result.")
@@ -162,16 +165,24 @@ def compare_(
     split: Annotated[
         ScoredSplit, typer.Option(help="Of --data; a use of the test split is recorded.")
     ] = ScoredSplit.VALID,
+    label_map: MapOption = None,
+    groups: GroupsOption = None,
+    table: TableOption = None,
+    image_column: ImageColumnOption = None,
+    label_column: LabelColumnOption = None,
     results: ResultsOption = Path("runs"),
 ) -> None:
     """Compare two results on the same pictures: paired differences with 95 % intervals."""
     from pyojeong.cli.compare import compare_models, compare_results
+    from pyojeong.cli.conversion import OwnWords
 
     console = _stderr()
     if data is None:
         compare_results(one, other, results)
     else:
-        compare_models(one, other, _manifest(data, None, console), split.value, console)
+        own = OwnWords(label_map or (), groups, table, image_column, label_column)
+        manifest = _manifest(data, None, console, own)
+        compare_models(one, other, manifest, split.value, console)
 
 
 @experiments_app.command()
@@ -312,7 +323,9 @@ for _old, _new, _name in (("look", score_test, "score-test"), ("teach", distill,
     )
 
 
-def _manifest(data: Path, votes: Path | None, console: "Console") -> Path:
-    from pyojeong.cli.train import manifest_with_progress
+def _manifest(
+    data: Path, votes: Path | None, console: "Console", own: "OwnWords | None" = None
+) -> Path:
+    from pyojeong.cli.conversion import NOTHING_SAID, manifest_with_progress
 
-    return manifest_with_progress(data, votes, console)
+    return manifest_with_progress(data, votes, console, own or NOTHING_SAID)

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -90,6 +91,37 @@ def formats_for_excel(formats: Sequence[str] | None) -> list[str]:
     return list(formats or ["csv"])
 
 
+DataOption = Annotated[
+    Path,
+    typer.Option("--data", help="fer2013.csv (.gz, .xz), folders of images or a .parquet table."),
+]
+VotesOption = Annotated[
+    Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", help="NAME=LABEL: a class by another name; NAME=skip leaves it out. Repeatable."
+    ),
+]
+GroupsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--groups",
+        help=r"What names the person: a regex with one group, as '^(.*?)_\d+', or a column.",
+    ),
+]
+TableOption = Annotated[
+    Path | None,
+    typer.Option("--table", help="CSV of images and labels for a folder of pictures."),
+]
+ImageColumnOption = Annotated[
+    str | None,
+    typer.Option("--image-column", help="Its column of file names, relative to the folder."),
+]
+LabelColumnOption = Annotated[
+    str | None, typer.Option("--label-column", help="Its column of labels.")
+]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="Only the first training samples (a trial).")
 ]

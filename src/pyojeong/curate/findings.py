@@ -15,6 +15,7 @@ row. Only then it takes the place of the old findings, which are renamed and nev
 """
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -27,7 +28,7 @@ from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.curate.decoded_image import DecodedImage
-from pyojeong.datasets.samples import manifest_id, manifest_size
+from pyojeong.datasets.samples import manifest_id, manifest_size, store_of
 from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 
 STORE_VERSION = 1
@@ -96,6 +97,20 @@ class TableCheck(Check, Protocol):
         """
 
 
+def _of_another(folder: Path, known: dict[str, Any], manifest: Path, identity: str) -> str:
+    """Return why a folder is not the store of a table, and the commands that help."""
+    given, other = (
+        shlex.quote(str(path)) for path in (manifest, folder.with_name(f"{folder.stem}-2.curation"))
+    )
+    return (
+        f"{folder} holds findings and decisions for another data set ({known.get('manifest')}, "
+        f"{known.get('rows')} rows, id {known.get('manifest_id')}; {manifest} has id {identity}). "
+        f"To begin new ones: `pyojeong data curate {given} --store {other}`, and the same --store "
+        f"with `data review` and `data clean`. To go on with those in {folder}, the table must "
+        "again have the rows that it had: import the same pictures with the same options"
+    )
+
+
 class Store:
     """The folder of findings and decisions of one manifest.
 
@@ -121,16 +136,12 @@ class Store:
             return
         known = read_json(file)
         if known.get("manifest_id") != self.manifest_id:
-            raise DataError(
-                f"{folder} holds findings and decisions for another data set "
-                f"({known.get('manifest')}, id {known.get('manifest_id')}; {manifest} has id "
-                f"{self.manifest_id}): name another folder with --store"
-            )
+            raise DataError(_of_another(folder, known, manifest, self.manifest_id))
 
     @classmethod
     def beside(cls, manifest: Path) -> "Store":
         """Return the store at its usual place, ``set.curation`` beside ``set.parquet``."""
-        return cls(manifest.with_suffix(".curation"), manifest)
+        return cls(store_of(manifest), manifest)
 
     def checks(self) -> list[str]:
         """Return the names of the checks that have findings, finished or not."""

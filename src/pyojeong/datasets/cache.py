@@ -13,15 +13,20 @@ from pathlib import Path
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import DataError
 from pyojeong.core.file_search import search_folder
-from pyojeong.datasets.importing import ImportOptions, Ticker, import_dataset
+from pyojeong.datasets.importing import ImportOptions, Ticker, import_dataset, layout_of
 from pyojeong.datasets.label_map import some
-from pyojeong.datasets.readers import OWN_READERS, READERS, detect_layout
+from pyojeong.datasets.layout import searchable
+from pyojeong.datasets.layout_table import LAYOUT as TABLE
+from pyojeong.datasets.layout_table import table_file
+from pyojeong.datasets.own_pictures import NOTHING_STATED, OwnOptions
+from pyojeong.datasets.readers import OWN_READERS
 from pyojeong.datasets.samples import MANIFEST_VERSION, Sample
 
 _CONVERSION = 2
 """Counts up when the same source would now give another table (2: images are fingerprinted)."""
-_OWN_CONVERSION = 6
-"""The same for pictures of one's own (6: class folders inside others are refused)."""
+_OWN_CONVERSION = 7
+"""The same for pictures of one's own, or when their kept warnings would be others (7: images in
+several classes or splits; class folders inside others are refused)."""
 
 _sources: dict[str, str] = {}
 """Tables of this process -> what they were converted from, as the caller named it."""
@@ -36,11 +41,12 @@ def cache_folder() -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "pyojeong"
 
 
-def manifest_of(
+def manifest_of(  # noqa: PLR0913 - one for every option of the commands
     source: Path,
     *,
     votes: Path | None = None,
     layout: str | None = None,
+    own: OwnOptions = NOTHING_STATED,
     folder: Path | None = None,
     tick: Ticker | None = None,
     warn: Callable[[str], None] | None = None,
@@ -52,6 +58,7 @@ def manifest_of(
         source: A ``.parquet`` manifest (returned as it is), a table or a folder.
         votes: FER+'s ``fer2013new.csv``, joined by row.
         layout: Key of ``READERS``; None = detected.
+        own: What is stated about pictures of one's own, as for an import.
         folder: Where to keep it instead of ``cache_folder()``.
         tick: Called with the number of newly converted samples.
         warn: Called with each warning of the conversion, at last with the sums if not all of it
@@ -59,22 +66,28 @@ def manifest_of(
         examine: Called with some samples of a new conversion; returns further warnings.
 
     Raises:
-        DataError: When the source is missing or in no known layout.
+        DataError: When the source is missing or in no known layout, or takes no such options.
     """
     if not source.exists():
         raise DataError(f"{source}: no such file or folder")
     if source.suffix == ".parquet":
+        if own.given:
+            raise DataError(
+                f"{source}: is a table of `pyojeong data import`, which has its labels and groups; "
+                f"leave out {' and '.join(own.given)}, or name the folder of the pictures instead"
+            )
         return source
-    layout = layout or detect_layout(source)
-    if layout not in READERS:
-        raise DataError(f"unknown layout {layout!r}; known: {', '.join(READERS)}")
+    options = ImportOptions(layout=layout, votes=votes, own=own)
+    with searchable(source):
+        layout = layout_of(source, options)
     parts = [source] if votes is None else [source, votes]
-    conversion = _OWN_CONVERSION if layout in OWN_READERS else _CONVERSION
-    key = _digest(parts, f"{layout}:{MANIFEST_VERSION}:{conversion}")
+    if own.table is not None:
+        parts.append(table_file(source, own.table))
+    conversion = _OWN_CONVERSION if layout in {TABLE, *OWN_READERS} else _CONVERSION
+    key = _digest(parts, f"{layout}:{MANIFEST_VERSION}:{conversion}{own.key()}")
     stem = source.name.split(".")[0] or "data"
     target = (folder or cache_folder()) / f"{stem}-{key[:16]}.parquet"
     if not target.exists():
-        options = ImportOptions(layout=layout, votes=votes)
         done = import_dataset(source, target, options, tick=tick)
         said = [*done.warnings, *([] if examine is None else examine(done.examples))]
         if done.unreadable_names:

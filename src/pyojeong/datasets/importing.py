@@ -21,6 +21,7 @@ from pyojeong.datasets.layout_table import read_table
 from pyojeong.datasets.own_pictures import Notes, OwnOptions
 from pyojeong.datasets.picture_files import is_missing
 from pyojeong.datasets.readers import OWN_READERS, READERS, detect_layout
+from pyojeong.datasets.repeated_images import RepeatedImages
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 
 Ticker = Callable[[int], None]
@@ -104,11 +105,11 @@ def import_dataset(
         MissingExtra: When pyarrow is not installed.
     """
     with searchable(source):
-        layout = _layout(source, options)
+        layout = layout_of(source, options)
     skipped: Counter[str] = Counter()
     notes = Notes()
     samples = _note_odd_paths(_samples(source, layout, options, skipped, notes), notes)
-    census = _Census(tick)
+    census = _Census(tick, RepeatedImages(splits=layout in {TABLE, *OWN_READERS}))
     remarks: dict[str, str] = {}
     prints = fingerprinted(samples, jobs=options.jobs, embed=options.embed, remarks=remarks)
     with searchable(source):
@@ -127,6 +128,7 @@ def import_dataset(
         missing=census.missing,
         warnings=(
             *notes.warnings,
+            *census.repeated.warnings(),
             *check_counts(layout, census.counts, options.labels, named=notes.without_valid),
         ),
         examples=census.examples(),
@@ -166,7 +168,7 @@ def _beside(source: Path, layout: str, known: int) -> dict[str, int]:
     return {why: count for why, count in counts.items() if count}
 
 
-def _layout(source: Path, options: ImportOptions) -> str:
+def layout_of(source: Path, options: ImportOptions) -> str:
     """Return the layout to read.
 
     Raises:
@@ -216,7 +218,8 @@ def _samples(
 
 
 class _Census:
-    def __init__(self, tick: Ticker | None) -> None:
+    def __init__(self, tick: Ticker | None, repeated: RepeatedImages) -> None:
+        self.repeated = repeated
         self.counts: Counter[tuple[Split, str]] = Counter()
         self.unreadable = 0
         self.unreadable_names: list[str] = []
@@ -230,6 +233,7 @@ class _Census:
         for sample in samples:
             yield sample
             self.counts[sample.split, sample.label] += 1
+            self.repeated.add(sample)
             if not sample.content_hash:
                 gone = is_missing(sample)
                 self.missing += gone

@@ -12,7 +12,7 @@ import io
 import lzma
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +70,7 @@ class Labeller:
         left_out: Raw label -> why samples with it are left out.
         unknown: Raw labels that are neither, with their counts.
         cure: What to do about unknown labels.
+        expected: Labels that messages name; without them ``names`` and ``left_out``.
     """
 
     source: Path
@@ -79,6 +80,7 @@ class Labeller:
     left_out: Mapping[str, str] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     cure: str = "correct or remove them"
+    expected: Sequence[str] = ()
 
     def __call__(self, raw: str) -> str | None:
         """Return the name of a raw label in the label set, or None for a sample to leave out."""
@@ -106,7 +108,7 @@ class Labeller:
         """
         if self.unknown:
             listed = ", ".join(f"{raw!r} ({n:,} x)" for raw, n in sorted(self.unknown.items()))
-            known = ", ".join([*self.names, *self.left_out])
+            known = ", ".join(self.expected or [*self.names, *self.left_out])
             raise LabelUnknown(
                 f"{self.source}: unknown labels {listed}; expected {known}; {self.cure}"
             )

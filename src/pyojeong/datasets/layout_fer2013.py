@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shlex
 import sys
 import tarfile
 import zipfile
@@ -19,6 +20,7 @@ from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FER2013_TO_FER7, LabelSet
 from pyojeong.datasets.layout import coded, held_out, open_text, png, subfolders
 from pyojeong.datasets.layout_ferplus import read_ferplus_votes
+from pyojeong.datasets.layout_table import picture_folder
 from pyojeong.datasets.samples import Sample, Split
 
 SIDE = 48
@@ -172,8 +174,8 @@ def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:
         )
     if "pixels" not in names:
         raise ManifestInvalid(
-            f"{table}: column 'pixels' missing; expected emotion, pixels, Usage, got {shown}; a "
-            "table of labels is read with `pyojeong data import FOLDER --table FILE.csv`"
+            f"{table}: column 'pixels' missing; expected emotion, pixels, Usage, got {shown}; "
+            f"{_as_table_of_labels(table)}"
         )
     if "emotion" not in names:
         raise ManifestInvalid(
@@ -182,6 +184,18 @@ def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:
         )
     usage = names.index("usage") if "usage" in names else None
     return names.index("emotion"), names.index("pixels"), usage
+
+
+def _as_table_of_labels(table: Path) -> str:
+    """Return the commands that read a table of labels, with the folder of its pictures."""
+    folder = picture_folder(table)
+    named = "FOLDER" if folder is None else shlex.quote(str(folder))
+    where = "" if folder is not None else " (FOLDER: where the file names in the table begin)"
+    given = f"{named} --table {shlex.quote(str(table))}"
+    return (
+        f"a table of labels is read with `pyojeong train --data {given}`, or with `pyojeong data "
+        f"import {given} --out set.parquet`{where}"
+    )
 
 
 def _picture(

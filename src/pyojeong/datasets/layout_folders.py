@@ -96,13 +96,14 @@ def refusal(path: Path) -> str | None:
         word = f"'{first}=happy'" if " " in first else f"{first}=happy"
         return (
             f"{path}: no class folders: saw {listed(seen, ending='/')}; name them with "
-            f"`pyojeong data import` and --map {word}, or rename them"
+            f"`pyojeong train` or `data import` and --map {word}, or rename them"
         )
     loose = pictures_in(path)
     if loose:
         return (
             f"{path}: no class folders: saw {images(len(loose))} ({some([f.name for f in loose])}) "
-            "and no folder; name their labels with `pyojeong data import --table FILE.csv`, or "
+            "and no folder; name their labels with `pyojeong train` or `data import` and "
+            "--table FILE.csv, or "
             f"sort them into folders named {', '.join(FER7.names)}"
         )
     return None

@@ -166,7 +166,8 @@ def _meaning(root: Path, parts: list[tuple[Split, Path]]) -> str:
         affectnet = coded(AFFECTNET_TO_FER7)
         raise DataError(
             f"{root}: classes are numbered {', '.join(numbers)}; state what the numbers mean, with "
-            f"`pyojeong data import` and --map (FER2013: {_as_map(coded(FER2013_TO_FER7))}; "
+            "`pyojeong train` or `data import` and --map (FER2013: "
+            f"{_as_map(coded(FER2013_TO_FER7))}; "
             f"AffectNet: {_as_map(affectnet)})"
         )
     meaning = ", ".join(f"{number} {label}" for number, label in _LABELS.items())

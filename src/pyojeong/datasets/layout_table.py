@@ -72,7 +72,7 @@ def read_table(
     if not path.is_dir():
         raise DataError(f"{path}: no such folder; --table needs the folder of its pictures")
     assert own.table is not None  # noqa: S101 - that is why it is called
-    table = _table_file(path, own.table)
+    table = table_file(path, own.table)
     rows, by_column = _rows(path, table, own)
     counts: Counter[str] = Counter() if skipped is None else skipped
     present = _present(path, table, rows, counts)
@@ -97,6 +97,26 @@ def read_table(
     yield from samples_of(found, plain, labels, skipped=counts, notes=notes)
 
 
+def picture_folder(table: Path) -> Path | None:
+    """Return the folder in which the file names of a table begin: the table's, or one in it.
+
+    None when no folder there has a file of one of the first rows.
+    """
+    try:
+        with open_text(table) as file:
+            rows = csv.DictReader(file)
+            columns = [h for h in rows.fieldnames or () if folded(h) in IMAGE_COLUMNS]
+            named = [
+                str(row[c] or "") for row, _ in zip(rows, range(5), strict=False) for c in columns
+            ]
+        below = sorted(f for f in table.parent.iterdir() if f.is_dir())
+        return next(
+            (f for f in (table.parent, *below) for n in named if n and is_file(f / n)), None
+        )
+    except (DataError, OSError, ValueError):
+        return None
+
+
 @contextmanager
 def _opened(table: Path) -> Iterator[TextIO]:
     """Open the table.
@@ -113,8 +133,12 @@ def _opened(table: Path) -> Iterator[TextIO]:
         raise
 
 
-def _table_file(path: Path, table: Path) -> Path:
-    """Return the table as named, or in the folder of pictures."""
+def table_file(path: Path, table: Path) -> Path:
+    """Return the table as named, or in the folder of pictures.
+
+    Raises:
+        DataError: When it is in neither place.
+    """
     for place in (table, path / table):
         if is_file(place):
             return place

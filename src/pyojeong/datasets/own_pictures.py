@@ -4,6 +4,7 @@ What class folders, imagefolder and tables of labels share. Whatever is left out
 is counted, or said in one sentence.
 """
 
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -48,6 +49,20 @@ class OwnOptions:
             "--label-column": self.label_column,
         }
         return [name for name, value in known.items() if value]
+
+    def key(self) -> str:
+        """Return a text that differs where the options lead to other samples; no table's content.
+
+        It is "" when nothing is stated.
+        """
+        targets = sorted(self.label_map.targets.items())
+        stated = [targets, self.groups, self.image_column, self.label_column]
+        return json.dumps([*stated, self.table is not None]) if self.given else ""
+
+    @property
+    def given(self) -> list[str]:
+        """All options that were given, by their names."""
+        return ([] if self.table is None else ["--table"]) + self.stated
 
 
 NOTHING_STATED = OwnOptions()
@@ -171,6 +186,7 @@ def _labeller(
         raw: f"{raw}{found.ending} (--map)" for raw in found.seen if label_map.leaves_out(raw)
     }
     name = Labeller(found.place, {n: n for n in labels.names} | known, labels, skipped, left_out)
+    name.expected = labels.names
     for raw, count in found.seen.items():
         if raw not in known and raw not in left_out:
             name.unknown[raw] = count
@@ -178,8 +194,8 @@ def _labeller(
         first = min(name.unknown)
         word = f"'{first}={{}}'" if " " in first or not first else f"{first}={{}}"
         name.cure = (
-            f"name them with `pyojeong data import` and --map {word.format('LABEL')} (or "
-            f"--map {word.format('skip')}), or {found.what}"
+            f"name them with `pyojeong train` or `data import` and --map {word.format('LABEL')} "
+            f"(or --map {word.format('skip')}), or {found.what}"
         )
     name.finish()
     return name
@@ -208,16 +224,37 @@ def _grouped(
         match = pattern.search(nfc(picture.key))
         group = (match[1] or "") if match else ""
         if not group:
-            alone.append(nfc(picture.source))
+            alone.append(nfc(picture.key))
         out.append((replace(picture, group=group or nfc(picture.source)), label))
     if kept and len(alone) == len(kept):
-        raise DataError(f"--groups '{groups}' matches none of {images(len(kept))}: {some(alone)}")
+        raise DataError(
+            f"--groups '{groups}' matches none of {images(len(kept))}: it is searched in "
+            f"{alone[0]!r}, for example; {_matching(alone)}, or leave --groups out"
+        )
     if alone:
         notes.warnings.append(
             f"--groups '{groups}' does not match {images(len(alone))}; each is a group of its "
             f"own: {some(alone)}"
         )
     return out
+
+
+_EXAMPLES = (r"^(.*?)_\d+", r"^(.*?)-\d+", "^([^/]+)/", r"^(\D+)")
+
+
+def _matching(keys: Sequence[str]) -> str:
+    """Return a cure, with the common regular expression that names a group in most paths."""
+
+    def groups(example: str) -> list[str]:
+        found = (re.search(example, nfc(key)) for key in keys)
+        return [match[1] for match in found if match is not None and match[1]]
+
+    best = max(_EXAMPLES, key=lambda example: len(groups(example)))
+    named = groups(best)
+    if not named:
+        return "correct the expression"
+    count = "all" if len(named) == len(keys) else f"{len(named):,}"
+    return f"'{best}' matches {count} of them and names {named[0]!r} in the first: correct it"
 
 
 def _with_validation(kept: list[tuple[Picture, str]], notes: Notes) -> list[tuple[Picture, str]]:

@@ -6,6 +6,8 @@ Parquet metadata.
 """
 
 import hashlib
+import json
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import atomic_path
-from pyojeong.core.errors import ManifestInvalid
+from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.parquet import CheckedFile, load_pyarrow, open_parquet, parquet_writer
 
@@ -123,9 +125,37 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                 writer.write_table(pa.table(columns, schema=schema))
                 count += len(rows)
             writer.add_key_value_metadata({"pyojeong.id": identity.hexdigest()[:32]})
+        _refuse_stranding(path, identity.hexdigest()[:32])
         if not count:
             raise ManifestInvalid("the data set has no samples")
     return count
+
+
+def store_of(table: Path) -> Path:
+    """Return the usual folder of a table's findings and decisions."""
+    return table.with_suffix(".curation")
+
+
+def _refuse_stranding(path: Path, identity: str) -> None:
+    """Refuse to replace a table by other rows while its findings and decisions are beside it.
+
+    Raises:
+        DataError: When it is so; the table that is there stays.
+    """
+    store = store_of(path)
+    try:
+        known = json.loads((store / "store.json").read_text(encoding="utf-8"))["manifest_id"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if path.exists() and known != identity:
+        new, old = (path.with_name(f"{path.stem}-{word}.parquet") for word in ("2", "old"))
+        raise DataError(
+            f"{path} was kept: the new rows are others, and {store} holds findings and decisions "
+            f"for those that are there. Write the new ones to another file (--out "
+            f"{shlex.quote(str(new))}), or move both aside first: "
+            f"{shlex.join(['mv', str(store), str(store_of(old))])}; "
+            f"{shlex.join(['mv', str(path), str(old)])}"
+        )
 
 
 def _identify(digest: Any, sample: Sample) -> None:

@@ -70,8 +70,8 @@ def _beside_splits(
         names = ", ".join(f"{nfc(folder.name)}/" for _, folder in splits)
         raise DataError(
             f"{root}: {listed(beside, ending='/')} beside the splits {names}: move the images into "
-            "a split, rename the folder after a split, or leave it out with `pyojeong data import` "
-            f"and --map '{next(iter(beside))}=skip'"
+            "a split, rename the folder after a split, or leave it out with "
+            f"`pyojeong train` or `data import` and --map '{next(iter(beside))}=skip'"
         )
     return left_out
 

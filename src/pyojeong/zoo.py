@@ -7,6 +7,7 @@ A model is a card (``*.card.json``) with its ONNX file beside it. Bundled models
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -114,10 +115,54 @@ def find(name: Folder, *, kind: Kind | None = None, extra_folders: Iterable[Fold
     if entry is None:
         fitting = [i for i, e in known.items() if kind is None or e.card.kind == kind]
         fitting += list(SHORT_NAMES) if kind == "classifier" else []
-        raise ModelUnknown(os.fspath(name), fitting, kind=kind or "model")
+        cure = _wrong_path(Path(name))
+        if cure:
+            raise ModelUnknown(os.fspath(name), (), kind=kind or "model", cure=cure)
+        cure = _places(os.fspath(name))
+        raise ModelUnknown(os.fspath(name), fitting, kind=kind or "model", cure=cure)
     if kind is not None and entry.card.kind != kind:
         raise ModelMismatch(f"model {entry.card.id!r}: expected a {kind}, got a {entry.card.kind}")
     return entry
+
+
+def _wrong_path(path: Path) -> str:
+    """Return why a path is no model, and what to do; "" for what may be an id."""
+    if path.is_dir():
+        if (path / "experiment.toml").is_file():
+            command = f"pyojeong export {shlex.quote(str(path))} --data DATA --id ID --out models"
+            return (
+                f"is the folder of a training run; make a model of it with `{command}`, then name "
+                "models/ID.onnx"
+            )
+        inside = sorted(path.glob("*.onnx"))[:3]
+        there = f"there: {', '.join(map(str, inside))}" if inside else "there is none in it"
+        return f"is a folder; name an ONNX file ({there})"
+    if path.exists():
+        return f"is a file, but no model; expected one that ends in .onnx or {CARD_SUFFIX}"
+    if path.suffix in {".onnx", ".json"} or len(path.parts) > 1:
+        return f"no such file: {path.absolute()}; name the path of an ONNX file or of its card"
+    return ""
+
+
+def _places(name: str) -> str:
+    """Return where an id was looked for, and how exported models are named."""
+    file = f"{name}.onnx"
+    near = [folder / file for folder in _subfolders() if (folder / file).is_file()]
+    example = near[0] if near else Path("models") / file
+    return (
+        f"Looked among the bundled models and in the folders of {ENVIRONMENT} "
+        f"({os.environ.get(ENVIRONMENT) or 'not set'}). A model that `pyojeong export` wrote is "
+        f"named by its path ({example}{' is there' if near else ''}), or by its id when "
+        f"{ENVIRONMENT} names its folder"
+    )
+
+
+def _subfolders() -> list[Path]:
+    """Return the working folder and those in it."""
+    try:
+        return [Path(), *sorted(p for p in Path().iterdir() if p.is_dir())]
+    except OSError:
+        return []
 
 
 def _at_path(path: Path) -> Entry | None:

@@ -42,6 +42,19 @@ def test_table_on_stdout(photo: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "share of people who would give the label; base rates: between." in err
 
 
+def test_a_table_that_is_too_long_names_the_place_of_the_rows(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pyojeong.cli.analyze._MOST_ROWS", 0)
+    assert run("analyze", photo) == 0
+    assert "1 rows: too many to show; add --format csv or json, or --out" in capsys.readouterr().out
+    out = photo.parent / "out"
+    assert run("analyze", photo, "--format", "csv", "--format", "json", "--out", out) == 0
+    said = capsys.readouterr().out
+    assert f"too many to show; they are in {out}/results.csv, {out}/results.jsonl" in said
+    assert "--format" not in said
+
+
 def test_json_on_stdout_is_nothing_but_json(
     photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

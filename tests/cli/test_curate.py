@@ -32,7 +32,7 @@ def table(tmp_path: Path) -> Path:
 def test_curate_then_clean(table: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     checks = "unreadable,exact-copy,flat,no-face=0.7"
     report = tmp_path / "report"
-    assert run("data", "curate", table, "--checks", checks, "--report", report, "--jobs", 1) == 0
+    assert run("data", "curate", table, "--checks", checks, "--report", report, "--jobs", 1) == 1
     said = capfd.readouterr().err
     assert "exact-copy" in said
     assert "set.curation" in said
@@ -48,10 +48,10 @@ def test_curate_then_clean(table: Path, tmp_path: Path, capfd: pytest.CaptureFix
 
 
 def test_a_finished_check_is_not_run_again(table: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run("data", "curate", table, "--checks", "flat", "--jobs", 1) == 0
+    assert run("data", "curate", table, "--checks", "flat", "--jobs", 1) == 1
     part = next((table.with_suffix(".curation") / "findings" / "flat").glob("part-*"))
     before = part.stat().st_mtime_ns
-    assert run("data", "curate", table, "--checks", "flat", "--jobs", 1) == 0
+    assert run("data", "curate", table, "--checks", "flat", "--jobs", 1) == 1
     assert part.stat().st_mtime_ns == before
     capfd.readouterr()
 
@@ -90,7 +90,7 @@ def test_findings_of_another_table_are_refused(
     table: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     store = tmp_path / "store"
-    assert run("data", "curate", table, "--checks", "flat", "--store", store, "--jobs", 1) == 0
+    assert run("data", "curate", table, "--checks", "flat", "--store", store, "--jobs", 1) == 1
     other = write(tmp_path / "other.parquet", [sample(noise(5))])
     capfd.readouterr()
     assert run("data", "curate", other, "--checks", "flat", "--store", store) == 2
@@ -119,9 +119,9 @@ def test_commands_name_files_that_were_moved(
     assert run("data", "import", tmp_path / "set", "--out", table) == 0
     (tmp_path / "set" / "happy" / "1.png").unlink()
     capfd.readouterr()
-    assert run("data", "info", table) == 0
+    assert run("data", "info", table) == 1
     assert "missing: 1 of 3 files are missing under" in capfd.readouterr().err
-    assert run("data", "curate", table, "--checks", "unreadable", "--jobs", 1) == 0
+    assert run("data", "curate", table, "--checks", "unreadable", "--jobs", 1) == 1
     said = capfd.readouterr().err
     assert "1 of 3 files are missing" in said
     assert "(1.png); they were not checked" in said

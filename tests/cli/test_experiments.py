@@ -15,6 +15,7 @@ from rich.console import Console
 import pyojeong.cli.experiments as command
 import pyojeong.experiments
 from pyojeong.cli.app import main
+from pyojeong.cli.sums import PART_OF_A_COMMAND, print_run_counts
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from tests.experiments.made_results import failed, keep, keep_truth, looked, made
 from tests.training import tiny
@@ -218,6 +219,10 @@ def test_a_line_per_run_and_what_another_process_had_once_more(
         for plan in done:
             progress(plan, {"epoch": 0, "epochs": 6})
             say(f"{plan.name}: over [1]")
+            result = tmp_path / "runs" / plan.name / "result.json"
+            result.parent.mkdir(parents=True)
+            pictures = {"given": 9, "read": 8, "failed": 0, "left_out": {"hidden": 1}}
+            result.write_text(json.dumps({"status": status, "pictures": pictures}))
         return [{"name": p.name, "status": status} for p in done]
 
     stand_in(monkeypatch, "runner", run_all=run_all, RunOptions=lambda **given: given)
@@ -227,14 +232,28 @@ def test_a_line_per_run_and_what_another_process_had_once_more(
     assert asked == [["arms/base.s1", "arms/base.s2"], ["arms/base.s2"]]
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.splitlines() == ["arms/base.s1: over [1]", "arms/base.s2: over [1]"]
+    *lines, pictures, runs = err.splitlines()
+    assert lines == ["arms/base.s1: over [1]", "arms/base.s2: over [1]"]
+    if status == "failed":
+        assert pictures.endswith(": 0 given = 0 read + 0 failed + 0 left out")
+        assert runs == "runs: 2 given = 0 read + 2 failed + 0 left out"
+        return
+    assert pictures.endswith(": 18 given = 16 read + 0 failed + 2 left out (2 hidden)")
+    assert runs == "runs: 2 given = 2 read + 0 failed + 0 left out"
+    monkeypatch.setenv(PART_OF_A_COMMAND, "1")  # a process that does a part of the work
+    assert print_run_counts(["arms/base.s1"], tmp_path / "runs", console) == 0
+    monkeypatch.delenv(PART_OF_A_COMMAND)
+    assert print_run_counts(["arms/base.s1", "x"], tmp_path / "runs", console) == 0
+    err = capsys.readouterr().err
+    assert err.count("\n") == 2
+    assert "runs: 2 given = 1 read + 0 failed + 1 left out (1 without a result yet)" in err
 
 
 def test_resume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[list[str]] = []
-    left: list[str] = []
+    left: list[SimpleNamespace] = []
     stand_in(
         monkeypatch,
         "runner",
@@ -245,7 +264,7 @@ def test_resume(
     manifest, runs, console = tmp_path / "x.parquet", tmp_path / "runs", Console(stderr=True)
     assert command.resume_all(manifest, runs, console) == 0
     assert "every run in" in " ".join(capsys.readouterr().err.split())
-    left.extend(["arms/base.s1", "arms/base.s2"])
+    left.extend(SimpleNamespace(name=name) for name in ("arms/base.s1", "arms/base.s2"))
     assert command.resume_all(manifest, runs, console, jobs=2) == 0
     assert seen == [["experiments", "resume", "--data", str(manifest), "--runs", str(runs)]]
     with pytest.raises(ExperimentError, match="nothing was begun"):

@@ -204,3 +204,109 @@ def test_a_damaged_store_stops_no_new_table(tmp_path: Path) -> None:
             label="sad", split=Split.TRAIN, image=trees.png(trees.np.zeros((4, 4), "u1"))
         )
         assert write_manifest(table, [sample], FER7) == 1
+
+
+def broken_table(tmp_path: Path) -> Path:
+    root = pictures(tmp_path / "set", {"train/happy": 12, "train/sad": 12, "test/sad": 3})
+    (root / "train/happy/broken.png").write_bytes(b"junk")
+    (root / "train/sad/broken.png").write_bytes(b"junk")
+    import_dataset(root, tmp_path / "t.parquet", ImportOptions(jobs=1))
+    return tmp_path / "t.parquet"
+
+
+SUMS = "29 given = 27 read + 2 failed + 0 left out"
+
+
+def test_commands_on_tables_count_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = broken_table(tmp_path)
+    commands: list[tuple[object, ...]] = [
+        ("data", "import", "set", "--out", "u.parquet"),
+        ("data", "info", table),
+        ("data", "curate", table, "--checks", "unreadable"),
+        ("data", "clean", table, "--out", "clean.parquet"),
+        ("data", "split", table, "--out", "split.parquet"),
+        ("data", "export", table, "--out", "folders"),
+    ]
+    for command in commands:
+        assert run(*command) == 1, command
+        text = said(capsys)
+        assert f"samples: {SUMS}" in text, command
+        if command[1] in {"curate", "clean", "split"}:
+            names = "train/happy/broken.png, train/sad/broken.png"
+            assert f"failed: 2 images could not be decoded: {names}" in text
+    assert run("data", "merge", table, "split.parquet", "--out", "m.parquet") == 1
+    assert "samples: 58 given = 54 read + 4 failed + 0 left out" in said(capsys)
+    drop = ("data", "clean", table, "--accept", "unreadable", "--out", "whole.parquet")
+    assert run(*drop) == 0
+    assert "29 given = 27 read + 0 failed + 2 left out (2 dropped in train)" in said(capsys)
+    assert run("data", "info", "whole.parquet", "--json") == 0
+    out = capsys.readouterr().out
+    assert json.loads(out)["pictures"] == {"given": 27, "read": 27, "failed": 0, "left_out": {}}
+
+
+@pytest.mark.filterwarnings("ignore::pyojeong.core.errors.PicturesLeftOut")
+def test_a_training_with_failed_pictures_ends_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.training.tiny import TOML
+
+    Path("tiny.toml").write_text(TOML)
+    table = broken_table(tmp_path)
+    assert run("train", "tiny.toml", "--data", table, "--epochs", 1) == 1
+    captured = capsys.readouterr()
+    assert captured.out.strip() == "runs/tiny"  # the run is whole
+    assert "pictures: 26 given = 24 read + 2 failed + 0 left out" in captured.err
+    assert run("train", "tiny.toml", "--data", table, "--epochs", 1, "--folds", 2) == 1
+    captured = capsys.readouterr()
+    assert captured.out.strip() == "runs/tiny-folds/predictions.parquet"
+    assert "pictures: 26 given = 24 read + 2 failed + 0 left out" in captured.err
+
+
+def test_a_split_says_what_became_of_the_test_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = pictures(tmp_path / "set", {"train/happy": 20, "train/sad": 20, "test/sad": 10})
+    import_dataset(root, tmp_path / "t.parquet", ImportOptions(jobs=1))
+    assert run("data", "split", "t.parquet", "--out", "a.parquet", "--keep-test") == 0
+    text = said(capsys)
+    assert "test: 10 rows before, 10 after; of those before 10 stayed" in text
+    assert "--keep-test leaves them" not in text
+    assert run("data", "split", "t.parquet", "--out", "b.parquet", "--test", "0.2") == 0
+    text = said(capsys)
+    place = {r.source: r.split for r in read_manifest(Path("b.parquet"), splits=list(Split))}
+    stayed = sum(s is Split.TEST for name, s in place.items() if name.startswith("test/"))
+    after = sum(s is Split.TEST for s in place.values())
+    assert f"test: 10 rows before, {after} after; of those before {stayed} stayed" in text
+    assert f"warning: {10 - stayed} rows that were test rows are so no longer" in text
+
+
+def test_what_a_training_starts_from_is_named_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PYOJEONG_MODELS", raising=False)
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "experiment.toml").write_text("")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine-s.v1.onnx").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("")
+    wanted = {
+        "nope.onnx": f"'nope.onnx': no such file: {tmp_path}/nope.onnx; name the path",
+        "runs/nope": f"no such file: {tmp_path}/runs/nope",
+        "runs/mine": "`pyojeong export runs/mine --data DATA --id ID --out models`",
+        "models": "is a folder; name an ONNX file (there: models/mine-s.v1.onnx)",
+        "notes.txt": "is a file, but no model; expected one that ends in .onnx",
+        "mine-s.v1": "PYOJEONG_MODELS (not set). A model that `pyojeong export` wrote is named "
+        "by its path (models/mine-s.v1.onnx is there), or by its id when PYOJEONG_MODELS names",
+    }
+    for name, words in wanted.items():
+        for command in (("train", "--start"), ("evaluate", "--model")):
+            data = ("--data", tmp_path / "t.parquet")
+            if command[0] == "evaluate" and not Path("t.parquet").exists():
+                broken_table(tmp_path)
+            assert run(command[0], *data, command[1], name) == 2
+            captured = capsys.readouterr().err
+            assert captured.count("\n") == 1
+            assert words in captured, name
+    monkeypatch.setenv("PYOJEONG_MODELS", str(tmp_path))
+    assert run("train", "--data", "t.parquet", "--start", "mine-s.v2") == 2
+    assert f"({tmp_path}). A model" in said(capsys)

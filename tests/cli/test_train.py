@@ -57,7 +57,10 @@ def test_train_export_evaluate_analyze(
     assert done == {"given": pictures, "read": pictures, "failed": 0, "left_out": {}}
     assert f"pictures: {pictures} given = {pictures} read + 0 failed + 0 left out" in err
     assert run("export", "runs/tiny", "--data", faces, "--id", "mine-s.v1", "--out", "models") == 0
-    assert "framing measured" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "framing measured" in err
+    scored = 7 * (COUNTS["validation"] + COUNTS["test"])
+    assert f"pictures: {scored} given = {scored} read + 0 failed + 0 left out" in err
     model = "models/mine-s.v1.onnx"
     assert run("evaluate", "--model", model, "--data", faces, "--out", "score.json") == 0
     score = json.loads(Path("score.json").read_text())
@@ -133,7 +136,9 @@ def test_a_model_is_trained_on_and_compared_with_where_it_began(
     assert "validation pictures are too few to set one" in err
     compare = ("experiments", "compare", "models/mine-s.v2.onnx", first, "--data", faces)
     assert run(*compare) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    compared = 7 * COUNTS["validation"]
+    assert f"pictures: {compared} given = {compared} read + 0 failed + 0 left out" in err
     assert "A: models/mine-s.v2.onnx" in out
     assert all(len(line) <= 80 for line in out.splitlines()[2:])
     rows = [line.split() for line in out.splitlines() if line.startswith(("all", "happy"))]

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,7 +172,7 @@ def _read_and_report(
         console.print("[yellow]interrupted[/]: what was read is on disk and whole")
         code = 130
     if request.out is not None or not request.formats:
-        _print_table(faces.table, console=shown)
+        _print_table(faces.table, _data_place(request), console=shown)
     where = f" Results in {request.out}" if request.out else ""
     note = f", {tally.noted} with a note" if tally.noted else ""
     note += f", [red]{tally.unmarked} not annotated[/]" if tally.unmarked else ""
@@ -270,6 +271,11 @@ def _check_folder(out: Path) -> None:
         ) from error
 
 
+def _formats(request: AnalyzeRequest) -> Sequence[str]:
+    """Return the formats of the files in ``--out``."""
+    return request.formats or ["json"]
+
+
 def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[Sink]:
     options = {"labels": labels, "timeline": request.eyes, "excel": request.excel}
     if request.out is None:
@@ -277,7 +283,7 @@ def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[
             sys.stdout.reconfigure(encoding="utf-8")  # its mark says so
         targets = [(name, sys.stdout) for name in request.formats]
         return [stack.enter_context(SINKS[name](stream, **options)) for name, stream in targets]
-    names = request.formats or ["json"]
+    names = _formats(request)
     return [
         stack.enter_context(SINKS[n](request.out / f"results.{_ENDINGS[n]}", **options))
         for n in names
@@ -297,8 +303,17 @@ def _annotator(request: AnalyzeRequest, sources: list[str]) -> Extra:
     return draw
 
 
-def _print_table(table: Table, *, console: Console) -> None:
+def _data_place(request: AnalyzeRequest) -> str:
+    """Return where all rows are, or what writes them."""
+    if request.out is None:
+        return "add --format csv or json, or --out DIR"
+    files = (request.out / f"results.{_ENDINGS[name]}" for name in _formats(request))
+    return f"they are in {', '.join(map(str, files))}"
+
+
+def _print_table(table: Table, place: str, *, console: Console) -> None:
     if table.row_count > _MOST_ROWS:
-        console.print(f"{table.row_count} rows: too many to show; use --format")
+        said = f"{table.row_count} rows: too many to show; {place}"
+        console.print(as_markup(said), soft_wrap=True)
     elif table.row_count:
         console.print(table)

@@ -282,9 +282,13 @@ def train(
     own = (label_map, groups, table, image_column, label_column)
     manifest = _manifest(data, votes, console, *own)
     if folds is not None:
-        echo(train_folds_with_progress(text, manifest, runs, console, folds=folds, size=size))
-        return
-    echo(train_with_progress(text, manifest, runs, console, size=size))
+        made, code = train_folds_with_progress(
+            text, manifest, runs, console, folds=folds, size=size
+        )
+    else:
+        made, code = train_with_progress(text, manifest, runs, console, size=size)
+    echo(made)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -321,7 +325,9 @@ def export(
     own = (label_map, groups, table, image_column, label_column)
     manifest = _manifest(data, votes, console, *own)
     words = {**read_about(about), "storage": storage.value, "threshold": threshold}
-    export_with_card(run, manifest, out, id_, words=words, detector=detector, console=console)
+    raise typer.Exit(
+        export_with_card(run, manifest, out, id_, words=words, detector=detector, console=console)
+    )
 
 
 @app.command()
@@ -350,7 +356,9 @@ def evaluate(
     own = (label_map, groups, table, image_column, label_column)
     manifest = _manifest(data, votes, console, *own)
     answers = {"output": output, "prior": prior, "threshold": threshold, "threads": threads}
-    evaluate_split(model, manifest, split.value, out=out, answers=answers, console=console)
+    raise typer.Exit(
+        evaluate_split(model, manifest, split.value, out=out, answers=answers, console=console)
+    )
 
 
 def _fail(error: PyojeongError, code: int) -> NoReturn:

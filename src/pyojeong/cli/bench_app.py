@@ -61,6 +61,8 @@ def bench_accuracy(
     """
     from pyojeong.cli.console import as_markup
     from pyojeong.cli.conversion import manifest_with_progress
+    from pyojeong.cli.sums import print_counts
+    from pyojeong.core.inputs import InputCounts
     from pyojeong.evaluation.accuracy.measuring import measure, write_measured
 
     console = _stderr()
@@ -75,6 +77,8 @@ def bench_accuracy(
             keep=out,
         )
     echo(write_measured(result, out))
+    counts = InputCounts.from_dict(result["pictures"])
+    raise typer.Exit(print_counts(counts, "pictures", console))
 
 
 @bench_app.command("page")
@@ -85,6 +89,8 @@ def bench_page(
     ],
 ) -> None:
     """Put result files of several models side by side, on one page."""
+    from pyojeong.cli.sums import print_counts
+    from pyojeong.core.inputs import InputCounts
     from pyojeong.evaluation.accuracy.measuring import read_measured
     from pyojeong.evaluation.accuracy.page import to_page
     from pyojeong.evaluation.accuracy.tables import to_markdown
@@ -97,6 +103,7 @@ def bench_page(
     else:
         raise typer.BadParameter("the page must end in .md or .html", param_hint="--out")
     echo(out)
+    print_counts(InputCounts(read=len(measured)), "results", _stderr())
 
 
 def _write(out: Path, text: str) -> None:

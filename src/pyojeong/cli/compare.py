@@ -11,11 +11,13 @@ from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
+from pyojeong.cli.sums import print_counts
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.inputs import InputCounts
 
 
-def compare_results(one: str, other: str, results: Path) -> None:
-    """Print how two finished runs differ on the validation split.
+def compare_results(one: str, other: str, results: Path, console: Console) -> int:
+    """Print how two finished runs differ on the validation split; returns the exit code.
 
     Raises:
         ExperimentError: When a name matches no finished run, the labels were not kept, or the two
@@ -43,10 +45,11 @@ def compare_results(one: str, other: str, results: Path) -> None:
         truth.truth,
         truth.labels,
     )
+    return print_counts(InputCounts(read=len(truth.truth)), "pictures", console)
 
 
-def compare_models(one: str, other: str, manifest: Path, split: str, console: Console) -> None:
-    """Print how two models differ on a split of a data set.
+def compare_models(one: str, other: str, manifest: Path, split: str, console: Console) -> int:
+    """Print how two models differ on a split of a data set; returns the exit code.
 
     Raises:
         ExperimentError: When they answer with different labels, or there are more than ten.
@@ -62,7 +65,7 @@ def compare_models(one: str, other: str, manifest: Path, split: str, console: Co
     if len(labels) > 10:
         raise ExperimentError(f"{manifest}: {len(labels)} labels; at most ten are compared")
     answers: list[str] = []
-    truth = ""
+    truth, sums = "", InputCounts(read=0)
     with bars(console, TextColumn("scored {task.completed:,} faces"), transient=True) as progress:
         task = progress.add_task("", total=None)
         for name in (one, other):
@@ -71,10 +74,11 @@ def compare_models(one: str, other: str, manifest: Path, split: str, console: Co
                 classifier, manifest, Split(split), tick=lambda n: progress.advance(task, n)
             )
             answers.append(_digits(classifier.probabilities(found.outputs).argmax(1)))
-            truth = _digits(found.labels)
+            truth, sums = _digits(found.labels), found.sums
             if found.split is Split.TEST:
                 record_use(manifest, purpose="compare", model=classifier.card.id)
     print_differences((one, other), (answers[0], answers[1]), truth, labels.names)
+    return print_counts(sums, "pictures", console)
 
 
 def _digits(values: NDArray[np.integer]) -> str:

@@ -12,9 +12,8 @@ from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
-from pyojeong.cli.sums import print_counts
+from pyojeong.cli.sums import print_counts, print_table_counts
 from pyojeong.core.errors import DataError
-from pyojeong.core.inputs import InputCounts
 
 if TYPE_CHECKING:
     from pyojeong.core.card import Preprocess
@@ -36,8 +35,11 @@ class CurateRequest:
     pictures: int
 
 
-def run_curate(request: CurateRequest, console: Console) -> None:
-    """Run checks, print a table of what they found, write the report if asked."""
+def run_curate(request: CurateRequest, console: Console) -> int:
+    """Run checks, print a table of what they found, write the report if asked.
+
+    Returns the exit code.
+    """
     from pyojeong.curate.checks import parse_checks
     from pyojeong.curate.curation import Plan, curate
     from pyojeong.datasets.picture_files import missing_files
@@ -63,7 +65,6 @@ def run_curate(request: CurateRequest, console: Console) -> None:
 
         curate(store, plan, tick=tick)
     console.print(summary(request.manifest, store.folder))
-    counts = _checked(request.manifest)
     if missing:
         console.print(
             f"[yellow]warning:[/] {as_markup(missing)}; they were not checked: move them back "
@@ -77,24 +78,7 @@ def run_curate(request: CurateRequest, console: Console) -> None:
         command = " ".join(["pyojeong", *sys.argv[1:]])
         file = write_report(store, request.report, command=command, pictures=request.pictures)
         console.print(f"report: {as_markup(file)}", soft_wrap=True)
-    print_counts(counts, "samples", console)
-
-
-def _checked(manifest: Path) -> InputCounts:
-    """Return how many samples were checked; those whose image is gone or broken failed."""
-    from pyojeong.datasets.picture_files import is_missing
-    from pyojeong.datasets.samples import Split, read_rows
-
-    gone = broken = rows = 0
-    for _, sample in read_rows(manifest, splits=list(Split), images=False):
-        rows += 1
-        if is_missing(sample):
-            gone += 1
-        else:
-            broken += not sample.content_hash
-    if gone + broken == rows:  # a table of earlier versions, which has no fingerprints
-        broken = 0
-    return InputCounts(read=rows - gone - broken, failed=gone + broken)
+    return print_table_counts(request.manifest, console)
 
 
 def open_store(manifest: Path, folder: Path | None) -> "Store":
@@ -149,8 +133,11 @@ class CleanRequest:
     leaks_only: bool
 
 
-def run_clean(request: CleanRequest, console: Console) -> None:
-    """Apply decisions, after accepting suggestions if asked; say what became of the rows."""
+def run_clean(request: CleanRequest, console: Console) -> int:
+    """Apply decisions, after accepting suggestions if asked; say what became of the rows.
+
+    Returns the exit code.
+    """
     from pyojeong.curate.checks import parse_checks
     from pyojeong.curate.cleaning import accept_suggestions, clean
     from pyojeong.datasets.samples import Split
@@ -177,7 +164,7 @@ def run_clean(request: CleanRequest, console: Console) -> None:
         )
     console.print(f"{done.kept:,} rows in {as_markup(request.out)}", soft_wrap=True)
     dropped = {f"dropped in {split}": n for split, n in done.dropped.items()}
-    print_counts(InputCounts(read=done.kept, left_out=dropped), "samples", console)
+    return print_table_counts(request.out, console, left_out=dropped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +183,8 @@ class FacesRequest:
     jobs: int
 
 
-def run_faces(request: FacesRequest, console: Console) -> None:
-    """Cut faces out; name what had none."""
+def run_faces(request: FacesRequest, console: Console) -> int:
+    """Cut faces out; name what had none. Returns the exit code."""
     from pyojeong.curate.extraction import BoxCrop, extract_faces, whole_frame
     from pyojeong.datasets.picture_files import require_files
     from pyojeong.datasets.samples import manifest_size
@@ -229,4 +216,4 @@ def run_faces(request: FacesRequest, console: Console) -> None:
             some = as_markup(", ".join(sources[:5])) + (" ..." if len(sources) > 5 else "")
             console.print(f"[yellow]{len(sources):,} images {words}:[/] {some}", soft_wrap=True)
     console.print(f"{done.faces:,} faces in {as_markup(request.out)}", soft_wrap=True)
-    print_counts(done.sums, "images", console)
+    return print_counts(done.sums, "images", console)

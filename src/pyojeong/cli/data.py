@@ -21,7 +21,7 @@ from rich.table import Table
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
 from pyojeong.cli.conversion import NOTHING_SAID, OwnWords
-from pyojeong.cli.sums import print_counts
+from pyojeong.cli.sums import print_counts, print_table_counts
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet, label_set
@@ -32,7 +32,7 @@ from pyojeong.datasets.merging import merge
 from pyojeong.datasets.overview import Overview, overview
 from pyojeong.datasets.picture_files import require_files
 from pyojeong.datasets.samples import Split, manifest_labels, manifest_size
-from pyojeong.datasets.splitting import SplitOptions, split
+from pyojeong.datasets.splitting import SplitOptions, SplitResult, split
 
 Counts = Mapping[tuple[Split, str], int]
 
@@ -78,8 +78,11 @@ class ImportRequest:
     own: OwnWords = NOTHING_SAID
 
 
-def run_import(request: ImportRequest, console: Console) -> None:
-    """Convert a data set; print the counts, what was left out, and what looks wrong."""
+def run_import(request: ImportRequest, console: Console) -> int:
+    """Convert a data set; print the counts, what was left out, and what looks wrong.
+
+    Returns the exit code, as the other commands here: 1 when pictures failed.
+    """
     labels = label_set(request.labels)
     options = ImportOptions(
         layout=None if request.layout == "auto" else request.layout,
@@ -112,7 +115,7 @@ def run_import(request: ImportRequest, console: Console) -> None:
         console.print(f"[yellow]warning:[/] {as_markup(warning)}", soft_wrap=True)
     _say_loose(done, out, console)
     console.print(f"{done.rows:,} rows in {as_markup(request.out)}", soft_wrap=True)
-    print_counts(done.sums, "samples", console)
+    return print_counts(done.sums, "samples", console)
 
 
 def _say_loose(done: Imported, table: Path, console: Console) -> None:
@@ -154,14 +157,15 @@ def _counts_table(counts: Counts, labels: LabelSet) -> Table:
     return table
 
 
-def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Console) -> None:
+def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Console) -> int:
     """Print figures of a table to the console, or as JSON to stdout; and a contact sheet."""
     _table_file(manifest)
     with _counting(console, "reading", manifest_size(manifest)) as tick:
         known = overview(manifest, tick=tick)
     known.missing.refuse_all()
     if as_json:
-        print(json.dumps(known.as_json(), indent=2))  # noqa: T201 - this is the command's data
+        figures = {**known.as_json(), "pictures": known.sums.to_dict()}
+        print(json.dumps(figures, indent=2))  # noqa: T201 - this is the command's data
     else:
         console.print(_counts_table(known.counts, known.labels))
         for what, said in _facts(known):
@@ -173,6 +177,7 @@ def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Con
         with console.status("drawing"):
             write_image(sheet, contact_sheet(manifest, known))
         console.print(f"contact sheet: {as_markup(sheet)}", soft_wrap=True)
+    return print_counts(known.sums, "samples", console)
 
 
 def _facts(known: Overview) -> Iterator[tuple[str, str]]:
@@ -204,24 +209,46 @@ def _groups(known: Overview) -> str:
     return f"{known.groups:,}, of which {known.groups_across:,} are in more than one split"
 
 
-def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console) -> None:
-    """Deal out the rows again and print the new counts."""
+def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console) -> int:
+    """Deal out the rows again; print the counts of before and after, and which rows moved."""
     _table_file(manifest)
     with _counting(console, "splitting", manifest_size(manifest)) as tick:
         done = split(manifest, _out_file(out), options, tick=tick)
     console.print(_counts_table(done.counts, manifest_labels(out)))
     console.print(f"{done.units:,} units (people, or images that stand alone) were kept whole")
+    for line in _moves(done):
+        console.print(line, soft_wrap=True)
+    moved = sum(n for (here, to), n in done.moves.items() if here is Split.TEST is not to)
+    if moved:
+        console.print(
+            f"[yellow]warning:[/] {moved:,} rows that were test rows are so no longer: earlier "
+            "figures of the test split are of other rows; --keep-test leaves them where they are",
+            soft_wrap=True,
+        )
     if done.dropped:
         console.print(f"left out {done.dropped:,} rows that belong together with test rows")
     rows = sum(done.counts.values())
     console.print(f"{rows:,} rows in {as_markup(out)}", soft_wrap=True)
     leaks = {"belong together with test rows": done.dropped}
-    print_counts(InputCounts(read=rows, left_out=leaks), "samples", console)
+    return print_table_counts(out, console, left_out=leaks)
 
 
-def run_merge(
-    manifests: Sequence[Path], out: Path, *, labels: str | None, console: Console
-) -> None:
+def _moves(done: SplitResult) -> Iterator[str]:
+    """Yield a line for each split: rows before and after, and where its rows went."""
+    for here in Split:
+        went = {to: done.moves.get((here, to), 0) for to in (*Split, None)}
+        before = sum(went.values())
+        after = sum(n for (_, to), n in done.moves.items() if to is here)
+        if not before and not after:
+            continue
+        left = [f"{n:,} to {to or 'none (left out)'}" for to, n in went.items() if n and to != here]
+        words = f"{went[here]:,} stayed" + "".join(f", {word}" for word in left)
+        yield f"{here.value}: {before:,} rows before, {after:,} after" + (
+            f"; of those before {words}" if before else ""
+        )
+
+
+def run_merge(manifests: Sequence[Path], out: Path, *, labels: str | None, console: Console) -> int:
     """Put tables together; say what came from where, what was left out, and what leaks."""
     total = sum(manifest_size(_table_file(m)) for m in manifests)
     wanted = None if labels is None else label_set(labels)
@@ -237,10 +264,10 @@ def run_merge(
             soft_wrap=True,
         )
     console.print(f"{done.rows:,} rows in {as_markup(out)}", soft_wrap=True)
-    print_counts(InputCounts(read=done.rows, left_out=done.skipped), "samples", console)
+    return print_table_counts(out, console, left_out=done.skipped)
 
 
-def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> None:
+def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> int:
     """Write a table as files that other tools read."""
     _table_file(manifest)
     if kind not in EXPORTERS:
@@ -251,4 +278,5 @@ def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> Non
     if done.unreadable:
         console.print(f"[yellow]left out {done.unreadable:,} images that could not be decoded[/]")
     console.print(f"{done.rows:,} images in {as_markup(out)}", soft_wrap=True)
-    print_counts(InputCounts(read=done.rows, failed=done.unreadable), "samples", console)
+    counts = InputCounts(read=done.rows, failed=done.unreadable)
+    return print_counts(counts, "samples", console)

@@ -101,7 +101,7 @@ def data_import(
         jobs=jobs,
         own=OwnWords(label_map or (), groups, table, image_column, label_column),
     )
-    run_import(request, _stderr())
+    raise typer.Exit(run_import(request, _stderr()))
 
 
 @data_app.command("info")
@@ -115,7 +115,7 @@ def data_info(
     """Count classes, splits, people, copies, unreadable images and votes."""
     from pyojeong.cli.data import show_info
 
-    show_info(table, sheet=sheet, as_json=json_, console=_stderr())
+    raise typer.Exit(show_info(table, sheet=sheet, as_json=json_, console=_stderr()))
 
 
 @data_app.command("split")
@@ -139,7 +139,7 @@ def data_split(
     options = SplitOptions(
         valid=valid, test=test, seed=seed, keep_test=keep_test, drop_leaks=drop_leaks
     )
-    run_split(table, out, options, _stderr())
+    raise typer.Exit(run_split(table, out, options, _stderr()))
 
 
 @data_app.command("merge")
@@ -153,7 +153,9 @@ def data_merge(
     """Put tables together; names of samples and people get their table's name as a prefix."""
     from pyojeong.cli.data import run_merge
 
-    run_merge(tables, out, labels=labels.value if labels else None, console=_stderr())
+    raise typer.Exit(
+        run_merge(tables, out, labels=labels.value if labels else None, console=_stderr())
+    )
 
 
 @data_app.command("export")
@@ -167,7 +169,7 @@ def data_export(
     """Write a table as files that other tools read."""
     from pyojeong.cli.data import run_export
 
-    run_export(table, out, kind=format_.value, console=_stderr())
+    raise typer.Exit(run_export(table, out, kind=format_.value, console=_stderr()))
 
 
 @data_app.command("faces")
@@ -207,7 +209,7 @@ def faces(
         min_face=min_face,
         jobs=jobs,
     )
-    run_faces(request, _stderr())
+    raise typer.Exit(run_faces(request, _stderr()))
 
 
 @data_app.command("curate")
@@ -251,7 +253,7 @@ def curate(
         report=report,
         pictures=pictures,
     )
-    run_curate(request, _stderr())
+    raise typer.Exit(run_curate(request, _stderr()))
 
 
 @data_app.command("clean")
@@ -287,7 +289,7 @@ def clean(
         relabel=relabel,
         leaks_only=leaks_only,
     )
-    run_clean(request, _stderr())
+    raise typer.Exit(run_clean(request, _stderr()))
 
 
 @data_app.command("review")

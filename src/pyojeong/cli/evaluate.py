@@ -51,8 +51,10 @@ def evaluate_split(
     out: Path | None,
     answers: dict[str, Any],
     console: Console,
-) -> None:
+) -> int:
     """Score a split; JSON to ``out`` or stdout, a summary to the console.
+
+    Returns the exit code.
 
     Args:
         model: As for ``Analyzer``.
@@ -93,10 +95,11 @@ def evaluate_split(
     share, right = (result["answered"][k] for k in ("share", "accuracy"))
     rightly = "" if right is None else f", {right:.1%} of those rightly"
     console.print(f"answered (not unclear): {share:.1%} of the faces{rightly}")
-    print_counts(predictions.sums, "pictures", console)
+    code = print_counts(predictions.sums, "pictures", console)
     text = json.dumps(result, indent=2) + "\n"
     if out is None:
         print(text, end="")  # noqa: T201 - this is the command's data
-        return
+        return code
     with atomic_write(out, "w") as file:
         file.write(text)
+    return code

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
+from pyojeong.cli.sums import PART_OF_A_COMMAND, print_run_counts
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from pyojeong.core.printable import printable
 
@@ -118,12 +119,14 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
         arguments += [*_given("--epochs", epochs), *_given("--lr", lr), *_given("--limit", limit)]
         for seed in seeds or ():
             arguments += ["--seed", str(seed)]
-        return _in_processes([*arguments, *(["--again"] if again else [])], jobs)
+        code = _in_processes([*arguments, *(["--again"] if again else [])], jobs)
+        return max(code, print_run_counts([plan.name for plan in planned], runs, console))
     with needs_training():
         from pyojeong.training.data_size import MIN_STEPS
     options = {"keep": keep, "again": again, "logger": logger, "limit": limit}
     options["min_steps"] = MIN_STEPS if epochs is None else 0
-    return _run(planned, manifest, runs, console, options)
+    code = _run(planned, manifest, runs, console, options)
+    return max(code, print_run_counts([plan.name for plan in planned], runs, console))
 
 
 def resume_all(
@@ -146,8 +149,10 @@ def resume_all(
     jobs = min(jobs, len(planned))
     if jobs > 1:
         arguments = ["resume", "--data", str(manifest), "--runs", str(runs)]
-        return _in_processes([*arguments, *_given("--keep", keep)], jobs)
-    return _run(planned, manifest, runs, console, {"keep": keep})
+        code = _in_processes([*arguments, *_given("--keep", keep)], jobs)
+        return max(code, print_run_counts([plan.name for plan in planned], runs, console))
+    code = _run(planned, manifest, runs, console, {"keep": keep})
+    return max(code, print_run_counts([plan.name for plan in planned], runs, console))
 
 
 def _given(option: str, value: object) -> list[str]:
@@ -169,7 +174,8 @@ def _keep_truth(manifest: Path, folder: Path, console: Console) -> None:
 def _in_processes(arguments: list[str], jobs: int) -> int:
     with needs_training():
         from pyojeong.experiments.runner import in_processes
-    changed = {"OMP_NUM_THREADS": "1", "TERM": "dumb"}  # bars of several processes would overlap
+    # Bars and sums of several processes would overlap.
+    changed = {"OMP_NUM_THREADS": "1", "TERM": "dumb", PART_OF_A_COMMAND: "1"}
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
     try:
@@ -350,45 +356,6 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
     with atomic_write(out, "w") as file:
         file.write(json.dumps(costs, indent=1) + "\n")
     console.print(f"timed {len(costs['nets'])} nets; wrote {as_markup(out)}", soft_wrap=True)
-
-
-def measure_ensemble(
-    folders: Sequence[Path],
-    manifest: Path,
-    out: Path,
-    console: Console,
-    *,
-    views: int,
-    score_test: bool,
-) -> None:
-    """Write or complete the record of an ensemble; see ``training.ensemble.evaluate``."""
-    with needs_training():
-        from pyojeong.datasets.samples import Split
-        from pyojeong.training.ensemble import evaluate as committee
-        from pyojeong.training.run import Run
-    runs = [Run(folder) for folder in folders]
-    split = Split.TEST if score_test else Split.VALID
-    views = committee.views_of(out) if score_test else views
-    with bars(console) as progress:
-        total = committee.answers_needed(runs, manifest, split, views)
-        task = progress.add_task("nets answer", total=total)
-
-        def tick(count: int) -> None:
-            progress.advance(task, count)
-
-        if score_test:
-            record = committee.score_test_split(runs, manifest, out, tick=tick)
-        else:
-            record = committee.fit_ensemble(runs, manifest, out, views=views, tick=tick)
-    for name in ("valid", "test"):
-        if name in record:
-            figure = record[name]["accuracy"]
-            console.print(
-                as_markup("{}: {value:.4f} [{low:.4f}, {high:.4f}]".format(name, **figure)),
-                soft_wrap=True,
-            )
-    shares = ", ".join(f"{name} {share:.3f}" for name, share in record["members"].items())
-    console.print(as_markup(f"{out}: {record['views']} view(s) of each face; {shares}"))
 
 
 def pack_run(run: Path, out: Path) -> Path:

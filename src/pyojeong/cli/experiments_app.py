@@ -178,11 +178,12 @@ def compare_(
 
     console = _stderr()
     if data is None:
-        compare_results(one, other, results)
+        code = compare_results(one, other, results, console)
     else:
         own = OwnWords(label_map or (), groups, table, image_column, label_column)
         manifest = _manifest(data, None, console, own)
-        compare_models(one, other, manifest, split.value, console)
+        code = compare_models(one, other, manifest, split.value, console)
+    raise typer.Exit(code)
 
 
 @experiments_app.command()
@@ -299,7 +300,7 @@ def ensemble(
     ] = False,
 ) -> None:
     """Evaluate several runs as an ensemble: weights and figures of the validation split."""
-    from pyojeong.cli.experiments import measure_ensemble
+    from pyojeong.cli.ensembles import measure_ensemble
 
     console = _stderr()
     manifest = _manifest(data, votes, console)

@@ -1,7 +1,9 @@
 """What commands print of files: short names in tables, and sums in their last line."""
 
+import json
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,9 +12,66 @@ from pyojeong.cli.console import as_markup
 from pyojeong.core.inputs import InputCounts
 
 
-def print_counts(counts: InputCounts, noun: str, console: Console) -> None:
-    """Print one line, such as ``images: 12 given = 9 read + 1 failed + 2 left out (2 hidden)``."""
+def print_counts(counts: InputCounts, noun: str, console: Console) -> int:
+    """Print one line, such as ``images: 12 given = 9 read + 1 failed + 2 left out (2 hidden)``.
+
+    Returns:
+        The exit code: 1 when something failed, else 0.
+    """
     console.print(as_markup(f"{noun}: {counts}"), soft_wrap=True, highlight=False)
+    return int(counts.failed > 0)
+
+
+def print_table_counts(
+    table: Path, console: Console, *, left_out: Mapping[str, int] | None = None
+) -> int:
+    """Print which pictures of a table failed, and its sums; returns the exit code.
+
+    Args:
+        table: A data set's table.
+        console: Gets the lines.
+        left_out: Rows that are not in the table: why -> how many.
+    """
+    from pyojeong.datasets.picture_files import picture_counts
+
+    counts, why = picture_counts(table, left_out=left_out)
+    if why:
+        console.print(f"[yellow]failed:[/] {as_markup(why)}", soft_wrap=True)
+    return print_counts(counts, "samples", console)
+
+
+PART_OF_A_COMMAND = "PYOJEONG_PART"
+"""Environment variable of processes that share the work of one command, which prints the sums."""
+
+
+def print_run_counts(names: Sequence[str], runs: Path, console: Console) -> int:
+    """Print what became of runs, and of the pictures that the finished ones read.
+
+    Args:
+        names: Their folders' names.
+        runs: Folder of run folders, each with its ``result.json``.
+        console: Gets two lines; none in a process that does a part of the work.
+
+    Returns:
+        The exit code.
+    """
+    if os.environ.get(PART_OF_A_COMMAND):
+        return 0
+    states, pictures = Counter[str](), InputCounts(read=0)
+    for name in names:
+        try:
+            result = json.loads((runs / name / "result.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            states["without a result yet"] += 1  # interrupted, or at work in another process
+            continue
+        states[result["status"]] += 1
+        if result["status"] == "finished" and result.get("pictures"):  # older ones lack it
+            pictures += InputCounts.from_dict(result["pictures"])
+    finished = states.pop("finished", 0)
+    unfinished = {"without a result yet": states.pop("without a result yet", 0)}
+    counts = InputCounts(read=finished, failed=states.total(), left_out=unfinished)
+    code = print_counts(pictures, "pictures, over all finished runs", console)
+    return max(code, print_counts(counts, "runs", console))
 
 
 def short_paths(paths: Sequence[str]) -> dict[str, str]:

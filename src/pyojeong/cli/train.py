@@ -93,8 +93,8 @@ def read_experiment(
 
 def train_with_progress(
     text: str, manifest: Path, runs: Path, console: Console, *, size: Size
-) -> Path:
-    """Train or resume, one bar over the epochs; returns the run folder."""
+) -> tuple[Path, int]:
+    """Train or resume, one bar over the epochs; returns the run folder and the exit code."""
     try:
         from pyojeong.training.loop import TrainingCallbacks, train
         from pyojeong.training.recipe import Recipe
@@ -129,8 +129,7 @@ def train_with_progress(
             text, manifest, runs, limit=size.limit, min_steps=size.min_steps, watch=watch
         )
     _print_outcome(run, console)
-    _print_pictures(run, console)
-    return run.folder
+    return run.folder, _print_pictures(run, console)
 
 
 def _print_outcome(run: "Run", console: Console) -> None:
@@ -163,11 +162,11 @@ def _print_outcome(run: "Run", console: Console) -> None:
         )
 
 
-def _print_pictures(run: "Run", console: Console) -> None:
+def _print_pictures(run: "Run", console: Console) -> int:
     done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
-    if "pictures" in done:  # runs of earlier versions lack it
-        counts = InputCounts(read=done["pictures"]["read"], failed=done["pictures"]["failed"])
-        print_counts(counts, "pictures", console)
+    if "pictures" not in done:  # runs of earlier versions lack it
+        return 0
+    return print_counts(InputCounts.from_dict(done["pictures"]), "pictures", console)
 
 
 def _epoch_words(line: dict[str, Any]) -> str:
@@ -177,10 +176,15 @@ def _epoch_words(line: dict[str, Any]) -> str:
 
 def train_folds_with_progress(
     text: str, manifest: Path, runs: Path, console: Console, *, folds: int, size: Size
-) -> Path:
-    """Train one net per fold or resume, one bar over all epochs; returns the predictions' file."""
+) -> tuple[Path, int]:
+    """Train one net per fold or resume, one bar over all epochs.
+
+    Returns:
+        The predictions' file, and the exit code: 1 when pictures have no prediction because they
+        could not be decoded.
+    """
     try:
-        from pyojeong.training.folds import train_folds
+        from pyojeong.training.folds import predicted, train_folds
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
     with bars(console, *_columns()) as progress:
@@ -193,7 +197,7 @@ def train_folds_with_progress(
             if not console.is_terminal:
                 console.print(f"epoch {done}/{folds * line['epochs']}: {said}")
 
-        return train_folds(
+        file = train_folds(
             text,
             manifest,
             runs,
@@ -202,6 +206,7 @@ def train_folds_with_progress(
             min_steps=size.min_steps,
             progress=show,
         )
+    return file, print_counts(predicted(file, manifest), "pictures", console)
 
 
 def read_about(about: Path | None) -> dict[str, Any]:
@@ -219,8 +224,11 @@ def export_with_card(
     words: dict[str, Any],
     detector: str,
     console: Console,
-) -> None:
-    """Export a run and say what came out; ``words`` are further ``ExportOptions``."""
+) -> int:
+    """Export a run and say what came out; ``words`` are further ``ExportOptions``.
+
+    Returns the exit code.
+    """
     try:
         from pyojeong.export.exporter import ExportOptions, export_run
         from pyojeong.training.run import Run
@@ -243,4 +251,7 @@ def export_with_card(
             f"answers are shares of votes: temperature {votes.temperature}, unclear below "
             f"{votes.threshold}"
         )
-    console.print(f"wrote {as_markup(out / card.file)} and its card")
+    console.print(f"wrote {as_markup(out / card.file)} and its card", soft_wrap=True)
+    scored = [card.metrics[s] for s in ("valid", "test") if s in card.metrics]
+    counts = sum((InputCounts.from_dict(f["pictures"]) for f in scored), InputCounts(read=0))
+    return print_counts(counts, "pictures", console)

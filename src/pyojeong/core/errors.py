@@ -98,14 +98,15 @@ class ModelError(PyojeongError):
 class ModelUnknown(ModelError):  # noqa: N818
     """No model (or detector) of that name; the message suggests the nearest names."""
 
-    def __init__(self, name: str, known: Iterable[str], *, kind: str = "model") -> None:
+    def __init__(
+        self, name: str, known: Iterable[str], *, kind: str = "model", cure: str = ""
+    ) -> None:
         self.name = name
         self.known = tuple(sorted(known))
         near = get_close_matches(name, self.known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        super().__init__(
-            f"unknown {kind} {name!r}: {hint}Known: {', '.join(self.known) or 'none'}."
-        )
+        listed = f"Known: {', '.join(self.known) or 'none'}." if self.known or not cure else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}{' '.join(filter(None, (listed, cure)))}")
 
 
 class ModelCorrupt(ModelError):  # noqa: N818

@@ -189,6 +189,19 @@ class InputCounts:
         text = f"{self.given:,} given = {self.read:,} read + {self.failed:,} failed"
         return f"{text} + {sum(kept.values()):,} left out" + (f" ({reasons})" if reasons else "")
 
+    @classmethod
+    def from_dict(cls, known: Mapping[str, Any]) -> "InputCounts":
+        """Return the sums that ``to_dict`` wrote."""
+        return cls(read=known["read"], failed=known["failed"], left_out=known["left_out"])
+
+    def __add__(self, other: "InputCounts") -> "InputCounts":
+        left_out = {
+            why: self.left_out.get(why, 0) + other.left_out.get(why, 0)
+            for why in {*self.left_out, *other.left_out}
+        }
+        read, failed = self.read + other.read, self.failed + other.failed
+        return InputCounts(read=read, failed=failed, left_out=left_out)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
         left_out = {why: n for why, n in sorted(self.left_out.items()) if n}

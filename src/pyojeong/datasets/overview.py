@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.importing import Ticker
-from pyojeong.datasets.picture_files import MissingFiles, missing_files
+from pyojeong.datasets.picture_files import MissingFiles, missing_files, picture_counts
 from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_rows
 
 
@@ -31,6 +32,7 @@ class Overview:
         votes: Rows with annotators' votes.
         decided: Rows about which a reviewer decided.
         missing: Files that are not where the table says.
+        failed: Rows whose file is missing, or whose image could not be decoded.
     """
 
     id: str
@@ -47,11 +49,17 @@ class Overview:
     votes: int
     decided: int
     missing: MissingFiles
+    failed: int
 
     @property
     def unreadable(self) -> int:
         """Rows whose image could not be decoded; 0 when the table has no fingerprints at all."""
         return self.rows - self.fingerprinted if self.fingerprinted else 0
+
+    @property
+    def sums(self) -> InputCounts:
+        """Rows: given = read + failed, as ``datasets.picture_files.picture_counts``."""
+        return InputCounts(read=self.rows - self.failed, failed=self.failed)
 
     def total(self, *, split: Split | None = None, label: str | None = None) -> int:
         """Return the rows of a split, of a class, of both or of all."""
@@ -126,4 +134,5 @@ def overview(manifest: Path, *, tick: Ticker | None = None) -> Overview:
         votes=said["votes"],
         decided=said["decided"],
         missing=missing_files(manifest),
+        failed=picture_counts(manifest)[0].failed,
     )

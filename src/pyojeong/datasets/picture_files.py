@@ -6,14 +6,15 @@ folder that is missing with all its files was moved or is on a disk that is not 
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyojeong.core.errors import DataError, ImageUnreadable, PicturesLeftOut
+from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.fingerprint import pixels_of
-from pyojeong.datasets.label_map import some
-from pyojeong.datasets.samples import Sample, read_paths
+from pyojeong.datasets.label_map import images, some
+from pyojeong.datasets.samples import Sample, Split, read_manifest, read_paths
 from pyojeong.image.preprocess import Pixels
 
 _CURE = "move them back or import again"
@@ -90,6 +91,38 @@ def missing_files(manifest: Path) -> MissingFiles:
     """
     paths = list(read_paths(manifest))
     return MissingFiles([p for p in paths if not os.path.lexists(p)], len(paths))
+
+
+def picture_counts(
+    manifest: Path, *, left_out: Mapping[str, int] | None = None
+) -> tuple[InputCounts, str]:
+    """Return the sums of a table, and why pictures failed ("" without any); opens no picture.
+
+    Failed are rows whose file is missing, or whose picture could not be decoded when the table was
+    made. Every command that reads tables counts so.
+
+    Args:
+        manifest: The table.
+        left_out: Rows that are not in the table: why -> how many.
+
+    Raises:
+        ManifestInvalid: When the table is missing, damaged or of another kind.
+    """
+    rows = 0
+    gone: list[str] = []
+    broken: list[str] = []
+    for sample in read_manifest(manifest, splits=list(Split), images=False):
+        rows += 1
+        if is_missing(sample):
+            gone.append(sample.source or sample.path or "")
+        elif not sample.content_hash:
+            broken.append(sample.source or sample.path or "")
+    failed = len(gone) + len(broken)
+    if failed == rows:  # a table of earlier versions, which has no fingerprints
+        broken, failed = [], len(gone)
+    reasons = (("missing", gone), ("could not be decoded", broken))
+    why = "; ".join(f"{images(len(n))} {said}: {some(n)}" for said, n in reasons if n)
+    return InputCounts(read=rows - failed, failed=failed, left_out=left_out or {}), why
 
 
 def require_files(manifest: Path) -> None:

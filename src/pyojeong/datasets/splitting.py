@@ -8,7 +8,7 @@ in an order drawn from the seed, each to the split that lacks its classes most.
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +61,13 @@ class SplitResult:
         counts: (split, label) -> rows.
         units: Number of things that could be placed freely (people, images).
         dropped: Rows left out because they belong together with a test row.
+        moves: (split before, split after) -> rows; after = None: left out.
     """
 
     counts: Mapping[tuple[Split, str], int]
     units: int
     dropped: int
+    moves: Mapping[tuple[Split, Split | None], int] = field(default_factory=dict)
 
 
 def split(
@@ -108,7 +110,8 @@ def split(
                 tick(1)
 
     write_manifest(out, moved(), labels)
-    return SplitResult(dict(counts), len(units), place.count(None))
+    moves = Counter(zip(rows.splits, place, strict=True))
+    return SplitResult(dict(counts), len(units), place.count(None), dict(moves))
 
 
 def refuse_overwriting(out: Path, sources: list[Path]) -> None:

@@ -154,6 +154,7 @@ def measure_run(run: Run, manifest: Any) -> dict[str, Any]:
         "reason": None,
         "picked_epoch": done["epoch"],
         "train_samples": done.get("train_samples"),
+        "pictures": done.get("pictures"),
         "valid": score_split(run, manifest, Split.VALID),
         "valid_views": score_views(run, manifest) if experiment.views else None,
         "test": None,

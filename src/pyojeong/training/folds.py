@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pyojeong.core.errors import DataError
-from pyojeong.datasets.predictions import Predictions, write_predictions
+from pyojeong.core.inputs import InputCounts
+from pyojeong.datasets.predictions import Predictions, read_predictions, write_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, manifest_labels, read_rows
 from pyojeong.training.data.datamodule import FaceDataset, load_faces
 from pyojeong.training.data.portion import Fold
@@ -124,6 +125,17 @@ def predict_folds(finished: list[tuple[Fold, Run]], manifest: Path) -> Predictio
         manifest=manifest_id(manifest),
         origin=origin,
     )
+
+
+def predicted(file: Path, manifest: Path) -> InputCounts:
+    """Return the sums of a file of ``train_folds``: rows of train and valid, those without failed.
+
+    Raises:
+        DataError: When the file belongs to another data set.
+    """
+    given = sum(1 for _ in read_rows(manifest, splits=[Split.TRAIN, Split.VALID], images=False))
+    read = len(read_predictions(file, manifest=manifest_id(manifest)).rows)
+    return InputCounts(read=read, failed=given - read)
 
 
 def _samples(rows: list[tuple[int, Sample]]) -> list[Sample]:

@@ -11,6 +11,7 @@ from typing import Any
 from pyojeong._version import __version__
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import DataError
+from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.evaluation.accuracy.crops import corrupted_figures, split_figures
@@ -96,7 +97,19 @@ def measure(
             voted = partial(_read_voted, model, manifest, photographs, threads, rounds)
             out["voted"] = parts("voted", voted)
     parts.forget()
-    return out
+    return {**out, "pictures": _sums(out, manifest).to_dict()}
+
+
+def _sums(out: dict[str, Any], manifest: Path) -> InputCounts:
+    """Return the sums of the cut-out faces and photographs that were measured."""
+    sums = InputCounts(read=0)
+    for split, found in out["splits"].items():
+        if found is not None:
+            sums += InputCounts.from_dict(found["pictures"])
+            continue
+        hidden = sum(1 for _ in read_manifest(manifest, splits=[Split(split)], images=False))
+        sums += InputCounts(read=0, left_out={f"{split} split of an unpublished model": hidden})
+    return sums + InputCounts(read=out.get("photographs", {}).get("n", 0))
 
 
 def _open(entry: Entry, threads: int, views: int) -> Classifier:

@@ -310,3 +310,16 @@ def test_what_a_training_starts_from_is_named_with_its_place(
     monkeypatch.setenv("PYOJEONG_MODELS", str(tmp_path))
     assert run("train", "--data", "t.parquet", "--start", "mine-s.v2") == 2
     assert f"({tmp_path}). A model" in said(capsys)
+
+
+def test_models_break_no_flag_and_fit_eighty_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("models") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    classifiers = lines[1 : lines.index("")]
+    flags = [word for line in classifiers if line.startswith("  ") for word in line.split()]
+    assert flags.count("data:research-only,") + flags.count("data:research-only") == 3
+    assert all(line.startswith(("  ", "columns-", "seresnet-")) for line in classifiers)

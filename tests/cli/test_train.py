@@ -65,6 +65,7 @@ def test_train_export_evaluate_analyze(
     assert run("evaluate", "--model", model, "--data", faces, "--out", "score.json") == 0
     score = json.loads(Path("score.json").read_text())
     assert (score["n"], score["split"]) == (7 * COUNTS["validation"], "valid")
+    assert (score["output"], score["prior"]) == ("labels", "labels natural")
     assert (score["pictures"]["given"], score["pictures"]["failed"]) == (score["n"], 0)
     assert "was used" not in capsys.readouterr().err
     test = ("--split", "test", "--out", "score.json")

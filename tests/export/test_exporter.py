@@ -15,6 +15,7 @@ from pyojeong.core.face import Box, Face, Landmarks
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.evaluation.scoring import predict_split
+from pyojeong.export.calibration import Calibration
 from pyojeong.export.exporter import ExportOptions, export_run
 from pyojeong.metrics import accuracy
 from pyojeong.runtime.analyzer import Analyzer
@@ -154,7 +155,7 @@ def test_a_model_with_enough_votes_answers_with_them(
 ) -> None:
     _, data, out = exported
     few = Analyzer(str(out / "tiny-x.v1.card.json"), detector=Sees(), threads=1)
-    assert few.classifier.head.output == "fer2013"  # 42 faces of VALID are too few
+    assert few.classifier.head.output == "labels"  # 42 faces of VALID are too few
     monkeypatch.setattr("pyojeong.export.calibration.MIN_VOTED", 20)
     run = train(TOML.replace("epochs = 6", "epochs = 1"), data, tmp_path / "runs")
     export_run(run, data, tmp_path, ExportOptions(id="voted.v1"), detector=Sees())
@@ -171,6 +172,32 @@ def test_a_model_with_enough_votes_answers_with_them(
         (face,) = analyzer.analyze(image).faces
         assert face.expression.label_set.id == label_set
         assert face.expression.prior == "natural"
+
+
+def test_accuracy_on_pictures_of_a_fit_is_called_in_sample(
+    exported: tuple[Run, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data, _ = exported
+    said: list[str] = []
+
+    def per_class(*_: object) -> Calibration:
+        return Calibration(1.0, (1.0, 2.0, 1.0, 1.0, 0.5, 1.0, 1.0), (0.0,) * 7)
+
+    options = ExportOptions(id="plain.v1")
+    export_run(run, data, tmp_path, options, detector=Sees(), say=said.append)
+    (line,) = [line for line in said if line.startswith("valid: accuracy")]
+    assert "in-sample" not in line  # a temperature changes no label
+    monkeypatch.setattr("pyojeong.export.calibration.MIN_CLEAR", 20)
+    monkeypatch.setattr("pyojeong.export.calibration.FITS", {"vector": per_class})
+    said.clear()
+    options = ExportOptions(id="vector.v1")
+    card = export_run(run, data, tmp_path, options, detector=Sees(), say=said.append)
+    (line,) = [line for line in said if line.startswith("valid: accuracy")]
+    crossed = card.training["calibration_on_valid"]["vector"]["accuracy"]
+    assert line.endswith(
+        "in-sample (the calibration was fitted on these pictures); cross-fitted within them "
+        f"{crossed:.4f}"
+    )
 
 
 def test_int8_answers_nearly_alike_and_says_what_it_cost(

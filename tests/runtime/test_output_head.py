@@ -93,9 +93,18 @@ def test_what_a_model_cannot_answer_is_refused(
         OutputHead.of(card, **options)
 
 
+def test_the_output_of_labels_has_the_name_of_what_was_learned() -> None:
+    bundled = OutputHead.of(CARD, output="labels")
+    assert (bundled.output, bundled.prior) == ("fer2013", "fer2013 natural")
+    own = replace(plain_card(votes=None), prior=CARD.prior)
+    for output in ("auto", "labels", "fer2013"):
+        head = OutputHead.of(own, output=output, prior="balanced")
+        assert (head.output, head.prior) == ("labels", "labels balanced")
+
+
 def test_a_model_without_votes_answers_with_its_labels() -> None:
     head = OutputHead.of(plain_card(votes=None))
-    assert (head.output, head.prior, head.shares) == ("fer2013", "", None)
+    assert (head.output, head.prior, head.shares) == ("labels", "", None)
     one_output = [OUTPUTS[0]]
     np.testing.assert_array_equal(
         head.probabilities(one_output), OutputHead.of(CARD, output="fer2013").probabilities(OUTPUTS)

@@ -23,7 +23,7 @@ def _scored_as(head: OutputHead, card: ModelCard) -> str:
             f"scored: shares of votes under the {head.prior} prior, as analyze answers, against "
             "this data's labels; --output fer2013 scores the labels that FER2013 would give"
         )
-    name = head.prior.removeprefix("fer2013 ")
+    name = head.prior.removeprefix(f"{head.output} ")
     prior = f" under the {name} prior" if name not in {"", "natural"} else ""
     return f"scored: the labels that {card.id} learned from its training data{prior}"
 

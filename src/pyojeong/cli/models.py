@@ -2,8 +2,11 @@
 
 import json
 import sys
+import textwrap
 from typing import Any
 
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 
 from pyojeong.cli.console import as_markup, make_console
@@ -31,13 +34,13 @@ def list_models(*, as_json: bool) -> None:
     for name, entry in entries.items():
         card = entry.card
         size = entry.weights.stat().st_size / 1e6 if entry.weights.exists() else float("nan")
-        flags = " ".join((card.license, *card.license_flags))
+        flags = ", ".join(filter(None, (card.license, *card.license_flags))) or "no licence stated"
         if card.kind == "classifier":
             shown = [_percent(card.metrics.get(part, {})) for part in ("photographs", "test")]
-            known = f"= {called[name]}; {flags}" if name in called else flags
-            answering.add_row(
-                f"{as_markup(name)}\n  [dim]{as_markup(known)}[/]", f"{size:.1f}", *shown
-            )
+            known = [f"= {called[name]}"] if name in called else []
+            lines = "\n".join(as_markup(line) for line in [*known, *_wrapped(flags)])
+            shown_name = Group(as_markup(name), Padding(f"[dim]{lines}[/]", (0, 0, 0, 2)))
+            answering.add_row(shown_name, f"{size:.1f}", *shown)
         else:
             others.add_row(as_markup(name), card.kind, f"{size:.1f}", as_markup(flags))
     console = make_console()
@@ -50,6 +53,15 @@ def list_models(*, as_json: bool) -> None:
     )
     console.print()
     console.print(others)
+
+
+_FLAGS_WIDTH = 34
+"""Columns of licence flags: with the figures at most 80 together."""
+
+
+def _wrapped(flags: str) -> list[str]:
+    """Return lines of flags, none of which is broken."""
+    return textwrap.wrap(flags, _FLAGS_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _percent(figures: dict[str, Any]) -> str:

@@ -165,8 +165,8 @@ OutputOption = Annotated[
     str,
     typer.Option(
         "--output",
-        help="auto: what analyze answers (shares of votes); fer2013: the label that the model's "
-        "training data would give.",
+        help="auto: what analyze answers (shares of votes, if the model has them); labels: the "
+        "label that the model's training data would give (fer2013: the same, of bundled models).",
     ),
 ]
 

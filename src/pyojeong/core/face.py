@@ -100,8 +100,8 @@ class Expression:
         label_set: Names of the K columns.
         threshold: The card's threshold: below it the answer counts as unclear.
         prior: Base rates that the scores assume: ``"natural"``, ``"between"``, ``"balanced"``, or
-            ``"angry=0.1 happy=0.3 ..."``; behind ``"fer2013 "`` when they are of that output; "" =
-            not known (tables of schema 1, older models).
+            ``"angry=0.1 happy=0.3 ..."``; behind ``"fer2013 "`` or ``"labels "`` when they are of
+            that output; "" = not known (tables of schema 1, older models).
     """
 
     scores: NDArray[np.float32]

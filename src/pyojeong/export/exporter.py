@@ -187,9 +187,8 @@ def _finish(
     """Calibrate a stored network, score it, and write its last card and its golden answers."""
     effects = card.metrics
     card, calibrations = calibrate(card)
-    card = measure(card)
+    card = measure(replace(card, training={"calibration_on_valid": calibrations}))
     card = replace(card, metrics={**card.metrics, **effects})
-    card = replace(card, training={**card.training, "calibration_on_valid": calibrations})
     # The final card also goes into the ONNX metadata, so that the two could not be distinguished.
     card = _embed(card, out)
     _write_golden(Classifier.open(Entry(card, out)), out)
@@ -364,8 +363,16 @@ def _measure(
                 more={"calibration": kind},
             )
         value = metrics[split.value]["accuracy"]
-        say("{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value))
-    return replace(card, metrics=metrics, training=origin)
+        said = "{}: accuracy {value:.4f} [{low:.4f}, {high:.4f}]".format(split.value, **value)
+        if split is Split.VALID and card.logit_scale is not None:
+            # A factor and an offset per class change which label is best.
+            crossed = card.training["calibration_on_valid"]["vector"]["accuracy"]
+            said += (
+                " in-sample (the calibration was fitted on these pictures); cross-fitted within "
+                f"them {crossed:.4f}"
+            )
+        say(said)
+    return replace(card, metrics=metrics, training={**origin, **card.training})
 
 
 def _write_golden(classifier: Classifier, out: Path) -> None:

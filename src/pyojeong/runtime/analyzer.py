@@ -97,7 +97,8 @@ class Analyzer:
         threshold: Answers whose best score is below it are ``unclear``, in [0, 1]; 0 = always
             answer; None = the one that the model's card states.
         output: ``"auto"``: the share of people who would give each label, where the model learned
-            votes. ``"fer2013"``: the label that FER2013 would give, for benchmarks.
+            votes. ``"fer2013"``: the label that FER2013 would give, for benchmarks; ``"labels"``:
+            the label that the training data of a model without votes would give.
 
     Raises:
         ModelUnknown: When model or detector do not exist; the message suggests near names.

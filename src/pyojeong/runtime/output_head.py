@@ -18,9 +18,12 @@ from pyojeong.core.card import ModelCard, VoteCalibration
 from pyojeong.core.errors import InputError, ModelMismatch, PriorInvalid
 from pyojeong.core.labels import FER7, LABEL_SETS, LabelSet, label_set
 
-OUTPUTS = ("auto", "votes", "fer2013")
-"""``"votes"``: the share of people who would give each label. ``"fer2013"``: the label that the
-model's own training data would give, for benchmarks. ``"auto"``: votes where the model has them."""
+FER2013, LABELS = "fer2013", "labels"
+OUTPUTS = ("auto", "votes", FER2013, LABELS)
+"""``"votes"``: the share of people who would give each label. ``"labels"``: the label that the
+model's own training data would give. ``"fer2013"``: the same, under the name that it has for models
+with votes, which learned FER2013's labels beside them. ``"auto"``: votes where the model has them,
+else labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -28,7 +31,7 @@ class OutputHead:
     """One output of a classifier with its labels, calibration, base rates and threshold.
 
     Attributes:
-        output: ``"votes"`` or ``"fer2013"``.
+        output: ``"votes"``, ``"fer2013"`` or, of models without votes, ``"labels"``.
         index: Its position among the network's outputs.
         columns: The network's column of each label.
         label_set: The K labels of the answers.
@@ -36,8 +39,8 @@ class OutputHead:
         scale: Factor per label after that, or None for 1.
         offset: Added per label after that, or None for 0; base rates are part of it.
         threshold: Best scores below it are unclear.
-        prior: Name of the base rates that answers assume, behind ``"fer2013 "`` for that output,
-            whose natural base rates are others; "" = not known.
+        prior: Name of the base rates that answers assume, behind ``"fer2013 "`` or ``"labels "``
+            for these outputs, whose natural base rates are others; "" = not known.
         shares: Those base rates (K,); None = not known.
     """
 
@@ -89,8 +92,8 @@ class OutputHead:
             )
         votes = card.vote_calibration
         if output == "auto":
-            output = "fer2013" if votes is None else "votes"
-        if output == "fer2013":
+            output = LABELS if votes is None else "votes"
+        if output in {FER2013, LABELS}:
             return cls._of_labels(card, labels, prior)
         if votes is None:
             raise ModelMismatch(
@@ -137,6 +140,7 @@ class OutputHead:
     @classmethod
     def _of_labels(cls, card: ModelCard, labels: str | None, prior: Prior | None) -> Self:
         own = card.label_set
+        output = LABELS if card.vote_calibration is None else FER2013
         if labels is not None and labels != own.id:
             has_votes = card.vote_calibration is not None and labels == card.votes
             raise ModelMismatch(
@@ -149,7 +153,7 @@ class OutputHead:
             natural = np.array([card.prior[n] for n in own.names])
             natural /= natural.sum()
             name, shares = prior_shares("natural" if prior is None else prior, own, natural)
-            name = f"fer2013 {name}"
+            name = f"{output} {name}"
             ratio = log_prior_ratio(shares, natural)
             if ratio is not None:
                 offset = ratio if offset is None else offset + ratio
@@ -159,7 +163,7 @@ class OutputHead:
                 "prior can be stated: export it again with this version of pyojeong"
             )
         return cls(
-            output="fer2013",
+            output=output,
             index=0,
             columns=tuple(range(len(own))),
             label_set=own,

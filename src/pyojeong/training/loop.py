@@ -194,16 +194,15 @@ def _begin(run: Run, manifest: Path) -> None:
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Without Lightning's advertisements, and without warnings that do not concern us."""
+    """Run without Lightning's advertisements and advice, which concern no user of a training."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
-            warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
-            warnings.filterwarnings("ignore", message=r".*The number of training batches.*")
-            warnings.filterwarnings("ignore", message=r".*exists and is not empty.*")
+            # Workers, batches, folders, modules in eval mode (frozen ones are, on purpose) ...
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"lightning\.")
             yield
     finally:
         logger.setLevel(level)

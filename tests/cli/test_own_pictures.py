@@ -323,3 +323,20 @@ def test_models_break_no_flag_and_fit_eighty_columns(
     flags = [word for line in classifiers if line.startswith("  ") for word in line.split()]
     assert flags.count("data:research-only,") + flags.count("data:research-only") == 3
     assert all(line.startswith(("  ", "columns-", "seresnet-")) for line in classifiers)
+
+
+def test_a_missing_experiment_says_where_experiments_come_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", "experiments/foo.toml", "--data", "t.parquet") == 2
+    captured = capsys.readouterr().err
+    assert captured.count("\n") == 1
+    assert "experiments/foo.toml: no such file; experiment files are in the folder" in captured
+    assert "`pyojeong train --data DATA`" in captured
+    Path("mine.toml").write_text('extends = "_arms.toml"')
+    assert run("train", "mine.toml", "--data", "t.parquet") == 2
+    assert "_arms.toml: no such file; experiment files are in" in said(capsys)
+    assert run("train", "mines.toml", "--data", "t.parquet") == 2
+    assert "mines.toml: no such file (did you mean mine.toml?)" in said(capsys)
+    assert run("experiments", "list") == 2
+    assert "experiments is not a folder of experiments: give one with" in said(capsys)

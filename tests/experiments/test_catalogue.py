@@ -94,7 +94,7 @@ def test_merging_leaves_its_arguments_alone() -> None:
     ("text", "message"),
     [
         ("extends = 'a.toml'", "circle"),
-        ("extends = 'gone.toml'", "gone.toml: could not be read"),
+        ("extends = 'gone.toml'", "gone.toml: no such file; experiment files"),
         ("a = ", "not valid TOML"),
         ("remove = ['recipe.lr']", "not there"),
     ],

@@ -33,7 +33,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: could not be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ExperimentError(f"{path}: could not be read: {reason}") from error
 
 
 @dataclass(frozen=True, slots=True)

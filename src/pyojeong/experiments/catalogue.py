@@ -25,6 +25,14 @@ Table = dict[str, Any]
 _DEEPEST = 8
 
 
+ORIGIN = (
+    "experiment files are in the folder experiments/ of a clone of pyojeong's repository, not in "
+    "the installed package; write your own (docs/experiments.md), or train the bundled model on "
+    "without one: `pyojeong train --data DATA`"
+)
+"""Where experiment files come from, for messages."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """One run that an experiment asks for.
@@ -53,7 +61,7 @@ class Catalogue:
         self.folder = folder
         if not folder.is_dir():
             raise ExperimentError(
-                f"{folder} is not a folder of experiments: give one with --folder"
+                f"{folder} is not a folder of experiments: give one with --folder; {ORIGIN}"
             )
         files = (p for p in folder.rglob("*.toml") if not p.name.startswith("_"))
         files = (p for p in files if not p.name.endswith(".about.toml"))
@@ -154,8 +162,11 @@ def read_toml(path: Path, *, depth: int = 0) -> Table:
         raise ExperimentError(f"{path}: more than {_DEEPEST} parents; do they form a circle?")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ExperimentError(f"{path}: no such file{_near_files(path)}; {ORIGIN}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: could not be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ExperimentError(f"{path}: could not be read: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(f"{path} is not valid TOML: {error}") from error
     removed = table.pop("remove", [])
@@ -171,6 +182,17 @@ def read_toml(path: Path, *, depth: int = 0) -> Table:
             raise ExperimentError(f"{path}: remove names {key!r}, which is not there")
         del place[last]
     return table
+
+
+def _near_files(path: Path) -> str:
+    """Return the experiment files beside a missing one whose names are near, in words."""
+    try:
+        names = [p.stem for p in path.parent.glob("*.toml")]
+    except OSError:
+        return ""
+    near = get_close_matches(path.stem, names, n=3, cutoff=0.6)
+    files = " or ".join(str(path.with_name(f"{name}.toml")) for name in near)
+    return f" (did you mean {files}?)" if near else ""
 
 
 def merged(parent: Table, child: Table) -> Table:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ ODD_TEXT = st.sampled_from(
 )
 REAL = st.floats(-1e6, 1e6)
 WIDTH_32 = st.floats(-1e5, 1e5, width=32)
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give every test a data folder of its own: uses of test splits are counted there."""
+    folder = tmp_path_factory.getbasetemp() / "user-data" / uuid4().hex
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
 
 
 @st.composite

@@ -7,8 +7,10 @@ import pytest
 
 from pyojeong.core.errors import ExperimentError, OutputError
 from pyojeong.core.labels import FER7
+from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 from pyojeong.evaluation.test_split_guard import (
+    copies_file,
     may_show,
     record_use,
     refuse_second_use,
@@ -17,6 +19,7 @@ from pyojeong.evaluation.test_split_guard import (
     uses_of_run,
 )
 from pyojeong.runtime.analyzer import find_classifier
+from tests.datasets import trees
 
 
 def made(path: Path, train: int = 1, test: bytes = b"test") -> Path:
@@ -72,6 +75,40 @@ def test_uses_are_counted_by_the_test_rows(tmp_path: Path, monkeypatch: pytest.M
     assert tmp_path / "data" in uses_file(again).parents
     other = made(tmp_path / "cache" / "other.parquet", test=b"another")
     assert uses_of_data(other) == []
+
+
+def test_copies_of_the_rows_count_as_one_test_split(tmp_path: Path) -> None:
+    one = made(tmp_path / "one.parquet")
+    record_use(one, purpose="evaluate", model="a.v1", figures=FIGURES)
+    (tmp_path / "elsewhere").mkdir()
+    copy = tmp_path / "elsewhere" / "copy.parquet"
+    copy.write_bytes(one.read_bytes())
+    split_again = made(tmp_path / "again.parquet", train=2)
+    record_use(copy, purpose="evaluate", model="b.v1", figures=FIGURES)
+    for table in (one, copy, split_again):
+        assert [use["model"] for use in uses_of_data(table)] == ["a.v1", "b.v1"]
+    assert uses_of_data(made(tmp_path / "other.parquet", test=b"another")) == []
+
+
+def test_an_import_by_path_and_one_with_the_images_inside_are_copies(tmp_path: Path) -> None:
+    root = trees.class_folders(tmp_path)
+    by_path, inside = tmp_path / "path.parquet", tmp_path / "inside.parquet"
+    import_dataset(root, by_path, ImportOptions(jobs=1))
+    import_dataset(root, inside, ImportOptions(jobs=1, embed=True))
+    record_use(by_path, purpose="evaluate", model="a.v1", figures=FIGURES)
+    assert [use["model"] for use in uses_of_data(inside)] == ["a.v1"]
+    assert copies_file(by_path) == copies_file(inside)
+
+
+def test_a_data_folder_that_is_not_writable_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    manifest = made(tmp_path / "set.parquet")
+    with pytest.warns(UserWarning, match="uses in copies of this table are not counted"):
+        record_use(manifest, purpose="evaluate", model="a.v1", figures=FIGURES)
+    assert [use["model"] for use in uses_of_data(manifest)] == ["a.v1"]
 
 
 def test_a_card_without_figures_allows_nothing(tmp_path: Path) -> None:

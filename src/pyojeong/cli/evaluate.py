@@ -67,7 +67,6 @@ def evaluate_split(
     from pyojeong.core.atomic_write import atomic_write
     from pyojeong.datasets.samples import Split, manifest_labels
     from pyojeong.evaluation.scoring import figures, predict_split
-    from pyojeong.evaluation.test_split_guard import record_use, uses_file, uses_of_data
     from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.classifier import Classifier
 
@@ -81,11 +80,7 @@ def evaluate_split(
         )
     result = {"model": classifier.card.id, **figures(classifier, predictions)}
     if predictions.split is Split.TEST:
-        record_use(manifest, purpose="evaluate", model=classifier.card.id, figures=result)
-        uses = len(uses_of_data(manifest))
-        console.print(
-            f"the test split of this data was used {uses} times: {as_markup(uses_file(manifest))}"
-        )
+        _record_use(manifest, classifier.card.id, result, console)
     console.print(_scored_as(classifier.head, entry.card))
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll"):
         console.print(
@@ -103,3 +98,16 @@ def evaluate_split(
     with atomic_write(out, "w") as file:
         file.write(text)
     return code
+
+
+def _record_use(manifest: Path, model: str, result: dict[str, Any], console: Console) -> None:
+    """Write a use of the test split down, and say how many there are."""
+    from pyojeong.evaluation.test_split_guard import record_use, uses_file, uses_of_data
+
+    record_use(manifest, purpose="evaluate", model=model, figures=result)
+    uses = len(uses_of_data(manifest))
+    console.print(
+        f"the test split of this data was used {uses} times (copies of its rows count): "
+        f"{as_markup(uses_file(manifest))}",
+        soft_wrap=True,
+    )

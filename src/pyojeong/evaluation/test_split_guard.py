@@ -4,20 +4,24 @@
 accuracy`` all go through this module. A use is one line of ``<data>.test_split.jsonl`` beside the
 data set's table; for data that are converted into the cache, of a file in the user's data folder
 (``$XDG_DATA_HOME`` or ``~/.local/share``), because a cache may be emptied. Uses are counted by the
-digest of the test rows. Uses of a training run are also lines of ``test_split_uses.jsonl`` in its
-folder.
+digest of the test rows: each is also a line of a file of the user's data folder that is named after
+their labels and pixels, so that copies of a table count as one. Uses of a training run are
+also lines of ``test_split_uses.jsonl`` in its folder.
 """
 
+import hashlib
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pyojeong.core.atomic_write import output_errors
 from pyojeong.core.card import ModelCard
-from pyojeong.core.errors import ExperimentError
+from pyojeong.core.errors import ExperimentError, OutputError
 from pyojeong.datasets.cache import cache_folder
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 
@@ -29,9 +33,27 @@ def uses_file(manifest: Path) -> Path:
     """Return the file that lists every use of a data set's test split."""
     if cache_folder().resolve() not in manifest.resolve().parents:
         return manifest.with_name(f"{manifest.name}.test_split.jsonl")
+    return _user_folder() / f"{_digest(manifest)}.jsonl"
+
+
+def _user_folder() -> Path:
     root = os.environ.get("XDG_DATA_HOME")
     base = Path(root) if root else Path.home() / ".local" / "share"
-    return base / "pyojeong" / "test_splits" / f"{_digest(manifest)}.jsonl"
+    return base / "pyojeong" / "test_splits"
+
+
+def copies_file(manifest: Path) -> Path:
+    """Return the file that lists the uses of a test split, and of all copies of its rows.
+
+    It is named after the labels and pixels of the rows, in any order: a table that was
+    copied, imported again, or split again around the same test rows has the same.
+    """
+    total = 0
+    for sample in read_manifest(manifest, splits=[Split.TEST]):
+        picture = sample.content_hash.encode() or sample.image or (sample.path or "").encode()
+        digest = hashlib.sha256(sample.label.encode() + b"\0" + picture).digest()
+        total = (total + int.from_bytes(digest, "big")) % (1 << 256)
+    return _user_folder() / f"rows-{total:064x}.jsonl"
 
 
 def _digest(manifest: Path) -> str:
@@ -39,10 +61,16 @@ def _digest(manifest: Path) -> str:
 
 
 def uses_of_data(manifest: Path) -> list[dict[str, Any]]:
-    """Return every use of a data set's test split that was written down, the first one first."""
-    rows = _read(uses_file(manifest))
+    """Return every use of a data set's test split that was written down, the first one first.
+
+    Uses in copies of the table, and through a folder and its table, count too.
+    """
     digest = _digest(manifest)
-    return [row for row in rows if row.get("split_sha256", digest) == digest]
+    listed = _read(copies_file(manifest))
+    known = {row.get("use") for row in listed}
+    rows = [row for row in _read(uses_file(manifest)) if row.get("split_sha256", digest) == digest]
+    alone = [row for row in rows if row.get("use") is None or row["use"] not in known]
+    return sorted([*alone, *listed], key=lambda row: str(row.get("time", "")))
 
 
 def uses_of_run(folder: Path) -> list[dict[str, Any]]:
@@ -113,17 +141,27 @@ def record_use(
     Raises:
         OutputError: When it could not be written; then nothing may be shown.
     """
-    line = {
+    line: dict[str, Any] = {
         "model": model,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         **(more or {}),
         **({n: figures[n]["value"] for n in ("accuracy", "ece")} if figures else {}),
     }
-    listed = uses_file(manifest)
-    listed.parent.mkdir(parents=True, exist_ok=True)
-    files = {listed: {"purpose": purpose, "split_sha256": _digest(manifest), **line}}
+    row = {"purpose": purpose, "split_sha256": _digest(manifest), "use": uuid4().hex, **line}
+    files = {uses_file(manifest): row}
     if run_folder is not None:
         files[run_folder / RUN_FILE] = line
-    for file, row in files.items():
-        with output_errors(file), file.open("a", encoding="utf-8") as stream:
+    for file, each in files.items():
+        _append(file, each)
+    copies = copies_file(manifest)
+    try:
+        _append(copies, row)
+    except OutputError as error:  # the use itself is written down
+        warnings.warn(f"uses in copies of this table are not counted: {error}", stacklevel=2)
+
+
+def _append(file: Path, row: Mapping[str, Any]) -> None:
+    with output_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")

@@ -292,6 +292,8 @@ def test_score_test_keeps_the_result_and_prints_the_figure(
     out, err = capsys.readouterr()
     assert float(out) == result["test"]["accuracy"]["value"]
     assert "test" in err
+    n = result["test"]["n"]
+    assert err.splitlines()[-1] == f"pictures: {n} given = {n} read + 0 failed + 0 left out"
 
 
 def test_time_writes_the_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,6 +327,7 @@ def test_teach_writes_the_answers_of_finished_runs(
     assert run("distill", teacher, "--like", "arms/base", *options) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "3 views of every training face; weights: arms/hog.s1 1.000" in said
+    assert said.endswith("pictures: 126 given = 126 read + 0 failed + 0 left out")
     with np.load(out) as kept:
         assert kept["log_probabilities"].shape == (3, 126, 7)
     assert run("teach", tmp_path / "nothing", "--like", "arms/base", *options) == 2

@@ -39,6 +39,14 @@ def test_vector_scaling_recovers_the_factors() -> None:
     assert ece(found(logits), labels) < ece(temperature_scaling(logits, labels)(logits), labels)
 
 
+def test_a_factor_that_turns_a_class_round_is_not_chosen() -> None:
+    logits, labels = drawn(np.array([1.0, 1.0, -1.5, 1.0, 1.0, 1.0, 1.0]))
+    assert min(vector_scaling(logits, labels).scale or ()) < 0
+    chosen, figures = choose_calibration(logits, labels)
+    assert chosen.scale is None  # a card refuses such a factor, and the export ended there
+    assert list(figures) == ["temperature"]
+
+
 def test_the_better_one_is_chosen_by_cross_validation() -> None:
     logits, labels = drawn(SCALE)
     chosen, figures = choose_calibration(logits, labels)

@@ -8,6 +8,7 @@ from rich.console import Console
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
 from pyojeong.cli.experiments import needs_training
+from pyojeong.cli.sums import print_split_counts
 
 
 def measure_ensemble(
@@ -18,8 +19,11 @@ def measure_ensemble(
     *,
     views: int,
     score_test: bool,
-) -> None:
-    """Write or complete the record of an ensemble; see ``training.ensemble.evaluate``."""
+) -> int:
+    """Write or complete the record of an ensemble; see ``training.ensemble.evaluate``.
+
+    Returns the exit code.
+    """
     with needs_training():
         from pyojeong.datasets.samples import Split
         from pyojeong.training.ensemble import evaluate as committee
@@ -47,3 +51,4 @@ def measure_ensemble(
             )
     shares = ", ".join(f"{name} {share:.3f}" for name, share in record["members"].items())
     console.print(as_markup(f"{out}: {record['views']} view(s) of each face; {shares}"))
+    return print_split_counts(manifest, split, record[split.value]["n"], console)

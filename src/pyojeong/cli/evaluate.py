@@ -106,8 +106,9 @@ def _record_use(manifest: Path, model: str, result: dict[str, Any], console: Con
 
     record_use(manifest, purpose="evaluate", model=model, figures=result)
     uses = len(uses_of_data(manifest))
+    times = "once" if uses == 1 else f"{uses} times"
     console.print(
-        f"the test split of this data was used {uses} times (copies of its rows count): "
+        f"the test split of this data was used {times} (copies of its rows count): "
         f"{as_markup(uses_file(manifest))}",
         soft_wrap=True,
     )

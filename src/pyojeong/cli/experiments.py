@@ -14,8 +14,9 @@ from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
-from pyojeong.cli.sums import PART_OF_A_COMMAND, print_run_counts
+from pyojeong.cli.sums import PART_OF_A_COMMAND, print_counts, print_run_counts
 from pyojeong.core.errors import ExperimentError, MissingExtra
+from pyojeong.core.inputs import InputCounts
 from pyojeong.core.printable import printable
 
 if TYPE_CHECKING:
@@ -312,8 +313,8 @@ def write_report(results: Path, only: Sequence[str], out: Path) -> Path:
 
 def score_test_once(
     run: Path, manifest: Path, console: Console, *, keep: Path | None = None
-) -> None:
-    """Score a run on the test split, once, and print the figures.
+) -> int:
+    """Score a run on the test split, once, and print the figures; returns the exit code.
 
     Raises:
         ExperimentError: When the run is unfinished, failed, or was scored before.
@@ -333,6 +334,8 @@ def score_test_once(
             value = "{value:.4f}  [{low:.4f}, {high:.4f}]".format(**figures[name])
             console.print(as_markup(f"{split:>5} {name:>18} {value}"))
     print(result["test"]["accuracy"]["value"])  # noqa: T201 - this is the command's data
+    # A split with pictures that could not be decoded is refused: all were read.
+    return print_counts(InputCounts(read=result["test"]["n"]), "pictures", console)
 
 
 def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> None:

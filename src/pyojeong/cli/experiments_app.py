@@ -222,7 +222,7 @@ def score_test(
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    score_test_once(run_, manifest, console, keep=keep)
+    raise typer.Exit(score_test_once(run_, manifest, console, keep=keep))
 
 
 @experiments_app.command("distill")
@@ -258,7 +258,7 @@ def distill(
         weights=weight or None,
         average=average,
     )
-    keep(soft, out, console)
+    raise typer.Exit(keep(soft, out, manifest, console))
 
 
 @experiments_app.command()
@@ -280,7 +280,7 @@ def relabel(
     console = _stderr()
     manifest = _manifest(data, votes, console)
     soft = relabel_faces(manifest, folds, console, teacher=teacher, share=share)
-    keep(soft, out, console)
+    raise typer.Exit(keep(soft, out, manifest, console))
 
 
 @experiments_app.command()
@@ -304,7 +304,8 @@ def ensemble(
 
     console = _stderr()
     manifest = _manifest(data, votes, console)
-    measure_ensemble(runs, manifest, out, console, views=views, score_test=score_test)
+    code = measure_ensemble(runs, manifest, out, console, views=views, score_test=score_test)
+    raise typer.Exit(code)
 
 
 @experiments_app.command()

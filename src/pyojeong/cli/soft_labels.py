@@ -9,6 +9,7 @@ from rich.console import Console
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
 from pyojeong.cli.experiments import needs_training, open_catalogue
+from pyojeong.cli.sums import print_split_counts
 
 if TYPE_CHECKING:
     from pyojeong.training.soft_labels import SoftLabels
@@ -79,9 +80,10 @@ def relabel_faces(
     )
 
 
-def keep(soft: "SoftLabels", out: Path, console: Console) -> None:
-    """Write them, and say who answered."""
+def keep(soft: "SoftLabels", out: Path, manifest: Path, console: Console) -> int:
+    """Write them, and say who answered; returns the exit code."""
     soft.write(out)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
     what = "one answer for" if soft.per_face else f"{soft.views} views of"
     console.print(as_markup(f"{out}: {what} every training face; weights: {shares}"))
+    return print_split_counts(manifest, "train", soft.faces, console)

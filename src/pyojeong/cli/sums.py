@@ -40,6 +40,14 @@ def print_table_counts(
     return print_counts(counts, "samples", console)
 
 
+def print_split_counts(table: Path, split: str, read: int, console: Console) -> int:
+    """Print the sums of one split, of which so many pictures were read; returns the exit code."""
+    from pyojeong.datasets.samples import Split, read_manifest
+
+    given = sum(1 for _ in read_manifest(table, splits=[Split(split)], images=False))
+    return print_counts(InputCounts(read=read, failed=given - read), "pictures", console)
+
+
 PART_OF_A_COMMAND = "PYOJEONG_PART"
 """Environment variable of processes that share the work of one command, which prints the sums."""
 

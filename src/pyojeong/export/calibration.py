@@ -108,16 +108,19 @@ def choose_calibration(
     """Return the better of ``FITS``, fitted on everything, and the cross-validated figures of all.
 
     Fewer than ``MIN_CLEAR`` images say too little for a factor per class, and drive a temperature
-    to extremes: then it is drawn towards 1.
+    to extremes: then it is drawn towards 1. A factor of a class that is not positive would turn
+    the network's answers round, and is no calibration: then the temperature is taken.
 
     Args:
         logits: (N, K) of the validation split.
         labels: (N,).
     """
     fits = FITS if len(labels) >= MIN_CLEAR else {"temperature": cautious_temperature}
-    figures = {name: _cross_validate(fit, logits, labels) for name, fit in fits.items()}
+    fitted = {name: fit(logits, labels) for name, fit in fits.items()}
+    usable = [name for name, found in fitted.items() if min(found.scale or (1.0,)) > 0]
+    figures = {name: _cross_validate(fits[name], logits, labels) for name in usable}
     best = min(figures, key=lambda name: figures[name]["nll"])
-    return fits[best](logits, labels), figures
+    return fitted[best], figures
 
 
 def _cross_validate(

@@ -15,9 +15,9 @@ from pyojeong import Analyzer
 from pyojeong.cli.video import VideoRequest, make_analyzer, make_options
 from pyojeong.core.errors import DataError, OutputBusy, OutputError
 from pyojeong.core.one_writer import one_writer
-from pyojeong.video.finished import read_finished
+from pyojeong.video.finished import read_finished, require_no_redaction
 from pyojeong.video.options import CHECKPOINT, DONE, VideoOptions
-from pyojeong.video.process import read_clip, record_of, require_no_redaction
+from pyojeong.video.process import read_clip, record_of
 from pyojeong.video.redact import redact
 from tests.video.made import make_clip
 

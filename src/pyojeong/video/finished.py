@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import atomic_write, output_errors
 from pyojeong.core.checksums import checked, with_checksum
+from pyojeong.core.errors import OutputError
+from pyojeong.core.result_key import differences, summary
 from pyojeong.video.options import DONE
 
 
@@ -70,3 +72,40 @@ def changed_outputs(folder: Path, done: Mapping[str, Any]) -> list[str]:
         for name, known in dict(done.get("outputs") or {}).items()
         if not (folder / name).is_file() or describe(folder / name) != known
     ]
+
+
+def earlier_results(folder: Path) -> dict[str, Any] | None:
+    """Return what an earlier run wrote into ``done.json``; None when it is no use."""
+    try:
+        return read_finished(folder)
+    except (OSError, ValueError):
+        return None  # damaged: the clip is read again
+
+
+def require_no_redaction(folder: Path, earlier: dict[str, Any] | None) -> None:
+    """Refuse results of which a redaction was interrupted: who gave it must finish it."""
+    if earlier is not None and earlier.get("forgetting"):
+        tracks = " ".join(f"--track {track}" for track in earlier["forgetting"])
+        raise OutputError(
+            f"{folder}: people were being taken out of it when that was interrupted; finish it "
+            f"first: pyojeong video redact '{folder}' {tracks}"
+        )
+
+
+def made_of(done: dict[str, Any], about: dict[str, Any]) -> bool:
+    """Return whether results were made of what is asked for."""
+    known = done.get("about") or {}
+    return {k: v for k, v in known.items() if k != "forgotten"} == about
+
+
+def why_replaced(
+    folder: Path, earlier: dict[str, Any] | None, about: dict[str, Any]
+) -> Iterator[str]:
+    """Yield why results that were there were made again."""
+    if earlier is None:
+        return
+    lines = differences(earlier.get("about") or {}, about)
+    lines = [line for line in lines if not line.startswith("forgotten")]
+    lines += [f"{name} was gone or changed" for name in missing_outputs(folder, earlier)]
+    if lines:
+        yield f"results of before were made again: {summary(lines)}"

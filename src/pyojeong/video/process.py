@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from pyojeong._version import __version__
 from pyojeong.core.atomic_write import atomic_write, remove_stale
-from pyojeong.core.errors import InputError, OutputError, VideoUnreadable
+from pyojeong.core.errors import InputError, VideoUnreadable
 from pyojeong.core.face import FrameResult, Sink
 from pyojeong.core.one_writer import one_writer
-from pyojeong.core.result_key import differences, plain, summary
+from pyojeong.core.result_key import plain
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.pipeline import no_frames, read_frames
@@ -31,7 +31,14 @@ from pyojeong.stream.smooth import changed, neutral_of, smoothed
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.stream.track import Tracker
 from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
-from pyojeong.video.finished import missing_outputs, read_finished, write_finished
+from pyojeong.video.finished import (
+    earlier_results,
+    made_of,
+    missing_outputs,
+    require_no_redaction,
+    why_replaced,
+    write_finished,
+)
 from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, OUTPUTS, VideoOptions
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.result_folders import require_free
@@ -99,41 +106,67 @@ def read_clip(
         facts = clip.facts
         about = record_of(path, analyzer, options)
         require_free(folder, path)
-        earlier = _earlier(folder)
+        earlier = earlier_results(folder)
         require_no_redaction(folder, earlier)
-        if earlier is not None and _same(earlier, about) and not missing_outputs(folder, earlier):
-            outcome = _outcome(folder, earlier)
-            if not outcome.failed:  # what failed is tried again, from the checkpoint
-                return replace(outcome, again=True)
+        kept = _kept(folder, earlier, about)
+        if kept is not None:
+            return kept
         whole = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
         with Checkpoint(folder / CHECKPOINT, about["reading"], clip=whole) as checkpoint:
             require_free(folder, path)  # another process may have finished there meanwhile
-            try:
-                ending = _read(clip, analyzer, options, checkpoint, progress)
-            except VideoUnreadable:
-                if next(checkpoint.results(), None) is None:
-                    checkpoint.remove()
-                raise
-            try:
-                _require_baseline(clip.name, checkpoint, options)
-            except InputError:
-                if (folder / DONE).exists():  # else what was read serves the next command
-                    checkpoint.remove()
-                raise
+            ending = _read_or_leave(clip, folder, analyzer, options, checkpoint, progress)
             remove_stale(folder)
-            why = tuple(_replaced(folder, earlier, about))
+            why = tuple(why_replaced(folder, earlier, about))
             (folder / DONE).unlink(missing_ok=True)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
             notes = (*_notes(clip, ending, options), *outcome.notes)
             outcome = replace(outcome, notes=notes)
-            # Files of other settings would be taken for those of the new ones.
-            old = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
-            for name in old:
-                (folder / name).unlink()
+            old = _remove_others(folder, options)
             _write_done(folder, whole, about, outcome, ending, facts, analyzer)
             if not outcome.failed:
                 checkpoint.remove()
     return replace(outcome, removed=old, notes=(*why, *outcome.notes))
+
+
+def _read_or_leave(
+    clip: Clip,
+    folder: Path,
+    analyzer: Analyzer,
+    options: VideoOptions,
+    checkpoint: Checkpoint,
+    progress: Progress,
+) -> Ending:
+    """Read the clip; earlier results stay as they are when it, or its baseline, is no use."""
+    try:
+        ending = _read(clip, analyzer, options, checkpoint, progress)
+    except VideoUnreadable:
+        if next(checkpoint.results(), None) is None:
+            checkpoint.remove()
+        raise
+    try:
+        _require_baseline(clip.name, checkpoint, options)
+    except InputError:
+        if (folder / DONE).exists():  # else what was read serves the next command
+            checkpoint.remove()
+        raise
+    return ending
+
+
+def _kept(folder: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -> ClipResult | None:
+    """Return the results that are there when they are what is asked for, whole and complete."""
+    if earlier is None or not made_of(earlier, about) or missing_outputs(folder, earlier):
+        return None
+    outcome = _outcome(folder, earlier)
+    # What failed is tried again, from the checkpoint.
+    return None if outcome.failed else replace(outcome, again=True)
+
+
+def _remove_others(folder: Path, options: VideoOptions) -> tuple[str, ...]:
+    """Remove files of other settings: beside the new ones they would be taken for theirs."""
+    old = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
+    for name in old:
+        (folder / name).unlink()
+    return old
 
 
 def _notes(clip: Clip, ending: Ending, options: VideoOptions) -> Iterator[str]:
@@ -187,40 +220,6 @@ def record_of(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str
     if not wanted["excel"]:
         del wanted["excel"]  # results of versions without it stay
     return plain({"reading": reading, "writing": wanted})
-
-
-def _earlier(folder: Path) -> dict[str, Any] | None:
-    """Return what an earlier run wrote into ``done.json``; None when it is no use."""
-    try:
-        return read_finished(folder)
-    except (OSError, ValueError):
-        return None  # damaged: the clip is read again
-
-
-def require_no_redaction(folder: Path, earlier: dict[str, Any] | None) -> None:
-    """Refuse results of which a redaction was interrupted: who gave it must finish it."""
-    if earlier is not None and earlier.get("forgetting"):
-        tracks = " ".join(f"--track {track}" for track in earlier["forgetting"])
-        raise OutputError(
-            f"{folder}: people were being taken out of it when that was interrupted; finish it "
-            f"first: pyojeong video redact '{folder}' {tracks}"
-        )
-
-
-def _same(done: dict[str, Any], about: dict[str, Any]) -> bool:
-    known = done.get("about") or {}
-    return {k: v for k, v in known.items() if k != "forgotten"} == about
-
-
-def _replaced(folder: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -> Iterator[str]:
-    """Yield why results that were there were made again."""
-    if earlier is None:
-        return
-    lines = differences(earlier.get("about") or {}, about)
-    lines = [line for line in lines if not line.startswith("forgotten")]
-    lines += [f"{name} was gone or changed" for name in missing_outputs(folder, earlier)]
-    if lines:
-        yield f"results of before were made again: {summary(lines)}"
 
 
 def _outcome(folder: Path, done: dict[str, Any]) -> ClipResult:

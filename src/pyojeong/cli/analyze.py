@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -25,18 +25,25 @@ from pyojeong.core.file_kinds import IMAGES
 from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.inputs import (
     InputCounts,
+    Made,
     check_earlier,
     check_foreign,
+    earlier_outputs,
     find_inputs,
     write_inputs,
 )
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.output_files import remove_others
 from pyojeong.core.unfinished import noted, unfinished
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
 
+if TYPE_CHECKING:
+    from pyojeong.output.media import AnnotatedImages
+
 _ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
-_WRITTEN = (*(f"results.{ending}" for ending in _ENDINGS.values()), "annotated/*.annotated.*")
+ANNOTATED = "annotated"
+_WRITTEN = (*(f"results.{e}" for e in _ENDINGS.values()), f"{ANNOTATED}/*.annotated.*")
 _TEMPORARY = (".results.*.part", "annotated/.*.part")
 _MOST_ROWS = 200
 _WIDE = 112
@@ -188,15 +195,35 @@ def _read_and_report(
     counts_of_inputs = tally.counts(found)
     print_counts(counts_of_inputs, "images", console)
     if request.out is not None:
-        write_inputs(
-            request.out,
-            "analyze",
-            request.paths,
-            counts_of_inputs,
-            failures=tally.failures,
-            left_out=found.left_out,
-        )
+        _finish(request, request.out, found, analyzer, tally, console)
     return code
+
+
+def _finish(
+    request: AnalyzeRequest,
+    out: Path,
+    found: Found,
+    analyzer: Analyzer,
+    tally: "_Tally",
+    console: Console,
+) -> None:
+    """Write down what was made, and remove what an earlier command left beside it."""
+    keep = [*tally.outputs, *map(os.path.realpath, found.files)]
+    removed, changed = remove_others(out, earlier_outputs(out), keep)
+    for what, names in (("removed", removed), ("changed since, stays", changed)):
+        if names:
+            more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+            said = as_markup(f"{', '.join(names[:3])}{more}")
+            console.print(f"of an earlier command, {what}: {said}", soft_wrap=True)
+    write_inputs(
+        out,
+        "analyze",
+        request.paths,
+        tally.counts(found),
+        failures=tally.failures,
+        left_out=found.left_out,
+        made=Made({**request.settings(), **analyzer.settings}, tally.outputs),
+    )
 
 
 @dataclass(slots=True)
@@ -209,6 +236,14 @@ class _Tally:
     noted: int = 0
     unmarked: int = 0
     failures: list[Failure] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    images: "AnnotatedImages | None" = None
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the files that were written, relative to the folder of results."""
+        drawn = () if self.images is None else sorted(self.images.written)
+        return [*self.tables, *(f"{ANNOTATED}/{name}" for name in drawn)]
 
     def counts(self, found: Found) -> InputCounts:
         """Return the sums; what an interrupted run did not reach is left out."""
@@ -241,9 +276,11 @@ def _read_all(
     request: AnalyzeRequest, found: Found, analyzer: Analyzer, tally: _Tally, console: Console
 ) -> None:
     inputs = file_results(found)
-    extra = _annotator(request, found.files) if request.annotate and request.out else None
+    tally.images = _annotated(request, found.files)
+    extra = None if tally.images is None else _drawing(tally.images)
     with ExitStack() as stack:
         sinks = _sinks(request, analyzer.classifier.label_set, stack)
+        tally.tables = [f"results.{_ENDINGS[name]}" for name in request.formats or ["json"]]
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         shown = bars(console, *columns, TimeRemainingColumn(), transient=True, few=len(inputs) < 3)
         progress = stack.enter_context(shown)
@@ -290,15 +327,17 @@ def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[
     ]
 
 
-def _annotator(request: AnalyzeRequest, sources: list[str]) -> Extra:
+def _annotated(request: AnalyzeRequest, sources: list[str]) -> "AnnotatedImages | None":
+    if not request.annotate or request.out is None:
+        return None
     from pyojeong.output.media import AnnotatedImages
 
-    assert request.out is not None  # noqa: S101 - that is why it is called
-    folder, suffix = request.out / "annotated", request.annotate_as
-    pictures = AnnotatedImages(folder, suffix=suffix, sources=sources)
+    return AnnotatedImages(request.out / ANNOTATED, suffix=request.annotate_as, sources=sources)
 
+
+def _drawing(images: "AnnotatedImages") -> Extra:
     def draw(image: Image, result: FrameResult) -> None:
-        pictures.save(image, result)
+        images.save(image, result)
 
     return draw
 

@@ -20,6 +20,7 @@ from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.inputs import (
     InputCounts,
+    Made,
     check_earlier,
     check_foreign,
     find_inputs,
@@ -116,6 +117,7 @@ def run(request: VideoRequest, console: Console) -> int:
             with waiting_lock(request.out):
                 _write_inputs(request, found, tally)  # first: it tells tables from files of users
                 _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
+                _write_inputs(request, found, tally, outputs=JOINED)
         except KeyboardInterrupt:
             _write_inputs(request, found, tally)
             console.print("[yellow]interrupted[/]: the same command goes on from here")
@@ -141,7 +143,9 @@ def make_analyzer(request: VideoRequest) -> Analyzer:
     )
 
 
-def _write_inputs(request: VideoRequest, found: Found, tally: "_Tally") -> None:
+def _write_inputs(
+    request: VideoRequest, found: Found, tally: "_Tally", *, outputs: Sequence[str] = ()
+) -> None:
     if tally.folders or request.out.is_dir():
         write_inputs(
             request.out,
@@ -150,6 +154,7 @@ def _write_inputs(request: VideoRequest, found: Found, tally: "_Tally") -> None:
             tally.counts(found),
             failures=tally.failures,
             left_out=found.left_out,
+            made=Made({}, outputs),
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import InputError
 from pyojeong.core.file_kinds import FileKind
 from pyojeong.core.file_search import (
@@ -27,6 +28,7 @@ from pyojeong.core.file_search import (
     reason_by_name,
     search_folder,
 )
+from pyojeong.core.output_files import Described, describe_files
 from pyojeong.core.pattern_search import PatternSearch, fixed_part
 
 INPUTS = "inputs.json"
@@ -213,6 +215,19 @@ class InputCounts:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a command made.
+
+    Attributes:
+        settings: What decided the results, JSON types.
+        outputs: Names of the results, relative to their folder.
+    """
+
+    settings: Mapping[str, Any]
+    outputs: Iterable[str]
+
+
 def write_inputs(
     out: Path,
     command: str,
@@ -221,6 +236,7 @@ def write_inputs(
     *,
     failures: Iterable[Failure] = (),
     left_out: Iterable[LeftOut] = (),
+    made: Made | None = None,
 ) -> None:
     """Write ``inputs.json`` into a folder of results.
 
@@ -231,6 +247,7 @@ def write_inputs(
         counts: The sums.
         failures: All that could not be read.
         left_out: What was left out; at most 20 paths of each reason are written.
+        made: The results, of which size and digest are written; None = there are none.
 
     Raises:
         OutputError: When it could not be written.
@@ -246,9 +263,12 @@ def write_inputs(
         "failures": [{"source": each.path, "error": each.message} for each in failures],
         "left_out_examples": examples,
         "inputs": [_absolute(path) for path in paths],
+        "settings": {} if made is None else dict(made.settings),
+        "outputs": {} if made is None else describe_files(out, made.outputs),
     }
     with atomic_write(out / INPUTS, "w") as file:
-        file.write(json.dumps(data, indent=1) + "\n")  # ASCII: any name can be written
+        # ASCII: any name can be written
+        file.write(json.dumps(with_checksum(data), indent=1) + "\n")
 
 
 def _absolute(path: str) -> str:
@@ -263,15 +283,17 @@ class _Earlier:
     inputs: list[str]
     failed: set[str]
     read: int
+    outputs: Described
 
 
 def _earlier(out: Path) -> _Earlier | None:
     try:
-        known = json.loads((out / INPUTS).read_text(encoding="utf-8"))
+        known = checked(json.loads((out / INPUTS).read_text(encoding="utf-8")))
         failed = {_absolute(each["source"]) for each in known["failures"]}
         inputs = [str(p) for p in known["inputs"]]
-        return _Earlier(str(known["command"]), inputs, failed, int(known["read"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        outputs = {str(k): dict(v) for k, v in known.get("outputs", {}).items()}
+        return _Earlier(str(known["command"]), inputs, failed, int(known["read"]), outputs)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -279,6 +301,12 @@ def earlier_command(out: Path) -> str | None:
     """Return the command that last wrote results, and ``inputs.json``, into a folder, or None."""
     known = _earlier(out)
     return None if known is None else known.command
+
+
+def earlier_outputs(out: Path) -> Described:
+    """Return the results that the last command wrote into a folder, with size and digest."""
+    known = _earlier(out)
+    return {} if known is None else known.outputs
 
 
 def check_foreign(out: Path, patterns: Iterable[str], cure: str) -> None:

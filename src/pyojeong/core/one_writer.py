@@ -62,7 +62,7 @@ def try_lock(path: Path) -> FileLock | None:
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-        if not _locked(descriptor):
+        if not lock_open(descriptor):
             os.close(descriptor)
             return None
         try:
@@ -73,7 +73,7 @@ def try_lock(path: Path) -> FileLock | None:
         os.close(descriptor)  # the holder of before removed it meanwhile: it is another file now
 
 
-def _locked(descriptor: int) -> bool:
+def lock_open(descriptor: int) -> bool:
     """Lock an open file; False when another process has it, True where there are no locks."""
     try:
         import fcntl

@@ -12,27 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import output_errors
-from pyojeong.core.errors import InputError
+from pyojeong.core.errors import InputError, OutputBusy
+from pyojeong.core.one_writer import lock_open
 
 NOTE = ".pyojeong-unfinished.json"
-
-
-def lock(file: Any) -> bool:
-    """Lock an open file for this process; False when another one has it.
-
-    Systems without such locks (Windows) and some network drives go without.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def unfinished(out: Path, settings: Mapping[str, Any]) -> bool:
@@ -43,12 +26,15 @@ def unfinished(out: Path, settings: Mapping[str, Any]) -> bool:
         settings: Everything that decides the results, plain JSON types by the names of options.
 
     Raises:
-        InputError: When another command was begun there and did not end, or is running.
+        InputError: When another command was begun there and did not end.
+        OutputBusy: When a command is writing there.
     """
     try:
         with (out / NOTE).open("r+b") as file:
             _require_lock(file, out)
             before = _read(file)
+    except OutputBusy:
+        raise
     except (OSError, ValueError):
         return False
     if before is None:
@@ -81,7 +67,7 @@ def noted(
             are removed.
 
     Raises:
-        InputError: When another process writes into the folder.
+        OutputBusy: When another process writes into the folder.
         OutputError: When the note could not be written.
     """
     with ExitStack() as stack:
@@ -101,10 +87,10 @@ def noted(
 
 
 def _require_lock(file: Any, out: Path) -> None:
-    if not lock(file):
-        raise InputError(
-            f"{out}: another process writes results into it; wait for its end, or choose another "
-            "--out folder"
+    if not lock_open(file.fileno()):
+        raise OutputBusy(
+            f"{out}: another process is writing it; wait for its end, or choose another --out "
+            "folder"
         )
 
 

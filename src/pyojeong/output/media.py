@@ -321,6 +321,9 @@ class AnnotatedImages:
         suffix: ``".png"`` or ``".jpg"`` for all of them; None = as the source.
         sources: All sources of the run, so that names do not depend on the order in which images
             are saved. Sources that are not among them get a number where names agree (``-2``).
+
+    Attributes:
+        written: Names of the files that were written.
     """
 
     def __init__(
@@ -332,6 +335,7 @@ class AnnotatedImages:
         self._inputs = {identity(source) for source in once} - {None}
         names = distinct_names(once, [_ending(source, suffix) for source in once])
         self._stems = dict(zip(once, names, strict=True))
+        self.written: set[str] = set()
         self._taken: dict[str, tuple[str, int]] = {
             folded_name(f"{name}{_ending(source, suffix)}"): (source, 0)
             for source, name in self._stems.items()
@@ -357,6 +361,7 @@ class AnnotatedImages:
         if identity(path) in self._inputs:
             raise OutputError(f"{path} is an input of this command; choose another --out folder")
         write_image(path, annotate(image, result))
+        self.written.add(name)
         return path
 
     def _file_name(self, result: FrameResult, number: int) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Self
 from pyojeong.core.checksums import opened_line, sealed_line
 from pyojeong.core.errors import DataError, OutputError, one_line
 from pyojeong.core.face import FrameResult
-from pyojeong.core.unfinished import lock
+from pyojeong.core.one_writer import lock_open
 from pyojeong.stream.pipeline import Chunk
 
 FORMAT = 2
@@ -117,7 +117,7 @@ class Checkpoint:
 
     def _claim(self, clip: str) -> None:
         folder = self.path.parent
-        if not lock(self._file):
+        if not lock_open(self._file.fileno()):
             raise FolderTaken(f"{folder}: another process writes results into it; wait for its end")
         begun = owner_of_checkpoint(self.path)
         if begun is not None and clip and begun[0] not in {"", clip} and os.path.lexists(begun[0]):

@@ -1,14 +1,14 @@
 """``done.json``: what finished results of a clip were made from, and digests of their files."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyojeong.core.atomic_write import atomic_write, output_errors
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import OutputError
+from pyojeong.core.output_files import describe_files, missing_files
 from pyojeong.core.result_key import differences, summary
 from pyojeong.video.options import DONE
 
@@ -39,39 +39,10 @@ def write_finished(folder: Path, done: Mapping[str, Any], files: Iterable[str]) 
     Raises:
         OutputError: When it could not be written.
     """
-    outputs = {}
-    with output_errors(folder / DONE):
-        for name in sorted(files):
-            if (folder / name).is_file():
-                outputs[name] = describe(folder / name)
+    outputs = describe_files(folder, files)
     text = json.dumps(with_checksum({**done, "outputs": outputs}), indent=1)
     with atomic_write(folder / DONE, "w") as file:
         file.write(text + "\n")
-
-
-def describe(file: Path) -> dict[str, Any]:
-    """Return size and SHA-256 of a file."""
-    with file.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        return {"bytes": opened.tell(), "sha256": digest}
-
-
-def missing_outputs(folder: Path, done: Mapping[str, Any]) -> list[str]:
-    """Return results that are gone or have another size than when they were written."""
-    return [
-        name
-        for name, known in dict(done.get("outputs") or {}).items()
-        if not (folder / name).is_file() or (folder / name).stat().st_size != known["bytes"]
-    ]
-
-
-def changed_outputs(folder: Path, done: Mapping[str, Any]) -> list[str]:
-    """Return results that are gone or not what was written; reads them whole."""
-    return [
-        name
-        for name, known in dict(done.get("outputs") or {}).items()
-        if not (folder / name).is_file() or describe(folder / name) != known
-    ]
 
 
 def earlier_results(folder: Path) -> dict[str, Any] | None:
@@ -106,6 +77,7 @@ def why_replaced(
         return
     lines = differences(earlier.get("about") or {}, about)
     lines = [line for line in lines if not line.startswith("forgotten")]
-    lines += [f"{name} was gone or changed" for name in missing_outputs(folder, earlier)]
+    gone = missing_files(folder, earlier.get("outputs"))
+    lines += [f"{name} was gone or changed" for name in gone]
     if lines:
         yield f"results of before were made again: {summary(lines)}"

@@ -23,6 +23,7 @@ from pyojeong.core.atomic_write import atomic_write, remove_stale
 from pyojeong.core.errors import InputError, VideoUnreadable
 from pyojeong.core.face import FrameResult, Sink
 from pyojeong.core.one_writer import one_writer
+from pyojeong.core.output_files import missing_files
 from pyojeong.core.result_key import plain
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
@@ -34,7 +35,6 @@ from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
 from pyojeong.video.finished import (
     earlier_results,
     made_of,
-    missing_outputs,
     require_no_redaction,
     why_replaced,
     write_finished,
@@ -154,7 +154,9 @@ def _read_or_leave(
 
 def _kept(folder: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -> ClipResult | None:
     """Return the results that are there when they are what is asked for, whole and complete."""
-    if earlier is None or not made_of(earlier, about) or missing_outputs(folder, earlier):
+    if earlier is None or not made_of(earlier, about):
+        return None
+    if missing_files(folder, earlier.get("outputs")):
         return None
     outcome = _outcome(folder, earlier)
     # What failed is tried again, from the checkpoint.

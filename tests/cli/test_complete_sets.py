@@ -1,0 +1,85 @@
+"""A folder of results holds those of one command: nothing of an earlier one lies beside them."""
+
+import json
+import shutil
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from pyojeong.cli.analyze import AnalyzeRequest
+from pyojeong.core.output_files import changed_files
+from tests.cli.test_files_of_users import GOLDEN_PICTURE, run
+
+OTHER = {
+    "paths": ["other.jpg"], "formats": ["csv"], "excel": True, "annotate": True,
+    "annotate_as": ".png", "detector": "mtcnn", "model": "default-fer2013", "min_face": 60,
+    "any_rotation": True, "views": 2, "eyes": True, "prior": "balanced", "labels": "ferplus8",
+    "threshold": 0.9,
+}  # fmt: skip
+"""Another value of every option of `pyojeong analyze`."""
+NOT_RESULTS = {"out", "overwrite", "jobs", "threads", "allow"}
+
+
+def test_every_option_that_changes_results_is_part_of_their_record(tmp_path: Path) -> None:
+    assert {f.name for f in fields(AnalyzeRequest)} == set(OTHER) | NOT_RESULTS
+    base = AnalyzeRequest(paths=["a.jpg"], out=tmp_path)
+    for name, value in OTHER.items():
+        assert replace(base, **{name: value}).settings() != base.settings(), name
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in "ab":
+        shutil.copy(GOLDEN_PICTURE, folder / f"{name}.jpg")
+    return folder
+
+
+def names(out: Path) -> set[str]:
+    return {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+
+
+def test_tables_and_drawings_of_an_earlier_command_go(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("analyze", photos, "--out", out, "-f", "csv", "--annotate") == 0
+    drawn = {"annotated/a.annotated.jpg", "annotated/b.annotated.jpg"}
+    assert names(out) == {"results.csv", "inputs.json", *drawn}
+    assert changed_files(out, json.loads((out / "inputs.json").read_text())["outputs"]) == []
+    (photos / "b.jpg").unlink()
+    capsys.readouterr()
+    assert run("analyze", photos, "--out", out, "-f", "json", "--annotate") == 0
+    assert names(out) == {"results.jsonl", "inputs.json", "annotated/a.annotated.jpg"}
+    said = " ".join(capsys.readouterr().err.split())
+    assert "of an earlier command, removed: annotated/b.annotated.jpg, results.csv" in said
+    assert run("analyze", photos, "--out", out) == 0
+    assert names(out) == {"results.jsonl", "inputs.json"}
+    assert not (out / "annotated").exists()
+
+
+def test_a_table_that_somebody_changed_stays(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("analyze", photos, "--out", out, "-f", "csv") == 0
+    with (out / "results.csv").open("a") as table:
+        table.write("a note\n")
+    assert run("analyze", photos, "--out", out) == 0
+    assert "changed since, stays: results.csv" in " ".join(capsys.readouterr().err.split())
+    assert names(out) == {"results.csv", "results.jsonl", "inputs.json"}
+
+
+def test_two_commands_do_not_write_one_folder(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pyojeong.core.unfinished import noted
+
+    out = tmp_path / "out"
+    out.mkdir()
+    with noted(out, {}):
+        assert run("analyze", photos, "--out", out) == 1
+    assert "another process is writing it" in " ".join(capsys.readouterr().err.split())
+    assert names(out) == set()

@@ -148,6 +148,41 @@ def test_groups_that_match_nothing_show_what_is_searched(
     assert "does not match 2 images; each is a group of its own: anna1_1.png" in said(capsys)
 
 
+def test_groups_in_the_paths_of_a_table_are_names_of_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures(tmp_path / "set", {"a": 2, "b": 1})
+    Path("t.csv").write_text("image,label\na/anna0_0.png,happy\nb/anna0_0.png,sad\n")
+    command = ("data", "import", "set", "--table", "t.csv", "--out", "t.parquet", "--groups")
+    assert run(*command, "^zzz(.*)") == 2
+    text = said(capsys)
+    assert r"'([^/]+?)_\d+[^/]*$' matches all of them and names 'anna0' in the first" in text
+    assert run(*command, r"([^/]+?)_\d+[^/]*$") == 0
+    assert {r.group for r in read_manifest(Path("t.parquet"), splits=list(Split))} == {"anna0"}
+    for person in ("anna", "ben"):
+        trees.save(len(person), tmp_path / "people" / "sad" / person / "img_1.png")
+    capsys.readouterr()
+    assert run("data", "import", "people", "--out", "p.parquet", "--groups", "^zzz(.*)") == 2
+    assert "'^([^/]+)/' matches all of them and names 'anna' in the first" in said(capsys)
+
+
+def test_images_that_no_table_names_are_in_the_sums(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures(tmp_path / "set", {"a": 3})
+    Path("t.csv").write_text("image,label\na/anna0_0.png,happy\n")
+    assert run("data", "import", "set", "--table", "t.csv", "--out", "t.parquet") == 0
+    sums = "samples: 3 given = 1 read + 0 failed + 2 left out (2 named by no row of t.csv)"
+    assert sums in said(capsys)
+    root = trees.imagefolder(tmp_path)
+    trees.save(99, root / "train" / "unnamed.png")
+    assert run("data", "import", root, "--out", "u.parquet") == 0
+    text = said(capsys)
+    assert "no metadata.csv names 1 image: train/unnamed.png" in text
+    assert "1 named by no metadata.csv" in text
+    assert "samples: 25 given = 21 read + 0 failed + 4 left out" in text
+
+
 @pytest.mark.parametrize("command", ["import", "train"])
 def test_one_picture_in_two_classes_is_said_again_from_the_cache(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

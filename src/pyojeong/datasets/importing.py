@@ -133,7 +133,7 @@ def import_dataset(
         ),
         examples=census.examples(),
         unreadable_names=tuple(census.unreadable_names),
-        beside=_beside(source, layout, rows + sum(skipped.values())),
+        beside=_beside(source, layout, rows + sum(skipped.values())) | notes.beside,
     )
 
 

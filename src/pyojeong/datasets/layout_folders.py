@@ -1,6 +1,7 @@
 """Class folders: ``<root>/{train,test}/<class>/*.jpg``; FER2013's Kaggle folders; imagefolder."""
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -277,6 +278,18 @@ def read_imagefolder(
         raise DataError(f"{root}: no row of metadata.csv names an image that is there")
     if missing and skipped is not None:
         skipped[f"file is missing ({some(missing)})"] += len(missing)
+    notes = Notes() if notes is None else notes
+    _note_unnamed(path, pictures, notes)
     has_valid = any(split is Split.VALID for split, _ in split_folders(root))
     found = Found(place=root, pictures=pictures, seen=seen, has_valid=has_valid)
     yield from samples_of(found, own, labels, skipped=skipped, notes=notes)
+
+
+def _note_unnamed(path: Path, pictures: list[Picture], notes: Notes) -> None:
+    """Note images of an imagefolder that no table names."""
+    named = {os.path.realpath(picture.file) for picture in pictures}
+    others = [f for f in pictures_in(path, deep=True) if os.path.realpath(f) not in named]
+    if others:
+        notes.beside["named by no metadata.csv"] += len(others)
+        names = [nfc(f.relative_to(path).as_posix()) for f in others]
+        notes.warnings.append(f"no metadata.csv names {images(len(others))}: {some(names)}")

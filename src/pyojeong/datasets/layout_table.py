@@ -286,5 +286,6 @@ def _note_unnamed(path: Path, table: Path, rows: list[_Row], notes: Notes) -> No
     named = {row.picture.file for row in rows}
     others = [f for f in pictures_in(path, deep=True) if f not in named]
     if others:
+        notes.beside[f"named by no row of {table.name}"] += len(others)
         names = [nfc(f.relative_to(path).as_posix()) for f in others]
         notes.warnings.append(f"no row of {table.name} names {images(len(others))}: {some(names)}")

@@ -75,10 +75,12 @@ class Notes:
     Attributes:
         warnings: One sentence each.
         without_valid: Classes without a validation sample, which a warning names.
+        beside: Why images of the folder are no samples -> how many.
     """
 
     warnings: list[str] = field(default_factory=list)
     without_valid: set[str] = field(default_factory=set)
+    beside: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,9 +229,10 @@ def _grouped(
             alone.append(nfc(picture.key))
         out.append((replace(picture, group=group or nfc(picture.source)), label))
     if kept and len(alone) == len(kept):
+        cure = _matching([picture for picture, _ in kept])
         raise DataError(
             f"--groups '{groups}' matches none of {images(len(kept))}: it is searched in "
-            f"{alone[0]!r}, for example; {_matching(alone)}, or leave --groups out"
+            f"{alone[0]!r}, for example; {cure}, or leave --groups out"
         )
     if alone:
         notes.warnings.append(
@@ -239,21 +242,29 @@ def _grouped(
     return out
 
 
-_EXAMPLES = (r"^(.*?)_\d+", r"^(.*?)-\d+", "^([^/]+)/", r"^(\D+)")
+_EXAMPLES = (r"^(.*?)_\d+", r"^(.*?)-\d+", r"^(\D+)")
+_IN_FOLDERS = ("^([^/]+)/",)
+_IN_PATHS = (r"([^/]+?)_\d+[^/]*$", r"([^/]+?)-\d+[^/]*$", r"([^/\d]+)[^/]*$")
 
 
-def _matching(keys: Sequence[str]) -> str:
-    """Return a cure, with the common regular expression that names a group in most paths."""
+def _matching(pictures: Sequence[Picture]) -> str:
+    """Return a cure, with the common regular expression that names a group in most paths.
+
+    Below a class folder the first folder may name a person; in the path of a table it may not.
+    """
 
     def groups(example: str) -> list[str]:
-        found = (re.search(example, nfc(key)) for key in keys)
+        found = (re.search(example, nfc(p.key)) for p in pictures)
         return [match[1] for match in found if match is not None and match[1]]
 
-    best = max(_EXAMPLES, key=lambda example: len(groups(example)))
+    examples: Sequence[str] = _EXAMPLES
+    if any("/" in p.key for p in pictures):
+        examples = _IN_PATHS if pictures[0].key == pictures[0].source else _IN_FOLDERS
+    best = max(examples, key=lambda example: len(groups(example)))
     named = groups(best)
     if not named:
         return "correct the expression"
-    count = "all" if len(named) == len(keys) else f"{len(named):,}"
+    count = "all" if len(named) == len(pictures) else f"{len(named):,}"
     return f"'{best}' matches {count} of them and names {named[0]!r} in the first: correct it"
 
 

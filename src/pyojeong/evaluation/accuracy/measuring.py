@@ -108,7 +108,9 @@ def _sums(out: dict[str, Any], manifest: Path) -> InputCounts:
             sums += InputCounts.from_dict(found["pictures"])
             continue
         hidden = sum(1 for _ in read_manifest(manifest, splits=[Split(split)], images=False))
-        sums += InputCounts(read=0, left_out={f"{split} split of an unpublished model": hidden})
+        sums += InputCounts(
+            read=0, left_out={f"in the {split} split, of which the card has no figure": hidden}
+        )
     return sums + InputCounts(read=out.get("photographs", {}).get("n", 0))
 
 

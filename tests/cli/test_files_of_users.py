@@ -148,6 +148,6 @@ def test_two_commands_never_write_into_one_folder_at_once(
 ) -> None:
     with noted(tmp_path, {"inputs": ["a"]}):
         assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path) == 1
-        assert "another process writes" in " ".join(capsys.readouterr().err.split())
+        assert "another process is writing" in " ".join(capsys.readouterr().err.split())
         assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path, "--overwrite") == 1
     assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path) == 0

@@ -18,6 +18,7 @@ from typing import Any
 from pyojeong.core.atomic_write import atomic_path
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
+from pyojeong.core.one_writer import one_writer
 from pyojeong.parquet import CheckedFile, load_pyarrow, open_parquet, parquet_writer
 
 MANIFEST_VERSION = 2
@@ -102,12 +103,13 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
     Raises:
         ManifestInvalid: When a label is not in the set or there is no row.
         MissingExtra: When pyarrow is not installed.
+        OutputBusy: When another process writes the file.
     """
     pa, _ = load_pyarrow()
     schema = _schema(pa, labels)
     count = 0
-    identity = hashlib.sha256(labels.id.encode())
-    with atomic_path(path) as temporary:
+    identity, content = (hashlib.sha256(labels.id.encode()) for _ in range(2))
+    with one_writer(path), atomic_path(path) as temporary:
         with parquet_writer(temporary, schema) as writer:
             for rows in _groups(samples):
                 for i, sample in enumerate(rows):
@@ -116,6 +118,7 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                             f"label {sample.label!r} is not in {labels.id}", row=count + i
                         )
                     _identify(identity, sample)
+                    _describe(content, sample)
                 columns = {
                     name: [getattr(s, name) for s in rows]
                     for name in schema.names
@@ -124,7 +127,9 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                 columns["split"] = [s.split.value for s in rows]
                 writer.write_table(pa.table(columns, schema=schema))
                 count += len(rows)
-            writer.add_key_value_metadata({"pyojeong.id": identity.hexdigest()[:32]})
+            digests = {"pyojeong.id": identity.hexdigest()[:32]}
+            digests["pyojeong.content"] = content.hexdigest()[:32]
+            writer.add_key_value_metadata(digests)
         _refuse_stranding(path, identity.hexdigest()[:32])
         if not count:
             raise ManifestInvalid("the data set has no samples")
@@ -164,6 +169,13 @@ def _identify(digest: Any, sample: Sample) -> None:
     for part in (sample.label, sample.split.value, sample.source):
         digest.update(part.encode() + b"\0")
     digest.update(hashlib.sha256(picture).digest())
+
+
+def _describe(digest: Any, sample: Sample) -> None:
+    """Add everything of a row but where its image lies."""
+    _identify(digest, sample)
+    more = (sample.votes, sample.group, sample.decision, sample.phash)
+    digest.update(json.dumps(more).encode() + b"\0")
 
 
 def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
@@ -228,6 +240,21 @@ def manifest_id(path: Path) -> str:
     digest = hashlib.sha256(labels.id.encode())
     for _, sample in read_rows(path, splits=list(Split)):
         _identify(digest, sample)
+    return digest.hexdigest()[:32]
+
+
+def manifest_content(path: Path) -> str:
+    """Digest of all that a manifest says, votes, groups and decisions included.
+
+    Results that were made from it carry it; paths of images do not count.
+    """
+    with _open(path) as (file, labels):
+        stored = (file.metadata.metadata or {}).get(b"pyojeong.content")
+    if stored is not None:
+        return str(stored.decode())
+    digest = hashlib.sha256(labels.id.encode())
+    for _, sample in read_rows(path, splits=list(Split)):
+        _describe(digest, sample)
     return digest.hexdigest()[:32]
 
 

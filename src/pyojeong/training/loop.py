@@ -20,6 +20,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
@@ -158,38 +159,45 @@ def train(
         DataError: When the data could not be used.
         MissingExtra: When the logger is not installed.
         OutputError: When the run folder could not be written.
+        OutputBusy: When another process trains in it.
     """
     experiment = Experiment.from_toml(text)
     run = Run(runs / run_name(experiment.name, without))
     check_same_run(run, experiment, manifest, limit=limit, min_steps=min_steps)
     if run.done:
         return run
-    _begin(run, manifest)
-    environment = settle_environment(run, experiment, manifest, limit=limit, min_steps=min_steps)
-    write_text(run.folder / "experiment.toml", text)
-    precision = PRECISIONS[environment["precision"]]
-    if watch.started is not None:
-        watch.started(run.environment)
-    portion = Portion(limit=limit, without=without, subset=experiment.subset)
-    data = _build_data(experiment, manifest, portion)
-    note_training_images(run, manifest)
-    min_steps = 0 if limit is not None else environment.get("min_steps", 0)
-    experiment = _fit_to_size(experiment, data, min_steps, watch)
-    task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
-    note_accuracy_before(run, task, data, runs)
-    resume = str(run.last) if run.last.exists() else None
-    with _quiet_lightning(), _whole_epochs_kept(run):
-        trainer = _trainer(run, experiment, precision, watch)
-        trainer.fit(task, data, ckpt_path=resume, weights_only=False)
-    summary = _summary(run, experiment, data)
-    write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
+    with _begun(run, manifest):
+        size = {"limit": limit, "min_steps": min_steps}
+        environment = settle_environment(run, experiment, manifest, **size)
+        write_text(run.folder / "experiment.toml", text)
+        precision = PRECISIONS[environment["precision"]]
+        _tell_start(run, watch)
+        portion = Portion(limit=limit, without=without, subset=experiment.subset)
+        data = _build_data(experiment, manifest, portion)
+        note_training_images(run, manifest)
+        min_steps = 0 if limit is not None else environment.get("min_steps", 0)
+        experiment = _fit_to_size(experiment, data, min_steps, watch)
+        task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
+        note_accuracy_before(run, task, data, runs)
+        with _quiet_lightning(), _whole_epochs_kept(run):
+            resume = str(run.last) if run.last.exists() else None
+            trainer = _trainer(run, experiment, precision, watch)
+            trainer.fit(task, data, ckpt_path=resume, weights_only=False)
+        _finish(run, experiment, data)
     return run
 
 
-def _begin(run: Run, manifest: Path) -> None:
-    """Make the run folder, if the data can be learned from."""
+@contextmanager
+def _begun(run: Run, manifest: Path) -> Iterator[None]:
+    """Hold the run folder, which is made if the data can be learned from."""
     require_classes(manifest)
-    run.folder.mkdir(parents=True, exist_ok=True)
+    with one_writer(run.folder, folder=True):
+        yield
+
+
+def _tell_start(run: Run, watch: TrainingCallbacks) -> None:
+    if watch.started is not None:
+        watch.started(run.environment)
 
 
 @contextmanager
@@ -219,6 +227,11 @@ def _whole_epochs_kept(run: Run) -> Iterator[None]:
             f"{run.folder}: {cause.strerror or cause}; the last whole epoch is kept: make "
             "room, then give the same command again"
         ) from error
+
+
+def _finish(run: Run, experiment: Experiment, data: FaceData) -> None:
+    summary = _summary(run, experiment, data)
+    write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
 
 
 def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from pyojeong.core.one_writer import one_writer
 from lightning.pytorch import loggers
 
 from pyojeong.core.errors import DataError, ExperimentError, OutputError
 from pyojeong.core.labels import FER7
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, read_manifest, write_manifest
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.runner import RunOptions, run_all, run_planned, unfinished

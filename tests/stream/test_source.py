@@ -15,6 +15,8 @@ from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import search_folder
 from pyojeong.stream.clock import FrameClock
+from pyojeong.stream.pipeline import no_frames
+from pyojeong.stream.segments import Selection, segments
 from pyojeong.stream.source import THUMB_HW, Clip
 from tests.stream.made import (
     COLORS,
@@ -750,6 +752,19 @@ def test_subtitles_that_last_longer_are_no_shortage(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data.replace(b"DURATION", b"WHATEVER"))  # the whole file's length is left
     times_of(path)  # no error
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize("selection", [Selection(end_s=2), Selection(start_s=40)])
+def test_the_length_counts_from_the_beginning_of_the_sound(tmp_path, ending, selection):
+    images = pattern(tmp_path / "images.mp4")
+    path = tmp_path / f"late.{ending}"
+    sound = ("-f", "lavfi", "-i", "sine=d=5", "-itsoffset", "3", "-i", images)
+    ffmpeg(*sound, "-map", "1:v", "-map", "0:a", "-c:v", "copy", path)
+    with Clip(path) as clip:
+        assert list(segments(clip, selection)) == []
+        said = "is 5.00 s long, counted from its beginning; its first image comes at 3.00 s;"
+        assert said in str(no_frames(clip, selection))
 
 
 def test_stopping_early_is_no_complaint(tmp_path):

@@ -24,6 +24,7 @@ from pyojeong.core.inputs import (
     check_earlier,
     check_foreign,
     find_inputs,
+    read_earlier,
     write_inputs,
 )
 from pyojeong.core.labels import LabelSet
@@ -40,7 +41,7 @@ from pyojeong.video.checkpoint import FolderTaken
 from pyojeong.video.merge import JOINED, PEOPLE, join, joined_clips
 from pyojeong.video.options import DONE, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
-from pyojeong.video.result_folders import choose_folder, first_names
+from pyojeong.video.result_folders import choose_folder, first_names, is_reserved
 
 NOTICE = (
     "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it makes "
@@ -115,11 +116,13 @@ def run(request: VideoRequest, console: Console) -> int:
         try:
             _read_all(found, request.out, analyzer, options, tally, console)
             with waiting_lock(request.out):
-                _write_inputs(request, found, tally)  # first: it tells tables from files of users
+                _write_inputs(
+                    request, found, tally, console
+                )  # first: it tells tables from files of users
                 _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
-                _write_inputs(request, found, tally, outputs=JOINED)
+                _write_inputs(request, found, tally, console, outputs=JOINED)
         except KeyboardInterrupt:
-            _write_inputs(request, found, tally)
+            _write_inputs(request, found, tally, console)
             console.print("[yellow]interrupted[/]: the same command goes on from here")
             code = 130
     if tally.table.row_count:
@@ -144,9 +147,22 @@ def make_analyzer(request: VideoRequest) -> Analyzer:
 
 
 def _write_inputs(
-    request: VideoRequest, found: Found, tally: "_Tally", *, outputs: Sequence[str] = ()
+    request: VideoRequest,
+    found: Found,
+    tally: "_Tally",
+    console: Console,
+    *,
+    outputs: Sequence[str] = (),
 ) -> None:
-    if tally.folders or request.out.is_dir():
+    """Write ``inputs.json``; that of an earlier command stays when nothing was read."""
+    if not tally.folders and read_earlier(request.out):
+        if not outputs:  # it is said once
+            console.print(
+                f"nothing was read: the results in {as_markup(request.out)} are those of an "
+                "earlier command, and stay",
+                soft_wrap=True,
+            )
+    elif tally.folders or request.out.is_dir():
         write_inputs(
             request.out,
             "video",
@@ -247,8 +263,9 @@ def _read_into_own_folder(
     for _ in range(_MOST_CHOICES):
         folder = choose_folder(clip, first, out)
         if folder.name != first and not (folder / DONE).exists():
+            why = "is the name of a table" if is_reserved(first) else "has other results"
             console.print(
-                f"{as_markup(out / first)} has other results: those of "
+                f"{as_markup(out / first)} {why}: those of "
                 f"{as_markup(clip)} go to {as_markup(folder)}",
                 soft_wrap=True,
             )

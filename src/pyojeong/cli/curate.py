@@ -213,7 +213,12 @@ def run_faces(request: FacesRequest, console: Console) -> int:
             jobs=request.jobs,
             tick=lambda n: progress.advance(task, n),
         )
-    for words, sources in (("without a face", done.without), ("unreadable", done.unreadable)):
+    further = "hold further faces, of which only the largest was taken (--every takes all)"
+    for words, sources in (
+        ("without a face", done.without),
+        ("unreadable", done.unreadable),
+        (further, done.crowded),
+    ):
         if sources:
             some = as_markup(", ".join(sources[:5])) + (" ..." if len(sources) > 5 else "")
             console.print(f"[yellow]{len(sources):,} images {words}:[/] {some}", soft_wrap=True)

@@ -710,6 +710,23 @@ def test_a_few_missing_frames_are_said(tmp_path, name, sound):
         assert "its header says 2.0" in clip.error
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.apng"])
+def test_animations_without_their_end_say_so(tmp_path, name):
+    more = ("-c:v", "apng", "-pix_fmt", "rgb24") if name == "a.apng" else ()
+    path = pattern(tmp_path / name, *more)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"something else")
+    assert len(times_of(path)) == 50
+    with av.open(str(path)) as container:
+        places = sorted(p.pos for p in container.demux(video=0) if p.size)
+    mark = 12 if name == "a.apng" else 1
+    for cut in (places[-3], places[-3] + 40, len(whole) - mark):
+        path.write_bytes(whole[:cut])
+        with Clip(path) as clip:
+            number = len(list(clip))
+            assert clip.error.startswith(f"breaks off after frame {number - 1} (")
+
+
 @pytest.mark.parametrize("name", [n for n in STATED if n != "a.flv"])
 def test_damaged_last_frames_are_said(tmp_path, name):
     path = pattern(tmp_path / name, *STATED[name], "-bf", "0")

@@ -23,6 +23,7 @@ from pyojeong.core.face import Image
 from pyojeong.image.files import MAX_PIXELS
 from pyojeong.stream.animation import WebpAnimation, open_animation
 from pyojeong.stream.clock import FrameClock
+from pyojeong.stream.ends import lacks_end
 from pyojeong.stream.opening import (
     import_av,
     open_address,
@@ -313,6 +314,8 @@ class Clip:
         """Why the frames end before the container says, or ""."""
         if self._torn:
             return "the file ends within a frame"
+        if lacks_end(self.name, self._container.format.name):
+            return "the end of the file is missing"
         return self._coverage.shortage(float(self._start))
 
     def __enter__(self) -> Self:

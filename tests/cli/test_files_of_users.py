@@ -143,6 +143,21 @@ def test_a_killed_analyze_is_repeated_and_other_settings_are_refused(
     assert run(*common, "--threshold", 0.9) == 0  # a finished run may be made again
 
 
+def test_video_does_not_write_where_an_analyze_was_stopped(
+    clips: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyError), noted(tmp_path, {"inputs": ["photos"]}):
+        raise KeyError
+    assert run("video", clips[0], "--out", tmp_path, *FEW) == 2
+    assert "left when it was stopped (its inputs: photos)" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not (tmp_path / "inputs.json").exists()
+    with noted(tmp_path, {"inputs": ["photos"]}):
+        assert run("video", clips[0], "--out", tmp_path, *FEW) == 2
+        assert "another process writes" in " ".join(capsys.readouterr().err.split())
+
+
 def test_two_commands_never_write_into_one_folder_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,6 +31,7 @@ from pyojeong.core.labels import LabelSet
 from pyojeong.core.one_writer import claimed, waiting_lock
 from pyojeong.core.output_names import as_unicode
 from pyojeong.core.printable import printable
+from pyojeong.core.unfinished import refuse_unfinished
 from pyojeong.output.tables import require
 from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
@@ -100,6 +101,7 @@ def seconds_of(text: str) -> float:
 
 def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
+    refuse_unfinished(request.out)
     check_foreign(request.out, JOINED, "choose another --out folder")
     check_earlier(request.out, "video")
     if not request.aggregate:

@@ -154,8 +154,8 @@ def test_video_does_not_write_where_an_analyze_was_stopped(
     )
     assert not (tmp_path / "inputs.json").exists()
     with noted(tmp_path, {"inputs": ["photos"]}):
-        assert run("video", clips[0], "--out", tmp_path, *FEW) == 2
-        assert "another process writes" in " ".join(capsys.readouterr().err.split())
+        assert run("video", clips[0], "--out", tmp_path, *FEW) == 1
+        assert "another process is writing" in " ".join(capsys.readouterr().err.split())
 
 
 def test_two_commands_never_write_into_one_folder_at_once(

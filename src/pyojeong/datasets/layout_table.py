@@ -85,7 +85,7 @@ def read_table(
     if not distinct:
         raise DataError(f"{table}: no row has a label")
     notes = Notes() if notes is None else notes
-    _note_unnamed(path, table, present, notes, counts)
+    _note_unnamed(path, table, present, notes)
     pictures = [row.picture for row in distinct]
     found = Found(
         place=table,
@@ -281,9 +281,7 @@ def _said(row: _Row, label_map: LabelMap) -> tuple[str, str, str]:
     return picture.raw if label is None else label, picture.split.value, picture.group
 
 
-def _note_unnamed(
-    path: Path, table: Path, rows: list[_Row], notes: Notes, counts: Counter[str]
-) -> None:
+def _note_unnamed(path: Path, table: Path, rows: list[_Row], notes: Notes) -> None:
     """Note and count pictures of the folder that no row names."""
     named = {row.picture.file for row in rows}
     others = [f for f in pictures_in(path, deep=True) if f not in named]
@@ -291,4 +289,3 @@ def _note_unnamed(
         notes.beside[f"named by no row of {table.name}"] += len(others)
         names = [nfc(f.relative_to(path).as_posix()) for f in others]
         notes.warnings.append(f"no row of {table.name} names {images(len(others))}: {some(names)}")
-        counts[f"named by no row of {table.name}"] += len(others)

@@ -65,6 +65,12 @@ def remove_stale(folder: Path, *, name: str | None = None) -> None:
                     Path(entry.path).unlink()
 
 
+def is_stale(file: Path) -> bool:
+    """Return whether a file is a temporary one of a process of this machine that was killed."""
+    parts = _TEMPORARY.fullmatch(file.name)
+    return parts is not None and parts[1] == _HOST and not _alive(int(parts[2]))
+
+
 def _alive(process: int) -> bool:
     if os.name == "nt":  # there, a signal of 0 would end it
         return True

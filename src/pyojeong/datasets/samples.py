@@ -222,6 +222,17 @@ def _open(path: Path) -> Iterator[tuple[CheckedFile, LabelSet]]:
         yield file, labels
 
 
+def is_manifest(path: Path) -> bool:
+    """Return whether a Parquet file is a data-set table.
+
+    Raises:
+        OSError: When it could not be read or is damaged.
+        ValueError: When it is no Parquet file.
+    """
+    with open_parquet(path) as file:
+        return b"pyojeong.manifest" in (file.schema_arrow.metadata or {})
+
+
 def manifest_labels(path: Path) -> LabelSet:
     """Return the label set of a manifest."""
     with _open(path) as (_, labels):

@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,7 +49,7 @@ def _temporary(target: Path) -> Path:
 
 
 def remove_stale(folder: Path, *, name: str | None = None) -> None:
-    """Remove temporary files of processes of this machine that were killed.
+    """Remove temporary files and folders of processes of this machine that were killed.
 
     Args:
         folder: Where they lie; folders in it are not searched.
@@ -62,7 +63,10 @@ def remove_stale(folder: Path, *, name: str | None = None) -> None:
                 continue
             if parts[1] == _HOST and not _alive(int(parts[2])):
                 with suppress(OSError):
-                    Path(entry.path).unlink()
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                    else:
+                        Path(entry.path).unlink()
 
 
 def is_stale(file: Path) -> bool:
@@ -105,6 +109,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def work_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target``; whoever made files there gives them their names.
+
+    What is left in it is removed.
+
+    Raises:
+        OutputError: When the folder could not be written to or the disk is full.
+    """
+    folder = _temporary(target)
+    with output_errors(target):
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -105,10 +105,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
             if target.exists() and not target.is_file():
                 raise OutputError(f"cannot write {path}: it exists and is not an ordinary file")
             yield temporary
+            _to_disk(temporary)
             temporary.replace(target)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _to_disk(file: Path) -> None:
+    """Put a finished file on disk before it takes its name: a full disk is noticed here."""
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
 
 
 @contextmanager
@@ -177,8 +184,10 @@ class GrowingFile:
 
     def finish(self) -> None:
         """Give the file its name."""
-        self._file.close()
         with output_errors(self.target):
+            if not self._file.closed:
+                os.fsync(self._file.fileno())
+                self._file.close()
             self.path.replace(self.target)
 
     def discard(self) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyojeong.core.errors import VideoUnreadable
+from pyojeong.core.errors import VideoTruncated, VideoTruncatedWarning, VideoUnreadable
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import search_folder
+from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.clock import FrameClock
-from pyojeong.stream.pipeline import no_frames
+from pyojeong.stream.pipeline import no_frames, read_video
 from pyojeong.stream.segments import Selection, segments
 from pyojeong.stream.source import THUMB_HW, Clip
 from tests.stream.made import (
@@ -850,3 +851,47 @@ def test_errors_close_the_file_too(tmp_path):
         with pytest.raises(KeyError):
             stopped()
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+LIVE = {
+    "a.ts": ("-c:v", "libx264"),
+    "a.m2ts": ("-c:v", "libx264", "-f", "mpegts", "-mpegts_m2ts_mode", "1"),
+    "a.mpg": ("-c:v", "mpeg2video"),
+    "a.webm": ("-c:v", "libvpx", "-live", "1"),
+    "a.mkv": ("-c:v", "libx264", "-live", "1"),
+    "a.wmv": ("-c:v", "wmv2"),
+}
+"""Files that state no length, as cameras and browsers record them; WMV states its size."""
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_files_without_a_stated_length_that_are_cut_say_so(tmp_path, name):
+    whole = pattern(tmp_path / name, *LIVE[name], seconds=3, before=SOUND)
+    with Clip(whole) as clip:
+        assert len(list(clip)) >= 70
+        assert clip.error == ""
+    data = whole.read_bytes()
+    for share in (0.5, 0.77, 0.93):
+        cut = round(len(data) * share)
+        # Between two packets nothing can be seen.
+        cut += 9 * (not (cut % 188 and cut % 192 and cut % 2048))
+        whole.write_bytes(data[:cut])
+        with Clip(whole) as clip:
+            assert len(list(clip)) < 75
+            assert "breaks off" in clip.error or "is damaged" in clip.error, share
+
+
+def test_read_video_yields_what_is_whole_and_then_raises(tmp_path):
+    path = pattern(tmp_path / "a.mp4", "-movflags", "+faststart")
+    path.write_bytes(path.read_bytes()[:-9000])
+    analyzer = Analyzer(threads=1)
+    seen = []
+    with pytest.raises(VideoTruncated, match=r"a\.mp4: breaks off after frame") as caught:
+        for result in read_video(path, analyzer=analyzer):
+            seen.append(result.index)
+    assert seen == list(range(caught.value.frames))
+    assert 10 < len(seen) < 50
+    with pytest.warns(VideoTruncatedWarning, match="breaks off"):
+        assert len(list(read_video(path, analyzer=analyzer, on_truncated="warn"))) == len(seen)
+    assert len(list(read_video(path, analyzer=analyzer, on_truncated="ignore"))) == len(seen)
+    list(read_video(path, analyzer=analyzer, end_s=0.2))  # whole within the range

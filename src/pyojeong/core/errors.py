@@ -6,6 +6,7 @@
     ├── InputError (ValueError)
     │   ├── ImageUnreadable
     │   ├── VideoUnreadable
+    │   │   └── VideoTruncated
     │   ├── BadArray
     │   └── PriorInvalid
     ├── ModelError
@@ -72,6 +73,22 @@ class ImageUnreadable(InputError):  # noqa: N818
 
 class VideoUnreadable(InputError):  # noqa: N818
     """A clip could not be opened or decoded."""
+
+
+class VideoTruncated(VideoUnreadable):
+    """A clip breaks off or is damaged; every frame that is whole was read before.
+
+    Attributes:
+        frames: Number of frames that were decoded.
+    """
+
+    def __init__(self, message: str, *, frames: int) -> None:
+        self.frames = frames
+        super().__init__(message)
+
+
+class VideoTruncatedWarning(UserWarning):
+    """What ``VideoTruncated`` says, where a warning was asked for."""
 
 
 class PicturesLeftOut(UserWarning):

@@ -6,14 +6,15 @@ however long the clip is.
 """
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pyojeong.core.errors import VideoUnreadable
+from pyojeong.core.errors import VideoTruncated, VideoTruncatedWarning, VideoUnreadable
 from pyojeong.core.face import Face, FrameResult
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.frame_reader import Descriptor, FrameReader, nearest
@@ -208,6 +209,7 @@ def read_video(
     start_s: float = 0.0,
     end_s: float | None = None,
     workers: int = 2,
+    on_truncated: Literal["raise", "warn", "ignore"] = "raise",
 ) -> Iterator[FrameResult]:
     """Read a clip frame by frame, with people numbered; memory does not grow with its length.
 
@@ -220,11 +222,15 @@ def read_video(
         start_s: Frames before this time are left out; times count from the clip's beginning.
         end_s: Frames from this time on are left out; None = none.
         workers: Threads that read beside the one that decodes.
+        on_truncated: What to do after the last whole frame of a clip that breaks off or is damaged:
+            raise ``VideoTruncated``, warn (``VideoTruncatedWarning``), or nothing.
 
     Yields:
         One result per selected frame, in order; a frame without a face has ``faces=()``.
 
     Raises:
+        VideoTruncated: After all frames that are whole, when the clip breaks off or is damaged
+            within the range.
         VideoUnreadable: When it is missing, no clip, not one frame can be decoded, or there is
             none in the range.
         MissingExtra: When PyAV is not installed.
@@ -246,3 +252,8 @@ def read_video(
             yield from chunk.results
     if empty:
         raise no_frames(clip, selection)
+    if clip.error and on_truncated != "ignore":
+        words = f"{clip.name}: {clip.error}"
+        if on_truncated == "raise":
+            raise VideoTruncated(words, frames=clip.decoded)
+        warnings.warn(VideoTruncatedWarning(words), stacklevel=2)

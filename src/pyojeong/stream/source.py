@@ -314,9 +314,10 @@ class Clip:
         """Why the frames end before the container says, or ""."""
         if self._torn:
             return "the file ends within a frame"
-        if lacks_end(self.name, self._container.format.name):
-            return "the end of the file is missing"
-        return self._coverage.shortage(float(self._start))
+        if short := self._coverage.shortage(float(self._start)):
+            return short
+        ended = not lacks_end(self.name, self._container.format.name)
+        return "" if ended else "the end of the file is missing"
 
     def __enter__(self) -> Self:
         return self

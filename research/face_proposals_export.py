@@ -77,7 +77,7 @@ def main() -> None:
     card = ModelCard.from_json(
         CARD.to_json().replace('"sha256": ""', f'"sha256": "{hashlib.sha256(data).hexdigest()}"')
     )
-    file.with_suffix(".card.json").write_text(card.to_json(), encoding="utf-8")
+    file.with_suffix(".card.json").write_text(card.to_file_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

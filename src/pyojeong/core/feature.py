@@ -5,7 +5,6 @@ was trained on such images is served by the same code as any other. The classes 
 what is wanted; ``pyojeong.image.descriptors`` computes it.
 """
 
-import math
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
@@ -16,6 +15,7 @@ LbpMethod: TypeAlias = Literal["default", "ror", "uniform", "var"]
 """Kinds of local binary patterns, named as in scikit-image."""
 
 _MOST_ORIENTATIONS = 180
+_MOST_CLIP = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Clahe:
     """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994), as OpenCV computes it.
 
     Attributes:
-        clip: Contrast limit, as a multiple of a flat histogram's bin; above 0.
+        clip: Contrast limit, as a multiple of a flat histogram's bin; above 0, at most 1000.
         grid: The image is divided into grid x grid tiles; at least 1.
     """
 
@@ -33,8 +33,10 @@ class Clahe:
 
     def __post_init__(self) -> None:
         number = isinstance(self.clip, int | float) and not isinstance(self.clip, bool)
-        if not number or not 0 < self.clip < math.inf:
-            raise ModelMismatch(f"feature 'clahe': clip must be above 0, got {self.clip!r}")
+        if not number or not 0 < self.clip <= _MOST_CLIP:
+            raise ModelMismatch(
+                f"feature 'clahe': clip must be above 0 and at most {_MOST_CLIP}, got {self.clip!r}"
+            )
         object.__setattr__(self, "clip", float(self.clip))
         _check_whole(self.name, "grid", self.grid, 1)
 

@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     net = FaceProposals()
-    net.load_state_dict(torch.load(given.weights)["net"])
+    net.load_state_dict(torch.load(given.weights, weights_only=True)["net"])
     net.eval()
     scenes = Scenes(
         read_sources(given.photographs, every=8), read_backgrounds(given.clips), seed=99, pool=60

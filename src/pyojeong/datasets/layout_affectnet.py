@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pyojeong.core.array_files import UNREADABLE_ARRAY
 from pyojeong.core.errors import DataError, ImageUnreadable, ManifestInvalid
 from pyojeong.core.labels import AFFECTNET_TO_FER7, FER7, LabelSet
 from pyojeong.datasets.layout import (
@@ -192,5 +193,5 @@ def _value(note: Path) -> str:
         return str(int(float(written)))
     except FileNotFoundError:
         raise DataError(f"{note}: no such file; every image needs its annotation") from None
-    except (OSError, ValueError, IndexError, EOFError) as error:
+    except UNREADABLE_ARRAY as error:
         raise DataError(f"{note}: expected one number, could not be read: {error}") from error

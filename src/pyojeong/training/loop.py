@@ -34,6 +34,7 @@ from pyojeong.training.run import (
     Run,
     load_picked,
     mean_weights,
+    read_checkpoint,
     read_curves,
     write_text,
 )
@@ -54,7 +55,10 @@ Progress = Callable[[dict[str, Any]], None]
 
 
 class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
-    """Writes a checkpoint whole or not at all; Lightning's is truncated on a full disk."""
+    """Writes a checkpoint whole or not at all, and reads it without executing anything.
+
+    Lightning's is truncated on a full disk.
+    """
 
     def save_checkpoint(
         self,
@@ -67,6 +71,9 @@ class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(Path(path), "wb") as file:
             file.write(buffer.getbuffer())
+
+    def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
+        return read_checkpoint(Path(path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +187,7 @@ def train(
     resume = str(run.last) if run.last.exists() else None
     with _quiet_lightning(), _whole_epochs_kept(run):
         trainer = _trainer(run, experiment, precision, watch)
-        trainer.fit(task, data, ckpt_path=resume, weights_only=False)
+        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
     summary = _summary(run, experiment, data)
     write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
     return run

@@ -16,6 +16,7 @@ LbpMethod: TypeAlias = Literal["default", "ror", "uniform", "var"]
 
 _MOST_ORIENTATIONS = 180
 _MOST_CLIP = 1000
+_MOST_PIXELS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Clahe:
                 f"feature 'clahe': clip must be above 0 and at most {_MOST_CLIP}, got {self.clip!r}"
             )
         object.__setattr__(self, "clip", float(self.clip))
-        _check_whole(self.name, "grid", self.grid, 1)
+        _check_whole(self.name, "grid", self.grid, 1, _MOST_PIXELS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Hog:
 
     def __post_init__(self) -> None:
         _check_whole(self.name, "orientations", self.orientations, 1, _MOST_ORIENTATIONS)
-        _check_whole(self.name, "cell", self.cell, 2)
+        _check_whole(self.name, "cell", self.cell, 2, _MOST_PIXELS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,8 @@ class HogVector:
 
     def __post_init__(self) -> None:
         _check_whole(self.name, "orientations", self.orientations, 1, _MOST_ORIENTATIONS)
-        _check_whole(self.name, "cell", self.cell, 2)
-        _check_whole(self.name, "block", self.block, 1)
+        _check_whole(self.name, "cell", self.cell, 2, _MOST_PIXELS)
+        _check_whole(self.name, "block", self.block, 1, _MOST_PIXELS)
 
     def length(self, size_hw: tuple[int, int]) -> int:
         """Return how many numbers an image of that height and width (pixels) gives."""
@@ -106,10 +107,11 @@ class Lbp:
         methods = get_args(LbpMethod)
         if self.method not in methods:
             raise ModelMismatch(_unknown("feature 'lbp': unknown method", self.method, methods))
-        if (self.points, self.radius) != (8, 1):
+        whole = type(self.points) is int and type(self.radius) is int
+        if not whole or (self.points, self.radius) != (8, 1):
             raise ModelMismatch(
-                f"feature 'lbp': only 8 points at radius 1 are supported, got {self.points!r} at "
-                f"{self.radius!r}"
+                f"feature 'lbp': only points = 8 at radius = 1 are supported, got {self.points!r} "
+                f"at {self.radius!r}"
             )
 
 

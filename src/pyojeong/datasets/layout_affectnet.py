@@ -22,6 +22,7 @@ from pyojeong.datasets.layout import (
     pictures_in,
     png,
 )
+from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import Pixels
@@ -86,6 +87,8 @@ def read_affectnet(
     no_votes(votes, "AffectNet")
     root = need_root(path, _fits, MARKER)
     name = Labeller(root, _LABELS, labels, skipped, _LEFT_OUT)
+    # Lists name files in one of several folders; all of them are as deep as this one.
+    outside = Outside(root / _IMAGES[0], skipped)
     for split, table in _lists(root):
         with open_text(table) as file:
             rows = csv.DictReader(file)
@@ -94,7 +97,7 @@ def read_affectnet(
                 raise ManifestInvalid(f"{table}: columns missing: {', '.join(missing)}")
             for i, row in enumerate(rows):
                 label = name((row["expression"] or "").strip())
-                if label is None:
+                if label is None or (row["subDirectory_filePath"] or "") in outside:
                     continue
                 picture = _picture_file(root, row["subDirectory_filePath"])
                 sample = _cut(picture, _box(table, i, row), label, split)
@@ -103,6 +106,7 @@ def read_affectnet(
                 else:
                     yield sample
     name.finish()
+    outside.note()
 
 
 def _picture_file(root: Path, named: str) -> Path:

@@ -21,6 +21,7 @@ from pyojeong.datasets.layout import (
     subfolders,
 )
 from pyojeong.datasets.layout_fer2013 import USAGES
+from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.own_pictures import (
     NOTHING_STATED,
     Found,
@@ -253,13 +254,16 @@ def read_imagefolder(
     seen: Counter[str] = Counter()
     pictures = []
     missing = []
+    outside = Outside(root.absolute(), skipped)
     for split, table in _tables(root):
         with open_text(table) as file:
             header = [name.strip() for name in next(csv.reader(file), [])]
             for i, row in enumerate(csv.DictReader(file, header)):
                 if not row.get("file_name") or row.get("label") is None:
                     raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
-                picture = table.parent / row["file_name"]
+                if os.path.join(table.parent, row["file_name"]) in outside:  # noqa: PTH118
+                    continue
+                picture = Path(os.path.normpath(table.parent / row["file_name"]))
                 if not is_file(picture):
                     missing.append(row["file_name"])
                     continue
@@ -274,6 +278,7 @@ def read_imagefolder(
                         group=row.get("group") or "",
                     )
                 )
+    outside.note()
     if not pictures:
         raise DataError(f"{root}: no row of metadata.csv names an image that is there")
     if missing and skipped is not None:

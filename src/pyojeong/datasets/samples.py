@@ -7,6 +7,7 @@ Parquet metadata.
 
 import hashlib
 import json
+import os
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -263,7 +264,23 @@ def read_rows(
                 values["split"] = Split(values["split"])
                 if not images and values["path"] is None:
                     values["image"] = b""
+                _check_path(path, row, values["path"])
                 yield row, Sample(votes=None if votes is None else tuple(votes), **values)
+
+
+def _check_path(path: Path, row: int, named: str | None) -> None:
+    """Refuse paths that depend on the working folder and lead out of it; tables hold whole paths.
+
+    Raises:
+        ManifestInvalid: When it is so.
+    """
+    if named is not None and (".." in named or "\0" in named):
+        parts = named.replace("\\", "/").split("/")
+        if "\0" in named or (".." in parts and not os.path.isabs(named)):
+            raise ManifestInvalid(
+                f"{path}: path {named!r} leads out of the working folder; import the images again",
+                row=row,
+            )
 
 
 def _batches(path: Path, file: CheckedFile, names: list[str]) -> Iterator[Any]:

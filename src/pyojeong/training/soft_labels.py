@@ -114,6 +114,8 @@ class SoftLabels:
         Raises:
             ExperimentError: When the file is missing or is none of this kind.
         """
+        if path.exists() and not path.is_file():
+            raise ExperimentError(f"soft_labels {path}: is not an ordinary file")
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
                 facts = json.loads(bytes(data["facts"]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyojeong.core.errors import ImageUnreadable, InputError, one_line
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.file_search import Found
-from pyojeong.image.files import read_image
+from pyojeong.image.files import is_out_of_memory, no_memory, read_image
 from pyojeong.runtime.analyzer import Analyzer
 
 Extra = Callable[[Image, FrameResult], None]
@@ -69,19 +69,14 @@ def analyze_files(
     def work(item: str | FileResult) -> FileResult:
         if isinstance(item, FileResult):
             return item
-        notes: list[str] = []
         try:
-            image = read_image(item, notes=notes)
-            result = analyzer.analyze_frames([(image, item, 0, 0.0)])[0]
+            return _read(analyzer, item, extra)
         except InputError as error:
             return FileResult(item, error=error)
-        failed = ""
-        if extra is not None:
-            try:
-                extra(image, result)
-            except Exception as error:  # whatever it is, the measurement goes on
-                failed = one_line(error)
-        return FileResult(item, result, notes=tuple(notes), extra_error=failed)
+        except Exception as error:
+            if is_out_of_memory(error):
+                return FileResult(item, error=no_memory(item))
+            raise
 
     if jobs <= 1:
         yield from map(work, inputs)
@@ -97,3 +92,16 @@ def analyze_files(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _read(analyzer: Analyzer, path: str, extra: Extra | None) -> FileResult:
+    notes: list[str] = []
+    image = read_image(path, notes=notes)
+    result = analyzer.analyze_frames([(image, path, 0, 0.0)])[0]
+    failed = ""
+    if extra is not None:
+        try:
+            extra(image, result)
+        except Exception as error:  # whatever it is, the measurement goes on
+            failed = one_line(error)
+    return FileResult(path, result, notes=tuple(notes), extra_error=failed)

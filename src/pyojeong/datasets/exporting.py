@@ -178,6 +178,16 @@ def _encoded(sample: Sample, pixels: Pixels) -> bytes:
     return png(np.ascontiguousarray(pixels[..., 0]) if gray else pixels)
 
 
+def _umask(folder: Path) -> int:
+    """Return the bits that new folders lack; asking the system would change it for all threads."""
+    probe = folder / ".mode"
+    probe.mkdir()
+    try:
+        return 0o777 & ~probe.stat().st_mode
+    finally:
+        probe.rmdir()
+
+
 @contextmanager
 def _whole_folder(out: Path) -> Iterator[Path]:
     """Make a temporary folder beside ``out`` that takes its name only when all went well."""
@@ -190,7 +200,7 @@ def _whole_folder(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         yield temporary
-        temporary.chmod(0o755)
+        temporary.chmod(0o777 & ~_umask(temporary))  # mkdtemp's own mode is 0700
         if out.exists():
             out.rmdir()
         temporary.replace(out)

@@ -7,7 +7,6 @@ Parquet metadata.
 
 import hashlib
 import json
-import os
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -276,7 +275,7 @@ def _check_path(path: Path, row: int, named: str | None) -> None:
     """
     if named is not None and (".." in named or "\0" in named):
         parts = named.replace("\\", "/").split("/")
-        if "\0" in named or (".." in parts and not os.path.isabs(named)):
+        if "\0" in named or (".." in parts and not Path(named).is_absolute()):
             raise ManifestInvalid(
                 f"{path}: path {named!r} leads out of the working folder; import the images again",
                 row=row,

@@ -117,7 +117,9 @@ def test_a_broken_card_names_its_file(tmp_path):
         cards([tmp_path])
 
 
-@pytest.mark.parametrize("file", ["../tiny.onnx", "sub/tiny.onnx", ""])
+@pytest.mark.parametrize(
+    "file", ["../tiny.onnx", "sub/tiny.onnx", "", "..", "a\0.onnx", "a\n.onnx"]
+)
 def test_a_card_cannot_point_out_of_its_folder(tmp_path, file):
     put_model(tmp_path, file=file)
     with pytest.raises(ModelMismatch, match="plain file name"):

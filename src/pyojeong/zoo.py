@@ -47,7 +47,8 @@ class Entry:
     folder: Path
 
     def __post_init__(self) -> None:
-        if not self.card.file or Path(self.card.file).name != self.card.file:
+        name = self.card.file
+        if not name.isprintable() or name in {"", ".."} or Path(name).name != name:
             raise ModelMismatch(
                 f"card {self.card.id!r}: file must be a plain file name beside the card, "
                 f"got {self.card.file!r}"

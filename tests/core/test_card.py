@@ -115,7 +115,9 @@ def test_impossible_preprocessing_is_refused(key, value):
     ("key", "value"),
     [
         ("logit_scale", [-1.0] * 7), ("logit_scale", [1e308] * 7), ("logit_offset", [1e308] * 7),
-        ("card_version", 0), ("id", ""), ("id", "a;b"), ("id", "a\nb"), ("labels", "fer9"),
+        ("card_version", 0), ("id", ""),
+        ("id", "a\x1b[2J"), ("id", "x" * 300), ("id", "a\0"),
+        ("id", "a;b"), ("id", "a\nb"), ("labels", "fer9"),
         ("votes", "fer9"), ("temperature", "\ud800"), ("twin", "another"),
     ],
 )  # fmt: skip

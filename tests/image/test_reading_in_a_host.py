@@ -185,8 +185,10 @@ def test_the_umask_is_respected(tmp_path: Path, mask: int) -> None:
         write_manifest(table, rows, FER7)
         with atomic_write(tmp_path / "a" / "text.txt", "w") as file:
             file.write("x")
-        with atomic_path(tmp_path / "a" / "path.txt") as path:
-            path.write_text("x")
+        for name, own in (("path.txt", 0o666 & ~mask), ("private.txt", 0o600)):
+            with atomic_path(tmp_path / "a" / name) as path:  # as safetensors writes
+                path.write_text("x")
+                path.chmod(own)
         for layout, export in EXPORTERS.items():
             export(table, tmp_path / "out" / layout)
     finally:

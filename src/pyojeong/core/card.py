@@ -30,6 +30,7 @@ _PREPROCESS_RANGES = {
     "box_shift_y": (-_MOST, _MOST),
 }
 _CARD_RANGES = {"logit_scale": (1e-6, _MOST), "logit_offset": (-_MOST, _MOST)}
+_LONGEST_ID = 80
 _ID = re.compile(r"[^\s;/\\]+")
 
 
@@ -271,9 +272,10 @@ class ModelCard:
             kinds = ", ".join(get_args(Kind))
             raise ModelMismatch(f"card: kind must be one of {kinds}, got {self.kind!r}")
         _check_version(self.card_version)
-        if not _ID.fullmatch(self.id):
+        if not _ID.fullmatch(self.id) or not self.id.isprintable() or len(self.id) > _LONGEST_ID:
             raise ModelMismatch(
-                f"card: id must have no spaces, semicolons or slashes, got {self.id!r}"
+                f"card: id must be at most {_LONGEST_ID} characters without spaces, semicolons, "
+                f"slashes and control characters, got {self.id!r}"
             )
         self._check_labels()
         _check_temperature(self.temperature, "card")

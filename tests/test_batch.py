@@ -1,8 +1,13 @@
 """Reading many images."""
 
+import io
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from pyojeong.batch import analyze_files
 from pyojeong.core.errors import OutputError
@@ -34,3 +39,32 @@ def test_an_extra_that_fails_is_told_and_the_results_are_kept(jobs: int) -> None
     outcomes = list(analyze_files(Analyzer(threads=1), inputs, jobs=jobs, extra=extra))
     assert all(o.result is not None and o.error is None for o in outcomes)
     assert sorted(o.extra_error for o in outcomes) == ["", "", "ValueError: odd", "disk full"]
+
+
+def test_failed_images_do_not_stay_in_memory(tmp_path):
+    """The traceback of an error holds the frames, and these the file and its pixels."""
+    image = np.zeros((1500, 2000, 3), np.uint8)
+    whole = io.BytesIO()
+    PilImage.fromarray(image).save(whole, "PNG", compress_level=0)
+    paths = []
+    for number in range(6):
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(whole.getvalue()[:-2_000_000])
+        paths.append(str(path))
+    code = """
+import resource, sys
+from pyojeong import Analyzer
+from pyojeong.batch import analyze_files
+analyzer = Analyzer(threads=1)
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+outcomes = list(analyze_files(analyzer, sys.argv[1:3], jobs=2))
+before = peak()
+outcomes += list(analyze_files(analyzer, sys.argv[1:] * 4, jobs=2))
+assert all(outcome.error for outcome in outcomes)
+print(peak() - before)
+"""
+    pytest.importorskip("resource", reason="no such figures on this system")
+    command = [sys.executable, "-c", code, *paths]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert float(done.stdout) < 60

@@ -1,15 +1,22 @@
 """Many image files: read in parallel, answered in order, one bad file never stops them."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Condition
 
-from pyojeong.core.errors import ImageUnreadable, InputError, one_line
+from pyojeong.core.errors import ImageUnreadable, InputError, one_line, without_frames
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.file_search import Found
-from pyojeong.image.files import is_out_of_memory, no_memory, read_image
+from pyojeong.image.files import is_out_of_memory, no_memory, pixels_stated, read_image
 from pyojeong.runtime.analyzer import Analyzer
+
+ROOM_PIXELS = 12_500_000
+"""Pixels of the images that are in work at once, for each CPU of the machine."""
+_SMALL_FILE = 200_000
 
 Extra = Callable[[Image, FrameResult], None]
 """Something to do with every image beside reading it, for example drawing on it."""
@@ -49,6 +56,58 @@ def file_results(found: Found) -> list[str | FileResult]:
     ]
 
 
+class _Room:
+    """Limits the images in work at once by their pixels, so that many large ones fit in memory."""
+
+    def __init__(self, pixels: int) -> None:
+        self._free = self._whole = pixels
+        self._changed = Condition()
+
+    @contextmanager
+    def hold(self, path: str) -> Iterator[None]:
+        """Wait until there is room for an image; one that is larger than all of it comes alone."""
+        pixels = min(_pixels_of(path), self._whole)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+def _pixels_of(path: str) -> int:
+    try:
+        if os.stat(path).st_size < _SMALL_FILE:  # noqa: PTH116 - names need not be valid Unicode
+            return 0
+    except (OSError, ValueError):
+        return 0
+    return pixels_stated(path)
+
+
+def _read(analyzer: Analyzer, item: str, extra: Extra | None) -> FileResult:
+    notes: list[str] = []
+    try:
+        image = read_image(item, notes=notes)
+        result = analyzer.analyze_frames([(image, item, 0, 0.0)])[0]
+    except InputError as error:
+        without_frames(error)
+        return FileResult(item, error=error)
+    except Exception as error:
+        if is_out_of_memory(error):
+            return FileResult(item, error=no_memory(item))
+        raise
+    failed = ""
+    if extra is not None:
+        try:
+            extra(image, result)
+        except Exception as error:  # whatever it is, the measurement goes on
+            failed = one_line(error)
+    return FileResult(item, result, notes=tuple(notes), extra_error=failed)
+
+
 def analyze_files(
     analyzer: Analyzer,
     inputs: Iterable[str | FileResult],
@@ -61,22 +120,17 @@ def analyze_files(
     Args:
         analyzer: Shared by all threads.
         inputs: Paths, and inputs that failed already: from ``file_results``.
-        jobs: Images in work at once.
+        jobs: Images in work at once; fewer where they have more than 12.5 megapixels for each CPU.
         extra: Called in the worker thread for every image that was read. An error in it is part
             of the outcome, and the result is kept.
     """
+    room = _Room(ROOM_PIXELS * max(os.cpu_count() or 1, 1))
 
     def work(item: str | FileResult) -> FileResult:
         if isinstance(item, FileResult):
             return item
-        try:
+        with room.hold(item):
             return _read(analyzer, item, extra)
-        except InputError as error:
-            return FileResult(item, error=error)
-        except Exception as error:
-            if is_out_of_memory(error):
-                return FileResult(item, error=no_memory(item))
-            raise
 
     if jobs <= 1:
         yield from map(work, inputs)
@@ -92,16 +146,3 @@ def analyze_files(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _read(analyzer: Analyzer, path: str, extra: Extra | None) -> FileResult:
-    notes: list[str] = []
-    image = read_image(path, notes=notes)
-    result = analyzer.analyze_frames([(image, path, 0, 0.0)])[0]
-    failed = ""
-    if extra is not None:
-        try:
-            extra(image, result)
-        except Exception as error:  # whatever it is, the measurement goes on
-            failed = one_line(error)
-    return FileResult(path, result, notes=tuple(notes), extra_error=failed)

@@ -143,6 +143,21 @@ def test_a_killed_analyze_is_repeated_and_other_settings_are_refused(
     assert run(*common, "--threshold", 0.9) == 0  # a finished run may be made again
 
 
+def test_video_does_not_write_where_an_analyze_was_stopped(
+    clips: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyError), noted(tmp_path, {"inputs": ["photos"]}):
+        raise KeyError
+    assert run("video", clips[0], "--out", tmp_path, *FEW) == 2
+    assert "left when it was stopped (its inputs: photos)" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not (tmp_path / "inputs.json").exists()
+    with noted(tmp_path, {"inputs": ["photos"]}):
+        assert run("video", clips[0], "--out", tmp_path, *FEW) == 1
+        assert "another process is writing" in " ".join(capsys.readouterr().err.split())
+
+
 def test_two_commands_never_write_into_one_folder_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,3 +166,37 @@ def test_two_commands_never_write_into_one_folder_at_once(
         assert "another process is writing" in " ".join(capsys.readouterr().err.split())
         assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path, "--overwrite") == 1
     assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path) == 0
+
+
+@pytest.mark.parametrize("command", ["analyze", "video"])
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_is_not_the_current_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, name: str
+) -> None:
+    assert run(command, "a.jpg", name, "--out", tmp_path / "out") == 2
+    assert "input 2 is an empty name" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_range_without_frames_leaves_earlier_results_as_they_are(
+    clips: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("video", *clips[:2], "--out", tmp_path, *FEW) == 0
+    before = contents(tmp_path)
+    assert run("video", clips[0], "--out", tmp_path, *FEW, "--start", 40) == 1
+    assert contents(tmp_path) == before
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "are those of an earlier command, and stay" in shown
+    assert run("analyze", GOLDEN_PICTURE, "--out", tmp_path) == 2  # they are known still
+
+
+def test_a_clip_that_is_called_like_a_table(
+    clips: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "in" / "results.csv.mp4"
+    clip.parent.mkdir()
+    shutil.copy(clips[0], clip)
+    assert run("video", clip, "--out", tmp_path / "out", *FEW) == 0
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "results.csv is the name of a table: those of" in shown
+    assert (tmp_path / "out" / "in_results.csv" / "done.json").exists()

@@ -13,7 +13,7 @@ import pytest
 
 from pyojeong.cli import video as video_module
 from pyojeong.cli.app import main
-from pyojeong.cli.video import seconds_of
+from pyojeong.cli.video_request import seconds_of
 from pyojeong.core.errors import InputError, OutputError
 from pyojeong.output.tables import read_csv, read_parquet
 from pyojeong.runtime.golden import GOLDEN_PICTURE

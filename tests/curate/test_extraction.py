@@ -43,6 +43,7 @@ def test_the_largest_face_is_cut_and_the_rest_is_listed(
     rows = list(read_manifest(out, splits=list(Split)))
     assert done.faces == len(rows) == 2
     assert (done.without, done.unreadable) == (("made:1",), ("made:2",))
+    assert done.crowded == ("made:3",)
     assert [(r.source, r.label, r.split) for r in rows] == [
         ("made:0#0", "happy", Split.TEST),
         ("made:3#0", "neutral", Split.TRAIN),
@@ -57,7 +58,7 @@ def test_the_largest_face_is_cut_and_the_rest_is_listed(
 
 def test_every_face_shares_the_pictures_group(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces.parquet"
-    extract_faces(pictures, out, build_detector("auto"), every=True)
+    assert extract_faces(pictures, out, build_detector("auto"), every=True).crowded == ()
     rows = [r for r in read_manifest(out, splits=list(Split)) if r.source.startswith("made:3")]
     assert [r.source for r in rows] == ["made:3#0", "made:3#1"]
     assert {r.group for r in rows} == {"pair"}

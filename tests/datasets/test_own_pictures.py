@@ -416,3 +416,20 @@ def test_doubtful_folders_inside_class_folders_are_warnings(tmp_path: Path) -> N
     assert "sad/AN/ (2 images): read with the label of the outer folder" in said
     assert "happy/test/ (1 image): named as a split inside a class folder" in said
     assert Counter(row.label for row in rows) == {"happy": 4, "sad": 5}
+
+
+def test_images_that_no_row_of_an_imagefolder_names_are_counted(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "set", {"train": 4, "extra": 2})
+    table = root / "train" / "metadata.csv"
+    head = "file_name,label\n000.png,sad\n000.png,Sadness\n001.png,happy\n"
+    table.write_text(head)
+    done, rows = bring(root, layout="imagefolder")
+    assert [row.source for row in rows] == ["train/000.png", "train/001.png"]
+    unnamed = "extra/000.png, extra/001.png, train/002.png, ..."
+    assert done.skipped == {"repeated row of metadata.csv": 1}
+    assert any(f"names 4 images: {unnamed}" in line for line in done.warnings)
+    assert done.sums.left_out["named by no metadata.csv"] == 4
+    assert done.sums.given == 2 + 5 + 1  # the table itself is no image
+    table.write_text(head + "001.png,angry\n")
+    with pytest.raises(DataError, match=r"001\.png is 'happy' and 'angry'; correct the table"):
+        bring(root, layout="imagefolder")

@@ -1,5 +1,8 @@
 """Files that were moved are an error; broken pictures are left out and counted."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +10,11 @@ import pytest
 
 from pyojeong.core.errors import DataError, PicturesLeftOut
 from pyojeong.core.labels import FER7
+from pyojeong.datasets.cache import manifest_of
 from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.overview import overview
-from pyojeong.datasets.picture_files import decoded, missing_files, require_files
+from pyojeong.datasets.picture_files import decoded, missing_files, require_files, require_unchanged
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 from tests.datasets import trees
 
@@ -95,3 +100,67 @@ def test_broken_pictures_are_left_out_with_one_warning(rows: list[Sample]) -> No
     assert [position for position, _, _ in got] == [0, 2, 4, 5, 6]
     with pytest.raises(DataError, match=r"none of 2 pictures could be decoded: 1\.png, 3\.png"):
         list(decoded([rows[1], rows[3]]))
+
+
+def test_pictures_that_changed_after_the_import_are_refused(tmp_path: Path) -> None:
+    folder = trees.class_folders(tmp_path / "set")
+    out = tmp_path / "set.parquet"
+    import_dataset(folder, out, ImportOptions())
+    require_unchanged(out)
+    first, second = sorted(folder.rglob("*.png"))[:2]
+    os.utime(first)  # touched, not changed
+    require_unchanged(out)
+    stat = first.stat()
+    trees.save(99, first)  # another picture under the old name, of the old time
+    os.utime(first, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(DataError, match=rf"1 image changed after .*{first.name}.*import again"):
+        require_unchanged(out)
+    second.write_bytes(b"broken")
+    with pytest.raises(DataError, match="2 images changed after"):
+        require_unchanged(out)
+
+
+def test_a_picture_that_was_replaced_makes_a_new_conversion(tmp_path: Path) -> None:
+    folder = trees.class_folders(tmp_path / "set")
+    cached = manifest_of(folder, folder=tmp_path / "cache")
+    assert manifest_of(folder, folder=tmp_path / "cache") == cached
+    first = min(folder.rglob("*.png"))
+    stat = first.stat()
+    first.write_bytes(first.read_bytes())
+    os.utime(first, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert first.stat().st_size == stat.st_size
+    assert manifest_of(folder, folder=tmp_path / "cache") != cached
+
+
+def test_a_damaged_or_unfinished_conversion_is_made_again(tmp_path: Path) -> None:
+    folder = trees.class_folders(tmp_path / "set")
+    cached = manifest_of(folder, folder=tmp_path / "cache")
+    whole = cached.read_bytes()
+    cached.write_bytes(whole[:-30])
+    assert manifest_of(folder, folder=tmp_path / "cache").read_bytes() == whole
+    cached.with_suffix(".warnings.json").unlink()
+    manifest_of(folder, folder=tmp_path / "cache")
+    assert cached.with_suffix(".warnings.json").exists()
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_two_processes_convert_one_folder_once(tmp_path: Path) -> None:
+    folder = trees.class_folders(tmp_path / "set")
+    code = """
+import sys
+from pathlib import Path
+from pyojeong.datasets import cache
+made = []
+convert = cache.import_dataset
+def counted(*arguments, **options):
+    made.append(1)
+    return convert(*arguments, **options)
+cache.import_dataset = counted
+print(cache.manifest_of(Path(sys.argv[1]), folder=Path(sys.argv[2])), len(made))
+"""
+    command = [sys.executable, "-c", code, str(folder), str(tmp_path / "cache")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [process.communicate(timeout=120)[0].split() for process in processes]
+    assert len({name for name, _ in said}) == 1
+    assert sorted(count for _, count in said) == ["0", "0", "0", "1"]
+    assert len(list((tmp_path / "cache").iterdir())) == 2

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 from lightning.pytorch import loggers
 
 from pyojeong.core.errors import DataError, ExperimentError, OutputError
 from pyojeong.core.labels import FER7
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, read_manifest, write_manifest
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.runner import RunOptions, run_all, run_planned, unfinished
@@ -106,7 +106,7 @@ def test_a_run_that_another_process_has_is_left_to_it(tmp_path: Path) -> None:
     data = manifest(tmp_path)
     (tmp_path / "runs").mkdir()
     said: list[str] = []
-    with FileLock(tmp_path / "runs" / ".tiny.lock"):
+    with one_writer(tmp_path / "runs" / "tiny"):
         assert run_all([planned()], data, tmp_path / "runs", say=said.append) == []
     assert said == ["tiny: another process is at it"]
     assert not (tmp_path / "runs" / "tiny").exists()

@@ -3,12 +3,14 @@
 import builtins
 import errno
 import io
+import os
 import random
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -84,10 +86,10 @@ def test_missing_files_folders_and_impossible_names(tmp_path):
 
 
 def test_forbidden_files(tmp_path, monkeypatch):
-    def forbidden(self):
+    def forbidden(*_arguments, **_options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", forbidden)  # the tests may run as root
+    monkeypatch.setattr(builtins, "open", forbidden)  # the tests may run as root
     with pytest.raises(ImageUnreadable, match=r"x\.jpg: could not be read: Permission denied"):
         read_image(tmp_path / "x.jpg")
 
@@ -584,3 +586,68 @@ def test_floats_of_any_range(tmp_path, low, high, says):
     assert np.abs(picture[..., 0] - 255 * np.maximum(values, 0) / high).max() <= 1
     assert says in " ".join(notes)
     assert bool(notes) == bool(says)
+
+
+def test_files_of_more_than_the_limit_are_not_read(tmp_path):
+    with (tmp_path / "sparse.jpg").open("wb") as file:
+        file.truncate(3_000_000_000)
+    with pytest.raises(ImageUnreadable, match="more than the limit of 1000 million bytes"):
+        read_image(tmp_path / "sparse.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(ImageUnreadable, match="is a pipe, socket or device"):
+        read_image(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    with pytest.raises(ImageUnreadable, match="is a pipe, socket or device"):
+        read_image(tmp_path / "zero.jpg")
+
+
+@pytest.mark.parametrize("mode", ["I;16", "F"])
+def test_deep_images_of_more_than_the_limit_are_refused(tmp_path, mode):
+    """Their values take up to four times the memory: 690 KB of them took 3.2 GB."""
+    size = (9000, 7000)
+    Image.new(mode, size).save(tmp_path / "deep.tif", compression="tiff_deflate")
+    with pytest.raises(ImageUnreadable, match="more than the limit of 60 million pixels"):
+        read_image(tmp_path / "deep.tif")
+
+
+def test_jpeg_files_of_endless_scans_are_refused():
+    encoded = io.BytesIO()
+    Image.new("RGB", (4000, 3000)).save(encoded, "JPEG", progressive=True)
+    data = encoded.getvalue()
+    assert decode_image(data).shape == (3000, 4000, 3)
+    start = data.index(b"\xff\xda")
+    end = data.index(b"\xff\xda", start + 2)
+    bomb = data[:end] + data[start:end] * 400 + data[end:]
+    with pytest.raises(ImageUnreadable, match="scans takes too long to decode"):
+        decode_image(bomb)
+
+
+def test_an_image_that_the_disk_does_not_take_leaves_no_file(tmp_path):
+    """A limit on file sizes fails in the same places as a full disk does."""
+    code = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from pyojeong.core.errors import OutputError
+from pyojeong.image.files import write_image
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+image = np.random.default_rng(1).integers(0, 255, (400, 400, 3), np.uint8)
+for size in range(0, 200_000, 9_973):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    for ending in ("jpg", "png"):
+        try:
+            write_image(Path(sys.argv[1]) / f"{size}.{ending}", image)
+        except OutputError as error:
+            assert "cannot write" in str(error)
+"""
+    resource = pytest.importorskip("resource", reason="no such limits on this system")
+    assert resource
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    written = list(tmp_path.iterdir())
+    assert len(written) < 42
+    for path in written:
+        assert read_image(path, notes=[]).shape == (400, 400, 3)

@@ -18,6 +18,7 @@ from pyojeong.runtime.detection.centerface_onet import CenterFaceOnet
 from pyojeong.runtime.detection.mtcnn import Mtcnn
 from pyojeong.runtime.detection.proposals import Candidates
 from pyojeong.runtime.detection.registry import DETECTORS, build_detector
+from pyojeong.runtime.detection.small_faces import SmallFaces
 from pyojeong.runtime.session import FakeSession
 
 ASTRONAUT = skimage.data.astronaut()
@@ -214,3 +215,11 @@ def test_coins_and_galaxies_are_no_faces(name: str, scale: float) -> None:
     if image.ndim == 2:
         image = np.repeat(image[..., None], 3, axis=2)
     assert CenterFaceOnet().detect(image) == ()
+
+
+def test_strips_of_a_large_image_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.concatenate([ASTRONAUT[..., 0], ASTRONAUT[::-1, :, 1], ASTRONAUT[..., 2]])
+    finder = SmallFaces()
+    whole = finder._maps(rows)
+    monkeypatch.setattr("pyojeong.runtime.detection.small_faces._STRIP_PIXELS", 512 * 300)
+    np.testing.assert_array_equal(finder._maps(rows), whole)

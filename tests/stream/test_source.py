@@ -15,6 +15,8 @@ from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import search_folder
 from pyojeong.stream.clock import FrameClock
+from pyojeong.stream.pipeline import no_frames
+from pyojeong.stream.segments import Selection, segments
 from pyojeong.stream.source import THUMB_HW, Clip
 from tests.stream.made import (
     COLORS,
@@ -708,6 +710,23 @@ def test_a_few_missing_frames_are_said(tmp_path, name, sound):
         assert "its header says 2.0" in clip.error
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.apng"])
+def test_animations_without_their_end_say_so(tmp_path, name):
+    more = ("-c:v", "apng", "-pix_fmt", "rgb24") if name == "a.apng" else ()
+    path = pattern(tmp_path / name, *more)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"something else")
+    assert len(times_of(path)) == 50
+    with av.open(str(path)) as container:
+        places = sorted(p.pos for p in container.demux(video=0) if p.size)
+    mark = 12 if name == "a.apng" else 1
+    for cut in (places[-3], places[-3] + 40, len(whole) - mark):
+        path.write_bytes(whole[:cut])
+        with Clip(path) as clip:
+            number = len(list(clip))
+            assert clip.error.startswith(f"breaks off after frame {number - 1} (")
+
+
 @pytest.mark.parametrize("name", [n for n in STATED if n != "a.flv"])
 def test_damaged_last_frames_are_said(tmp_path, name):
     path = pattern(tmp_path / name, *STATED[name], "-bf", "0")
@@ -750,6 +769,19 @@ def test_subtitles_that_last_longer_are_no_shortage(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data.replace(b"DURATION", b"WHATEVER"))  # the whole file's length is left
     times_of(path)  # no error
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize("selection", [Selection(end_s=2), Selection(start_s=40)])
+def test_the_length_counts_from_the_beginning_of_the_sound(tmp_path, ending, selection):
+    images = pattern(tmp_path / "images.mp4")
+    path = tmp_path / f"late.{ending}"
+    sound = ("-f", "lavfi", "-i", "sine=d=5", "-itsoffset", "3", "-i", images)
+    ffmpeg(*sound, "-map", "1:v", "-map", "0:a", "-c:v", "copy", path)
+    with Clip(path) as clip:
+        assert list(segments(clip, selection)) == []
+        said = "is 5.00 s long, counted from its beginning; its first image comes at 3.00 s;"
+        assert said in str(no_frames(clip, selection))
 
 
 def test_stopping_early_is_no_complaint(tmp_path):

@@ -1,12 +1,14 @@
 """A run folder is taken up again only for the same experiment, data and size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pyojeong.core.errors import ExperimentError
+from pyojeong.core.errors import ExperimentError, OutputBusy
 from pyojeong.core.labels import FER7
-from pyojeong.datasets.samples import Split, write_manifest
+from pyojeong.core.one_writer import one_writer
+from pyojeong.datasets.samples import Split, manifest_id, read_manifest, write_manifest
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import train
 from pyojeong.training.run import Run
@@ -102,3 +104,30 @@ def test_images_that_were_trained_on_are_counted(trained: tuple[Run, Path], tmp_
     assert images_trained_on(made, second, Split.VALID) == (10, 20)
     (made.folder / IMAGES).unlink()
     assert images_trained_on(made, second, Split.VALID) is None
+
+
+def test_other_votes_groups_or_decisions_are_other_data(
+    trained: tuple[Run, Path], tmp_path: Path
+) -> None:
+    run, data = trained
+    same = list(read_manifest(data, splits=list(Split)))
+    other = tmp_path / data.name
+    for changed in (
+        {"votes": (1, 0, 0, 3, 0, 0, 0)},
+        {"group": "somebody else"},
+        {"decision": "keep"},
+    ):
+        write_manifest(other, [replace(same[0], **changed), *same[1:]], FER7)
+        assert manifest_id(other) == manifest_id(data)
+        with pytest.raises(ExperimentError, match=r"votes, groups or decisions .* were others"):
+            train(SHORT, other, run.folder.parent)
+    write_manifest(other, same, FER7)
+    assert train(SHORT, other, run.folder.parent).done
+
+
+def test_two_trainings_of_one_folder(tmp_path: Path) -> None:
+    data = manifest(tmp_path)
+    folder = tmp_path / "runs" / Experiment.from_toml(SHORT).name
+    with one_writer(folder, folder=True), pytest.raises(OutputBusy, match="another process"):
+        train(SHORT, data, tmp_path / "runs")
+    assert not folder.exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pyojeong import Analyzer
-from pyojeong.cli.video import VideoRequest, make_analyzer, make_options
+from pyojeong.cli.video_request import VideoRequest, make_analyzer, make_options
 from pyojeong.core.errors import DataError, OutputBusy, OutputError
 from pyojeong.core.one_writer import one_writer
 from pyojeong.video.finished import read_finished, require_no_redaction

@@ -30,6 +30,7 @@ from pyojeong.core.inputs import (
     check_foreign,
     earlier_outputs,
     find_inputs,
+    refuse_empty,
     write_inputs,
 )
 from pyojeong.core.labels import LabelSet
@@ -124,6 +125,7 @@ class _Faces:
 
 def run(request: AnalyzeRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
+    refuse_empty(request.paths)
     require(request.formats)
     again = _check_out(request)
     found = find_inputs(request.paths, IMAGES, out=request.out)

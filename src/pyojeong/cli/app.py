@@ -210,24 +210,16 @@ def models(
 
 
 @app.command()
-def doctor() -> None:
-    """Check this installation: versions, weight files, a reference image, colours and labels."""
-    from pyojeong.cli.console import as_markup
-    from pyojeong.doctor import examine
+def doctor(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Results, a data set or models; checks what is stored.")
+    ] = None,
+) -> None:
+    """Check this installation, or what is stored in FOLDER: checksums, missing files."""
+    from pyojeong.cli.doctor import check_installation, check_stored
 
     console = _stderr()
-    failed = 0
-    for finding in examine():
-        mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
-        console.print(
-            f"{mark} {as_markup(finding.what)}: {as_markup(finding.detail)}", soft_wrap=True
-        )
-        failed += not finding.ok
-    if failed:
-        console.print(
-            f"[red]{failed} checks failed.[/] Reinstall: pip install --force-reinstall pyojeong; "
-            "components of other packages: uninstall those packages"
-        )
+    failed = check_installation(console) if folder is None else check_stored(folder, console)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -85,10 +85,11 @@ def manifest_with_progress(
         own: What the options say about pictures of one's own.
 
     Raises:
-        DataError: When all files that it names, or a whole folder of them, are missing.
+        DataError: When all files that it names, or a whole folder of them, are missing, or some
+            were changed after the table was made.
     """
     from pyojeong.datasets.cache import manifest_of
-    from pyojeong.datasets.picture_files import missing_files
+    from pyojeong.datasets.picture_files import missing_files, require_unchanged
 
     columns = (
         SpinnerColumn(),
@@ -108,6 +109,7 @@ def manifest_with_progress(
         )
     for warning in said:
         console.print(f"[yellow]warning:[/] {as_markup(warning)}", soft_wrap=True)
+    require_unchanged(manifest)
     missing_files(manifest).refuse_folders()  # single ones are left out and counted
     return manifest
 

@@ -42,11 +42,12 @@ def run_curate(request: CurateRequest, console: Console) -> int:
     """
     from pyojeong.curate.checks import parse_checks
     from pyojeong.curate.curation import Plan, curate
-    from pyojeong.datasets.picture_files import missing_files
+    from pyojeong.datasets.picture_files import missing_files, require_unchanged
 
     store = open_store(request.manifest, request.store)
     missing = missing_files(request.manifest)
     missing.refuse_all()
+    require_unchanged(request.manifest)
     words = request.checks or ["default", *(["label-issue"] if request.predictions else [])]
     options = {
         "detector": request.detector,
@@ -186,12 +187,13 @@ class FacesRequest:
 def run_faces(request: FacesRequest, console: Console) -> int:
     """Cut faces out; name what had none. Returns the exit code."""
     from pyojeong.curate.extraction import BoxCrop, extract_faces, whole_frame
-    from pyojeong.datasets.picture_files import require_files
+    from pyojeong.datasets.picture_files import require_files, require_unchanged
     from pyojeong.datasets.samples import manifest_size
     from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.detection.registry import build_detector
 
     require_files(request.manifest)
+    require_unchanged(request.manifest)
     framing: BoxCrop | Preprocess = BoxCrop(request.margin, request.size_px)
     if request.like is not None:
         card = find_classifier(request.like).card
@@ -211,7 +213,12 @@ def run_faces(request: FacesRequest, console: Console) -> int:
             jobs=request.jobs,
             tick=lambda n: progress.advance(task, n),
         )
-    for words, sources in (("without a face", done.without), ("unreadable", done.unreadable)):
+    further = "hold further faces, of which only the largest was taken (--every takes all)"
+    for words, sources in (
+        ("without a face", done.without),
+        ("unreadable", done.unreadable),
+        (further, done.crowded),
+    ):
         if sources:
             some = as_markup(", ".join(sources[:5])) + (" ..." if len(sources) > 5 else "")
             console.print(f"[yellow]{len(sources):,} images {words}:[/] {some}", soft_wrap=True)

@@ -30,7 +30,7 @@ from pyojeong.datasets.importing import Imported, ImportOptions, import_dataset
 from pyojeong.datasets.label_map import images, some
 from pyojeong.datasets.merging import merge
 from pyojeong.datasets.overview import Overview, overview
-from pyojeong.datasets.picture_files import require_files
+from pyojeong.datasets.picture_files import require_files, require_unchanged
 from pyojeong.datasets.samples import Split, manifest_labels, manifest_size
 from pyojeong.datasets.splitting import SplitOptions, SplitResult, split
 
@@ -273,6 +273,7 @@ def run_export(manifest: Path, out: Path, *, kind: str, console: Console) -> int
     if kind not in EXPORTERS:
         raise DataError(f"unknown format {kind!r}; known: {', '.join(EXPORTERS)}")
     require_files(manifest)
+    require_unchanged(manifest)
     with _counting(console, "exporting", manifest_size(manifest)) as tick:
         done = EXPORTERS[kind](manifest, out, tick=tick)
     if done.unreadable:

@@ -1,7 +1,6 @@
 """``pyojeong video``: clips, options, progress and the table that people see."""
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from rich.table import Table
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.sums import print_counts, short_paths
+from pyojeong.cli.video_request import VideoRequest, make_analyzer, make_options
 from pyojeong.core.errors import InputError, OutputBusy, PyojeongError, one_line
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_kinds import CLIPS
@@ -24,23 +24,24 @@ from pyojeong.core.inputs import (
     check_earlier,
     check_foreign,
     find_inputs,
+    read_earlier,
     write_inputs,
 )
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.one_writer import claimed, waiting_lock
 from pyojeong.core.output_names import as_unicode
 from pyojeong.core.printable import printable
+from pyojeong.core.unfinished import refuse_unfinished
 from pyojeong.output.tables import require
 from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.opening import import_av
-from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
 from pyojeong.video.checkpoint import FolderTaken
 from pyojeong.video.merge import JOINED, PEOPLE, join, joined_clips
 from pyojeong.video.options import DONE, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
-from pyojeong.video.result_folders import choose_folder, first_names
+from pyojeong.video.result_folders import choose_folder, first_names, is_reserved
 
 NOTICE = (
     "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it makes "
@@ -52,53 +53,9 @@ NOTICE = (
 _MOST_CHOICES = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoRequest:
-    """The options of ``pyojeong video``; see its help."""
-
-    clips: list[str]
-    out: Path
-    formats: list[str] = field(default_factory=lambda: ["parquet"])
-    annotate: bool = False
-    report: bool = True
-    pictures: bool = True
-    aggregate: bool = False
-    eyes: bool = True
-    stride: int = 1
-    fps: float | None = None
-    start: str | None = None
-    end: str | None = None
-    detect_every: int = 5
-    smooth: float | None = None
-    baseline: str | None = None
-    hold: float = 0.5
-    excel: bool = False
-    detector: str = "auto"
-    model: str = "default"
-    min_face: int | None = None
-    workers: int = 2
-    allow: str | None = None
-    prior: str | None = None
-    labels: str | None = None
-    threshold: float | None = None
-
-
-def seconds_of(text: str) -> float:
-    """Seconds of ``12.5``, ``1:02`` or ``1:02:03.5``.
-
-    Raises:
-        InputError: When it is none of these.
-    """
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", text.strip()):
-        raise InputError(f"time {text!r}: expected seconds, 1:02 or 1:02:03.5")
-    total = 0.0
-    for part in text.strip().split(":"):
-        total = 60 * total + float(part)
-    return total
-
-
 def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
+    refuse_unfinished(request.out)
     check_foreign(request.out, JOINED, "choose another --out folder")
     check_earlier(request.out, "video")
     if not request.aggregate:
@@ -115,11 +72,13 @@ def run(request: VideoRequest, console: Console) -> int:
         try:
             _read_all(found, request.out, analyzer, options, tally, console)
             with waiting_lock(request.out):
-                _write_inputs(request, found, tally)  # first: it tells tables from files of users
+                _write_inputs(
+                    request, found, tally, console
+                )  # first: it tells tables from files of users
                 _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
-                _write_inputs(request, found, tally, outputs=JOINED)
+                _write_inputs(request, found, tally, console, outputs=JOINED)
         except KeyboardInterrupt:
-            _write_inputs(request, found, tally)
+            _write_inputs(request, found, tally, console)
             console.print("[yellow]interrupted[/]: the same command goes on from here")
             code = 130
     if tally.table.row_count:
@@ -128,25 +87,23 @@ def run(request: VideoRequest, console: Console) -> int:
     return code or (1 if tally.failures or tally.broken else 0)
 
 
-def make_analyzer(request: VideoRequest) -> Analyzer:
-    """Return the analyzer that a request asks for."""
-    return Analyzer(
-        request.model,
-        detector=request.detector,
-        min_face=request.min_face,
-        threads=1,
-        allow=request.allow,
-        eyes=request.eyes,
-        prior=request.prior,
-        labels=request.labels,
-        threshold=request.threshold,
-    )
-
-
 def _write_inputs(
-    request: VideoRequest, found: Found, tally: "_Tally", *, outputs: Sequence[str] = ()
+    request: VideoRequest,
+    found: Found,
+    tally: "_Tally",
+    console: Console,
+    *,
+    outputs: Sequence[str] = (),
 ) -> None:
-    if tally.folders or request.out.is_dir():
+    """Write ``inputs.json``; that of an earlier command stays when nothing was read."""
+    if not tally.folders and read_earlier(request.out):
+        if not outputs:  # it is said once
+            console.print(
+                f"nothing was read: the results in {as_markup(request.out)} are those of an "
+                "earlier command, and stay",
+                soft_wrap=True,
+            )
+    elif tally.folders or request.out.is_dir():
         write_inputs(
             request.out,
             "video",
@@ -247,8 +204,9 @@ def _read_into_own_folder(
     for _ in range(_MOST_CHOICES):
         folder = choose_folder(clip, first, out)
         if folder.name != first and not (folder / DONE).exists():
+            why = "is the name of a table" if is_reserved(first) else "has other results"
             console.print(
-                f"{as_markup(out / first)} has other results: those of "
+                f"{as_markup(out / first)} {why}: those of "
                 f"{as_markup(clip)} go to {as_markup(folder)}",
                 soft_wrap=True,
             )
@@ -303,55 +261,6 @@ def _print_lines(clip: Path, outcome: ClipResult, console: Console) -> None:
         console.print(f"[yellow]note[/] {words}", soft_wrap=True)
     for line in outcome.failed:
         _print_failure(f"{clip}: {line}; tables and summary are complete", console)
-
-
-def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
-    """Return what a request does with each clip.
-
-    Raises:
-        InputError: When a time or the baseline is no use.
-    """
-    start = 0.0 if request.start is None else seconds_of(request.start)
-    selection = Selection(
-        stride=request.stride,
-        fps=request.fps,
-        start_s=start,
-        end_s=None if request.end is None else seconds_of(request.end),
-        detect_every=request.detect_every,
-    )
-    span, picture = _baseline(request.baseline, analyzer)
-    return VideoOptions(
-        selection=selection,
-        formats=() if request.aggregate else tuple(dict.fromkeys(request.formats)),
-        smooth_s=request.smooth,
-        baseline_s=span,
-        baseline=picture,
-        annotate=request.annotate,
-        report=request.report,
-        pictures=request.pictures and not request.aggregate,
-        aggregate=request.aggregate,
-        hold_s=request.hold,
-        excel=request.excel,
-        workers=request.workers,
-    )
-
-
-def _baseline(
-    text: str | None, analyzer: Analyzer
-) -> tuple[tuple[float, float] | None, tuple[float, ...] | None]:
-    """Return a time (``0:00-0:10``), or the scores of an image."""
-    if text is None:
-        return None, None
-    if not Path(text).exists() and "-" in text:
-        first, _, last = text.partition("-")
-        span = (seconds_of(first), seconds_of(last))
-        if span[1] <= span[0]:
-            raise InputError(f"baseline {text!r}: its end must lie behind its start")
-        return span, None
-    faces = analyzer.analyze(text).faces
-    if not faces or faces[0].expression is None:
-        raise InputError(f"baseline {text}: no face in this image")
-    return None, tuple(map(float, faces[0].expression.scores))
 
 
 def _print_notice(out: Path, console: Console) -> None:

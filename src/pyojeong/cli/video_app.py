@@ -91,7 +91,8 @@ def video(
 ) -> None:
     """Read clips: a table, a report page and events for each; the same command resumes."""
     from pyojeong.cli.console import make_console
-    from pyojeong.cli.video import VideoRequest, run
+    from pyojeong.cli.video import run
+    from pyojeong.cli.video_request import VideoRequest
 
     wrong = [name for name in formats or () if name not in TABLES]
     if wrong:

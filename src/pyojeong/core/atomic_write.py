@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,7 +49,7 @@ def _temporary(target: Path) -> Path:
 
 
 def remove_stale(folder: Path, *, name: str | None = None) -> None:
-    """Remove temporary files of processes of this machine that were killed.
+    """Remove temporary files and folders of processes of this machine that were killed.
 
     Args:
         folder: Where they lie; folders in it are not searched.
@@ -62,7 +63,16 @@ def remove_stale(folder: Path, *, name: str | None = None) -> None:
                 continue
             if parts[1] == _HOST and not _alive(int(parts[2])):
                 with suppress(OSError):
-                    Path(entry.path).unlink()
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                    else:
+                        Path(entry.path).unlink()
+
+
+def is_stale(file: Path) -> bool:
+    """Return whether a file is a temporary one of a process of this machine that was killed."""
+    parts = _TEMPORARY.fullmatch(file.name)
+    return parts is not None and parts[1] == _HOST and not _alive(int(parts[2]))
 
 
 def _alive(process: int) -> bool:
@@ -96,6 +106,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 raise OutputError(f"cannot write {path}: it exists and is not an ordinary file")
             yield temporary
             _open_to_others(temporary)
+            _to_disk(temporary)
             temporary.replace(target)
     finally:
         with suppress(OSError):
@@ -118,6 +129,30 @@ def _open_to_others(file: Path) -> None:
         probe.unlink(missing_ok=True)
     if mode != 0o600:
         file.chmod(mode)
+
+
+def _to_disk(file: Path) -> None:
+    """Put a finished file on disk before it takes its name: a full disk is noticed here."""
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
+
+
+@contextmanager
+def work_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target``; whoever made files there gives them their names.
+
+    What is left in it is removed.
+
+    Raises:
+        OutputError: When the folder could not be written to or the disk is full.
+    """
+    folder = _temporary(target)
+    with output_errors(target):
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -168,8 +203,10 @@ class GrowingFile:
 
     def finish(self) -> None:
         """Give the file its name."""
-        self._file.close()
         with output_errors(self.target):
+            if not self._file.closed:
+                os.fsync(self._file.fileno())
+                self._file.close()
             self.path.replace(self.target)
 
     def discard(self) -> None:

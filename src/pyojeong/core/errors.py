@@ -53,6 +53,15 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
+def without_frames(error: Exception) -> Exception:
+    """Return an error without its tracebacks, whose frames keep images in memory."""
+    seen: BaseException | None = error
+    while seen is not None:
+        seen.__traceback__ = None
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
 class InputError(PyojeongError, ValueError):
     """The caller's image, clip or array could not be used."""
 

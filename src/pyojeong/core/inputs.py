@@ -53,14 +53,33 @@ def find_inputs(
         paths: As a user named them.
         kind: What folders are searched for.
         out: A folder of results; what lies in it is left out of searches.
+
+    Raises:
+        InputError: When a name is empty.
     """
     inputs = _Inputs(kind, out)
+    paths = list(paths)
+    refuse_empty(paths)
     for path in paths:
         inputs.add(os.fspath(path))
     inputs.found.left_out = [
         each for each in inputs.found.left_out if os.path.realpath(each.path) not in inputs.seen
     ] + inputs.repeated
     return inputs.found
+
+
+def refuse_empty(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse names without a character, which would stand for the current folder.
+
+    Raises:
+        InputError: When there is one; its place is named.
+    """
+    for place, path in enumerate(paths, 1):
+        if not os.fspath(path).strip():
+            raise InputError(
+                f"input {place} is an empty name ({os.fspath(path)!r}), perhaps of a variable that "
+                "is not set: name a file, a folder or a pattern"
+            )
 
 
 class _Inputs:
@@ -295,6 +314,12 @@ def _earlier(out: Path) -> _Earlier | None:
         return _Earlier(str(known["command"]), inputs, failed, int(known["read"]), outputs)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def read_earlier(out: Path) -> int:
+    """Return how many inputs the last command with this folder of results has read."""
+    known = _earlier(out)
+    return 0 if known is None else known.read
 
 
 def earlier_command(out: Path) -> str | None:

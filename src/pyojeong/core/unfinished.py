@@ -29,14 +29,7 @@ def unfinished(out: Path, settings: Mapping[str, Any]) -> bool:
         InputError: When another command was begun there and did not end.
         OutputBusy: When a command is writing there.
     """
-    try:
-        with (out / NOTE).open("r+b") as file:
-            _require_lock(file, out)
-            before = _read(file)
-    except OutputBusy:
-        raise
-    except (OSError, ValueError):
-        return False
+    before = _left(out)
     if before is None:
         return False
     now = _plain(settings)
@@ -52,6 +45,21 @@ def unfinished(out: Path, settings: Mapping[str, Any]) -> bool:
             "add --overwrite"
         )
     return True
+
+
+def refuse_unfinished(out: Path) -> None:
+    """Refuse a folder of results in which another kind of command was begun and did not end.
+
+    Raises:
+        InputError: When it is so, or that command is running.
+    """
+    before = _left(out)
+    if before is not None:
+        raise InputError(
+            f"{out} holds what another command left when it was stopped (its inputs: "
+            f"{_shown(before.get('inputs'))}): give that command again, or choose another --out "
+            "folder"
+        )
 
 
 @contextmanager
@@ -84,6 +92,22 @@ def noted(
         yield
         with suppress(OSError):
             (out / NOTE).unlink()
+
+
+def _left(out: Path) -> dict[str, Any] | None:
+    """Return what the note of a command that did not end says; None without such a note.
+
+    Raises:
+        OutputBusy: When the command is running.
+    """
+    try:
+        with (out / NOTE).open("r+b") as file:
+            _require_lock(file, out)
+            return _read(file)
+    except OutputBusy:  # which is an OSError
+        raise
+    except (OSError, ValueError):
+        return None
 
 
 def _require_lock(file: Any, out: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.errors import DataError
+from pyojeong.core.one_writer import one_writer
 from pyojeong.curate.checks import build_check
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.face_inspection import Examiner
@@ -68,10 +69,16 @@ def curate(store: Store, plan: Plan, *, tick: Ticker | None = None) -> dict[str,
 
     Raises:
         DataError: When a check lacks what it needs.
+        OutputBusy: When another process runs checks.
     """
     checks = plan.checks()
     if not checks:
         raise DataError("no check named; see `pyojeong data curate --help`")
+    with one_writer(store.folder, folder=True):
+        return _curate(store, plan, checks, tick)
+
+
+def _curate(store: Store, plan: Plan, checks: list[Any], tick: Ticker | None) -> dict[str, float]:
     for check in checks:
         store.start(check)
     seconds: dict[str, float] = {}

@@ -197,20 +197,36 @@ def read_decision_log(file: Path, *, manifest: str) -> list[Decision]:
         DataError: When they are about another data set.
         ManifestInvalid: When the file is no ledger.
     """
-    if _has_truncated_header(file):
-        return []
-    try:
-        lines = file.read_bytes().split(b"\n")
-        head = json.loads(lines[0])
-        of, version = head["manifest_id"], int(head["pyojeong.decisions"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestInvalid(f"{file}: is not a file of decisions: {error!r}") from error
-    if of != manifest:
+    of, found = _read_log(file)
+    if of not in {"", manifest}:
         raise DataError(
             f"{file}: these decisions are about another data set (id {of}, this one has "
             f"{manifest}); review this one again, or go back to the manifest they were made on"
         )
+    return found
+
+
+def verify_decision_log(file: Path) -> int:
+    """Return how many decisions a ledger file holds.
+
+    Raises:
+        ManifestInvalid: When the file is no ledger, or damaged.
+    """
+    return len(_read_log(file)[1])
+
+
+def _read_log(file: Path) -> tuple[str, list[Decision]]:
+    """Return the id of the data set, and the decisions in order; ("", []) before any was made."""
+    if _has_truncated_header(file):
+        return "", []
+    try:
+        lines = file.read_bytes().split(b"\n")
+        head = json.loads(lines[0])
+        of, version = str(head["manifest_id"]), int(head["pyojeong.decisions"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ManifestInvalid(f"{file}: is not a file of decisions: {error!r}") from error
     out = []
+    _refuse_lost_line_end(file, lines[-1])
     for number, line in enumerate(lines[:-1], start=1):  # what follows has no line end yet
         try:
             text = opened_line(line.decode(), required=False)
@@ -223,7 +239,23 @@ def read_decision_log(file: Path, *, manifest: str) -> list[Decision]:
                 f"{file}: line {number} is damaged ({one_line(error)}): restore the file from a "
                 "copy, or remove the line to go on without that decision"
             ) from error
-    return out
+    return of, out
+
+
+def _refuse_lost_line_end(file: Path, tail: bytes) -> None:
+    """Refuse a whole line with another character than its line end behind it.
+
+    Raises:
+        ManifestInvalid: When it is so; a crash leaves less than a line.
+    """
+    try:
+        opened_line(tail[:-1].decode())
+    except ValueError:
+        return
+    raise ManifestInvalid(
+        f"{file}: the end of its last line is damaged: restore the file from a copy, or put a line "
+        "break there"
+    )
 
 
 def _decision(values: dict[str, Any]) -> Decision:

@@ -52,12 +52,14 @@ class Extracted:
         without: Sources of images in which no face was found.
         unreadable: Sources of images that could not be decoded.
         images: Number of images with a face.
+        crowded: Sources of images whose further faces were not taken.
     """
 
     faces: int
     without: tuple[str, ...]
     unreadable: tuple[str, ...]
     images: int = 0
+    crowded: tuple[str, ...] = ()
 
     @property
     def sums(self) -> InputCounts:
@@ -100,7 +102,8 @@ def extract_faces(
     without: list[str] = []
     unreadable: list[str] = []
     images = 0
-    work = _cutter(detector, framing, every=every)
+    crowded: set[str] = set()
+    work = _cutter(detector, framing, every=every, crowded=crowded)
 
     def rows() -> Iterator[Sample]:
         nonlocal images
@@ -115,7 +118,7 @@ def extract_faces(
                 tick(1)
 
     count = write_manifest(out, rows(), manifest_labels(manifest))
-    return Extracted(count, tuple(without), tuple(unreadable), images)
+    return Extracted(count, tuple(without), tuple(unreadable), images, tuple(sorted(crowded)))
 
 
 def whole_frame(pre: Preprocess, side_px: int) -> Preprocess:
@@ -141,9 +144,12 @@ def whole_frame(pre: Preprocess, side_px: int) -> Preprocess:
 
 
 def _cutter(
-    detector: Detector, framing: BoxCrop | Preprocess, *, every: bool
+    detector: Detector, framing: BoxCrop | Preprocess, *, every: bool, crowded: set[str]
 ) -> Callable[[Sample], list[Sample] | None]:
-    """Return what turns an image into samples of its faces; None = it could not be decoded."""
+    """Return what turns an image into samples of its faces; None = it could not be decoded.
+
+    ``crowded`` gets the sources of images whose further faces are not taken.
+    """
 
     def work(sample: Sample) -> list[Sample] | None:
         image = DecodedImage(0, sample).image
@@ -151,6 +157,8 @@ def _cutter(
             return None
         found: list[Face] = sorted(detector.detect(image), key=_size, reverse=True)
         faces = found if every else found[:1]
+        if len(found) > len(faces):
+            crowded.add(sample.source)
         if isinstance(framing, Preprocess):
             return [
                 _sample(sample, warp(image, matrix_for_face(framing, f), framing.size_hw), k)

@@ -7,12 +7,15 @@ cached table is named after the contents it was made from, so a changed source i
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.errors import DataError
+from pyojeong.core.errors import DataError, OutputBusy
 from pyojeong.core.file_search import search_folder
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.importing import ImportOptions, Ticker, import_dataset, layout_of
 from pyojeong.datasets.label_map import some
 from pyojeong.datasets.layout import searchable
@@ -21,12 +24,15 @@ from pyojeong.datasets.layout_table import table_file
 from pyojeong.datasets.own_pictures import NOTHING_STATED, OwnOptions
 from pyojeong.datasets.readers import OWN_READERS
 from pyojeong.datasets.samples import MANIFEST_VERSION, Sample
+from pyojeong.parquet import is_sealed
 
 _CONVERSION = 2
 """Counts up when the same source would now give another table (2: images are fingerprinted)."""
 _OWN_CONVERSION = 7
 """The same for pictures of one's own, or when their kept warnings would be others (7: images in
 several classes or splits; class folders inside others are refused)."""
+
+_PAUSE_S = 0.2
 
 _sources: dict[str, str] = {}
 """Tables of this process -> what they were converted from, as the caller named it."""
@@ -87,20 +93,54 @@ def manifest_of(  # noqa: PLR0913 - one for every option of the commands
     key = _digest(parts, f"{layout}:{MANIFEST_VERSION}:{conversion}{own.key()}")
     stem = source.name.split(".")[0] or "data"
     target = (folder or cache_folder()) / f"{stem}-{key[:16]}.parquet"
-    if not target.exists():
-        done = import_dataset(source, target, options, tick=tick)
-        said = [*done.warnings, *([] if examine is None else examine(done.examples))]
-        if done.unreadable_names:
-            said.append(f"could not be decoded: {some(done.unreadable_names)}")
-        if done.sums.given > done.sums.read:
-            said.append(f"samples: {done.sums}")
-        with atomic_write(_warnings_of(target), "w") as file:
-            json.dump(said, file, ensure_ascii=False)
+    if not _kept(target):
+        with _turn(target):
+            if not _kept(target):  # else another process has made it meanwhile
+                _convert(source, target, options, tick, examine)
     for warning in _kept_warnings(target):
         if warn is not None:
             warn(warning)
     _sources[str(target)] = str(source)
     return target
+
+
+def _kept(table: Path) -> bool:
+    """Return whether a conversion is there, with its warnings, which are written last."""
+    try:
+        return _warnings_of(table).exists() and is_sealed(table)
+    except OSError:
+        return False  # missing or damaged: it is made again
+
+
+@contextmanager
+def _turn(table: Path) -> Iterator[None]:
+    """Wait until no other process converts the same data, then keep others waiting."""
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(one_writer(table.with_suffix(".conversion")))
+                break
+            except OutputBusy:
+                time.sleep(_PAUSE_S)
+        yield
+
+
+def _convert(
+    source: Path,
+    target: Path,
+    options: ImportOptions,
+    tick: Ticker | None,
+    examine: Callable[[Sequence[Sample]], list[str]] | None,
+) -> None:
+    """Write the table, then its warnings, which say that it is complete."""
+    done = import_dataset(source, target, options, tick=tick)
+    said = [*done.warnings, *([] if examine is None else examine(done.examples))]
+    if done.unreadable_names:
+        said.append(f"could not be decoded: {some(done.unreadable_names)}")
+    if done.sums.given > done.sums.read:
+        said.append(f"samples: {done.sums}")
+    with atomic_write(_warnings_of(target), "w") as file:
+        json.dump(said, file, ensure_ascii=False)
 
 
 def _warnings_of(table: Path) -> Path:
@@ -138,7 +178,9 @@ def _digest(paths: list[Path], salt: str) -> str:
                         continue
                     stat = os.stat(item)  # noqa: PTH116 - names need not be valid Unicode
                     name = os.path.relpath(item, path)
-                    line = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+                    # Contents cannot change without a new time of change (ctime).
+                    times = f"{stat.st_mtime_ns}\0{stat.st_ctime_ns}"
+                    line = f"{name}\0{stat.st_size}\0{times}\n"
                     digest.update(os.fsencode(line))
             else:
                 with path.open("rb") as opened:

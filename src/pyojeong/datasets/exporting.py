@@ -2,8 +2,6 @@
 
 import csv
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.atomic_write import atomic_write, work_folder
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError, ImageUnreadable, OutputError
 from pyojeong.core.labels import FER7, FER2013_TO_FER7
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.importing import Ticker
 from pyojeong.datasets.layout import png
@@ -178,37 +177,13 @@ def _encoded(sample: Sample, pixels: Pixels) -> bytes:
     return png(np.ascontiguousarray(pixels[..., 0]) if gray else pixels)
 
 
-def _umask(folder: Path) -> int:
-    """Return the bits that new folders lack; asking the system would change it for all threads."""
-    probe = folder / ".mode"
-    probe.mkdir()
-    try:
-        return 0o777 & ~probe.stat().st_mode
-    finally:
-        probe.rmdir()
-
-
 @contextmanager
 def _whole_folder(out: Path) -> Iterator[Path]:
     """Make a temporary folder beside ``out`` that takes its name only when all went well."""
-    temporary = None
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OutputError(
-                f"{out}: is there already and not an empty folder; name another --out"
-            )
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        yield temporary
-        temporary.chmod(0o777 & ~_umask(temporary))  # mkdtemp's own mode is 0700
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"{out}: is there already and not an empty folder; name another --out")
+    with one_writer(out), work_folder(out) as folder:
+        yield folder
         if out.exists():
             out.rmdir()
-        temporary.replace(out)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {out}: {reason}. Choose another --out.") from error
-    finally:
-        if temporary is not None and temporary.exists():
-            shutil.rmtree(temporary, ignore_errors=True)
+        folder.replace(out)

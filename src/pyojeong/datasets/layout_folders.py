@@ -242,51 +242,47 @@ def read_imagefolder(
 
     A column ``group`` is taken over. Without a folder ``valid`` or ``validation`` a part of
     the training images is held out, as in ``read_class_folders``, or of the groups. Rows whose file
-    is missing are left out and counted.
+    is missing, repeated rows and images that no row names are left out and counted.
 
     Raises:
-        DataError: When there is no such table.
+        DataError: When there is no such table, or its rows contradict each other.
         LabelUnknown: When labels are not understood; all of them are listed.
         ManifestInvalid: When a row of a table is wrong.
     """
     no_votes(votes, "imagefolder")
     root = need_root(path, _fits_imagefolder, IMAGEFOLDER_MARKER)
-    seen: Counter[str] = Counter()
-    pictures = []
-    missing = []
+    pictures: dict[Path, Picture] = {}
+    missing: list[str] = []
+    repeated = 0
     outside = Outside(root.absolute(), skipped)
     for split, table in _tables(root):
-        with open_text(table) as file:
-            header = [name.strip() for name in next(csv.reader(file), [])]
-            for i, row in enumerate(csv.DictReader(file, header)):
-                if not row.get("file_name") or row.get("label") is None:
-                    raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
-                if os.path.join(table.parent, row["file_name"]) in outside:  # noqa: PTH118
-                    continue
-                picture = Path(os.path.normpath(table.parent / row["file_name"]))
-                if not is_file(picture):
-                    missing.append(row["file_name"])
-                    continue
-                seen[row["label"]] += 1
-                pictures.append(
-                    Picture(
-                        file=picture,
-                        raw=row["label"],
-                        split=split,
-                        source=picture.relative_to(root).as_posix(),
-                        key=row["file_name"],
-                        group=row.get("group") or "",
-                    )
+        for picture in _rows_of(root, split, table, outside):
+            if not is_file(picture.file):
+                missing.append(picture.key)
+                continue
+            known = pictures.setdefault(picture.file, picture)
+            labelled = [own.label_map.label(p.raw) or p.raw for p in (known, picture)]
+            if labelled[0] != labelled[1] or known.group != picture.group:
+                raise DataError(
+                    f"{table}: rows contradict each other: {picture.key} is {_said(known)} and "
+                    f"{_said(picture)}; correct the table"
                 )
+            repeated += known is not picture
     outside.note()
     if not pictures:
         raise DataError(f"{root}: no row of metadata.csv names an image that is there")
-    if missing and skipped is not None:
-        skipped[f"file is missing ({some(missing)})"] += len(missing)
+    if skipped is not None:
+        for why, count in (
+            (f"file is missing ({some(missing)})", len(missing)),
+            ("repeated row of metadata.csv", repeated),
+        ):
+            if count:
+                skipped[why] += count
     notes = Notes() if notes is None else notes
-    _note_unnamed(path, pictures, notes)
+    _note_unnamed(path, list(pictures.values()), notes)
+    seen = Counter(picture.raw for picture in pictures.values())
     has_valid = any(split is Split.VALID for split, _ in split_folders(root))
-    found = Found(place=root, pictures=pictures, seen=seen, has_valid=has_valid)
+    found = Found(place=root, pictures=list(pictures.values()), seen=seen, has_valid=has_valid)
     yield from samples_of(found, own, labels, skipped=skipped, notes=notes)
 
 
@@ -298,3 +294,31 @@ def _note_unnamed(path: Path, pictures: list[Picture], notes: Notes) -> None:
         notes.beside["named by no metadata.csv"] += len(others)
         names = [nfc(f.relative_to(path).as_posix()) for f in others]
         notes.warnings.append(f"no metadata.csv names {images(len(others))}: {some(names)}")
+
+
+def _said(picture: Picture) -> str:
+    return f"{picture.raw!r}{f' of group {picture.group!r}' if picture.group else ''}"
+
+
+def _rows_of(root: Path, split: Split, table: Path, outside: Outside) -> Iterator[Picture]:
+    """Yield the rows of a ``metadata.csv`` whose file lies in the data set's folder.
+
+    Raises:
+        ManifestInvalid: When one lacks its file name or label.
+    """
+    with open_text(table) as file:
+        header = [name.strip() for name in next(csv.reader(file), [])]
+        for i, row in enumerate(csv.DictReader(file, header)):
+            if not row.get("file_name") or row.get("label") is None:
+                raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
+            if os.path.join(table.parent, row["file_name"]) in outside:  # noqa: PTH118
+                continue
+            path = Path(os.path.normpath(table.parent / row["file_name"]))
+            yield Picture(
+                file=path,
+                raw=row["label"],
+                split=split,
+                source=path.relative_to(root).as_posix(),
+                key=row["file_name"],
+                group=row.get("group") or "",
+            )

@@ -289,7 +289,7 @@ def _said(row: _Row, label_map: LabelMap) -> tuple[str, str, str]:
 
 
 def _note_unnamed(path: Path, table: Path, rows: list[_Row], notes: Notes) -> None:
-    """Note pictures of the folder that no row names."""
+    """Note and count pictures of the folder that no row names."""
     named = {row.picture.file for row in rows}
     others = [f for f in pictures_in(path, deep=True) if f not in named]
     if others:

@@ -15,6 +15,7 @@ from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.label_map import images, some
 from pyojeong.datasets.samples import Sample, Split, read_manifest, read_paths
+from pyojeong.image.features import content_hash
 from pyojeong.image.preprocess import Pixels
 
 _CURE = "move them back or import again"
@@ -135,6 +136,43 @@ def require_files(manifest: Path) -> None:
     missing = missing_files(manifest)
     if missing:
         raise missing.error()
+
+
+def require_unchanged(manifest: Path) -> None:
+    """Refuse a table when images that it names were changed after it was made.
+
+    Only files that were touched since are opened and compared with their digests in the table.
+
+    Raises:
+        DataError: When some were changed.
+        ManifestInvalid: When the table is missing, damaged or of another kind.
+    """
+    since = manifest.stat().st_mtime_ns if manifest.exists() else 0
+    changed = [
+        sample.path
+        for sample in read_manifest(manifest, splits=list(Split), images=False)
+        if sample.path is not None and _touched(sample.path, since) and _differs(sample)
+    ]
+    if changed:
+        raise DataError(
+            f"{images(len(changed))} changed after {manifest} was made: {some(changed)}; import "
+            "again"
+        )
+
+
+def _touched(path: str, since: int) -> bool:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - names need not be valid Unicode
+    except OSError:
+        return False
+    return max(found.st_mtime_ns, found.st_ctime_ns) > since
+
+
+def _differs(sample: Sample) -> bool:
+    try:
+        return bool(sample.content_hash) and content_hash(pixels_of(sample)) != sample.content_hash
+    except ImageUnreadable:
+        return bool(sample.content_hash)
 
 
 def decoded(samples: Iterable[Sample]) -> Iterator[tuple[int, Sample, Pixels]]:

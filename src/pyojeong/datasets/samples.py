@@ -18,6 +18,8 @@ from typing import Any
 from pyojeong.core.atomic_write import atomic_path
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
+from pyojeong.core.one_writer import one_writer
+from pyojeong.datasets.manifest_paths import check_path
 from pyojeong.parquet import CheckedFile, load_pyarrow, open_parquet, parquet_writer
 
 MANIFEST_VERSION = 2
@@ -102,12 +104,13 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
     Raises:
         ManifestInvalid: When a label is not in the set or there is no row.
         MissingExtra: When pyarrow is not installed.
+        OutputBusy: When another process writes the file.
     """
     pa, _ = load_pyarrow()
     schema = _schema(pa, labels)
     count = 0
-    identity = hashlib.sha256(labels.id.encode())
-    with atomic_path(path) as temporary:
+    identity, content = (hashlib.sha256(labels.id.encode()) for _ in range(2))
+    with one_writer(path), atomic_path(path) as temporary:
         with parquet_writer(temporary, schema) as writer:
             for rows in _groups(samples):
                 for i, sample in enumerate(rows):
@@ -116,6 +119,7 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                             f"label {sample.label!r} is not in {labels.id}", row=count + i
                         )
                     _identify(identity, sample)
+                    _describe(content, sample)
                 columns = {
                     name: [getattr(s, name) for s in rows]
                     for name in schema.names
@@ -124,7 +128,9 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                 columns["split"] = [s.split.value for s in rows]
                 writer.write_table(pa.table(columns, schema=schema))
                 count += len(rows)
-            writer.add_key_value_metadata({"pyojeong.id": identity.hexdigest()[:32]})
+            digests = {"pyojeong.id": identity.hexdigest()[:32]}
+            digests["pyojeong.content"] = content.hexdigest()[:32]
+            writer.add_key_value_metadata(digests)
         _refuse_stranding(path, identity.hexdigest()[:32])
         if not count:
             raise ManifestInvalid("the data set has no samples")
@@ -164,6 +170,13 @@ def _identify(digest: Any, sample: Sample) -> None:
     for part in (sample.label, sample.split.value, sample.source):
         digest.update(part.encode() + b"\0")
     digest.update(hashlib.sha256(picture).digest())
+
+
+def _describe(digest: Any, sample: Sample) -> None:
+    """Add everything of a row but where its image lies."""
+    _identify(digest, sample)
+    more = (sample.votes, sample.group, sample.decision, sample.phash)
+    digest.update(json.dumps(more).encode() + b"\0")
 
 
 def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
@@ -210,6 +223,17 @@ def _open(path: Path) -> Iterator[tuple[CheckedFile, LabelSet]]:
         yield file, labels
 
 
+def is_manifest(path: Path) -> bool:
+    """Return whether a Parquet file is a data-set table.
+
+    Raises:
+        OSError: When it could not be read or is damaged.
+        ValueError: When it is no Parquet file.
+    """
+    with open_parquet(path) as file:
+        return b"pyojeong.manifest" in (file.schema_arrow.metadata or {})
+
+
 def manifest_labels(path: Path) -> LabelSet:
     """Return the label set of a manifest."""
     with _open(path) as (_, labels):
@@ -228,6 +252,21 @@ def manifest_id(path: Path) -> str:
     digest = hashlib.sha256(labels.id.encode())
     for _, sample in read_rows(path, splits=list(Split)):
         _identify(digest, sample)
+    return digest.hexdigest()[:32]
+
+
+def manifest_content(path: Path) -> str:
+    """Digest of all that a manifest says, votes, groups and decisions included.
+
+    Results that were made from it carry it; paths of images do not count.
+    """
+    with _open(path) as (file, labels):
+        stored = (file.metadata.metadata or {}).get(b"pyojeong.content")
+    if stored is not None:
+        return str(stored.decode())
+    digest = hashlib.sha256(labels.id.encode())
+    for _, sample in read_rows(path, splits=list(Split)):
+        _describe(digest, sample)
     return digest.hexdigest()[:32]
 
 
@@ -263,23 +302,8 @@ def read_rows(
                 values["split"] = Split(values["split"])
                 if not images and values["path"] is None:
                     values["image"] = b""
-                _check_path(path, row, values["path"])
+                check_path(path, row, values["path"])
                 yield row, Sample(votes=None if votes is None else tuple(votes), **values)
-
-
-def _check_path(path: Path, row: int, named: str | None) -> None:
-    """Refuse paths that depend on the working folder and lead out of it; tables hold whole paths.
-
-    Raises:
-        ManifestInvalid: When it is so.
-    """
-    if named is not None and (".." in named or "\0" in named):
-        parts = named.replace("\\", "/").split("/")
-        if "\0" in named or (".." in parts and not Path(named).is_absolute()):
-            raise ManifestInvalid(
-                f"{path}: path {named!r} leads out of the working folder; import the images again",
-                row=row,
-            )
 
 
 def _batches(path: Path, file: CheckedFile, names: list[str]) -> Iterator[Any]:

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from pyojeong.core.errors import ExperimentError, MissingExtra, ModelError
+from pyojeong.core.errors import ExperimentError, MissingExtra, ModelError, OutputBusy
+from pyojeong.core.one_writer import one_writer
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.measure import describe, measure_run
 from pyojeong.experiments.results import result_path
@@ -74,13 +73,13 @@ def run_planned(
     folder = runs / planned.name
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
+        with one_writer(folder):
             _check(planned, manifest, runs, options)
             result = _finished(folder, again=options.again)
             if result is None:
                 result = _train_and_measure(planned, manifest, runs, options, progress)
                 write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
-    except Timeout:
+    except OutputBusy:
         return None
     if options.keep is not None:
         path = result_path(options.keep, planned.name)

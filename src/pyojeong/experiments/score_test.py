@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split
 from pyojeong.evaluation.test_split_guard import record_use, refuse_second_use
 from pyojeong.experiments.measure import score_split
@@ -33,7 +32,7 @@ def score_test(run_folder: Path, manifest: Path) -> dict[str, Any]:
         raise ExperimentError(
             f"{run_folder} has no result yet: finish it with `pyojeong experiments resume`"
         )
-    with FileLock(run_folder.with_name(f".{run_folder.name}.lock")):
+    with one_writer(run_folder):
         result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if result["status"] != "finished":
             raise ExperimentError(f"{run_folder} failed: there is nothing to score")

@@ -36,7 +36,7 @@ from pyojeong.export.calibration import (
     choose_threshold,
     label_shares,
 )
-from pyojeong.export.files import store_model
+from pyojeong.export.files import model_files, store_model
 from pyojeong.export.framing import measure_framing
 from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.export.provenance import inherited_flags, origin_of
@@ -111,10 +111,24 @@ def export_run(
     Raises:
         ExperimentError: When the run is unfinished.
         ModelMismatch: When ONNX and torch differ by more than ``PARITY``.
+        OutputBusy: When another process exports a model of this id there.
     """
-    experiment = run.experiment
-    if not run.done:
+    if run.experiment and not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
+    with model_files(out, options.id) as work:
+        return _export(run, manifest, work, options, detector, say)
+
+
+def _export(
+    run: Run,
+    manifest: Path,
+    out: Path,
+    options: ExportOptions,
+    detector: Detector,
+    say: Say,
+) -> ModelCard:
+    """Write the files of a model into a folder, where they are changed until all is measured."""
+    experiment = run.experiment
     origin = origin_of(run)  # all that can fail comes before the use of the test split
     for warning in _warnings(run, manifest):
         say(warning)

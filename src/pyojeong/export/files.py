@@ -1,17 +1,40 @@
 """Writing a network with its card."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
-from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.atomic_write import atomic_write, work_folder
 from pyojeong.core.card import ModelCard, Preprocess
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.one_writer import one_writer
 from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.runtime.classifier import Classifier
-from pyojeong.zoo import Entry
+from pyojeong.zoo import CARD_SUFFIX, Entry
+
+
+@contextmanager
+def model_files(out: Path, name: str) -> Iterator[Path]:
+    """Yield a temporary folder for the files of a model; they go to ``out`` when the block ends.
+
+    Args:
+        out: The folder of models.
+        name: The model's id.
+
+    Raises:
+        OutputBusy: When another process makes a model of this id there.
+        OutputError: When the place could not be written to.
+    """
+    target = out / f"{name}{CARD_SUFFIX}"
+    with one_writer(target), work_folder(target) as work:
+        yield work
+        # Cards come last: what they describe is there.
+        for file in sorted(work.iterdir(), key=lambda f: f.name.endswith(CARD_SUFFIX)):
+            file.replace(out / file.name)
 
 
 def store_model(card: ModelCard, data: bytes, out: Path) -> ModelCard:

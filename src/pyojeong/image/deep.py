@@ -4,7 +4,7 @@ Cameras and microscopes write 10, 12 or 14 bits into files of 16. By the file's 
 image is black; by the range of its values it is what was seen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
@@ -16,6 +16,8 @@ from pyojeong.core.errors import ImageUnreadable
 from pyojeong.core.face import Image
 from pyojeong.image.png_chunks import png_bits
 
+_STRIP = 1 << 20
+"""Values that are worked on at once."""
 _DEPTHS = range(8, 16)
 """Bits that are recognised in files of 16 by the largest value."""
 _DARK = 127
@@ -41,35 +43,60 @@ def to_eight_bits(picture: PilImage.Image, remark: Remark, name: str) -> PilImag
     Raises:
         ImageUnreadable: When no value is a finite number.
     """
-    values = np.asarray(picture).astype(np.float64)
-    if values.size and not np.isfinite(values).any():
-        raise ImageUnreadable(f"{name}: not one of its values is a finite number; export it again")
-    values = _finite(values, remark)
-    largest = float(values.max()) if values.size else 0.0
+    values = np.asarray(picture)
+    largest = _largest(values, remark, name)
     sixteen = picture.mode.startswith("I;16")
+    factor = 1.0
     if sixteen or 255 < largest <= 65_535:
-        values = values * 255 / _range(largest, remark)
-    elif largest > 255:
-        remark(f"its values reach {largest:.0f}: scaled by that")
-        values = values * (255 / largest)
+        factor = 255 / _range(largest, remark)
+    elif largest > 255 or (picture.mode == "F" and 1 < largest <= _OVEREXPOSED):
+        shown = f"{largest:.0f}" if largest > 255 else f"{largest:.3g}"
+        remark(f"its values reach {shown}: scaled by that")
+        factor = 255 / largest
     elif picture.mode == "F" and 0 < largest <= 1:
-        values = values * 255
-    elif picture.mode == "F" and 1 < largest <= _OVEREXPOSED:
-        remark(f"its values reach {largest:.3g}: scaled by that")
-        values = values * (255 / largest)
-    return PilImage.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+        factor = 255.0
+    return PilImage.fromarray(_scaled(values, factor))
 
 
-def _finite(values: NDArray[np.float64], remark: Remark) -> NDArray[np.float64]:
-    """Return values with 0 where there is no number, which is said."""
-    known = np.isfinite(values)
-    for what, share in (
-        ("are no finite numbers", 1 - float(known.mean()) if values.size else 0.0),
-        ("are negative", float((values[known] < 0).mean()) if values.size else 0.0),
-    ):
-        if share:
-            remark(f"{max(share, 0.001):.1%} of its values {what}: read as black")
-    return np.where(known, values, 0.0)
+def _strips(values: NDArray[Any]) -> Iterator[slice]:
+    """Yield parts of the rows, so that no copy of a large image is made."""
+    rows = max(_STRIP // max(values[:1].size, 1), 1)
+    for start in range(0, len(values), rows):
+        yield slice(start, start + rows)
+
+
+def _scaled(values: NDArray[Any], factor: float) -> NDArray[np.uint8]:
+    """Return values times a factor, rounded, in eight bits; 0 for what is no number."""
+    out = np.empty(values.shape, np.uint8)
+    for part in _strips(values):
+        numbers = values[part].astype(np.float64)
+        numbers[~np.isfinite(numbers)] = 0
+        out[part] = np.clip(np.rint(numbers * factor), 0, 255).astype(np.uint8)
+    return out
+
+
+def _largest(values: NDArray[Any], remark: Remark, name: str) -> float:
+    """Return the largest value; how many are no numbers or negative is said.
+
+    Raises:
+        ImageUnreadable: When no value is a finite number.
+    """
+    known = negative = 0
+    largest = -np.inf
+    for part in _strips(values):
+        numbers = values[part]
+        numbers = numbers[np.isfinite(numbers)]
+        known += numbers.size
+        negative += int((numbers < 0).sum())
+        if numbers.size:
+            largest = max(largest, float(numbers.max()))
+    if values.size and not known:
+        raise ImageUnreadable(f"{name}: not one of its values is a finite number; export it again")
+    lost = values.size - known
+    for what, count in (("are no finite numbers", lost), ("are negative", negative)):
+        if count:
+            remark(f"{max(count / values.size, 0.001):.1%} of its values {what}: read as black")
+    return max(largest, 0.0) if lost else (largest if known else 0.0)
 
 
 def _range(largest: float, remark: Remark) -> int:
@@ -99,7 +126,7 @@ def deep_colors(
     """
     # Transparent parts are white in the top bytes, so that these say nothing.
     bright = "A" not in picture.getbands() and top_bytes.max() > _DARK
-    if bright or not _is_deep(picture, data):
+    if bright or not _has_deep_colors(picture, data):
         return None
     values = _sixteen_bits(data)
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] < 3:
@@ -108,12 +135,11 @@ def deep_colors(
     if not 0 < largest < 2 ** _DEPTHS[-1]:
         return None
     white = _range(largest, remark)
-    scaled = np.rint(values[..., :3] * (255.0 / white))
-    channels = np.clip(scaled, 0, 255).astype(np.uint8)[..., ::-1]
+    channels = _scaled(values[..., :3], 255.0 / white)[..., ::-1]
     if values.shape[2] == 4:
         # Transparency keeps the range of the file, unless white is its largest value too.
         opaque = white if values[..., 3].max() == white else 65_535
-        alpha = np.rint(values[..., 3:] * (255.0 / opaque)).astype(np.uint8)
+        alpha = _scaled(values[..., 3:], 255.0 / opaque)
         channels = np.concatenate([channels, alpha], axis=2)
     out = PilImage.fromarray(np.ascontiguousarray(channels))
     turn = picture.getexif().get(_ORIENTATION)
@@ -122,7 +148,14 @@ def deep_colors(
     return out
 
 
-def _is_deep(picture: PilImage.Image, data: bytes) -> bool:
+def is_deep(picture: PilImage.Image, data: bytes) -> bool:
+    """Return whether an open image has more than eight bits a channel."""
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        return True
+    return _has_deep_colors(picture, data)
+
+
+def _has_deep_colors(picture: PilImage.Image, data: bytes) -> bool:
     if picture.format == "PNG":
         return png_bits(data) == 16
     if picture.format == "PPM":

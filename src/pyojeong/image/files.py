@@ -6,6 +6,7 @@ transparency laid on white.
 
 import io
 import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,18 +23,25 @@ from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import BadArray, ImageUnreadable, ImageWarning
 from pyojeong.core.face import Image
 from pyojeong.core.file_kinds import media_kind
-from pyojeong.image.deep import Remark, deep_colors, to_eight_bits
+from pyojeong.image.deep import Remark, deep_colors, is_deep, to_eight_bits
 from pyojeong.image.png_chunks import without_large_text
 from pyojeong.image.quiet_pillow import quiet_pillow
 from pyojeong.image.torn import read_torn_jpeg
 
 MAX_PIXELS = 200_000_000
 """Images that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
+MAX_DEEP_PIXELS = 60_000_000
+"""The same for images of more than eight bits a channel, which take up to four times the memory."""
+MAX_BYTES = 1_000_000_000
+"""Larger files are refused before they are read."""
+MAX_SCAN_PIXELS = 4_000_000_000
+"""Progressive JPEG files are decoded in scans: limit of scans times pixels, about ten seconds."""
 
 # Pillow refuses images of more than twice its own limit of 89 million pixels.
 if PilImage.MAX_IMAGE_PIXELS is not None:
     PilImage.MAX_IMAGE_PIXELS = max(PilImage.MAX_IMAGE_PIXELS, MAX_PIXELS // 2)
 
+_STRIP_PIXELS = 2_000_000
 _ORIENTATION = 0x0112  # EXIF's tag
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "HEIF", "AVIF")
@@ -60,7 +68,7 @@ def read_image(
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        data = _bytes_of(path)
     except FileNotFoundError:
         raise ImageUnreadable(f"{path}: no such file") from None
     except MemoryError:
@@ -71,6 +79,36 @@ def read_image(
         reason = getattr(error, "strerror", None) or error
         raise ImageUnreadable(f"{path}: could not be read: {reason}") from error
     return decode_image(data, name=str(path), max_pixels=max_pixels, notes=notes)
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        ImageUnreadable: When it is no ordinary file, or larger than ``MAX_BYTES``.
+        OSError: When it could not be read.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        mode = os.fstat(file.fileno())
+        if not stat.S_ISREG(mode.st_mode) and not _is_stream(path):
+            raise ImageUnreadable(f"{path}: is a pipe, socket or device, not an image file")
+        data = file.read(MAX_BYTES + 1) if mode.st_size <= MAX_BYTES else b""
+    if len(data) > MAX_BYTES or mode.st_size > MAX_BYTES:
+        raise ImageUnreadable(
+            f"{path}: has more than the limit of {MAX_BYTES / 1e6:.0f} million bytes; save it in "
+            "another format"
+        )
+    return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to is not waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a path stands for an open file of this process."""
+    return os.fspath(path).startswith(("/dev/fd/", "/proc/", "/dev/stdin"))
 
 
 def decode_image(
@@ -102,12 +140,14 @@ def _decoded(data: bytes, name: str, max_pixels: int, remark: Remark) -> Image:
     formats = [f for f in _FORMATS if f in PilImage.OPEN]
     with _explained(name), PilImage.open(io.BytesIO(data), formats=formats) as picture:
         _check_size(picture, name, max_pixels)
+        _check_cost(picture, data, name)
         try:
             picture.load()
-        except OSError:
+        except OSError as error:
+            picture.close()  # what was decoded is in memory until then
             torn = read_torn_jpeg(data, remark)
             if torn is None:
-                raise
+                raise error.with_traceback(None) from None
             return from_pil(torn, name=name, max_pixels=max_pixels, remark=remark)
         image = from_pil(picture, name=name, max_pixels=max_pixels, remark=remark)
         deep = deep_colors(picture, data, image, remark)
@@ -199,6 +239,24 @@ def _check_size(picture: PilImage.Image, name: str, max_pixels: int) -> None:
         )
 
 
+def _check_cost(picture: PilImage.Image, data: bytes, name: str) -> None:
+    """Refuse images that would take far more memory or time than their pixels say."""
+    pixels = picture.size[0] * picture.size[1]
+    if pixels > MAX_DEEP_PIXELS and is_deep(picture, data):
+        raise ImageUnreadable(
+            f"{name}: {picture.size[0]} x {picture.size[1]} with more than 8 bits a channel is "
+            f"more than the limit of {MAX_DEEP_PIXELS / 1e6:.0f} million pixels; shrink it first, "
+            "or save it with 8 bits"
+        )
+    if picture.format == "JPEG" and "progressive" in picture.info:
+        scans = data.count(b"\xff\xda")
+        if scans * pixels > MAX_SCAN_PIXELS:
+            raise ImageUnreadable(
+                f"{name}: a JPEG of {picture.size[0]} x {picture.size[1]} pixels in {scans} scans "
+                "takes too long to decode; save it again"
+            )
+
+
 def _unremarked(_line: str) -> None:
     """Drop a remark: PIL images and arrays have none."""
 
@@ -226,7 +284,29 @@ def from_pil(
         # Copies are made only where something changes: 200 megapixels are 600 MB.
         turned = picture.getexif().get(_ORIENTATION, 1) != 1
         upright = (ImageOps.exif_transpose(picture) or picture) if turned else picture
-        return np.ascontiguousarray(np.asarray(_to_rgb(upright, remark, name), np.uint8))
+        return _pixels(_to_rgb(upright, remark, name))
+
+
+def _pixels(picture: PilImage.Image) -> Image:
+    """Return the pixels of an RGB image; in strips, because Pillow copies them twice."""
+    width, height = picture.size
+    rows = max(_STRIP_PIXELS // max(width, 1), 1)
+    if rows >= height:
+        return np.ascontiguousarray(np.asarray(picture, np.uint8))
+    out = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        out[top:bottom] = np.asarray(picture.crop((0, top, width, bottom)), np.uint8)
+    return out
+
+
+def pixels_stated(path: str | os.PathLike[str]) -> int:
+    """Return how many pixels an image file says it has; 0 when that could not be read."""
+    try:
+        with warnings.catch_warnings(), PilImage.open(path) as picture:
+            return picture.size[0] * picture.size[1]
+    except Exception:  # whoever decodes it says what is wrong
+        return 0
 
 
 def _to_rgb(picture: PilImage.Image, remark: Remark, name: str) -> PilImage.Image:
@@ -290,5 +370,7 @@ def write_image(path: Path, image: Image) -> None:
     """
     kind = "JPEG" if path.suffix.lower() in {".jpg", ".jpeg"} else "PNG"
     options: dict[str, Any] = {"quality": 92} if kind == "JPEG" else {}
+    encoded = io.BytesIO()  # encoders do not notice every error of a full disk
+    PilImage.fromarray(image).save(encoded, kind, **options)
     with atomic_write(path) as file:
-        PilImage.fromarray(image).save(file, kind, **options)
+        file.write(encoded.getbuffer())

@@ -8,6 +8,7 @@ from PIL import Image as PilImage
 
 _END = b"\xff\xd9"
 _ATTEMPTS = 4
+_STRIP = 64
 _FILL = (127, 128)
 """The decoder fills missing rows with this gray; inks are inverted."""
 MOST_MISSING = 0.5
@@ -61,7 +62,13 @@ def _last_segment(data: bytes) -> int:
 
 def _missing_rows(picture: PilImage.Image) -> int:
     """Return the number of rows at the end that are filled."""
-    pixels = np.asarray(picture)
-    filled = np.isin(pixels.reshape(len(pixels), -1), _FILL).all(axis=1)
-    there = np.flatnonzero(~np.atleast_1d(filled))
-    return len(pixels) - (int(there[-1]) + 1 if len(there) else 0)
+    width, height = picture.size
+    for bottom in range(height, 0, -_STRIP):
+        top = max(bottom - _STRIP, 0)
+        # A part at a time: comparing a large image takes several times its memory.
+        rows = np.asarray(picture.crop((0, top, width, bottom)))
+        filled = np.isin(rows.reshape(len(rows), -1), _FILL).all(axis=1)
+        there = np.flatnonzero(~filled)
+        if len(there):
+            return height - (top + int(there[-1]) + 1)
+    return height

@@ -192,9 +192,10 @@ def no_frames(clip: Clip, selection: Selection) -> VideoUnreadable:
     if s.stride > 1:
         span += f" at a stride of {s.stride}"
     damage = f"; it {clip.error}" if clip.error else ""
+    late = f"; its first image comes at {clip.first_s:.2f} s" if clip.first_s else ""
     return VideoUnreadable(
         f"{clip.name}: no frame {span}: the clip is {clip.length_s:.2f} s long, counted from its "
-        f"beginning{damage}; choose --start and --end within it"
+        f"beginning{late}{damage}; choose --start and --end within it"
     )
 
 

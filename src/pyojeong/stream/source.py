@@ -23,6 +23,7 @@ from pyojeong.core.face import Image
 from pyojeong.image.files import MAX_PIXELS
 from pyojeong.stream.animation import WebpAnimation, open_animation
 from pyojeong.stream.clock import FrameClock
+from pyojeong.stream.ends import lacks_end
 from pyojeong.stream.opening import (
     import_av,
     open_address,
@@ -153,7 +154,8 @@ class Clip:
         self.notes: tuple[str, ...] = ()
         self._next = 0
         self._torn = self._damaged = False
-        self._last_s = 0.0
+        self._last_s = self._begin_s = 0.0
+        self._first_s: float | None = None
         self._start = Fraction(0)
         self._angle: float | None = None
         self.pixel_shape = 1.0
@@ -180,6 +182,9 @@ class Clip:
             self._stream, note = choose_picture_stream(self._container, self.name)
             self._start = clip_start(self._container, self._stream)
             self.facts = self._stated()
+            if self._stream.duration is not None and self._stream.start_time is not None:
+                begin = self._stream.start_time * self._stream.time_base - self._start
+                self._begin_s = float(begin)  # what is stated is the length of the images
             ratio = self._stream.sample_aspect_ratio
         except BaseException:
             self._container.close()
@@ -225,7 +230,12 @@ class Clip:
     @property
     def length_s(self) -> float:
         """Length in seconds: as the container states it, or what was decoded if that is more."""
-        return max(self.facts.duration_s or 0.0, self._last_s)
+        return max((self.facts.duration_s or 0.0) + self._begin_s, self._last_s)
+
+    @property
+    def first_s(self) -> float | None:
+        """Time of the first frame, which may come after the sound; None before it is read."""
+        return self._first_s
 
     def _decoded(self) -> Generator[Frame]:
         av = import_av()
@@ -234,6 +244,8 @@ class Clip:
             for raw in self._raw_frames(av):
                 self._see_turn(raw)
                 self._last_s = self._clock(raw)
+                if self._first_s is None:
+                    self._first_s = self._last_s
                 yield Frame(self, raw, self._next, self._last_s)
                 self._next += 1
         except (av.FFmpegError, OSError) as error:
@@ -302,6 +314,8 @@ class Clip:
         """Why the frames end before the container says, or ""."""
         if self._torn:
             return "the file ends within a frame"
+        if lacks_end(self.name, self._container.format.name):
+            return "the end of the file is missing"
         return self._coverage.shortage(float(self._start))
 
     def __enter__(self) -> Self:

@@ -1,6 +1,5 @@
 """Training an experiment in its run folder, or resuming it."""
 
-import io
 import json
 import logging
 import time
@@ -15,12 +14,12 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
+from pyojeong.training.checkpoint_io import WholeCheckpoints
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
 from pyojeong.training.data_size import fit_to_size, require_classes
@@ -34,7 +33,6 @@ from pyojeong.training.run import (
     Run,
     load_picked,
     mean_weights,
-    read_checkpoint,
     read_curves,
     write_text,
 )
@@ -52,28 +50,6 @@ from pyojeong.training.start import (
 
 Progress = Callable[[dict[str, Any]], None]
 """Called after every epoch with its line of ``curves.jsonl``."""
-
-
-class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
-    """Writes a checkpoint whole or not at all, and reads it without executing anything.
-
-    Lightning's is truncated on a full disk.
-    """
-
-    def save_checkpoint(
-        self,
-        checkpoint: dict[str, Any],
-        path: str | Path,
-        storage_options: Any = None,  # noqa: ARG002
-    ) -> None:
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(Path(path), "wb") as file:
-            file.write(buffer.getbuffer())
-
-    def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
-        return read_checkpoint(Path(path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,38 +141,45 @@ def train(
         DataError: When the data could not be used.
         MissingExtra: When the logger is not installed.
         OutputError: When the run folder could not be written.
+        OutputBusy: When another process trains in it.
     """
     experiment = Experiment.from_toml(text)
     run = Run(runs / run_name(experiment.name, without))
     check_same_run(run, experiment, manifest, limit=limit, min_steps=min_steps)
     if run.done:
         return run
-    _begin(run, manifest)
-    environment = settle_environment(run, experiment, manifest, limit=limit, min_steps=min_steps)
-    write_text(run.folder / "experiment.toml", text)
-    precision = PRECISIONS[environment["precision"]]
-    if watch.started is not None:
-        watch.started(run.environment)
-    portion = Portion(limit=limit, without=without, subset=experiment.subset)
-    data = _build_data(experiment, manifest, portion)
-    note_training_images(run, manifest)
-    min_steps = 0 if limit is not None else environment.get("min_steps", 0)
-    experiment = _fit_to_size(experiment, data, min_steps, watch)
-    task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
-    note_accuracy_before(run, task, data, runs)
-    resume = str(run.last) if run.last.exists() else None
-    with _quiet_lightning(), _whole_epochs_kept(run):
-        trainer = _trainer(run, experiment, precision, watch)
-        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
-    summary = _summary(run, experiment, data)
-    write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
+    with _begun(run, manifest):
+        size = {"limit": limit, "min_steps": min_steps}
+        environment = settle_environment(run, experiment, manifest, **size)
+        write_text(run.folder / "experiment.toml", text)
+        precision = PRECISIONS[environment["precision"]]
+        _tell_start(run, watch)
+        portion = Portion(limit=limit, without=without, subset=experiment.subset)
+        data = _build_data(experiment, manifest, portion)
+        note_training_images(run, manifest)
+        min_steps = 0 if limit is not None else environment.get("min_steps", 0)
+        experiment = _fit_to_size(experiment, data, min_steps, watch)
+        task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
+        note_accuracy_before(run, task, data, runs)
+        with _quiet_lightning(), _whole_epochs_kept(run):
+            resume = str(run.last) if run.last.exists() else None
+            trainer = _trainer(run, experiment, precision, watch)
+            trainer.fit(task, data, ckpt_path=resume, weights_only=True)
+        _finish(run, experiment, data)
     return run
 
 
-def _begin(run: Run, manifest: Path) -> None:
-    """Make the run folder, if the data can be learned from."""
+@contextmanager
+def _begun(run: Run, manifest: Path) -> Iterator[None]:
+    """Hold the run folder, which is made if the data can be learned from."""
     require_classes(manifest)
-    run.folder.mkdir(parents=True, exist_ok=True)
+    with one_writer(run.folder, folder=True):
+        yield
+
+
+def _tell_start(run: Run, watch: TrainingCallbacks) -> None:
+    if watch.started is not None:
+        watch.started(run.environment)
 
 
 @contextmanager
@@ -226,6 +209,11 @@ def _whole_epochs_kept(run: Run) -> Iterator[None]:
             f"{run.folder}: {cause.strerror or cause}; the last whole epoch is kept: make "
             "room, then give the same command again"
         ) from error
+
+
+def _finish(run: Run, experiment: Experiment, data: FaceData) -> None:
+    summary = _summary(run, experiment, data)
+    write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
 
 
 def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]:
@@ -379,7 +367,7 @@ def _trainer(
         precision=precision.lightning,
         gradient_clip_val=experiment.recipe.clip or None,
         callbacks=[curves, best, last],
-        plugins=[_WholeCheckpoints()],
+        plugins=[WholeCheckpoints()],
         logger=_logger(watch.logger, run),
         default_root_dir=run.folder,
         reload_dataloaders_every_n_epochs=1,

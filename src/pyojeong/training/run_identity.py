@@ -20,15 +20,14 @@ from numpy.typing import NDArray
 from pyojeong.core.array_files import UNREADABLE_ARRAY
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
-from pyojeong.datasets.samples import Sample, Split, manifest_id, read_rows
+from pyojeong.core.result_key import differences, summary
+from pyojeong.datasets.samples import Sample, Split, manifest_content, manifest_id, read_rows
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.precision import choose_precision
 from pyojeong.training.run import Run, write_text
 
 IMAGES = "train_images.npy"
 """Digests of the images that a run learns from."""
-
-_SHOWN = 3
 
 
 def check_same_run(
@@ -53,32 +52,19 @@ def check_same_run(
     """
     if not (run.folder / "experiment.toml").exists():
         return
-    found = list(_settings(run.experiment, experiment))
+    found = _settings(run.experiment, experiment)
     if (run.folder / "environment.json").exists():
         found += _data(run.environment, manifest, limit=limit, min_steps=min_steps)
     if found:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise ExperimentError(
-            f"{run.folder} holds another run of that name: {'; '.join(found[:_SHOWN])}{more}. "
+            f"{run.folder} holds another run of that name: {summary(found)}. "
             "Choose another folder with --runs, or remove this one"
         )
 
 
-def _settings(before: Experiment, now: Experiment) -> Iterator[str]:
-    old, new = _flat(asdict(before)), _flat(asdict(now))
-    for key in [*old, *(k for k in new if k not in old)]:
-        if old.get(key) != new.get(key) and not key.startswith("about"):
-            yield f"{key} was {old.get(key)!r}, is {new.get(key)!r}"
-
-
-def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict) and value:
-            out |= _flat(value, f"{prefix}{key}.")
-        else:
-            out[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
-    return out
+def _settings(before: Experiment, now: Experiment) -> list[str]:
+    lines = differences(asdict(before), asdict(now))
+    return [line for line in lines if not line.startswith("about")]
 
 
 def _data(
@@ -89,6 +75,8 @@ def _data(
         yield f"the data were {before}, are {now}"
     elif environment.get("manifest_id") != manifest_id(manifest):
         yield f"the images or labels of {now} were others"
+    elif environment.get("manifest_content", content := manifest_content(manifest)) != content:
+        yield f"the votes, groups or decisions of {now} were others"
     if "limit" not in environment:  # a run of an earlier version
         return
     if environment["limit"] != limit:
@@ -150,6 +138,7 @@ def settle_environment(
     environment = {
         "manifest": manifest.name,
         "manifest_id": manifest_id(manifest),
+        "manifest_content": manifest_content(manifest),
         "limit": limit,
         "min_steps": min_steps or 0,
         "precision": name,

@@ -8,6 +8,7 @@ as one that was not.
 """
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -190,16 +191,7 @@ class Checkpoint:
                 yield FrameResult.from_dict(frame)
 
     def _lines(self) -> Iterator[str]:
-        with self.path.open("rb") as file:
-            file.readline()
-            for number, line in enumerate(file, start=2):
-                try:
-                    yield opened_line(line.decode().rstrip("\n"))
-                except ValueError as error:
-                    raise DataError(
-                        f"{self.path}: line {number} is damaged ({one_line(error)}): remove the "
-                        "file and give the same command again to read the clip from its beginning"
-                    ) from error
+        return _checked_lines(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -215,3 +207,50 @@ class Checkpoint:
         """Close and delete the file."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+def _checked_lines(path: Path) -> Iterator[str]:
+    """Yield the lines behind the first one.
+
+    Raises:
+        DataError: When one is damaged.
+    """
+    with path.open("rb") as file:
+        file.readline()
+        for number, line in enumerate(file, start=2):
+            try:
+                yield opened_line(line.decode().rstrip("\n"))
+            except ValueError as error:
+                raise DataError(
+                    f"{path}: line {number} is damaged ({one_line(error)}): remove the "
+                    "file and give the same command again to read the clip from its beginning"
+                ) from error
+
+
+def verify_checkpoint(path: Path) -> int:
+    """Return how many whole lines a checkpoint file has behind its first.
+
+    Raises:
+        DataError: When one is damaged.
+        OSError: When it could not be read.
+    """
+    with path.open("rb") as file:
+        head, end = file.readline(), file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        torn = file.read(1) != b"\n"
+    if _compared(head) is None and not (torn and end == len(head)):
+        raise DataError(f"{path}: its first line is damaged: remove the file")
+    found = 0
+    lines = _checked_lines(path)
+    try:
+        for _ in lines:
+            found += 1
+    except DataError:
+        if not torn or next(_after(path, found + 2), None) is not None:
+            raise  # else the last line was cut short by a kill, and is dropped
+    return found
+
+
+def _after(path: Path, number: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from itertools.islice(file, number, None)

@@ -97,7 +97,7 @@ def choose_folder(clip: Path, first: str, out: Path) -> Path:
         out: The folder of all results.
     """
     candidates = name_candidates(clip)
-    names = [n for n in candidates if folded_name(n) not in _RESERVED]
+    names = [n for n in candidates if not is_reserved(n)]
     owners = {name: owner_of(out / name) for name in names}
     for name, owner in owners.items():
         if owner is not None and belongs(owner, clip):
@@ -105,6 +105,11 @@ def choose_folder(clip: Path, first: str, out: Path) -> Path:
     begin = names.index(first) if first in names else 0
     free = (name for name in names[begin:] if owners[name] is None)
     return out / next(free, candidates[-1])
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether a name is that of a table or note beside the folders of clips."""
+    return folded_name(name) in _RESERVED
 
 
 def first_names(clips: Sequence[Path]) -> list[str]:

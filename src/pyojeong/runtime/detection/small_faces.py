@@ -22,6 +22,8 @@ NARROWEST, WIDEST = 9.5, 22.0
 _UNIT = 14.0  # widths and heights are logarithms over this
 _LEAST_SIDE = 16
 _LARGEST_SCALE = 1.5
+_STRIP_PIXELS = 600_000
+_SEEN = 32  # pixels beyond a cell that its answer depends on; a test compares
 
 
 class SmallFaces:
@@ -70,8 +72,24 @@ class SmallFaces:
         pad_y, pad_x = (-n % STRIDE for n in level.shape)
         if pad_y or pad_x:
             level = np.pad(level, ((0, pad_y), (0, pad_x)), mode="edge")
-        (maps,) = self._session.run(level[None, None].astype(np.float32))
-        return decode(maps[0], self._score_threshold)
+        return decode(self._maps(level), self._score_threshold)
+
+    def _maps(self, level: Pixels) -> NDArray[np.float32]:
+        """Return the network's maps (5, h, w) of a level, in strips where it is large.
+
+        A large level would take 100 MB at once. Strips overlap by what the network sees beyond a
+        cell, so that the maps are those of the whole level.
+        """
+        height, width = level.shape
+        rows = max(_STRIP_PIXELS // width // STRIDE, 8 * _SEEN // STRIDE) * STRIDE
+        parts = []
+        for top in range(0, height, rows):
+            first, last = max(top - _SEEN, 0), min(top + rows + _SEEN, height)
+            part = level[first:last][None, None].astype(np.float32)
+            (maps,) = self._session.run(part)
+            start = (top - first) // STRIDE
+            parts.append(maps[0][:, start : start + min(rows, height - top) // STRIDE])
+        return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def scaled_gray(gray: Pixels, scale: float) -> Pixels:

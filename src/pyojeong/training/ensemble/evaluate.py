@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
 from pyojeong.evaluation.test_split_guard import record_use
 from pyojeong.image.tta import view_matrices
@@ -78,7 +78,7 @@ def score_test_split(
     Raises:
         ExperimentError: When there is no record, other runs are given, or it was scored before.
     """
-    with FileLock(file.with_name(f".{file.name}.lock")):
+    with one_writer(file):
         if not file.exists():
             raise ExperimentError(
                 f"{file} is not there: run `experiments ensemble` without --score-test first"

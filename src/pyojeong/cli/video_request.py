@@ -1,0 +1,119 @@
+"""The options of ``pyojeong video`` as data: what reads frames, what is done with a clip."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyojeong.core.errors import InputError
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.segments import Selection
+from pyojeong.video.options import VideoOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """The options of ``pyojeong video``; see its help."""
+
+    clips: list[str]
+    out: Path
+    formats: list[str] = field(default_factory=lambda: ["parquet"])
+    annotate: bool = False
+    report: bool = True
+    pictures: bool = True
+    aggregate: bool = False
+    eyes: bool = True
+    stride: int = 1
+    fps: float | None = None
+    start: str | None = None
+    end: str | None = None
+    detect_every: int = 5
+    smooth: float | None = None
+    baseline: str | None = None
+    hold: float = 0.5
+    excel: bool = False
+    detector: str = "auto"
+    model: str = "default"
+    min_face: int | None = None
+    workers: int = 2
+    allow: str | None = None
+    prior: str | None = None
+    labels: str | None = None
+    threshold: float | None = None
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of ``12.5``, ``1:02`` or ``1:02:03.5``.
+
+    Raises:
+        InputError: When it is none of these.
+    """
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", text.strip()):
+        raise InputError(f"time {text!r}: expected seconds, 1:02 or 1:02:03.5")
+    total = 0.0
+    for part in text.strip().split(":"):
+        total = 60 * total + float(part)
+    return total
+
+
+def make_analyzer(request: VideoRequest) -> Analyzer:
+    """Return the analyzer that a request asks for."""
+    return Analyzer(
+        request.model,
+        detector=request.detector,
+        min_face=request.min_face,
+        threads=1,
+        allow=request.allow,
+        eyes=request.eyes,
+        prior=request.prior,
+        labels=request.labels,
+        threshold=request.threshold,
+    )
+
+
+def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
+    """Return what a request does with each clip.
+
+    Raises:
+        InputError: When a time or the baseline is no use.
+    """
+    start = 0.0 if request.start is None else seconds_of(request.start)
+    selection = Selection(
+        stride=request.stride,
+        fps=request.fps,
+        start_s=start,
+        end_s=None if request.end is None else seconds_of(request.end),
+        detect_every=request.detect_every,
+    )
+    span, picture = _baseline(request.baseline, analyzer)
+    return VideoOptions(
+        selection=selection,
+        formats=() if request.aggregate else tuple(dict.fromkeys(request.formats)),
+        smooth_s=request.smooth,
+        baseline_s=span,
+        baseline=picture,
+        annotate=request.annotate,
+        report=request.report,
+        pictures=request.pictures and not request.aggregate,
+        aggregate=request.aggregate,
+        hold_s=request.hold,
+        excel=request.excel,
+        workers=request.workers,
+    )
+
+
+def _baseline(
+    text: str | None, analyzer: Analyzer
+) -> tuple[tuple[float, float] | None, tuple[float, ...] | None]:
+    """Return a time (``0:00-0:10``), or the scores of an image."""
+    if text is None:
+        return None, None
+    if not Path(text).exists() and "-" in text:
+        first, _, last = text.partition("-")
+        span = (seconds_of(first), seconds_of(last))
+        if span[1] <= span[0]:
+            raise InputError(f"baseline {text!r}: its end must lie behind its start")
+        return span, None
+    faces = analyzer.analyze(text).faces
+    if not faces or faces[0].expression is None:
+        raise InputError(f"baseline {text}: no face in this image")
+    return None, tuple(map(float, faces[0].expression.scores))

@@ -1,0 +1,138 @@
+"""Whether what is stored is what was written: results, tables, decisions, models of a folder."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyojeong.core.atomic_write import is_stale
+from pyojeong.core.card import ModelCard
+from pyojeong.core.checksums import KEY, checked
+from pyojeong.core.errors import DataError, PyojeongError, one_line
+from pyojeong.core.inputs import INPUTS
+from pyojeong.core.output_files import changed_files
+from pyojeong.curate.decisions import verify_decision_log
+from pyojeong.datasets.picture_files import missing_files, require_unchanged
+from pyojeong.datasets.samples import Split, is_manifest, read_rows
+from pyojeong.parquet import is_sealed, open_parquet
+from pyojeong.video.checkpoint import verify_checkpoint
+from pyojeong.video.options import CHECKPOINT, DONE
+from pyojeong.zoo import CARD_SUFFIX, Entry, verify
+
+_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What became of one file.
+
+    Attributes:
+        path: The file.
+        ok: It is what was written, as far as that can be known.
+        detail: What was compared, or what is wrong.
+        checksum: Checksums were compared; without them only the form was.
+    """
+
+    path: Path
+    ok: bool
+    detail: str
+    checksum: bool = True
+
+
+def verify_path(path: Path) -> Iterator[Verified]:
+    """Check a file, or every file of a folder that a command may have stored there.
+
+    Args:
+        path: A folder of results, of a data set's findings, of models or of runs, or one file.
+
+    Raises:
+        DataError: When there is no such file or folder.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    for file in _files(path):
+        check = _check_of(file)
+        if check is None:
+            continue
+        try:
+            yield check(file)
+        except (PyojeongError, OSError, ValueError, KeyError, TypeError) as error:
+            yield Verified(file, False, one_line(error))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def _check_of(file: Path) -> Callable[[Path], Verified] | None:
+    name = file.name
+    checks: dict[Callable[[Path], Verified], bool] = {
+        _left_behind: is_stale(file),
+        _checkpoint: name == CHECKPOINT,
+        _model: name.endswith(CARD_SUFFIX),
+        _table: file.suffix == ".parquet" and not name.startswith("."),
+        _decisions: file.suffix == ".jsonl" and file.parent.name == "decisions",
+        _record: name in {DONE, INPUTS} or (file.suffix == ".json" and _stored(file)),
+    }
+    return next((check for check, fits in checks.items() if fits), None)
+
+
+def _stored(file: Path) -> bool:
+    """Return whether a JSON file is one that commands write."""
+    try:
+        return KEY.encode() in file.read_bytes()
+    except OSError:
+        return False
+
+
+def _left_behind(file: Path) -> Verified:
+    return Verified(file, True, "unfinished, of a process that was killed", checksum=False)
+
+
+def _record(file: Path) -> Verified:
+    """Check a JSON file, and the results that it describes."""
+    data = json.loads(file.read_text(encoding="utf-8"))
+    known: dict[str, Any] = checked(data)
+    outputs = known.get("outputs") if file.name in {DONE, INPUTS} else None
+    changed = changed_files(file.parent, outputs)
+    if changed:
+        return Verified(file, False, f"gone or changed since: {', '.join(changed)}")
+    files = f", {len(outputs):,} results" if outputs else ""
+    return Verified(file, True, f"record{files}", checksum=KEY in data)
+
+
+def _table(file: Path) -> Verified:
+    """Read a table whole; of a data set, look at its images too."""
+    sealed = is_sealed(file)
+    if not is_manifest(file):
+        with open_parquet(file) as opened:
+            rows = sum(batch.num_rows for batch in opened.batches(_ROWS))
+        return Verified(file, True, f"table, {rows:,} rows", checksum=sealed)
+    rows = sum(1 for _ in read_rows(file, splits=list(Split)))
+    missing = missing_files(file)
+    if missing:
+        return Verified(file, False, str(missing))
+    require_unchanged(file)
+    return Verified(file, True, f"data set, {rows:,} rows", checksum=sealed)
+
+
+def _decisions(file: Path) -> Verified:
+    return Verified(file, True, f"decisions, {verify_decision_log(file):,}")
+
+
+def _checkpoint(file: Path) -> Verified:
+    return Verified(file, True, f"clip that is being read, {verify_checkpoint(file):,} parts")
+
+
+def _model(file: Path) -> Verified:
+    card = ModelCard.read(file)
+    verify(Entry(card, file.parent))
+    sealed = f'"{KEY}"' in file.read_text(encoding="utf-8")
+    return Verified(file, True, f"model {card.id} and its weights", checksum=sealed)

@@ -117,7 +117,7 @@ def main() -> None:
             card = calibrate(model, given.data, given.photographs, prior)
             card = replace(card, **words_of(short))
             with atomic_write(BUNDLED / f"{card.id}.card.json", "w") as file:
-                file.write(card.to_json())
+                file.write(card.to_file_text())
 
 
 if __name__ == "__main__":

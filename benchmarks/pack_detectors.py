@@ -392,7 +392,9 @@ def pack(recipe: Recipe, originals: Path, manifest: Path, table: Table) -> None:
         source=f"{recipe.source}; weights stored as {storage} (benchmarks/pack_detectors.py).",
         limits=recipe.limits,
     )
-    (MODELS / recipe.file).with_suffix(".card.json").write_text(card.to_json(), encoding="utf-8")
+    (MODELS / recipe.file).with_suffix(".card.json").write_text(
+        card.to_file_text(), encoding="utf-8"
+    )
     table.add_row(
         recipe.file, f"{len(before) / 1e6:.2f}", f"{len(after) / 1e6:.2f}",
         f"{worst:.1e}", f"{old_ms:.0f}", f"{new_ms:.0f}", f"{old_run:.2f}", f"{new_run:.2f}",

@@ -77,7 +77,7 @@ def wild_faces(folder: Path, cache: Path) -> tuple[list[VotedPhotograph], Faces,
                 crops[i] = to_gray(warp(image, matrix, framing.size_hw))
         with atomic_write(file, "wb") as stream:
             np.savez_compressed(stream, crops=crops, found=found)
-    with np.load(file) as data:
+    with np.load(file, allow_pickle=False) as data:
         crops, found = data["crops"], data["found"]
     count = int(found.sum())
     empty = np.zeros((count, len(FERPLUS8)), np.float32)

@@ -41,5 +41,5 @@ def export_checker(
             dynamic_axes={name: dict(free) for name, free in axes.items()},
         )  # fmt: skip
     done = replace(card, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
-    file.with_suffix(".card.json").write_text(done.to_json(), encoding="utf-8")
+    file.with_suffix(".card.json").write_text(done.to_file_text(), encoding="utf-8")
     return file

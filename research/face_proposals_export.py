@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     net = FaceProposals()
-    net.load_state_dict(torch.load(given.weights)["net"])
+    net.load_state_dict(torch.load(given.weights, weights_only=True)["net"])
     net.eval()
     scenes = Scenes(
         read_sources(given.photographs, every=8), read_backgrounds(given.clips), seed=99, pool=60
@@ -77,7 +77,7 @@ def main() -> None:
     card = ModelCard.from_json(
         CARD.to_json().replace('"sha256": ""', f'"sha256": "{hashlib.sha256(data).hexdigest()}"')
     )
-    file.with_suffix(".card.json").write_text(card.to_json(), encoding="utf-8")
+    file.with_suffix(".card.json").write_text(card.to_file_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -356,13 +356,13 @@ def train(given: argparse.Namespace) -> None:
     scenes = Scenes(sources, read_backgrounds(given.clips), seed=0)
     net = FaceProposals()
     if given.start is not None:
-        net.load_state_dict(torch.load(given.start)["net"])
+        net.load_state_dict(torch.load(given.start, weights_only=True)["net"])
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, given.steps, pct_start=0.1)
     given.out.mkdir(parents=True, exist_ok=True)
     file, began, first = given.out / "proposals.pt", time.monotonic(), 0
     if file.exists():
-        saved = torch.load(file)
+        saved = torch.load(file, weights_only=True)
         net.load_state_dict(saved["net"])
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])

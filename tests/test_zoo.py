@@ -2,13 +2,24 @@
 
 import hashlib
 import os
+import random
 from dataclasses import replace
 
 import pytest
 
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ModelCorrupt, ModelError, ModelMismatch, ModelUnknown
-from pyojeong.zoo import BUNDLED, ENVIRONMENT, Entry, cards, digest, find, flags_outside, verify
+from pyojeong.zoo import (
+    BUNDLED,
+    ENVIRONMENT,
+    FER2013_MODEL,
+    Entry,
+    cards,
+    digest,
+    find,
+    flags_outside,
+    verify,
+)
 
 
 def put_model(folder, name="tiny", *, data=b"weights", **changes):
@@ -106,7 +117,9 @@ def test_a_broken_card_names_its_file(tmp_path):
         cards([tmp_path])
 
 
-@pytest.mark.parametrize("file", ["../tiny.onnx", "sub/tiny.onnx", ""])
+@pytest.mark.parametrize(
+    "file", ["../tiny.onnx", "sub/tiny.onnx", "", "..", "a\0.onnx", "a\n.onnx"]
+)
 def test_a_card_cannot_point_out_of_its_folder(tmp_path, file):
     put_model(tmp_path, file=file)
     with pytest.raises(ModelMismatch, match="plain file name"):
@@ -137,3 +150,41 @@ def test_licence_flags():
     assert flags_outside(card, ["data:research-only"]) == ("faces:research-only",)
     assert flags_outside(card, ["data:*", "faces:*"]) == ()
     assert flags_outside(card, []) == card.license_flags
+
+
+def test_the_id_of_a_bundled_model_names_no_other_weights(tmp_path, monkeypatch):
+    bundled = find(FER2013_MODEL)
+    put_model(tmp_path, "mine", id=bundled.card.id)
+    both = rf"{FER2013_MODEL}.*{BUNDLED}.*{tmp_path}"
+    for name in (tmp_path / "mine.card.json", tmp_path / "mine.onnx"):
+        with pytest.raises(ModelMismatch, match=both):
+            find(name)
+    with pytest.raises(ModelMismatch, match=both):
+        find(FER2013_MODEL, extra_folders=[tmp_path])
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path))
+    with pytest.raises(ModelMismatch, match=both):
+        find(FER2013_MODEL)
+
+
+def test_a_short_name_is_no_id(tmp_path):
+    put_model(tmp_path, "mine", id="default")
+    with pytest.raises(ModelMismatch, match="stands for the bundled model"):
+        find(tmp_path / "mine.onnx")
+    with pytest.raises(ModelMismatch, match="stands for the bundled model"):
+        cards([tmp_path])
+
+
+def test_no_flipped_bit_of_a_weight_file_is_taken(tmp_path):
+    bundled = find(FER2013_MODEL)
+    data = bytearray(bundled.weights.read_bytes())
+    copy = Entry(bundled.card, tmp_path)
+    draw = random.Random(1)
+    for _ in range(500):
+        place, bit = draw.randrange(len(data)), 1 << draw.randrange(8)
+        data[place] ^= bit
+        copy.weights.write_bytes(data)
+        with pytest.raises(ModelCorrupt):
+            verify(copy)
+        data[place] ^= bit
+    copy.weights.write_bytes(data)
+    verify(copy)

@@ -11,7 +11,7 @@ from threading import Condition
 from pyojeong.core.errors import ImageUnreadable, InputError, one_line, without_frames
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.file_search import Found
-from pyojeong.image.files import pixels_stated, read_image
+from pyojeong.image.files import is_out_of_memory, no_memory, pixels_stated, read_image
 from pyojeong.runtime.analyzer import Analyzer
 
 ROOM_PIXELS = 12_500_000
@@ -95,6 +95,10 @@ def _read(analyzer: Analyzer, item: str, extra: Extra | None) -> FileResult:
     except InputError as error:
         without_frames(error)
         return FileResult(item, error=error)
+    except Exception as error:
+        if is_out_of_memory(error):
+            return FileResult(item, error=no_memory(item))
+        raise
     failed = ""
     if extra is not None:
         try:

@@ -8,7 +8,7 @@ A model is a card (``*.card.json``) with its ONNX file beside it. Bundled models
 import hashlib
 import os
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -47,11 +47,17 @@ class Entry:
     folder: Path
 
     def __post_init__(self) -> None:
-        if not self.card.file or Path(self.card.file).name != self.card.file:
+        name = self.card.file
+        if not name.isprintable() or name in {"", ".."} or Path(name).name != name:
             raise ModelMismatch(
                 f"card {self.card.id!r}: file must be a plain file name beside the card, "
                 f"got {self.card.file!r}"
             )
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the model came with this package."""
+        return self.folder.resolve() == BUNDLED.resolve()
 
     @property
     def weights(self) -> Path:
@@ -75,13 +81,24 @@ def cards(extra_folders: Iterable[Folder] = ()) -> dict[str, Entry]:
     for folder in _folders(extra_folders):
         for path in sorted(folder.glob(f"*{CARD_SUFFIX}")):
             entry = Entry(ModelCard.read(path), folder)
-            known = found.setdefault(entry.card.id, entry)
-            if known.card.sha256 != entry.card.sha256:
-                raise ModelMismatch(
-                    f"two different models are called {entry.card.id!r}: in {known.folder} and in "
-                    f"{entry.folder}. An id is never reused: rename one of them in its card."
-                )
+            _check_id(entry, found)
+            found.setdefault(entry.card.id, entry)
     return found
+
+
+def _check_id(entry: Entry, known: Mapping[str, Entry]) -> None:
+    """Refuse an id that names other weights, or that stands for a bundled model."""
+    name, other = entry.card.id, known.get(entry.card.id)
+    if name in SHORT_NAMES:
+        raise ModelMismatch(
+            f"the model in {entry.folder} is called {name!r}, which stands for the bundled model "
+            f"{SHORT_NAMES[name]!r} in {BUNDLED}: give it another id in its card."
+        )
+    if other is not None and other.card.sha256.lower() != entry.card.sha256.lower():
+        raise ModelMismatch(
+            f"two different models are called {name!r}: in {other.folder} and in "
+            f"{entry.folder}. An id is never reused: rename one of them in its card."
+        )
 
 
 def _folders(extra_folders: Iterable[Folder]) -> Iterator[Path]:
@@ -112,6 +129,8 @@ def find(name: Folder, *, kind: Kind | None = None, extra_folders: Iterable[Fold
     entry = known.get(os.fspath(name))
     if entry is None:
         entry = _at_path(Path(name))
+        if entry is not None:
+            _check_id(entry, known)
     if entry is None:
         fitting = [i for i, e in known.items() if kind is None or e.card.kind == kind]
         fitting += list(SHORT_NAMES) if kind == "classifier" else []

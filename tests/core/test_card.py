@@ -2,17 +2,19 @@
 
 import dataclasses
 import json
+import random
 from pathlib import Path
+from typing import get_type_hints
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyojeong.core.card import CARD_VERSION, ModelCard, Preprocess, card_schema
+from pyojeong.core.card import CARD_VERSION, ModelCard, Preprocess, VoteCalibration, card_schema
 from pyojeong.core.errors import ModelMismatch
 from pyojeong.core.labels import FER7, FERPLUS8
-from pyojeong.zoo import BUNDLED
+from pyojeong.zoo import BUNDLED, DEFAULT_MODEL
 
 TEMPLATE = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
 GRAY = Preprocess(size_hw=(48, 48), color="gray", mean=(0.5,), std=(0.25,), template=TEMPLATE)
@@ -113,7 +115,9 @@ def test_impossible_preprocessing_is_refused(key, value):
     ("key", "value"),
     [
         ("logit_scale", [-1.0] * 7), ("logit_scale", [1e308] * 7), ("logit_offset", [1e308] * 7),
-        ("card_version", 0), ("id", ""), ("id", "a;b"), ("id", "a\nb"), ("labels", "fer9"),
+        ("card_version", 0), ("id", ""),
+        ("id", "a\x1b[2J"), ("id", "x" * 300), ("id", "a\0"),
+        ("id", "a;b"), ("id", "a\nb"), ("labels", "fer9"),
         ("votes", "fer9"), ("temperature", "\ud800"), ("twin", "another"),
     ],
 )  # fmt: skip
@@ -220,3 +224,87 @@ def test_frozen():
         CARD.threshold = 0.1
     with pytest.raises(dataclasses.FrozenInstanceError):
         GRAY.margin = 0.1
+
+
+def edited(text, key, value):
+    data = json.loads(text)
+    data[key] = value
+    return json.dumps(data)
+
+
+def test_a_card_that_was_edited_says_how_to_accept_it(tmp_path):
+    text = CARD.to_file_text()
+    assert ModelCard.from_json(text) == CARD
+    path = tmp_path / "mine.card.json"
+    path.write_text(edited(text, "temperature", 1.25), encoding="utf-8")
+    with pytest.raises(ModelMismatch, match=r'mine\.card\.json.*edited.*remove.*"checksum"'):
+        ModelCard.read(path)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    del data["checksum"]
+    path.write_text(json.dumps(data), encoding="utf-8")
+    assert ModelCard.read(path).temperature == 1.25
+    with pytest.raises(ModelMismatch, match="damaged"):
+        ModelCard.from_json(edited(text, "checksum", 5))
+
+
+NUMBERS = [
+    (), ("temperature",), ("threshold",), ("card_version",), ("logit_scale", 0),
+    ("logit_offset", 0), ("prior", "happy"), ("preprocess", "mean", 0), ("preprocess", "std", 0),
+    ("preprocess", "size_hw", 0), ("preprocess", "center_fraction"), ("preprocess", "margin"),
+    ("preprocess", "box_scale"), ("preprocess", "box_shift_y"), ("preprocess", "template", 0, 0),
+    ("preprocess", "feature", "clip"), ("preprocess", "feature", "grid"),
+    ("vote_calibration", "temperature"), ("vote_calibration", "threshold"),
+    ("vote_calibration", "balanced_temperature"), ("vote_calibration", "between"),
+    ("vote_calibration", "prior", "happy"),
+][1:]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "huge", "text", "true", "negative"])
+@pytest.mark.parametrize("place", NUMBERS, ids=lambda p: ".".join(map(str, p)))
+def test_every_number_of_a_card_is_typed_finite_and_in_range(place, value):
+    wrong = {"huge": 1e300, "text": "1", "true": True, "negative": -1e6}
+    data = json.loads(CARD.to_json())
+    data["logit_scale"], data["logit_offset"] = [1.0] * 7, [0.0] * 7
+    data["prior"] = dict.fromkeys(FER7.names, 1 / 7)
+    data["votes"] = FERPLUS8.id
+    data["vote_calibration"] = votes(balanced_temperature=1.0, between=0.5)
+    data["preprocess"]["feature"] = {"name": "clahe", "clip": 5.0, "grid": 4}
+    ModelCard.from_json(json.dumps(data))
+    target = data
+    for step in place[:-1]:
+        target = target[step]
+    target[place[-1]] = wrong[value] if value in wrong else float(value)
+    name = next(part for part in reversed(place) if isinstance(part, str) and part != "happy")
+    with pytest.raises(ModelMismatch, match=name):
+        ModelCard.from_json(json.dumps(data))
+
+
+def test_the_numbers_of_the_test_above_are_all_numbers_of_a_card():
+    """A new field with a number belongs into ``NUMBERS``."""
+    known = {part for place in NUMBERS for part in place if isinstance(part, str)}
+    for kind in (ModelCard, Preprocess, VoteCalibration):
+        for name, hint in get_type_hints(kind).items():
+            if "float" in str(hint) or "int" in str(hint):
+                assert name in known, f"{kind.__name__}.{name}"
+
+
+def test_no_flipped_bit_of_a_bundled_card_changes_it():
+    path = BUNDLED / f"{DEFAULT_MODEL}.card.json"
+    data, whole = path.read_bytes(), ModelCard.read(path)
+    draw = random.Random(0)
+    refused = 0
+    for _ in range(500):
+        flipped = bytearray(data)
+        flipped[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        try:
+            card = ModelCard.from_json(flipped.decode())
+        except (ModelMismatch, UnicodeDecodeError):
+            refused += 1
+        else:
+            assert card == whole
+    assert refused > 250
+
+
+def test_every_bundled_card_has_its_checksum():
+    for path in BUNDLED.glob("*.card.json"):
+        assert json.loads(path.read_text(encoding="utf-8"))["checksum"], path.name

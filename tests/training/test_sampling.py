@@ -52,7 +52,7 @@ def test_balance_raises_rare_labels_within_a_data_set(balance: float, share: flo
     ("given", "named"),
     [
         ({"shares": {"a": 0.5}}, "sum to 1"),
-        ({"shares": {"a": "x"}}, "numbers"),
+        ({"shares": {"a": "x"}}, "expected a number"),
         ({"faces": -1}, "faces"),
         ({"balance": 2.0}, "balance"),
     ],

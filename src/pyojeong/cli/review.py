@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pyojeong.cli.console import as_markup
-from pyojeong.cli.serving import address, bind, has_screen, serve
+from pyojeong.cli.serving import address, bind, has_screen, serve, warn_of_network
 from pyojeong.cli.streams import echo
 from pyojeong.core.errors import DataError, MissingExtra
 from pyojeong.curate.decisions import RULE
@@ -71,14 +71,8 @@ def review(
 
 def announce(url: str, host: str, ledger: Path, console: Console) -> None:
     """Say where the page is and where decisions go."""
-    from pyojeong.serve.security import LOOPBACK
-
     console.print(f"decisions go to [bold]{as_markup(ledger)}[/]; Ctrl-C ends", soft_wrap=True)
-    if host not in LOOPBACK:
-        console.print(
-            "[yellow]Unencrypted, and open to the network:[/] anyone with this "
-            "address and its token can see the images and save decisions."
-        )
+    warn_of_network(host, "see the images and save decisions", console)
     echo(url)
     sys.stdout.flush()
 

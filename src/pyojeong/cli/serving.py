@@ -5,6 +5,8 @@ import socket
 import sys
 from typing import Any
 
+from rich.console import Console
+
 from pyojeong.core.errors import MissingExtra, OutputError
 
 
@@ -61,6 +63,23 @@ def address(host: str, port: int) -> str:
     """Return what stands between ``http://`` and the path."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
     return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
+
+
+def warn_of_network(host: str, power: str, console: Console) -> None:
+    """Say what others can do, when a page is reachable from other machines.
+
+    Args:
+        host: What the server is bound to.
+        power: What whoever has the address and its token can do.
+        console: Where to say it.
+    """
+    from pyojeong.serve.security import is_loopback
+
+    if not is_loopback(host):
+        console.print(
+            "[yellow]Unencrypted, and open to the network:[/] anyone with this "
+            f"address and its token can {power}."
+        )
 
 
 def has_screen() -> bool:

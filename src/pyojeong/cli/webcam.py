@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pyojeong.cli.console import as_markup
-from pyojeong.cli.serving import address, bind, has_screen, serve
+from pyojeong.cli.serving import address, bind, has_screen, serve, warn_of_network
 from pyojeong.cli.streams import echo
 from pyojeong.cli.video import NOTICE
 from pyojeong.core.errors import MissingExtra
@@ -74,6 +74,8 @@ def run(request: WebcamRequest, console: Console) -> int:
     if request.record is not None:
         kept = f"results are stored in {request.record} while the page says REC"
     console.print(f"{as_markup(kept)}; Ctrl-C ends", soft_wrap=True)
+    power = "see the camera" + ("" if request.record is None else ", begin and end recordings")
+    warn_of_network(request.host, power, console)
     echo(url)
     sys.stdout.flush()
     with LiveSession(

@@ -105,11 +105,30 @@ def atomic_path(path: Path) -> Iterator[Path]:
             if target.exists() and not target.is_file():
                 raise OutputError(f"cannot write {path}: it exists and is not an ordinary file")
             yield temporary
+            _open_to_others(temporary)
             _to_disk(temporary)
             temporary.replace(target)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _open_to_others(file: Path) -> None:
+    """Give a file the mode of new files.
+
+    Some libraries (safetensors) write through a private file of their own, mode 0600. The umask
+    itself could only be read by changing it, for all threads; a new file shows it.
+    """
+    if os.name != "posix" or file.stat().st_mode & 0o777 != 0o600:
+        return
+    probe = _temporary(file)
+    try:
+        with probe.open("xb"):
+            mode = probe.stat().st_mode & 0o777
+    finally:
+        probe.unlink(missing_ok=True)
+    if mode != 0o600:
+        file.chmod(mode)
 
 
 def _to_disk(file: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from pyojeong.core.calibration import BETWEEN, PRIORS
+from pyojeong.core.checksums import KEY, ChecksumDiffers, checked, with_checksum
 from pyojeong.core.errors import LabelUnknown, ModelMismatch, PyojeongError
 from pyojeong.core.feature import FEATURES, Feature, HogVector, check_fits, feature_from_dict
 from pyojeong.core.labels import LabelSet, label_set
@@ -29,6 +30,7 @@ _PREPROCESS_RANGES = {
     "box_shift_y": (-_MOST, _MOST),
 }
 _CARD_RANGES = {"logit_scale": (1e-6, _MOST), "logit_offset": (-_MOST, _MOST)}
+_LONGEST_ID = 80
 _ID = re.compile(r"[^\s;/\\]+")
 
 
@@ -145,7 +147,9 @@ class VoteCalibration:
     def __post_init__(self) -> None:
         _check_temperature(self.temperature, "vote_calibration")
         if self.balanced_temperature is not None:
-            _check_temperature(self.balanced_temperature, "vote_calibration: balanced")
+            _check_temperature(
+                self.balanced_temperature, "vote_calibration", "balanced_temperature"
+            )
         for name in ("threshold", "between"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ModelMismatch(
@@ -156,6 +160,18 @@ class VoteCalibration:
                 f"vote_calibration: default_prior must be one of {', '.join(PRIORS)}, got "
                 f"{self.default_prior!r}"
             )
+
+
+def _without_checksum(data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    try:
+        return checked(data)
+    except (ChecksumDiffers, UnicodeError):  # UnicodeError: half a character has no digest
+        raise ModelMismatch(
+            f"card: it is damaged or was edited: its {KEY} differs. If you edited it, remove the "
+            f'line "{KEY}" to accept it as it is; otherwise copy the file again'
+        ) from None
 
 
 def _check_ranges(
@@ -177,10 +193,10 @@ def _check_version(version: int) -> None:
         )
 
 
-def _check_temperature(temperature: float, what: str) -> None:
+def _check_temperature(temperature: float, what: str, name: str = "temperature") -> None:
     if not 1e-3 <= temperature <= 1e3:
         raise ModelMismatch(
-            f"{what}: temperature must be positive, from 0.001 to 1000, got {temperature}"
+            f"{what}: {name} must be positive, from 0.001 to 1000, got {temperature}"
         )
 
 
@@ -256,9 +272,10 @@ class ModelCard:
             kinds = ", ".join(get_args(Kind))
             raise ModelMismatch(f"card: kind must be one of {kinds}, got {self.kind!r}")
         _check_version(self.card_version)
-        if not _ID.fullmatch(self.id):
+        if not _ID.fullmatch(self.id) or not self.id.isprintable() or len(self.id) > _LONGEST_ID:
             raise ModelMismatch(
-                f"card: id must have no spaces, semicolons or slashes, got {self.id!r}"
+                f"card: id must be at most {_LONGEST_ID} characters without spaces, semicolons, "
+                f"slashes and control characters, got {self.id!r}"
             )
         self._check_labels()
         _check_temperature(self.temperature, "card")
@@ -305,17 +322,24 @@ class ModelCard:
         """Return the card as indented JSON with a final newline."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
+    def to_file_text(self) -> str:
+        """Return what a card file holds: the JSON of ``to_json`` with its checksum."""
+        data = with_checksum(json.loads(self.to_json()))
+        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Parse a card.
+        """Parse a card; one without a checksum is taken as it is.
 
         Raises:
-            ModelMismatch: When the text is not JSON, or a key is unknown or missing.
+            ModelMismatch: When the text is not JSON, a key is unknown or missing, or the checksum
+                is that of another card.
         """
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ModelMismatch(f"card is not JSON: {error}") from error
+        data = _without_checksum(data)
         if isinstance(data, dict) and "twin" in data:
             twin = data.pop("twin")  # the name of ``variant`` in cards of earlier versions
             if data.setdefault("variant", twin) != twin:
@@ -352,10 +376,15 @@ def card_schema() -> dict[str, Any]:
         "preprocess": {"anyOf": [preprocess, nothing]},
         "vote_calibration": {"anyOf": [votes, nothing]},
     }
+    card = schema_of(ModelCard, nested)
+    card["properties"][KEY] = {
+        "type": "string",
+        "description": "Of all other keys, written by export; cards without it are taken as is.",
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Model card of pyojeong",
-        **schema_of(ModelCard, nested),
+        **card,
     }
 
 

@@ -5,7 +5,6 @@ was trained on such images is served by the same code as any other. The classes 
 what is wanted; ``pyojeong.image.descriptors`` computes it.
 """
 
-import math
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
@@ -16,6 +15,8 @@ LbpMethod: TypeAlias = Literal["default", "ror", "uniform", "var"]
 """Kinds of local binary patterns, named as in scikit-image."""
 
 _MOST_ORIENTATIONS = 180
+_MOST_CLIP = 1000
+_MOST_PIXELS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Clahe:
     """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994), as OpenCV computes it.
 
     Attributes:
-        clip: Contrast limit, as a multiple of a flat histogram's bin; above 0.
+        clip: Contrast limit, as a multiple of a flat histogram's bin; above 0, at most 1000.
         grid: The image is divided into grid x grid tiles; at least 1.
     """
 
@@ -33,10 +34,12 @@ class Clahe:
 
     def __post_init__(self) -> None:
         number = isinstance(self.clip, int | float) and not isinstance(self.clip, bool)
-        if not number or not 0 < self.clip < math.inf:
-            raise ModelMismatch(f"feature 'clahe': clip must be above 0, got {self.clip!r}")
+        if not number or not 0 < self.clip <= _MOST_CLIP:
+            raise ModelMismatch(
+                f"feature 'clahe': clip must be above 0 and at most {_MOST_CLIP}, got {self.clip!r}"
+            )
         object.__setattr__(self, "clip", float(self.clip))
-        _check_whole(self.name, "grid", self.grid, 1)
+        _check_whole(self.name, "grid", self.grid, 1, _MOST_PIXELS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,7 @@ class Hog:
 
     def __post_init__(self) -> None:
         _check_whole(self.name, "orientations", self.orientations, 1, _MOST_ORIENTATIONS)
-        _check_whole(self.name, "cell", self.cell, 2)
+        _check_whole(self.name, "cell", self.cell, 2, _MOST_PIXELS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +77,8 @@ class HogVector:
 
     def __post_init__(self) -> None:
         _check_whole(self.name, "orientations", self.orientations, 1, _MOST_ORIENTATIONS)
-        _check_whole(self.name, "cell", self.cell, 2)
-        _check_whole(self.name, "block", self.block, 1)
+        _check_whole(self.name, "cell", self.cell, 2, _MOST_PIXELS)
+        _check_whole(self.name, "block", self.block, 1, _MOST_PIXELS)
 
     def length(self, size_hw: tuple[int, int]) -> int:
         """Return how many numbers an image of that height and width (pixels) gives."""
@@ -104,10 +107,11 @@ class Lbp:
         methods = get_args(LbpMethod)
         if self.method not in methods:
             raise ModelMismatch(_unknown("feature 'lbp': unknown method", self.method, methods))
-        if (self.points, self.radius) != (8, 1):
+        whole = type(self.points) is int and type(self.radius) is int
+        if not whole or (self.points, self.radius) != (8, 1):
             raise ModelMismatch(
-                f"feature 'lbp': only 8 points at radius 1 are supported, got {self.points!r} at "
-                f"{self.radius!r}"
+                f"feature 'lbp': only points = 8 at radius = 1 are supported, got {self.points!r} "
+                f"at {self.radius!r}"
             )
 
 

@@ -105,7 +105,7 @@ def _fingerprint(sample: Sample, embed: bool) -> _Finished:
         path = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
         try:
             data = Path(path).read_bytes()
-        except (OSError, ValueError):  # ValueError: a name with a NUL in it
+        except (OSError, ValueError, MemoryError):  # ValueError: a name with a NUL in it
             data = None
         # A path that is no Unicode has no place in the table: its image is taken in.
         if data and (embed or as_unicode(path) != path):
@@ -115,10 +115,9 @@ def _fingerprint(sample: Sample, embed: bool) -> _Finished:
     if data:
         try:
             pixels = decode_image(data, name=sample.source, notes=lines)
-        except ImageUnreadable:
-            pass
-        else:
             content, perceptual = content_hash(pixels), perceptual_hash(pixels)
+        except (ImageUnreadable, MemoryError):
+            content, perceptual = "", None
     finished = replace(
         sample,
         image=image,

@@ -4,13 +4,12 @@ A reader yields samples one by one. It names labels through a ``Labeller``, whic
 left out on purpose and collects what it does not know, so that one error can list all of it.
 """
 
-import bz2
 import csv
-import gzip
 import hashlib
 import io
 import lzma
 import os
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from pyojeong.core.file_kinds import IMAGES
 from pyojeong.core.file_search import reason_by_kind, reason_by_name, search_folder
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.samples import Sample
+from pyojeong.datasets.unpacking import as_text, opened_bytes
 from pyojeong.image.preprocess import Pixels
 
 HOLD_OUT = 0.1
@@ -229,6 +229,9 @@ def searchable(path: Path) -> Iterator[None]:
         ) from error
 
 
+_UNREADABLE = (OSError, EOFError, lzma.LZMAError, zlib.error)
+
+
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open a text file, plain or .gz, .xz, .bz2.
@@ -236,16 +239,10 @@ def open_text(path: Path) -> Iterator[TextIO]:
     Raises:
         DataError: When it could not be read, also in the middle, or breaks the rules of CSV.
     """
-    openers: dict[str, Callable[..., TextIO]] = {
-        ".gz": gzip.open,
-        ".xz": lzma.open,
-        ".bz2": bz2.open,
-    }
-    opener = openers.get(path.suffix.lower(), io.open)
     try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+        with as_text(opened_bytes(path, lines=True)) as file:
             yield file
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError, csv.Error) as error:
+    except (*_UNREADABLE, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: could not be read: {error}") from error
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pyojeong.core.array_files import UNREADABLE_ARRAY
 from pyojeong.core.errors import DataError, ImageUnreadable, ManifestInvalid
 from pyojeong.core.labels import AFFECTNET_TO_FER7, FER7, LabelSet
 from pyojeong.datasets.layout import (
@@ -21,6 +22,7 @@ from pyojeong.datasets.layout import (
     pictures_in,
     png,
 )
+from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import Pixels
@@ -85,6 +87,8 @@ def read_affectnet(
     no_votes(votes, "AffectNet")
     root = need_root(path, _fits, MARKER)
     name = Labeller(root, _LABELS, labels, skipped, _LEFT_OUT)
+    # Lists name files in one of several folders; all of them are as deep as this one.
+    outside = Outside(root / _IMAGES[0], skipped)
     for split, table in _lists(root):
         with open_text(table) as file:
             rows = csv.DictReader(file)
@@ -93,7 +97,7 @@ def read_affectnet(
                 raise ManifestInvalid(f"{table}: columns missing: {', '.join(missing)}")
             for i, row in enumerate(rows):
                 label = name((row["expression"] or "").strip())
-                if label is None:
+                if label is None or (row["subDirectory_filePath"] or "") in outside:
                     continue
                 picture = _picture_file(root, row["subDirectory_filePath"])
                 sample = _cut(picture, _box(table, i, row), label, split)
@@ -102,6 +106,7 @@ def read_affectnet(
                 else:
                     yield sample
     name.finish()
+    outside.note()
 
 
 def _picture_file(root: Path, named: str) -> Path:
@@ -192,5 +197,5 @@ def _value(note: Path) -> str:
         return str(int(float(written)))
     except FileNotFoundError:
         raise DataError(f"{note}: no such file; every image needs its annotation") from None
-    except (OSError, ValueError, IndexError, EOFError) as error:
+    except UNREADABLE_ARRAY as error:
         raise DataError(f"{note}: expected one number, could not be read: {error}") from error

@@ -17,6 +17,7 @@ from pyojeong.datasets.layout import (
     open_text,
     png,
 )
+from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import Pixels
@@ -62,6 +63,7 @@ def read_expw(
     if folder is None:
         raise DataError(f"{root}: expected images in image/origin, found no such folder")
     name = Labeller(root, _LABELS, labels, skipped)
+    outside = Outside(folder, skipped)
     last, pixels, split = "", None, Split.TRAIN
     with open_text(root / _LIST) as file:
         for i, line in enumerate(file):
@@ -69,7 +71,7 @@ def read_expw(
                 continue
             picture, face_id, box, raw = _parsed(root / _LIST, i, line)
             label = name(raw)
-            if label is None:
+            if label is None or picture in outside:
                 continue
             if picture != last:
                 pixels, split = _opened(folder / picture)
@@ -85,6 +87,7 @@ def read_expw(
                 continue
             yield Sample(**known, image=png(face), source=source)  # type: ignore[arg-type]
     name.finish()
+    outside.note()
 
 
 def _parsed(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import lzma
 import re
 import shlex
 import sys
@@ -22,6 +23,7 @@ from pyojeong.datasets.layout import coded, held_out, open_text, png, subfolders
 from pyojeong.datasets.layout_ferplus import read_ferplus_votes
 from pyojeong.datasets.layout_table import picture_folder
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.unpacking import Bounded, as_text, opened_bytes
 
 SIDE = 48
 USAGES = {"Training": Split.TRAIN, "PublicTest": Split.VALID, "PrivateTest": Split.TEST}
@@ -69,13 +71,34 @@ def _archived(path: Path) -> str | None:
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
+                names = [member.filename for member in archive.infolist() if not member.is_dir()]
         else:
-            with tarfile.open(path) as archive:
-                names = archive.getnames()
-    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError):
+            with _tar(path) as archive:
+                names = [member.name for member in archive if member.isreg()]
+    except _BROKEN:
         return None
     return next((n for t in _TABLES for n in names if n.rpartition("/")[2] == t), None)
+
+
+def _there(member: IO[bytes] | None, path: Path, inside: str) -> IO[bytes]:
+    if member is None:
+        raise DataError(f"{path}: {inside} is not a file")
+    return member
+
+
+_BROKEN = (
+    OSError, EOFError, LookupError, ValueError, zlib.error, lzma.LZMAError,
+    RuntimeError,  # encrypted, or compressed in a way that Python does not know
+    zipfile.BadZipFile, tarfile.TarError,
+)  # fmt: skip
+"""What archives raise that are damaged, or made by other rules."""
+
+
+@contextmanager
+def _tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar archive as a stream that is bounded; nothing is unpacked to disk."""
+    with opened_bytes(path, lines=False) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        yield tar
 
 
 @contextmanager
@@ -98,11 +121,14 @@ def _open_table(path: Path) -> Iterator[TextIO]:
                     stack.enter_context(zipfile.ZipFile(path)).open(inside)
                 )
             else:
-                member = stack.enter_context(tarfile.open(path)).extractfile(inside)
-            if member is None:
-                raise DataError(f"{path}: {inside} is not a file")
-            yield stack.enter_context(io.TextIOWrapper(member, encoding="utf-8-sig", newline=""))
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
+                archive = stack.enter_context(_tar(path))
+                found = next((m for m in archive if m.isreg() and m.name == inside), None)
+                member = None if found is None else archive.extractfile(found)
+            bounded = io.BufferedReader(Bounded(_there(member, path, inside), path))
+            yield stack.enter_context(as_text(bounded))
+    except DataError:
+        raise
+    except (*_BROKEN, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: could not be read: {error}") from error
 
 

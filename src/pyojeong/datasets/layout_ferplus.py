@@ -10,6 +10,7 @@ import numpy as np
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
 from pyojeong.datasets.layout import Labeller, find_root, need_root, no_votes, open_text
+from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.samples import Sample, Split
 
 _FOLDERS = {
@@ -104,6 +105,7 @@ def read_ferplus_folders(
     found = False
     for folder, split in _FOLDERS.items():
         table = root / folder / "label.csv"
+        outside = Outside(root / folder, skipped)
         if not table.is_file():
             continue
         with open_text(table) as file:
@@ -113,6 +115,8 @@ def read_ferplus_folders(
                         f"{table}: expected name, box and 10 counts, got {len(row)} columns", row=i
                     )
                 counts = _counts(table, i, row)
+                if row[0].strip() in outside:
+                    continue
                 label = name(majority(counts))
                 if label is None:
                     continue
@@ -124,5 +128,6 @@ def read_ferplus_folders(
                     votes=counts,
                     source=f"{folder}/{row[0].strip()}",
                 )
+        outside.note()
     if not found:
         raise DataError(f"{root}: no image has a majority of votes for a class of {labels.id}")

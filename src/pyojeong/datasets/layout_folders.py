@@ -21,6 +21,7 @@ from pyojeong.datasets.layout import (
     subfolders,
 )
 from pyojeong.datasets.layout_fer2013 import USAGES
+from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.own_pictures import (
     NOTHING_STATED,
     Found,
@@ -253,8 +254,9 @@ def read_imagefolder(
     pictures: dict[Path, Picture] = {}
     missing: list[str] = []
     repeated = 0
+    outside = Outside(root.absolute(), skipped)
     for split, table in _tables(root):
-        for picture in _rows_of(root, split, table):
+        for picture in _rows_of(root, split, table, outside):
             if not is_file(picture.file):
                 missing.append(picture.key)
                 continue
@@ -266,6 +268,7 @@ def read_imagefolder(
                     f"{_said(picture)}; correct the table"
                 )
             repeated += known is not picture
+    outside.note()
     if not pictures:
         raise DataError(f"{root}: no row of metadata.csv names an image that is there")
     if skipped is not None:
@@ -297,8 +300,8 @@ def _said(picture: Picture) -> str:
     return f"{picture.raw!r}{f' of group {picture.group!r}' if picture.group else ''}"
 
 
-def _rows_of(root: Path, split: Split, table: Path) -> Iterator[Picture]:
-    """Yield the rows of a ``metadata.csv``.
+def _rows_of(root: Path, split: Split, table: Path, outside: Outside) -> Iterator[Picture]:
+    """Yield the rows of a ``metadata.csv`` whose file lies in the data set's folder.
 
     Raises:
         ManifestInvalid: When one lacks its file name or label.
@@ -308,7 +311,9 @@ def _rows_of(root: Path, split: Split, table: Path) -> Iterator[Picture]:
         for i, row in enumerate(csv.DictReader(file, header)):
             if not row.get("file_name") or row.get("label") is None:
                 raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
-            path = table.parent / row["file_name"]
+            if os.path.join(table.parent, row["file_name"]) in outside:  # noqa: PTH118
+                continue
+            path = Path(os.path.normpath(table.parent / row["file_name"]))
             yield Picture(
                 file=path,
                 raw=row["label"],

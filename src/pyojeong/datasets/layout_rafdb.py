@@ -18,6 +18,7 @@ from pyojeong.datasets.layout import (
     subfolders,
 )
 from pyojeong.datasets.layout_folders import read_class_folders
+from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.own_pictures import NOTHING_STATED, Notes, OwnOptions
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.datasets.whole_set import check_whole, split_folders
@@ -67,6 +68,7 @@ def read_rafdb(
     if not folder.is_dir():
         raise DataError(f"{root}: neither Image/aligned nor Image/original is there; unpack one")
     name = Labeller(root, _LABELS, labels, skipped)
+    outside = Outside(folder, skipped)
     with open_text(root / _LIST) as file:
         for i, line in enumerate(file):
             words = line.split()
@@ -79,13 +81,14 @@ def read_rafdb(
                     row=i,
                 )
             label = name(words[1])
-            if label is None:
+            if label is None or words[0] in outside:
                 continue
             stem, _, ending = words[0].rpartition(".")
             stem = stem.removesuffix("_aligned")
             picture = folder / (f"{stem}_aligned.{ending}" if aligned else f"{stem}.{ending}")
             yield _sample(picture, label, split, words[0])
     name.finish()
+    outside.note()
 
 
 def _sample(picture: Path, label: str, split: Split, source: str) -> Sample:

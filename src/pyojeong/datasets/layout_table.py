@@ -14,6 +14,7 @@ from pyojeong.core.file_search import is_file
 from pyojeong.core.labels import FER7, LabelSet, folded
 from pyojeong.datasets.label_map import LabelMap, images, some
 from pyojeong.datasets.layout import open_text, pictures_in
+from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.own_pictures import Found, Notes, OwnOptions, Picture, nfc, samples_of
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.datasets.split_names import split_of
@@ -234,12 +235,18 @@ def _present(path: Path, table: Path, rows: list[_Row], counts: Counter[str]) ->
     """Return the rows whose file is there, under the name that it has on disk."""
     names = {nfc(f.relative_to(path).as_posix()): f for f in pictures_in(path, deep=True)}
     present, missing = [], []
+    outside = Outside(path, counts)
     for row in rows:
+        if row.named in outside:
+            continue
         file = names.get(nfc(row.picture.key), path / row.picture.key)
         if is_file(file):
             present.append(replace(row, picture=replace(row.picture, file=file)))
         else:
             missing.append(row.named)
+    outside.note()
+    if not present and not missing:
+        raise DataError(f"{table}: all of its {len(rows):,} rows name files outside of {path}")
     if not present:
         raise DataError(
             f"{table}: none of its {len(rows):,} rows names a file in {path}: the table names "

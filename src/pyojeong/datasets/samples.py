@@ -19,6 +19,7 @@ from pyojeong.core.atomic_write import atomic_path
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.core.one_writer import one_writer
+from pyojeong.datasets.manifest_paths import check_path
 from pyojeong.parquet import CheckedFile, load_pyarrow, open_parquet, parquet_writer
 
 MANIFEST_VERSION = 2
@@ -301,6 +302,7 @@ def read_rows(
                 values["split"] = Split(values["split"])
                 if not images and values["path"] is None:
                     values["image"] = b""
+                check_path(path, row, values["path"])
                 yield row, Sample(votes=None if votes is None else tuple(votes), **values)
 
 

@@ -23,6 +23,8 @@ from pyojeong.experiments.seed2021 import FOLDER, seed_experiments
 Table = dict[str, Any]
 
 _DEEPEST = 8
+_LARGEST = 1_000_000  # bytes of a file
+_MOST_SEEDS = 1000
 
 
 ORIGIN = (
@@ -109,7 +111,7 @@ class Catalogue:
     ) -> list[Planned]:
         """Return the runs of an experiment: its own seeds, epochs and rate, or the given ones."""
         table = with_recipe(self.table(name), epochs=epochs, lr=lr)
-        own = table.pop("seeds", None)
+        own = _seeds(table)
         wanted = list(seeds) if seeds is not None else own
         if wanted is None:
             label = str(table["name"])
@@ -117,7 +119,7 @@ class Catalogue:
                 Planned(
                     name=label,
                     experiment=name,
-                    seed=int(table.get("seed", 0)),
+                    seed=_seed(table.get("seed", 0), "seed"),
                     text=tomli_w.dumps(table),
                 )
             ]
@@ -144,6 +146,25 @@ class Catalogue:
         return chosen
 
 
+def _seeds(table: Table) -> list[int] | None:
+    """Take the seeds out of an experiment; None = it has no list of them."""
+    seeds = table.pop("seeds", None)
+    if seeds is None:
+        return None
+    if not isinstance(seeds, list) or not seeds or len(seeds) > _MOST_SEEDS:
+        raise ExperimentError(f"seeds: expected 1 to {_MOST_SEEDS} whole numbers, got {seeds!r}")
+    found = [_seed(seed, "seeds") for seed in seeds]
+    if len(set(found)) < len(found):
+        raise ExperimentError(f"seeds: one is named twice in {seeds!r}; each is a run of its own")
+    return found
+
+
+def _seed(seed: object, key: str) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ExperimentError(f"{key}: expected whole numbers from 0 to 2^63 - 1, got {seed!r}")
+    return seed
+
+
 def with_recipe(table: Table, *, epochs: int | None, lr: float | None) -> Table:
     """Return an experiment with other epochs or another learning rate; None = its own."""
     given = {k: v for k, v in (("epochs", epochs), ("lr", lr)) if v is not None}
@@ -161,27 +182,48 @@ def read_toml(path: Path, *, depth: int = 0) -> Table:
     if depth > _DEEPEST:
         raise ExperimentError(f"{path}: more than {_DEEPEST} parents; do they form a circle?")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(_text_of(path))
     except FileNotFoundError as error:
         raise ExperimentError(f"{path}: no such file{_near_files(path)}; {ORIGIN}") from error
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ExperimentError(f"{path}: could not be read: {reason}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ExperimentError(f"{path} is not valid TOML: {error}") from error
     removed = table.pop("remove", [])
+    if not isinstance(removed, list):
+        raise ExperimentError(f"{path}: remove: expected a list of keys, got {removed!r}")
     if "extends" in table:
-        parent = read_toml(path.parent / str(table.pop("extends")), depth=depth + 1)
+        parent = read_toml(path.parent / _parent(table.pop("extends"), path), depth=depth + 1)
         table = merged(parent, table)
     for key in removed:
-        part, _, last = str(key).rpartition(".")
-        place = table
-        for step in part.split(".") if part else []:
-            place = place.get(step, {})
-        if last not in place:
-            raise ExperimentError(f"{path}: remove names {key!r}, which is not there")
-        del place[last]
+        _remove(table, str(key), path)
     return table
+
+
+def _parent(name: object, path: Path) -> str:
+    if not isinstance(name, str) or not name.isprintable() or not name.endswith(".toml"):
+        raise ExperimentError(f"{path}: extends: expected the path of a .toml file, got {name!r}")
+    return name
+
+
+def _remove(table: Table, key: str, path: Path) -> None:
+    part, _, last = key.rpartition(".")
+    place: Any = table
+    for step in part.split(".") if part else []:
+        place = place.get(step, {}) if isinstance(place, dict) else {}
+    if not isinstance(place, dict) or last not in place:
+        raise ExperimentError(f"{path}: remove names {key!r}, which is not there")
+    del place[last]
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of an ordinary file of moderate size (devices never end)."""
+    if path.exists() and (not path.is_file() or path.stat().st_size > _LARGEST):
+        raise ExperimentError(
+            f"{path}: is no file of an experiment (a folder, device or too large)"
+        )
+    return path.read_text(encoding="utf-8")
 
 
 def _near_files(path: Path) -> str:

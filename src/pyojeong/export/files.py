@@ -43,7 +43,7 @@ def store_model(card: ModelCard, data: bytes, out: Path) -> ModelCard:
     card = replace(card, sha256=hashlib.sha256(data).hexdigest())
     for path, content in (
         (out / card.file, data),
-        (out / f"{card.id}.card.json", card.to_json().encode()),
+        (out / f"{card.id}.card.json", card.to_file_text().encode()),
     ):
         with atomic_write(path) as file:
             file.write(content)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
@@ -24,6 +25,7 @@ from pyojeong.core.face import Image
 from pyojeong.core.file_kinds import media_kind
 from pyojeong.image.deep import Remark, deep_colors, is_deep, to_eight_bits
 from pyojeong.image.png_chunks import without_large_text
+from pyojeong.image.quiet_pillow import quiet_pillow
 from pyojeong.image.torn import read_torn_jpeg
 
 MAX_PIXELS = 200_000_000
@@ -69,6 +71,8 @@ def read_image(
         data = _bytes_of(path)
     except FileNotFoundError:
         raise ImageUnreadable(f"{path}: no such file") from None
+    except MemoryError:
+        raise no_memory(str(path)) from None
     except IsADirectoryError:
         raise ImageUnreadable(f"{path}: is a folder, not an image") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
@@ -117,9 +121,12 @@ def decode_image(
     """Decode an encoded image (JPEG, PNG, ...) held in memory; see ``read_image``."""
     if not data:
         raise ImageUnreadable(f"{name}: the file is empty (0 bytes)")
-    _prepare_for(data, name)
     lines: list[str] = []
-    image = _decoded(without_large_text(data), name, max_pixels, lines.append)
+    try:
+        _prepare_for(data, name)
+        image = _decoded(without_large_text(data), name, max_pixels, lines.append)
+    except MemoryError:
+        raise no_memory(name) from None
     if notes is not None:
         notes += lines
     else:
@@ -163,12 +170,23 @@ def _count_frames(picture: PilImage.Image, remark: Remark) -> None:
         )
 
 
+def no_memory(name: str) -> ImageUnreadable:
+    """Return the error of an image that needs more memory than there is."""
+    return ImageUnreadable(f"{name}: does not fit in memory; shrink it first, or free memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether Python, NumPy or OpenCV had too little memory for one image."""
+    if isinstance(error, cv2.error):
+        return getattr(error, "code", None) == cv2.Error.STS_NO_MEM
+    return isinstance(error, MemoryError)
+
+
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
     """Turn whatever Pillow raises into ``ImageUnreadable``, and keep its warnings quiet."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet_pillow():
             yield
     except ImageUnreadable:
         raise
@@ -177,7 +195,7 @@ def _explained(name: str) -> Iterator[None]:
     except PilImage.DecompressionBombError:
         raise ImageUnreadable(f"{name}: is too large to unpack safely") from None
     except MemoryError:
-        raise ImageUnreadable(f"{name}: does not fit in memory") from None
+        raise no_memory(name) from None
     # Pillow's decoders raise many kinds (struct.error, EOFError, ZeroDivisionError ...) on
     # damaged bytes; all of them mean one thing to the caller.
     except Exception as error:

@@ -169,10 +169,14 @@ class Classifier:
             rows = self._session.run(chunk)[: len(parts[0])]
             for got, wanted in zip(rows, parts[0], strict=True):
                 shape = (len(chunk), wanted.shape[1])
-                if got.shape != shape or not np.isfinite(got).all():
+                if got.shape != shape:
                     raise ModelMismatch(
                         f"model {self.card.id!r}: expected finite logits of shape {shape}, "
                         f"got {got.shape}"
+                    )
+                if not np.isfinite(got).all():
+                    raise ModelMismatch(
+                        f"model {self.card.id!r}: expected finite logits, got NaN or infinite ones"
                     )
             parts.append(rows)
         return [np.concatenate(rows) for rows in zip(*parts, strict=True)]

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.array_files import UNREADABLE_ARRAY
 from pyojeong.core.errors import ModelCorrupt
 from pyojeong.core.face import Box, Face, Image, Landmarks
 from pyojeong.image.preprocess import Pixels
@@ -96,7 +97,7 @@ def read_golden(folder: Path, model_id: str) -> NDArray[np.float32]:
     """
     path = golden_path(folder, model_id)
     try:
-        with np.load(path) as stored:
+        with np.load(path, allow_pickle=False) as stored:
             return np.asarray(stored["logits"], np.float32)
-    except (OSError, KeyError, ValueError) as error:
+    except UNREADABLE_ARRAY as error:
         raise ModelCorrupt(f"golden answers {path} could not be read: {error}") from error

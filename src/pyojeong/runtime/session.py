@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import BadArray, ModelCorrupt, ModelMismatch
 from pyojeong.core.labels import label_set
+from pyojeong.runtime.network_check import check_network
+from pyojeong.runtime.trial_run import try_network
 from pyojeong.zoo import Entry, verify
 
 Array = NDArray[Any]
@@ -83,7 +85,9 @@ class Session:
 
     Raises:
         ModelCorrupt: When the file is missing, is not the card's, or is not an ONNX network.
-        ModelMismatch: When inputs or outputs differ from what the card or ``inputs`` say.
+        ModelMismatch: When inputs or outputs differ from what the card or ``inputs`` say, or the
+            file holds what ``network_check`` excludes.
+        ModelError: When a network that is not bundled exceeds the limits of ``trial_run``.
     """
 
     def __init__(
@@ -97,7 +101,7 @@ class Session:
         if threads < 1:
             raise BadArray("threads", expected="at least 1", got=str(threads))
         self._card = entry.card
-        _verify_once(entry)
+        _verify_once(entry, inputs)
         self._ort = _open(entry, threads, spin=spin)
         self._inputs = tuple(map(_port, self._ort.get_inputs()))
         self._outputs = tuple(map(_port, self._ort.get_outputs()))
@@ -146,7 +150,8 @@ class Session:
 
         Raises:
             BadArray: When a tensor is missing, unknown, or of another dtype or shape.
-            ModelMismatch: When onnxruntime refuses a batch that the declared shapes allow.
+            ModelMismatch: When onnxruntime refuses a batch that the declared shapes allow, or
+                the network answers with numbers that are not finite.
         """
         tensors = self._named(feed)
         for port in self._inputs:
@@ -158,9 +163,17 @@ class Session:
                     got=f"{array.dtype} {_show(array.shape)}",
                 )
         try:
-            return [np.asarray(out) for out in self._ort.run(None, dict(tensors))]
+            outputs = [np.asarray(out) for out in self._ort.run(None, dict(tensors))]
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise ModelMismatch(f"model {self.id!r} refuses its input: {error}") from error
+        for port, out in zip(self._outputs, outputs, strict=True):
+            if out.dtype.kind == "f" and not np.isfinite(out).all():
+                raise ModelMismatch(
+                    f"model {self.id!r} answers with numbers that are not finite (NaN or infinite) "
+                    f"in its output {port.name!r}: its weights are damaged, or overflow on this "
+                    "input"
+                )
+        return outputs
 
     def _named(self, feed: Feed) -> Mapping[str, Array]:
         names = [port.name for port in self._inputs]
@@ -207,8 +220,11 @@ class FakeSession:
 _verified: set[tuple[str, str, int, int]] = set()
 
 
-def _verify_once(entry: Entry) -> None:
-    """Hash a weight file once per process, and again when it has changed."""
+def _verify_once(entry: Entry, inputs: Sequence[Shape] | None) -> None:
+    """Hash a weight file once per process, and again when it has changed.
+
+    Files that did not come with this package are also inspected and tried.
+    """
     try:
         stat = entry.weights.stat()
     except OSError:
@@ -217,6 +233,9 @@ def _verify_once(entry: Entry) -> None:
     key = (str(entry.weights.resolve()), entry.card.sha256, stat.st_mtime_ns, stat.st_size)
     if key not in _verified:
         verify(entry)
+        if not entry.bundled:
+            check_network(entry.weights, entry.card.id)
+            try_network(entry.weights, entry.card.id, _wanted(entry.card, inputs) or ())
         _verified.add(key)
 
 
@@ -255,11 +274,17 @@ def _show(shape: Sequence[int | None]) -> str:
     return "(" + ", ".join("any" if d is None else str(d) for d in shape) + ")"
 
 
+def _wanted(card: ModelCard, inputs: Sequence[Shape] | None) -> Sequence[Shape] | None:
+    """Return the shapes that the inputs must take; None = nothing is asked."""
+    if inputs is not None or card.preprocess is None:
+        return inputs
+    return [(None, card.preprocess.channels, *card.preprocess.size_hw)]
+
+
 def _check_inputs(card: ModelCard, ports: tuple[Port, ...], wanted: Sequence[Shape] | None) -> None:
+    wanted = _wanted(card, wanted)
     if wanted is None:
-        if card.preprocess is None:
-            return
-        wanted = [(None, card.preprocess.channels, *card.preprocess.size_hw)]
+        return
     if len(wanted) != len(ports) or not all(
         _fits(shape, port.shape) for shape, port in zip(wanted, ports, strict=True)
     ):

@@ -12,7 +12,8 @@ POST    ``/api/record``     ``{"on": true}``: begin or end a recording
 from importlib.resources import files
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
@@ -88,4 +89,13 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
             return JSONResponse({"error": str(error)}, 409)
         return JSONResponse({**session.state(), "file": None if file is None else file.name})
 
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> Response:
+        # What was sent is not repeated: JSON has no form for 1e400 or half a character.
+        return JSONResponse({"error": f'expected {{"on": true or false}}: {_kind(error)}'}, 422)
+
     return Guard(app, token=token, host=host, command="pyojeong webcam")
+
+
+def _kind(error: RequestValidationError) -> str:
+    return str(error.errors()[0]["type"])

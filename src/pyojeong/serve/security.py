@@ -22,6 +22,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 TOKEN_HEADER = "x-pyojeong-token"  # noqa: S105 - a name
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+MOST_BYTES = 32_000_000
+"""Largest body of a request."""
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -42,6 +45,32 @@ def names_of(host: str) -> frozenset[str]:
     if host not in LOOPBACK:
         own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     return frozenset(own)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a server bound to ``host`` is reachable from this machine alone."""
+    if host.lower() in LOOPBACK:
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _place(origin: str) -> str | None:
+    """Return the host and port of an ``Origin``; None when it is none (``null``, ``http://[``)."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+def _is_small(headers: dict[str, str]) -> bool:
+    """Return whether a body has a stated length within the limit."""
+    length = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
+    return length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= MOST_BYTES
 
 
 class Guard:
@@ -87,8 +116,11 @@ class Guard:
         elif not fresh and not self._has_valid_token(headers):
             words = f"open the address that `{self._command}` printed: it carries the token"
             await refuse(send, 403, words)
-        elif "origin" in headers and urlsplit(headers["origin"]).netloc != host:
+        elif "origin" in headers and _place(headers["origin"]) != host:
             await refuse(send, 403, "requests from other pages are refused")
+        elif scope.get("method") not in {"GET", "HEAD"} and not _is_small(headers):
+            words = f"expected a Content-Length of at most {MOST_BYTES} bytes"
+            await refuse(send, 413, words)
         else:
             await self._app(scope, receive, self._adding(send, fresh=fresh))
 
@@ -113,8 +145,11 @@ class Guard:
     def _is_page_request(self, scope: Scope) -> bool:
         if scope["path"] != "/":
             return False
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        return any(self._same(t) for t in query.get("token", ()))
+        try:
+            query = parse_qs(scope["query_string"].decode("latin-1"))
+            return any(self._same(t) for t in query.get("token", ()))
+        except ValueError:
+            return False
 
     def _has_valid_token(self, headers: dict[str, str]) -> bool:
         given = [headers.get(TOKEN_HEADER, "")]

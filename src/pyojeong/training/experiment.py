@@ -4,19 +4,36 @@ import inspect
 import tomllib
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from typing import Any, Self, get_type_hints
+from typing import Any, Self
 
 import torch
 
 from pyojeong.core.card import Preprocess
-from pyojeong.core.errors import ExperimentError, ModelError
+from pyojeong.core.errors import ExperimentError, ModelError, one_line
 from pyojeong.training.data.augment import Augment
 from pyojeong.training.data.sampling import Sampling
+from pyojeong.training.fields import (
+    build,
+    check_facts,
+    check_known,
+    check_options,
+    check_path,
+    check_ranges,
+    check_run_name,
+    check_start,
+)
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.nets.registry import NETS, build_net
 from pyojeong.training.precision import PRECISIONS
 from pyojeong.training.pretrained import STARTS, load_start
 from pyojeong.training.recipe import Recipe
+
+_RANGES = {"seed": (0, 2**63 - 1), "subset": (1, 2**40), "views": (0, 10_000)}
+
+_NOT_BUILT = (
+    TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError, MemoryError
+)  # fmt: skip
+"""What builders raise on options that do not go together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +81,17 @@ class Experiment:
     views: int = 0
     about: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_ranges(self, _RANGES, "experiment")
+        check_run_name(self.name, "experiment name")
+        for member in self.members:
+            check_run_name(member.partition("#")[0], "experiment members")
+        if self.start is not None:
+            check_start(self.start, "experiment start")
+        if self.pretrained_path is not None:
+            check_path(self.pretrained_path, "experiment pretrained_path")
+        check_facts(self.about, "[about]")
+
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """Parse an experiment.
@@ -74,27 +102,24 @@ class Experiment:
         """
         try:
             data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ExperimentError(f"experiment is not valid TOML: {error}") from error
-        _known(data, {f.name for f in fields(cls)} - {"net_options"}, "experiment")
-        data["members"] = tuple(data.get("members", ()))
-        try:
-            net = dict(data.pop("net"))
-            built = cls(
-                net=net.pop("name"),
-                net_options=net,
-                preprocess=_preprocess(data.pop("preprocess")),
-                augment=_table(Augment, data.pop("augment", {}), "augment"),
-                sampling=_table(Sampling, data.pop("sampling", {}), "sampling"),
-                recipe=_table(Recipe, data.pop("recipe"), "recipe"),
-                **data,
-            )
-        except KeyError as error:
-            raise ExperimentError(f"experiment lacks the key {error}") from error
-        except (TypeError, ValueError) as error:
-            if isinstance(error, ExperimentError):
-                raise
-            raise ExperimentError(f"experiment: {error}") from error
+        check_known(data, {f.name for f in fields(cls)} - {"net_options"}, "experiment")
+        net = data.pop("net", None)
+        if not isinstance(net, dict) or not isinstance(net.get("name"), str):
+            raise ExperimentError('experiment lacks a table [net] with a name, such as "se_resnet"')
+        options = {key: value for key, value in net.items() if key != "name"}
+        check_options(options, "[net]")
+        builders = {
+            "net": lambda value: value,
+            "net_options": lambda value: value,
+            "preprocess": _preprocess,
+            "augment": lambda table: build(Augment, table, "[augment]"),
+            "sampling": lambda table: build(Sampling, table, "[sampling]"),
+            "recipe": lambda table: build(Recipe, table, "[recipe]"),
+        }
+        data |= {"net": net["name"], "net_options": options}
+        built = build(cls, data, "experiment", builders=builders)
         _choice("net", built.net, NETS)
         if built.precision != "auto":
             _choice("precision", built.precision, PRECISIONS)
@@ -118,8 +143,10 @@ class Experiment:
                 in_channels=self.preprocess.channels,
                 **self.net_options,
             )
-        except TypeError as error:
-            raise ExperimentError(f"[net] {self.net}: {error}") from error
+        except _NOT_BUILT as error:
+            if isinstance(error, ExperimentError):
+                raise
+            raise ExperimentError(f"[net] {self.net}: {one_line(error)}") from error
         if self.pretrained is not None:
             load_start(net, self.pretrained, path=self.pretrained_path)
         return net
@@ -152,33 +179,14 @@ def _check_growth(experiment: Experiment) -> None:
         )
 
 
-def _preprocess(data: dict[str, Any]) -> Preprocess:
-    _known(data, {f.name for f in fields(Preprocess)}, "[preprocess]")
+def _preprocess(data: Any) -> Preprocess:
+    if not isinstance(data, dict):
+        raise ExperimentError(f"[preprocess]: expected a table, got {data!r}")
+    check_known(data, {f.name for f in fields(Preprocess)}, "[preprocess]")
     try:
         return Preprocess.from_dict(data)
     except ModelError as error:
         raise ExperimentError(f"[preprocess] {error}") from error
-
-
-def _table(cls: type, data: dict[str, Any], name: str) -> Any:
-    _known(data, {f.name for f in fields(cls)}, f"[{name}]")
-    kinds = get_type_hints(cls)
-    for key, value in data.items():
-        if kinds[key] is bool and not isinstance(value, bool):
-            raise ExperimentError(f"[{name}] {key}: expected true or false, got {value!r}")
-        if kinds[key] is int and (isinstance(value, bool) or not isinstance(value, int)):
-            raise ExperimentError(f"[{name}] {key}: expected a whole number, got {value!r}")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
-
-
-def _known(data: dict[str, Any], known: set[str], where: str) -> None:
-    for key in data:
-        if key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ExperimentError(
-                f"{where}: unknown key {key!r}: {hint}Known: {', '.join(sorted(known))}."
-            )
 
 
 def _choice(what: str, value: str, known: Any) -> None:

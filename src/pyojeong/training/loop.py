@@ -1,6 +1,5 @@
 """Training an experiment in its run folder, or resuming it."""
 
-import io
 import json
 import logging
 import time
@@ -15,13 +14,12 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
+from pyojeong.training.checkpoint_io import WholeCheckpoints
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
 from pyojeong.training.data_size import fit_to_size, require_classes
@@ -52,22 +50,6 @@ from pyojeong.training.start import (
 
 Progress = Callable[[dict[str, Any]], None]
 """Called after every epoch with its line of ``curves.jsonl``."""
-
-
-class _WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
-    """Writes a checkpoint whole or not at all; Lightning's is truncated on a full disk."""
-
-    def save_checkpoint(
-        self,
-        checkpoint: dict[str, Any],
-        path: str | Path,
-        storage_options: Any = None,  # noqa: ARG002
-    ) -> None:
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(Path(path), "wb") as file:
-            file.write(buffer.getbuffer())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +164,7 @@ def train(
         with _quiet_lightning(), _whole_epochs_kept(run):
             resume = str(run.last) if run.last.exists() else None
             trainer = _trainer(run, experiment, precision, watch)
-            trainer.fit(task, data, ckpt_path=resume, weights_only=False)
+            trainer.fit(task, data, ckpt_path=resume, weights_only=True)
         _finish(run, experiment, data)
     return run
 
@@ -385,7 +367,7 @@ def _trainer(
         precision=precision.lightning,
         gradient_clip_val=experiment.recipe.clip or None,
         callbacks=[curves, best, last],
-        plugins=[_WholeCheckpoints()],
+        plugins=[WholeCheckpoints()],
         logger=_logger(watch.logger, run),
         default_root_dir=run.folder,
         reload_dataloaders_every_n_epochs=1,

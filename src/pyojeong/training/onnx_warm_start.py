@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.runtime.network_check import check_network
 from pyojeong.training.lightning_module import HeadedNet
 from pyojeong.zoo import Entry, cards, verify
 
@@ -78,7 +79,8 @@ def _under(prefix: str, weights: Weights) -> Weights:
 
 def _initialisers(entry: Entry) -> Weights:
     verify(entry)
-    graph = onnx.load(str(entry.weights)).graph
+    check_network(entry.weights, entry.card.id)
+    graph = onnx.load(str(entry.weights), load_external_data=False).graph
     values = {t.name: np.asarray(numpy_helper.to_array(t)) for t in graph.initializer}
     weights = {
         name.removesuffix(_HALF): value.astype(np.float32)

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.training.fields import check_path, check_ranges, check_run_name
 
 LOSSES = ("cross-entropy", "hinge", "softmax-hinge", "focal")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
@@ -36,8 +37,9 @@ class Recipe:
         vote_weight: Weight of the FER+ vote head's loss; 0 = no head.
         teacher: Name of a finished run in the same folder that is distilled; None = none. It sees
             the same images, so its preprocessing must be the same.
-        soft_labels: File of cached answers (``pyojeong experiments distill``) that are distilled;
-            training then repeats the views that it was made of. None = none.
+        soft_labels: File of cached answers (``pyojeong experiments distill``) that are distilled,
+            from the working folder; training then repeats the views that it was made of. None =
+            none.
         distil_weight: Share of the distillation in the loss, in [0, 1].
         distil_temperature: Temperature of the distillation.
         distil_votes: Share, in [0, 1], of the teachers' votes in ``soft_labels`` in what the vote
@@ -100,12 +102,11 @@ class Recipe:
             value = getattr(self, name)
             if value not in known:
                 raise ExperimentError(f"[recipe] {name}: {_unknown(value, known)}")
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ExperimentError(f"[recipe] {name}: expected a number, got {value!r}")
-            if not low <= value <= high:
-                raise ExperimentError(f"[recipe] {name}: expected {low:g} to {high:g}, got {value}")
+        check_ranges(self, _RANGES, "[recipe]")
+        if self.teacher is not None:
+            check_run_name(self.teacher, "[recipe] teacher")
+        if self.soft_labels is not None:
+            check_path(self.soft_labels, "[recipe] soft_labels")
         if self.smoothing and self.loss != "cross-entropy":
             raise ExperimentError(
                 f"[recipe] smoothing belongs to the cross-entropy: set smoothing = 0 with "
@@ -147,10 +148,10 @@ _CHOICES = {
     "pick": PICKS,
 }
 
-_MANY = 1e9
+_MANY = 1_000_000
 _RANGES = {
     "epochs": (1, _MANY),
-    "batch_size": (1, _MANY),
+    "batch_size": (1, 65_536),
     "lr": (1e-12, 1e3),
     "momentum": (0, 1),
     "weight_decay": (0, 1e3),
@@ -165,7 +166,7 @@ _RANGES = {
     "grow_from_px": (0, 1024),
     "grow_share": (0, 1),
     "ema": (0, 1),
-    "clip": (0, _MANY),
+    "clip": (0, 1e9),
     "sam": (0, 10),
     "frozen_epochs": (0, _MANY),
     "frozen_lr": (1e-12, 1e3),

@@ -11,12 +11,14 @@ and be exported, but not be resumed.
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pyojeong.core.atomic_write import atomic_path, atomic_write
@@ -178,9 +180,28 @@ def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.T
     }
 
 
+def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
+    """Return a checkpoint's tensors and plain values; nothing in it is executed.
+
+    Raises:
+        ExperimentError: When it is damaged, or holds other objects.
+    """
+    try:
+        state = dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+        state["state_dict"] = dict(state["state_dict"])
+    except Exception as error:  # the unpickler raises whatever it stumbles over
+        first = str(error).partition("\n")[0][:200]
+        raise ExperimentError(
+            f"{checkpoint}: is damaged, or holds more than tensors and plain values and is not "
+            f"read, because that could run code ({type(error).__name__}: {first}); remove the run "
+            "folder and train again"
+        ) from error
+    return state
+
+
 def _weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
     """Return the net's weights in a checkpoint, as ``HeadedNet`` names them."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)["state_dict"]
+    state = read_checkpoint(checkpoint)["state_dict"]
     return {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
 
 
@@ -190,14 +211,30 @@ def _load(run: Run, checkpoint: Path, num_classes: int) -> Classify:
         raise ExperimentError(f"{run.folder} has no checkpoint yet: train it first")
     task = run.experiment.build_task(num_classes=num_classes)
     if not checkpoint.exists():
-        weights = {
-            k: v.float() if v.dtype == torch.float16 else v for k, v in load_file(packed).items()
-        }
-        task.model.load_state_dict(weights)
-        task.scored.load_state_dict(weights)
+        with _weights_fit(packed):
+            weights = {
+                k: v.float() if v.dtype == torch.float16 else v
+                for k, v in load_file(packed).items()
+            }
+            task.model.load_state_dict(weights)
+            task.scored.load_state_dict(weights)
         task.eval()
         return task
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    task.load_state_dict(state["state_dict"])
+    state = read_checkpoint(checkpoint)["state_dict"]
+    with _weights_fit(checkpoint):
+        task.load_state_dict(state)
     task.eval()
     return task
+
+
+@contextmanager
+def _weights_fit(file: Path) -> Iterator[None]:
+    """Turn what a damaged or foreign file of weights causes into one line."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError, OSError, TypeError, AttributeError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise ExperimentError(
+            f"{file}: its weights are damaged or are not those of the experiment beside them: "
+            f"{first}"
+        ) from error

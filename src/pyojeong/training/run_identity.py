@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pyojeong.core.array_files import UNREADABLE_ARRAY
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.result_key import differences, summary
@@ -108,7 +109,12 @@ def images_trained_on(run: Run, manifest: Path, split: Split) -> tuple[int, int]
     if not file.exists():
         return None
     samples = [s for _, s in read_rows(manifest, splits=[split], images=False)]
-    known = set(np.load(file, allow_pickle=False).tolist())
+    try:
+        known = set(np.load(file, allow_pickle=False).tolist())
+    except UNREADABLE_ARRAY as error:
+        raise ExperimentError(
+            f"{file}: is damaged ({error}); remove it, and leaks are no longer counted"
+        ) from error
     return sum(d in known for d in _digests(samples).tolist()), len(samples)
 
 

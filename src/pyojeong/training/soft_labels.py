@@ -12,11 +12,11 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.array_files import UNREADABLE_ARRAY
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import LabelSet
@@ -114,12 +114,15 @@ class SoftLabels:
         Raises:
             ExperimentError: When the file is missing or is none of this kind.
         """
+        if path.exists() and not path.is_file():
+            raise ExperimentError(f"soft_labels {path}: is not an ordinary file")
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
                 facts = json.loads(bytes(data["facts"]))
                 values = data["log_probabilities"]
                 votes = data.get("vote_log_probabilities")
-        except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+                _ = [facts[key] for key in ("augment", "labels", "split_sha256")]
+        except UNREADABLE_ARRAY as error:
             raise ExperimentError(
                 f"soft_labels {path}: could not be read ({error}); create them with `pyojeong "
                 "experiments distill`"

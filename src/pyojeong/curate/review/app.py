@@ -194,6 +194,8 @@ def _demand(index: ReviewIndex, row: int) -> None:
 
 
 def _fault(status: int, words: str) -> JSONResponse:
+    # Half a character, which JSON text may hold, has no bytes in UTF-8.
+    words = words.encode("utf-8", "backslashreplace").decode("utf-8")
     return JSONResponse({"error": words}, status, headers={"cache-control": "no-store"})
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.image.preprocess import Matrix, Pixels, to_gray
+from pyojeong.training.fields import check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,37 @@ class Augment:
     cast: float = 0.2
     gray_p: float = 0.0
     perturb: bool = False
+
+    def __post_init__(self) -> None:
+        check_ranges(self, _RANGES, "[augment]")
+
+
+_SHARE = (0.0, 1.0)
+_RANGES = {
+    "rotate_deg": (0, 180),
+    "scale": (0, 0.9),
+    "shift": _SHARE,
+    "flip": _SHARE,
+    "brightness": _SHARE,
+    "contrast": _SHARE,
+    "tone_p": _SHARE,
+    "erase_p": _SHARE,
+    "erase_area": _SHARE,
+    "blur_p": _SHARE,
+    "blur_share": (0.01, 1),
+    "stretch": (0, 0.9),
+    "shade_p": _SHARE,
+    "shade": _SHARE,
+    "gamma_p": _SHARE,
+    "gamma": (0, 10),
+    "noise_p": _SHARE,
+    "noise": _SHARE,
+    "jpeg_p": _SHARE,
+    "jpeg_quality": (1, 100),
+    "cast_p": _SHARE,
+    "cast": _SHARE,
+    "gray_p": _SHARE,
+}
 
 
 class Draws:

@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.training.fields import check_ranges
+
+_RANGES = {"shares": (0, 1), "faces": (0, 100_000_000), "balance": (0, 1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +37,9 @@ class Sampling:
     unlabeled: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        values = list(self.shares.values())
-        if any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
-            raise ExperimentError(f"[sampling] shares: expected numbers, got {self.shares}")
-        if values and (min(values) < 0 or abs(sum(values) - 1) > 1e-6):
+        check_ranges(self, _RANGES, "[sampling]")
+        if self.shares and not abs(sum(self.shares.values()) - 1) <= 1e-6:
             raise ExperimentError(f"[sampling] shares must sum to 1, got {self.shares}")
-        if self.faces < 0:
-            raise ExperimentError(f"[sampling] faces must be at least 0, got {self.faces}")
-        powers = self.balance.values() if isinstance(self.balance, dict) else [self.balance]
-        if not all(isinstance(p, int | float) and 0 <= p <= 1 for p in powers):
-            raise ExperimentError(f"[sampling] balance must lie in [0, 1], got {self.balance}")
 
     @property
     def shows_each_once(self) -> bool:

@@ -1,0 +1,23 @@
+"""What NumPy raises on array files (``.npy``, ``.npz``) that are damaged or of another kind.
+
+Files are always opened with ``allow_pickle=False``: nothing in them is executed.
+"""
+
+import zlib
+from zipfile import BadZipFile
+
+UNREADABLE_ARRAY = (
+    OSError,
+    KeyError,  # an array of that name is not there
+    ValueError,
+    EOFError,
+    BadZipFile,
+    zlib.error,
+    NotImplementedError,  # a compression that Python does not know
+    MemoryError,  # a header states a huge shape
+    OverflowError,
+    AttributeError,  # one array where a file of several is expected, or the other way round
+    TypeError,
+    IndexError,
+)
+"""Catch these around ``numpy.load`` and the first use of what it gave."""

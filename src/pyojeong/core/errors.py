@@ -82,7 +82,7 @@ class VideoTruncated(VideoUnreadable):
         frames: Number of frames that were decoded.
     """
 
-    def __init__(self, message: str, *, frames: int) -> None:
+    def __init__(self, message: str, frames: int = 0) -> None:
         self.frames = frames
         super().__init__(message)
 

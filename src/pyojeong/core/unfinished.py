@@ -80,7 +80,7 @@ def noted(
     """
     with ExitStack() as stack:
         with output_errors(out / NOTE):
-            file = stack.enter_context((out / NOTE).open("a+b"))
+            file = stack.enter_context((out / NOTE).open("a+b", buffering=0))
             _require_lock(file, out)
             left = _read(file) is not None
             file.truncate(0)

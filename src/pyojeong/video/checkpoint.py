@@ -105,7 +105,8 @@ class Checkpoint:
         self._about = {key: value for key, value in head.items() if key != "path"}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b")
+            # Without a buffer, closing it writes nothing: it cannot fail on a full disk.
+            self._file = path.open("a+b", buffering=0)
             self._claim(clip)
             self._mend()
         except FolderTaken:
@@ -148,8 +149,9 @@ class Checkpoint:
 
     def _append(self, text: str) -> None:
         try:
-            self._file.write(sealed_line(text).encode() + b"\n")
-            self._file.flush()
+            left = memoryview(sealed_line(text).encode() + b"\n")
+            while left:
+                left = left[self._file.write(left) or 0 :]
         except OSError as error:
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; what was read so far is "

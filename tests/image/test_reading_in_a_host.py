@@ -136,10 +136,10 @@ def test_one_image_without_memory_is_skipped(three, monkeypatch, place, jobs) ->
     if place == "transpose":
         fails_for(monkeypatch, files.ImageOps, "exif_transpose", MemoryError(), 48)
     elif place == "bytes":
-        real = Path.read_bytes
+        real = files._bytes_of
         monkeypatch.setattr(
-            Path,
-            "read_bytes",
+            files,
+            "_bytes_of",
             lambda p: (_ for _ in ()).throw(MemoryError()) if p.name == "48.jpg" else real(p),
         )
     elif place == "chunks":

@@ -100,7 +100,7 @@ def test_every_number_has_a_type_and_a_range(table, key, hint):
         ("preprocess", "size_hw", [0, 99999], r"size_hw must be 1 to 4096 pixels"),
         ("augment", "erase_area", [0.9, 0.1], "smaller number first"),
         ("augment", "filp", 0.5, "did you mean 'flip'"),
-        ("recipe", "epochs", 2.5, r"epochs: expected `int`, got `float`"),
+        ("recipe", "epochs", 2.5, r"epochs: expected a whole number, got 2.5"),
         ("recipe", "nesterov", 1, "nesterov"), ("recipe", "loss", 3, "loss"),
         ("net", "widths", [0.1, float("nan")], r"\[net\] widths: expected"),
         ("net", "dropout", 9, r"\[net\] dropout: expected 0 to 0.999"),

@@ -41,13 +41,30 @@ def build(cls: type[T], data: Any, where: str, *, builders: Mapping[str, Any] | 
         try:
             values[key] = msgspec.convert(value, hints[key], strict=True)
         except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
-            words = str(error).replace("Expected", "expected").partition(" - at")[0]
-            raise ExperimentError(f"{where} {key}: {words}, got {_short(value)}") from None
+            raise ExperimentError(f"{where} {key}: {_wanted(error)}, got {_short(value)}") from None
     try:
         return cls(**values)
     except TypeError as error:
         missing = str(error).partition("argument")[2].lstrip("s: ") or str(error)
         raise ExperimentError(f"{where} lacks the key {missing}") from None
+
+
+_KINDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def _wanted(error: Exception) -> str:
+    """Return what was expected, in the words of a TOML file."""
+    words = str(error).replace("Expected", "expected").partition(" - at")[0].partition(", got")[0]
+    for kind, name in _KINDS.items():
+        words = words.replace(f"`{kind}`", name).replace(f"`{kind} | null`", name)
+    return words.replace("`", "")
 
 
 def check_known(data: Mapping[str, Any], known: set[str], where: str) -> None:

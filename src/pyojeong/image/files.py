@@ -5,6 +5,7 @@ transparency laid on white.
 """
 
 import io
+import logging
 import os
 import stat
 import warnings
@@ -42,6 +43,9 @@ if PilImage.MAX_IMAGE_PIXELS is not None:
     PilImage.MAX_IMAGE_PIXELS = max(PilImage.MAX_IMAGE_PIXELS, MAX_PIXELS // 2)
 
 _STRIP_PIXELS = 2_000_000
+# Pillow logs what it cannot decode; the error of the image says it in one line.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
 _ORIENTATION = 0x0112  # EXIF's tag
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "HEIF", "AVIF")
@@ -303,7 +307,7 @@ def _pixels(picture: PilImage.Image) -> Image:
 def pixels_stated(path: str | os.PathLike[str]) -> int:
     """Return how many pixels an image file says it has; 0 when that could not be read."""
     try:
-        with warnings.catch_warnings(), PilImage.open(path) as picture:
+        with quiet_pillow(), PilImage.open(path) as picture:
             return picture.size[0] * picture.size[1]
     except Exception:  # whoever decodes it says what is wrong
         return 0

@@ -1,6 +1,8 @@
 """All figures of one model, as one JSON file: what ``pyojeong bench accuracy`` measures."""
 
+import hashlib
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +15,7 @@ from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.picture_files import decoded
-from pyojeong.datasets.samples import Split, read_manifest
+from pyojeong.datasets.samples import Split, manifest_content, manifest_id, read_manifest
 from pyojeong.evaluation.accuracy.crops import corrupted_figures, split_figures
 from pyojeong.evaluation.accuracy.invariance import invariance
 from pyojeong.evaluation.accuracy.leaks import copies_across_splits
@@ -162,10 +164,18 @@ class _Parts:
 
 
 def _stamp(path: Path | None) -> list[Any] | None:
-    """Tells whether a file or folder is still the one it was."""
+    """Return what tells whether a table or folder is still the one it was."""
     if path is None:
         return None
-    return [str(path.resolve()), path.stat().st_size, path.stat().st_mtime]
+    if path.suffix == ".parquet":
+        return [str(path.resolve()), manifest_id(path), manifest_content(path)]
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        found = file.stat()
+        # Contents cannot change without a new time of change (ctime).
+        times = f"{found.st_mtime_ns}\0{found.st_ctime_ns}"
+        digest.update(os.fsencode(f"{file.relative_to(path)}\0{found.st_size}\0{times}\n"))
+    return [str(path.resolve()), digest.hexdigest()]
 
 
 def _copies(manifest: Path) -> tuple[dict[str, list[int]], dict[str, Any]]:

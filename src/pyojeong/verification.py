@@ -14,8 +14,9 @@ from pyojeong.core.errors import DataError, PyojeongError, one_line
 from pyojeong.core.inputs import INPUTS
 from pyojeong.core.output_files import changed_files
 from pyojeong.curate.decisions import verify_decision_log
+from pyojeong.datasets.manifest_files import is_manifest
 from pyojeong.datasets.picture_files import missing_files, require_unchanged
-from pyojeong.datasets.samples import Split, is_manifest, read_rows
+from pyojeong.datasets.samples import Split, read_rows
 from pyojeong.parquet import is_sealed, open_parquet
 from pyojeong.video.checkpoint import verify_checkpoint
 from pyojeong.video.options import CHECKPOINT, DONE

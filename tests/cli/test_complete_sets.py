@@ -83,3 +83,27 @@ def test_two_commands_do_not_write_one_folder(
         assert run("analyze", photos, "--out", out) == 1
     assert "another process is writing it" in " ".join(capsys.readouterr().err.split())
     assert names(out) == set()
+
+
+def test_files_of_the_user_are_not_overwritten(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also not in a folder with results of an earlier command."""
+    out = tmp_path / "out"
+    assert run("analyze", photos, "--out", out) == 0
+    (out / "results.csv").write_text("mine")
+    (out / "annotated").mkdir()
+    (out / "annotated" / "a.annotated.jpg").write_text("mine")
+    for options in (("-f", "csv"), ("--annotate",)):
+        capsys.readouterr()
+        assert run("analyze", photos, "--out", out, *options) == 2
+        assert "no earlier command is known to have written" in " ".join(
+            capsys.readouterr().err.split()
+        )
+    assert (out / "results.csv").read_text() == "mine"
+    assert (out / "annotated" / "a.annotated.jpg").read_text() == "mine"
+    assert run("analyze", photos, "--out", out) == 0  # writes neither of them
+    with (out / "results.jsonl").open("a") as table:
+        table.write("{}")
+    assert run("analyze", photos, "--out", out) == 2
+    assert run("analyze", photos, "--out", out, "--overwrite") == 0

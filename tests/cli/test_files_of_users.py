@@ -97,7 +97,8 @@ def test_drawings_never_replace_an_input(
     named = tmp_path / "out" / "annotated" / "x.annotated.jpg"
     shutil.copy(GOLDEN_PICTURE, named)
     capsys.readouterr()
-    assert run("analyze", photo, named, *arguments) == 1
+    assert run("analyze", photo, named, *arguments) == 2
+    assert run("analyze", photo, named, *arguments, "--overwrite") == 1
     assert named.read_bytes() == GOLDEN_PICTURE.read_bytes()
     shown = " ".join(capsys.readouterr().err.split())
     assert "could not be annotated" in shown

@@ -13,7 +13,8 @@ from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.cache import manifest_of
 from pyojeong.datasets.importing import ImportOptions, import_dataset
-from pyojeong.datasets.samples import Sample, Split, read_manifest, store_of, write_manifest
+from pyojeong.datasets.manifest_files import store_of
+from pyojeong.datasets.samples import Sample, Split, read_manifest, write_manifest
 from tests.datasets import trees
 
 OPTIONS = ("--map", "--groups", "--table", "--image-column", "--label-column")

@@ -19,6 +19,7 @@ from pyojeong.video.finished import read_finished, require_no_redaction
 from pyojeong.video.options import CHECKPOINT, DONE, VideoOptions
 from pyojeong.video.process import read_clip, record_of
 from pyojeong.video.redact import redact
+from pyojeong.video.result_folders import choose_folder
 from tests.video.made import make_clip
 
 OPTIONS = VideoOptions(formats=("csv", "json"), pictures=False)
@@ -65,19 +66,53 @@ def test_every_option_that_changes_results_is_part_of_their_record(clip, tmp_pat
     assert record(replace(base, workers=1)) == right
 
 
-@pytest.mark.parametrize("change", ["delete", "cut"])
-def test_results_that_are_gone_are_made_again(clip, analyzer, tmp_path, change):
+def test_results_that_are_gone_are_made_again(clip, analyzer, tmp_path):
     read_clip(clip, tmp_path, analyzer, OPTIONS)
     whole = (tmp_path / "results.csv").read_bytes()
-    if change == "delete":
-        (tmp_path / "results.csv").unlink()
-    else:
-        (tmp_path / "results.csv").write_bytes(whole[:-20])
+    (tmp_path / "results.csv").unlink()
     outcome = read_clip(clip, tmp_path, analyzer, OPTIONS)
     assert not outcome.again
     assert "results.csv was gone or changed" in outcome.notes[0]
     assert (tmp_path / "results.csv").read_bytes() == whole
     assert read_clip(clip, tmp_path, analyzer, OPTIONS).again
+
+
+@pytest.mark.parametrize("change", ["cut", "flip", "note"])
+def test_results_that_were_changed_are_neither_returned_nor_replaced(
+    clip, analyzer, tmp_path, change
+):
+    read_clip(clip, tmp_path, analyzer, OPTIONS)
+    whole = (tmp_path / "results.csv").read_bytes()
+    changes = {"cut": whole[:-20], "flip": whole[:-9] + b"7" + whole[-8:], "note": whole + b"mine"}
+    (tmp_path / "results.csv").write_bytes(changes[change])
+    for options in (OPTIONS, replace(OPTIONS, smooth_s=0.2), replace(OPTIONS, formats=("json",))):
+        with pytest.raises(OutputError, match=r"results\.csv: was changed after it was written"):
+            read_clip(clip, tmp_path, analyzer, options)
+    with pytest.raises(OutputError, match=r"results\.csv: was changed after it was written"):
+        redact(tmp_path, [1])
+    assert (tmp_path / "results.csv").read_bytes() == changes[change]
+
+
+def test_files_of_the_user_stay(clip, analyzer, tmp_path):
+    options = replace(OPTIONS, formats=("json",))
+    read_clip(clip, tmp_path, analyzer, options)
+    (tmp_path / "results.csv").write_text("mine")
+    (tmp_path / "annotated.mp4").write_text("mine")
+    assert read_clip(clip, tmp_path, analyzer, options).again
+    assert read_clip(clip, tmp_path, analyzer, replace(options, smooth_s=0.2)).removed == ()
+    with pytest.raises(OutputError, match=r"results\.csv: is none of its results"):
+        read_clip(clip, tmp_path, analyzer, OPTIONS)
+    redact(tmp_path, [1])
+    assert (tmp_path / "results.csv").read_text() == "mine"
+    assert (tmp_path / "annotated.mp4").read_text() == "mine"
+
+
+def test_people_who_were_taken_out_do_not_come_back(clip, analyzer, tmp_path):
+    read_clip(clip, tmp_path, analyzer, OPTIONS)
+    redact(tmp_path, [1])
+    assert read_clip(clip, tmp_path, analyzer, OPTIONS).again
+    with pytest.raises(OutputError, match="person 1 was taken out of these results"):
+        read_clip(clip, tmp_path, analyzer, replace(OPTIONS, smooth_s=0.2))
 
 
 def test_why_results_are_made_again_is_said(clip, analyzer, tmp_path):
@@ -96,12 +131,15 @@ def test_why_results_are_made_again_is_said(clip, analyzer, tmp_path):
     assert read_clip(Path(moved), tmp_path / "out", analyzer, OPTIONS).frames == 30
 
 
-def test_a_damaged_record_is_no_record(clip, analyzer, tmp_path):
+def test_a_damaged_record_is_said(clip, analyzer, tmp_path):
+    tmp_path = tmp_path / clip.stem
     read_clip(clip, tmp_path, analyzer, OPTIONS)
     text = (tmp_path / DONE).read_text()
     (tmp_path / DONE).write_text(text.replace('"frames": 30', '"frames": 31'))
-    assert not read_clip(clip, tmp_path, analyzer, OPTIONS).again
-    (tmp_path / DONE).write_text(text.replace('"frames": 30', '"frames": 31'))
+    with pytest.raises(DataError, match=r"done\.json: is damaged .*delete"):
+        read_clip(clip, tmp_path, analyzer, OPTIONS)
+    with pytest.raises(DataError, match=r"done\.json: is damaged .*delete"):
+        choose_folder(clip, tmp_path.name, tmp_path.parent)
     with pytest.raises(DataError, match="no finished results"):
         redact(tmp_path, [1])
 

@@ -28,6 +28,7 @@ from pyojeong.core.inputs import (
     Made,
     check_earlier,
     check_foreign,
+    earlier_command,
     earlier_outputs,
     find_inputs,
     refuse_empty,
@@ -73,6 +74,12 @@ class AnalyzeRequest:
     prior: str | None = None
     labels: str | None = None
     threshold: float | None = None
+
+    @property
+    def written(self) -> list[str]:
+        """Patterns of the files that are written, relative to the folder of results."""
+        names = [f"results.{_ENDINGS[name]}" for name in self.formats or ["json"]]
+        return [*names, f"{ANNOTATED}/*.annotated.*"] if self.annotate else names
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the results, by the names of options."""
@@ -162,7 +169,8 @@ def _check_out(request: AnalyzeRequest) -> bool:
     if not request.overwrite:
         again = unfinished(out, request.settings())
         if not again:
-            check_foreign(out, _WRITTEN, "choose another --out folder, or add --overwrite")
+            written = _WRITTEN if earlier_command(out) is None else request.written
+            check_foreign(out, written, "choose another --out folder, or add --overwrite")
         check_earlier(out, "analyze", request.paths)
     _check_folder(out)
     return again

@@ -141,8 +141,10 @@ def run_clean(request: CleanRequest, console: Console) -> int:
     """
     from pyojeong.curate.checks import parse_checks
     from pyojeong.curate.cleaning import accept_suggestions, clean
+    from pyojeong.datasets.picture_files import require_unchanged
     from pyojeong.datasets.samples import Split
 
+    require_unchanged(request.manifest)
     store = open_store(request.manifest, request.store)
     if request.accept:
         count = accept_suggestions(

@@ -212,6 +212,7 @@ def _groups(known: Overview) -> str:
 def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console) -> int:
     """Deal out the rows again; print the counts of before and after, and which rows moved."""
     _table_file(manifest)
+    require_unchanged(manifest)
     with _counting(console, "splitting", manifest_size(manifest)) as tick:
         done = split(manifest, _out_file(out), options, tick=tick)
     console.print(_counts_table(done.counts, manifest_labels(out)))
@@ -251,6 +252,8 @@ def _moves(done: SplitResult) -> Iterator[str]:
 def run_merge(manifests: Sequence[Path], out: Path, *, labels: str | None, console: Console) -> int:
     """Put tables together; say what came from where, what was left out, and what leaks."""
     total = sum(manifest_size(_table_file(m)) for m in manifests)
+    for manifest in manifests:
+        require_unchanged(manifest)
     wanted = None if labels is None else label_set(labels)
     with _counting(console, "merging", total) as tick:
         done = merge(manifests, _out_file(out), labels=wanted, tick=tick)

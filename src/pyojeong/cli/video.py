@@ -23,6 +23,8 @@ from pyojeong.core.inputs import (
     Made,
     check_earlier,
     check_foreign,
+    earlier_command,
+    earlier_outputs,
     find_inputs,
     read_earlier,
     write_inputs,
@@ -39,7 +41,7 @@ from pyojeong.stream.opening import import_av
 from pyojeong.stream.source import Clip
 from pyojeong.video.checkpoint import FolderTaken
 from pyojeong.video.merge import JOINED, PEOPLE, join, joined_clips
-from pyojeong.video.options import DONE, VideoOptions
+from pyojeong.video.options import DONE, ENDINGS, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
 from pyojeong.video.result_folders import choose_folder, first_names, is_reserved
 
@@ -56,7 +58,8 @@ _MOST_CHOICES = 50
 def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
     refuse_unfinished(request.out)
-    check_foreign(request.out, JOINED, "choose another --out folder")
+    written = JOINED if earlier_command(request.out) is None else _joined(request)
+    check_foreign(request.out, written, "choose another --out folder")
     check_earlier(request.out, "video")
     if not request.aggregate:
         require(request.formats)  # what every clip would lack is said once
@@ -76,7 +79,8 @@ def run(request: VideoRequest, console: Console) -> int:
                     request, found, tally, console
                 )  # first: it tells tables from files of users
                 _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
-                _write_inputs(request, found, tally, console, outputs=JOINED)
+                joined = _joined(request) if len(tally.parts) > 1 else []
+                _write_inputs(request, found, tally, console, outputs=joined)
         except KeyboardInterrupt:
             _write_inputs(request, found, tally, console)
             console.print("[yellow]interrupted[/]: the same command goes on from here")
@@ -85,6 +89,12 @@ def run(request: VideoRequest, console: Console) -> int:
         make_console().print(tally.table)
     print_counts(tally.counts(found), "clips", console)
     return code or (1 if tally.failures or tally.broken else 0)
+
+
+def _joined(request: VideoRequest) -> list[str]:
+    """Return the names of the tables of several clips that a request asks for."""
+    tables = [] if request.aggregate else [f"results.{ENDINGS[name]}" for name in request.formats]
+    return [PEOPLE, *tables]
 
 
 def _write_inputs(
@@ -111,7 +121,8 @@ def _write_inputs(
             tally.counts(found),
             failures=tally.failures,
             left_out=found.left_out,
-            made=Made({}, outputs),
+            # Tables of an earlier command stay beside the results of a single clip.
+            made=Made({}, {*outputs, *earlier_outputs(request.out)}),
         )
 
 

@@ -84,7 +84,11 @@ def _alive(process: int) -> bool:
         return False
     except (OSError, OverflowError):
         return True
-    return True
+    try:  # one that was killed and not yet taken note of by its parent
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        return state.rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except (OSError, IndexError):
+        return True
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from pyojeong.core.file_search import (
     reason_by_name,
     search_folder,
 )
-from pyojeong.core.output_files import Described, describe_files
+from pyojeong.core.output_files import Described, changed_files, describe_files
 from pyojeong.core.pattern_search import PatternSearch, fixed_part
 
 INPUTS = "inputs.json"
@@ -302,7 +302,7 @@ class _Earlier:
     inputs: list[str]
     failed: set[str]
     read: int
-    outputs: Described
+    outputs: Described | None
 
 
 def _earlier(out: Path) -> _Earlier | None:
@@ -310,7 +310,8 @@ def _earlier(out: Path) -> _Earlier | None:
         known = checked(json.loads((out / INPUTS).read_text(encoding="utf-8")))
         failed = {_absolute(each["source"]) for each in known["failures"]}
         inputs = [str(p) for p in known["inputs"]]
-        outputs = {str(k): dict(v) for k, v in known.get("outputs", {}).items()}
+        listed = known.get("outputs")
+        outputs = None if listed is None else {str(k): dict(v) for k, v in listed.items()}
         return _Earlier(str(known["command"]), inputs, failed, int(known["read"]), outputs)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -318,51 +319,51 @@ def _earlier(out: Path) -> _Earlier | None:
 
 def read_earlier(out: Path) -> int:
     """Return how many inputs the last command with this folder of results has read."""
-    known = _earlier(out)
-    return 0 if known is None else known.read
+    return 0 if (known := _earlier(out)) is None else known.read
 
 
 def earlier_command(out: Path) -> str | None:
     """Return the command that last wrote results, and ``inputs.json``, into a folder, or None."""
-    known = _earlier(out)
-    return None if known is None else known.command
+    return None if (known := _earlier(out)) is None else known.command
 
 
 def earlier_outputs(out: Path) -> Described:
     """Return the results that the last command wrote into a folder, with size and digest."""
-    known = _earlier(out)
-    return {} if known is None else known.outputs
+    return {} if (known := _earlier(out)) is None else known.outputs or {}
 
 
 def check_foreign(out: Path, patterns: Iterable[str], cure: str) -> None:
     """Refuse a folder with files of other origin under names that commands write.
 
-    All files are taken for those of the user in a folder without ``inputs.json`` of an earlier
-    command.
+    Those are all files in a folder without ``inputs.json``, else what it describes otherwise.
 
     Args:
         out: The folder of results.
-        patterns: Names that this or a later command may write, relative to ``out``; besides
-            ``inputs.json``.
+        patterns: Names that may be written, relative to ``out``; besides ``inputs.json``.
         cure: What to do.
 
     Raises:
         InputError: When there are such files.
     """
-    if _earlier(out) is not None:
-        return
+    earlier = _earlier(out)
+    if earlier is not None and earlier.outputs is None:
+        return  # of a version that did not write down what it wrote
+    known = {} if earlier is None else earlier.outputs or {}
     try:
-        written = (*patterns, INPUTS)
+        written = patterns if earlier is not None else (*patterns, INPUTS)
         found = [path for pattern in written for path in sorted(out.glob(pattern))]
-        found = [path for path in found if not path.is_dir()]  # a folder is never replaced
+        # A folder is never replaced.
+        names = [path.relative_to(out).as_posix() for path in found if not path.is_dir()]
     except (OSError, ValueError):
         return  # whoever writes says why it cannot
-    if found:
-        names = ", ".join(str(path.relative_to(out)) for path in found[:3])
-        more = f" and {len(found) - 3:,} more" if len(found) > 3 else ""
+    changed = set(changed_files(out, {n: known[n] for n in names if n in known}))
+    names = [name for name in names if name not in known or name in changed]
+    if names:
+        shown = ", ".join(names[:3])
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
         raise InputError(
-            f"{out} holds {names}{more}, which no earlier command is known to have written and "
-            f"which would be lost: {cure}"
+            f"{out} holds {shown}{more}, which no earlier command is known to have written like "
+            f"that and which would be lost: {cure}"
         )
 
 

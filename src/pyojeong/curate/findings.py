@@ -27,8 +27,10 @@ import numpy as np
 from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.core.output_files import describe_files, missing_files
 from pyojeong.curate.decoded_image import DecodedImage
-from pyojeong.datasets.samples import manifest_id, manifest_size, store_of
+from pyojeong.datasets.manifest_files import store_of
+from pyojeong.datasets.samples import manifest_id, manifest_size
 from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 
 STORE_VERSION = 1
@@ -166,12 +168,12 @@ class Store:
         return read_json(file) if file.exists() else {}
 
     def finished(self, check: str) -> bool:
-        """Return whether a check has seen every row."""
-        return (self.part_folder(check) / "done.json").exists()
+        """Return whether a check has seen every row, and all of its findings are there."""
+        return _complete(self.part_folder(check))
 
     def due(self, check: str) -> bool:
         """Return whether a check that was started has rows left to see."""
-        return not (self._work_folder(check) / "done.json").exists()
+        return not _complete(self._work_folder(check))
 
     def start(self, check: Check) -> None:
         """Get the folder of a check ready; findings made with other settings stay until it ends."""
@@ -179,7 +181,7 @@ class Store:
         wanted = json.loads(json.dumps(wanted))  # a tuple comes back from the file as a list
         folder, later = self.part_folder(check.name), self._next(check.name)
         same = [self._made_with(f, wanted) for f in (folder, later)]
-        if same[1] and (later / "done.json").exists():  # killed before it took its place
+        if same[1] and _complete(later):  # killed before it took its place
             self._take_place(check.name)
             same[0] = True
         if later.exists() and not same[1]:
@@ -208,7 +210,8 @@ class Store:
     def finish(self, check: str, facts: Mapping[str, Any]) -> None:
         """Note that a check has seen every row; its findings take the place of older ones."""
         work = self._work_folder(check)
-        write_json(work / "done.json", dict(facts))
+        parts = describe_files(work, (p.name for p in work.glob("part-*.parquet")))
+        write_json(work / "done.json", {**facts, "parts": parts})
         if work != self.part_folder(check):
             self._take_place(check)
 
@@ -267,7 +270,9 @@ class Store:
                     found = opened.read()
                 found = found.filter(pc.greater_equal(found["score"], at_least)).to_pylist()
             except (OSError, ValueError) as error:
-                raise ManifestInvalid(f"{file}: damaged, remove it and run again") from error
+                raise ManifestInvalid(
+                    f"{file}: damaged, remove it and run `pyojeong data curate` again"
+                ) from error
             out.extend(Finding(**row) for row in found)
         return sorted(out, key=lambda f: f.row)
 
@@ -283,6 +288,16 @@ class Store:
         for finding in self.findings(check):
             out[finding.row] = max(out[finding.row], finding.score)
         return out
+
+
+def _complete(folder: Path) -> bool:
+    """Return whether a check has ended and no part of its findings was lost since.
+
+    Raises:
+        ManifestInvalid: When its ``done.json`` is damaged.
+    """
+    file = folder / "done.json"
+    return file.exists() and not missing_files(folder, read_json(file).get("parts"))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -107,8 +107,10 @@ def manifest_of(  # noqa: PLR0913 - one for every option of the commands
 def _kept(table: Path) -> bool:
     """Return whether a conversion is there, with its warnings, which are written last."""
     try:
-        return _warnings_of(table).exists() and is_sealed(table)
-    except OSError:
+        return isinstance(json.loads(_warnings_of(table).read_text("utf-8")), list) and (
+            is_sealed(table)
+        )
+    except (OSError, ValueError):
         return False  # missing or damaged: it is made again
 
 

@@ -14,7 +14,14 @@ from pyojeong.core.errors import DataError, ImageUnreadable, PicturesLeftOut
 from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.label_map import images, some
-from pyojeong.datasets.samples import Sample, Split, read_manifest, read_paths
+from pyojeong.datasets.manifest_files import changed_ns
+from pyojeong.datasets.samples import (
+    Sample,
+    Split,
+    newest_picture_ns,
+    read_manifest,
+    read_paths,
+)
 from pyojeong.image.features import content_hash
 from pyojeong.image.preprocess import Pixels
 
@@ -147,25 +154,19 @@ def require_unchanged(manifest: Path) -> None:
         DataError: When some were changed.
         ManifestInvalid: When the table is missing, damaged or of another kind.
     """
-    since = manifest.stat().st_mtime_ns if manifest.exists() else 0
+    since = newest_picture_ns(manifest)
+    if since is None:
+        since = manifest.stat().st_mtime_ns
     changed = [
         sample.path
         for sample in read_manifest(manifest, splits=list(Split), images=False)
-        if sample.path is not None and _touched(sample.path, since) and _differs(sample)
+        if sample.path is not None and changed_ns(sample.path) > since and _differs(sample)
     ]
     if changed:
         raise DataError(
             f"{images(len(changed))} changed after {manifest} was made: {some(changed)}; import "
             "again"
         )
-
-
-def _touched(path: str, since: int) -> bool:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - names need not be valid Unicode
-    except OSError:
-        return False
-    return max(found.st_mtime_ns, found.st_ctime_ns) > since
 
 
 def _differs(sample: Sample) -> bool:

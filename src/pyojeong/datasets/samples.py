@@ -7,7 +7,6 @@ Parquet metadata.
 
 import hashlib
 import json
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import atomic_path
-from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.core.errors import ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.core.one_writer import one_writer
+from pyojeong.datasets.manifest_files import changed_ns, refuse_stranding, require_replaceable
 from pyojeong.datasets.manifest_paths import check_path
 from pyojeong.parquet import CheckedFile, load_pyarrow, open_parquet, parquet_writer
 
@@ -108,8 +108,9 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
     """
     pa, _ = load_pyarrow()
     schema = _schema(pa, labels)
-    count = 0
+    count = newest = 0
     identity, content = (hashlib.sha256(labels.id.encode()) for _ in range(2))
+    require_replaceable(path)
     with one_writer(path), atomic_path(path) as temporary:
         with parquet_writer(temporary, schema) as writer:
             for rows in _groups(samples):
@@ -120,6 +121,7 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                         )
                     _identify(identity, sample)
                     _describe(content, sample)
+                    newest = max(newest, changed_ns(sample.path))
                 columns = {
                     name: [getattr(s, name) for s in rows]
                     for name in schema.names
@@ -130,38 +132,22 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                 count += len(rows)
             digests = {"pyojeong.id": identity.hexdigest()[:32]}
             digests["pyojeong.content"] = content.hexdigest()[:32]
+            digests["pyojeong.newest_ns"] = str(newest)
             writer.add_key_value_metadata(digests)
-        _refuse_stranding(path, identity.hexdigest()[:32])
+        refuse_stranding(path, identity.hexdigest()[:32])
         if not count:
             raise ManifestInvalid("the data set has no samples")
     return count
 
 
-def store_of(table: Path) -> Path:
-    """Return the usual folder of a table's findings and decisions."""
-    return table.with_suffix(".curation")
+def newest_picture_ns(path: Path) -> int | None:
+    """Return when the newest of a manifest's files was changed, as it was when it was made.
 
-
-def _refuse_stranding(path: Path, identity: str) -> None:
-    """Refuse to replace a table by other rows while its findings and decisions are beside it.
-
-    Raises:
-        DataError: When it is so; the table that is there stays.
+    None for manifests of earlier versions.
     """
-    store = store_of(path)
-    try:
-        known = json.loads((store / "store.json").read_text(encoding="utf-8"))["manifest_id"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if path.exists() and known != identity:
-        new, old = (path.with_name(f"{path.stem}-{word}.parquet") for word in ("2", "old"))
-        raise DataError(
-            f"{path} was kept: the new rows are others, and {store} holds findings and decisions "
-            f"for those that are there. Write the new ones to another file (--out "
-            f"{shlex.quote(str(new))}), or move both aside first: "
-            f"{shlex.join(['mv', str(store), str(store_of(old))])}; "
-            f"{shlex.join(['mv', str(path), str(old)])}"
-        )
+    with _open(path) as (file, _):
+        stored = (file.metadata.metadata or {}).get(b"pyojeong.newest_ns")
+    return None if stored is None else int(stored)
 
 
 def _identify(digest: Any, sample: Sample) -> None:
@@ -221,17 +207,6 @@ def _open(path: Path) -> Iterator[tuple[CheckedFile, LabelSet]]:
                 f"{path}: table version {version} is newer than this pyojeong reads"
             )
         yield file, labels
-
-
-def is_manifest(path: Path) -> bool:
-    """Return whether a Parquet file is a data-set table.
-
-    Raises:
-        OSError: When it could not be read or is damaged.
-        ValueError: When it is no Parquet file.
-    """
-    with open_parquet(path) as file:
-        return b"pyojeong.manifest" in (file.schema_arrow.metadata or {})
 
 
 def manifest_labels(path: Path) -> LabelSet:

@@ -7,10 +7,10 @@ from typing import Any
 
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.checksums import checked, with_checksum
-from pyojeong.core.errors import OutputError
-from pyojeong.core.output_files import describe_files, missing_files
+from pyojeong.core.errors import DataError, OutputError, one_line
+from pyojeong.core.output_files import changed_files, describe_files, missing_files
 from pyojeong.core.result_key import differences, summary
-from pyojeong.video.options import DONE
+from pyojeong.video.options import DONE, OUTPUTS
 
 
 def read_finished(folder: Path) -> dict[str, Any] | None:
@@ -46,11 +46,72 @@ def write_finished(folder: Path, done: Mapping[str, Any], files: Iterable[str]) 
 
 
 def earlier_results(folder: Path) -> dict[str, Any] | None:
-    """Return what an earlier run wrote into ``done.json``; None when it is no use."""
+    """Return what an earlier run wrote into ``done.json``; None when there is none.
+
+    Raises:
+        DataError: When it is damaged.
+    """
     try:
         return read_finished(folder)
-    except (OSError, ValueError):
-        return None  # damaged: the clip is read again
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{folder / DONE}: is damaged ({one_line(error)}); delete {folder} to read its clip "
+            "again, or choose another --out folder"
+        ) from error
+
+
+def begin_writing(
+    folder: Path, path: str, clip: Mapping[str, Any], earlier: Mapping[str, Any] | None, names: Any
+) -> None:
+    """Write a ``done.json`` that says what is being written, should that be interrupted.
+
+    Args:
+        folder: Of the results.
+        path: The clip's path.
+        clip: Its fingerprint.
+        earlier: What ``done.json`` says so far.
+        names: The files that will be written.
+    """
+    outputs = dict((earlier or {}).get("outputs") or {})
+    written = {*((earlier or {}).get("writing") or ()), *names}
+    known = {"path": path, "about": {"reading": {"clip": dict(clip)}}, "outputs": outputs}
+    with atomic_write(folder / DONE, "w") as file:
+        text = json.dumps(with_checksum({**known, "writing": sorted(written)}), indent=1)
+        file.write(text + "\n")
+
+
+def require_own(folder: Path, earlier: Mapping[str, Any] | None, names: Iterable[str]) -> None:
+    """Refuse to replace files that no run wrote, or that were changed since.
+
+    Args:
+        folder: Of the results.
+        earlier: What ``done.json`` says; None = nothing was written yet.
+        names: What will be written or removed.
+
+    Raises:
+        OutputError: When there are such files.
+    """
+    if earlier is None or "outputs" not in earlier:
+        return  # nothing is there, or results of an earlier version
+    unfinished = set(earlier.get("writing") or ())
+    known = earlier["outputs"]
+    there = [n for n in sorted(names) if n not in unfinished and (folder / n).exists()]
+    changed = set(changed_files(folder, {n: known[n] for n in there if n in known}))
+    for name in there:
+        if name not in known or name in changed:
+            how = "was changed after it was written" if name in known else "is none of its results"
+            raise OutputError(
+                f"{folder / name}: {how}: move or delete it, then give the command again, or "
+                "choose another --out folder"
+            )
+
+
+def others_of(folder: Path, earlier: Mapping[str, Any] | None, wanted: Iterable[str]) -> list[str]:
+    """Return files that earlier runs wrote and that are not wanted any more."""
+    if earlier is None:
+        return []
+    known = {*(earlier.get("outputs", OUTPUTS) or ()), *(earlier.get("writing") or ())}
+    return [n for n in OUTPUTS if n in known - set(wanted) and (folder / n).exists()]
 
 
 def require_no_redaction(folder: Path, earlier: dict[str, Any] | None) -> None:
@@ -60,6 +121,17 @@ def require_no_redaction(folder: Path, earlier: dict[str, Any] | None) -> None:
         raise OutputError(
             f"{folder}: people were being taken out of it when that was interrupted; finish it "
             f"first: pyojeong video redact '{folder}' {tracks}"
+        )
+
+
+def require_no_return(folder: Path, earlier: dict[str, Any] | None) -> None:
+    """Refuse to make results again from which people were taken out: they would come back."""
+    forgotten = (earlier or {}).get("about", {}).get("forgotten")
+    if forgotten:
+        people = ", ".join(map(str, forgotten))
+        raise OutputError(
+            f"{folder}: person {people} was taken out of these results, and reading the clip again "
+            "would bring them back: choose another --out folder, or delete this one first"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import FrameResult
-from pyojeong.core.inputs import earlier_command
+from pyojeong.core.inputs import earlier_command, earlier_outputs
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
 from pyojeong.output.spreadsheet import MARK, is_marked, open_csv, plain_cell, safe_cell
@@ -77,14 +77,18 @@ def drop_joined(out: Path) -> list[str]:
 
     Files of these names that ``join`` did not write are the user's, and stay.
     """
+    if earlier_command(out) == "analyze":
+        return []
     try:
         with open_csv(out / PEOPLE) as (stream, _):
             columns = csv.DictReader(stream).fieldnames or []
     except (OSError, ValueError, csv.Error):
+        columns = []
+    listed = earlier_outputs(out)
+    if not listed and not {"clip", "track_id", "first_s"} <= set(columns):
         return []
-    if not {"clip", "track_id", "first_s"} <= set(columns) or earlier_command(out) == "analyze":
-        return []
-    names = [name for name in JOINED if (out / name).exists()]
+    # What was written down; commands of earlier versions did not do that.
+    names = [n for n in JOINED if (out / n).exists() and (not listed or n in listed)]
     for name in names:
         (out / name).unlink()
     return names

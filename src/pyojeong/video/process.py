@@ -9,7 +9,7 @@ that the same command tries the rest again.
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from pyojeong.core.atomic_write import atomic_write, remove_stale
 from pyojeong.core.errors import InputError, VideoUnreadable
 from pyojeong.core.face import FrameResult, Sink
 from pyojeong.core.one_writer import one_writer
-from pyojeong.core.output_files import missing_files
+from pyojeong.core.output_files import changed_files
 from pyojeong.core.result_key import plain
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
@@ -33,13 +33,17 @@ from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.stream.track import Tracker
 from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
 from pyojeong.video.finished import (
+    begin_writing,
     earlier_results,
     made_of,
+    others_of,
     require_no_redaction,
+    require_no_return,
+    require_own,
     why_replaced,
     write_finished,
 )
-from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, OUTPUTS, VideoOptions
+from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, VideoOptions
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.result_folders import require_free
 from pyojeong.video.summary import Summary
@@ -111,21 +115,28 @@ def read_clip(
         kept = _kept(folder, earlier, about)
         if kept is not None:
             return kept
+        require_no_return(folder, earlier)
+        others = others_of(folder, earlier, options.outputs)
+        require_own(folder, earlier, [*options.outputs, *others])
         whole = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
         with Checkpoint(folder / CHECKPOINT, about["reading"], clip=whole) as checkpoint:
             require_free(folder, path)  # another process may have finished there meanwhile
             ending = _read_or_leave(clip, folder, analyzer, options, checkpoint, progress)
             remove_stale(folder)
             why = tuple(why_replaced(folder, earlier, about))
-            (folder / DONE).unlink(missing_ok=True)
+            clip_record = about["reading"]["clip"]
+            begin_writing(folder, whole, clip_record, earlier, options.outputs)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
             notes = (*_notes(clip, ending, options), *outcome.notes)
             outcome = replace(outcome, notes=notes)
-            old = _remove_others(folder, options)
-            _write_done(folder, whole, about, outcome, ending, facts, analyzer)
+            for name in others:  # beside the new ones they would be taken for theirs
+                (folder / name).unlink()
+            card = json.loads(analyzer.classifier.card.to_json())
+            made = {"about": about, "path": whole, "facts": asdict(facts), "card": card}
+            _write_done(folder, made, outcome, ending, options.outputs)
             if not outcome.failed:
                 checkpoint.remove()
-    return replace(outcome, removed=old, notes=(*why, *outcome.notes))
+    return replace(outcome, removed=tuple(others), notes=(*why, *outcome.notes))
 
 
 def _read_or_leave(
@@ -156,19 +167,11 @@ def _kept(folder: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -
     """Return the results that are there when they are what is asked for, whole and complete."""
     if earlier is None or not made_of(earlier, about):
         return None
-    if missing_files(folder, earlier.get("outputs")):
+    if changed_files(folder, earlier.get("outputs")):
         return None
     outcome = _outcome(folder, earlier)
     # What failed is tried again, from the checkpoint.
     return None if outcome.failed else replace(outcome, again=True)
-
-
-def _remove_others(folder: Path, options: VideoOptions) -> tuple[str, ...]:
-    """Remove files of other settings: beside the new ones they would be taken for theirs."""
-    old = tuple(n for n in OUTPUTS if n not in options.outputs and (folder / n).exists())
-    for name in old:
-        (folder / name).unlink()
-    return old
 
 
 def _notes(clip: Clip, ending: Ending, options: VideoOptions) -> Iterator[str]:
@@ -183,12 +186,10 @@ def _notes(clip: Clip, ending: Ending, options: VideoOptions) -> Iterator[str]:
 
 def _write_done(
     folder: Path,
-    path: str,
-    about: dict[str, Any],
+    made: dict[str, Any],
     outcome: ClipResult,
     ending: Ending,
-    facts: ClipFacts,
-    analyzer: Analyzer,
+    names: Iterable[str],
 ) -> None:
     """Write the file that says what the results belong to."""
     outcome_facts = {
@@ -199,10 +200,7 @@ def _write_done(
         "notes": outcome.notes,
         "failed": outcome.failed,
     }
-    card = json.loads(analyzer.classifier.card.to_json())
-    done = {"about": about, "outcome": outcome_facts, "path": path, "facts": asdict(facts)}
-    done["card"] = card
-    write_finished(folder, done, OUTPUTS)
+    write_finished(folder, {**made, "outcome": outcome_facts}, names)
 
 
 def record_of(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending
-from pyojeong.video.finished import read_finished, write_finished
+from pyojeong.video.finished import read_finished, require_own, write_finished
 from pyojeong.video.merge import drop_joined
 from pyojeong.video.options import CHECKPOINT, ENDINGS, OUTPUTS, VideoOptions
 from pyojeong.video.process import write_summary
@@ -70,16 +70,20 @@ def _redact(folder: Path, tracks: set[int]) -> list[str]:
     tracks |= begun
     asked = done["about"]["writing"]["formats"]
     tables = [name for name in asked if (folder / f"results.{ENDINGS[name]}").exists()]
+    names = sorted(done.get("outputs") or OUTPUTS)
+    if not begun:
+        require_own(folder, done, [n for n in names if (folder / n).exists()])
     for name in tables:  # a damaged table must stop this before anything is changed
         for _ in TABLE_READERS[name](folder / f"results.{ENDINGS[name]}"):
             pass
     had_report = done.get("had_report", (folder / "report.html").exists())
     done |= {"forgetting": sorted(tracks), "had_report": had_report}
-    write_finished(folder, done, OUTPUTS)
+    write_finished(folder, done, names)
     # First of all what shows the people. Tables of other runs do too, and the checkpoint, which is
-    # there when an extra of the results failed.
+    # there when an extra of the results failed. Files of the user stay.
     stale = [f"results.{e}" for n, e in ENDINGS.items() if n not in asked]
-    deleted = [name for name in (*_SHOWN, *stale, CHECKPOINT) if (folder / name).exists()]
+    gone_first = [name for name in (*_SHOWN, *stale) if name in names]
+    deleted = [name for name in (*gone_first, CHECKPOINT) if (folder / name).exists()]
     for name in deleted:
         (folder / name).unlink()
     joined = [f"../{name}" for name in drop_joined(folder.parent)]
@@ -92,7 +96,7 @@ def _redact(folder: Path, tracks: set[int]) -> list[str]:
     done["outcome"].pop("failed", None)
     done["outcome"]["people"] = len(left)
     done["about"]["forgotten"] = sorted(gone | tracks)
-    write_finished(folder, done, OUTPUTS)
+    write_finished(folder, done, names)
     changed = {*deleted, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)}
     return [*sorted(changed - {CHECKPOINT}), *joined]
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.errors import DataError, one_line
 from pyojeong.core.inputs import INPUTS
 from pyojeong.core.output_names import distinct_names, folded_name, name_candidates
 from pyojeong.video.checkpoint import FolderTaken, fingerprint, owner_of_checkpoint
 from pyojeong.video.finished import read_finished
 from pyojeong.video.merge import PEOPLE
-from pyojeong.video.options import CHECKPOINT, ENDINGS, OUTPUTS
+from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, OUTPUTS
 
 _RESERVED = frozenset({PEOPLE, INPUTS, *(f"results.{ending}" for ending in ENDINGS.values())})
 
@@ -37,11 +38,20 @@ def owner_of(folder: Path) -> Owner | None:
     """Return the clip whose results lie in a folder; None when there are no results.
 
     Results without a note of their clip belong to an unknown one.
+
+    Raises:
+        DataError: When the note beside results is damaged.
     """
     try:
         done = read_finished(folder) or {}
         return Owner(_absolute(done["path"]), done["about"]["reading"]["clip"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except ValueError as error:
+        if (folder / "summary.json").exists():
+            raise DataError(
+                f"{folder / DONE}: is damaged ({one_line(error)}); delete {folder} to read its "
+                "clip again, or choose another --out folder"
+            ) from error
+    except (OSError, KeyError, TypeError):
         pass
     begun = owner_of_checkpoint(folder / CHECKPOINT)
     if begun is not None:

@@ -211,7 +211,7 @@ def _partial(path: Path) -> bool:
 
 
 PARTS: dict[str, tuple[Callable[[Campaign, int], None], int]] = {
-    "kills": (kills, 36),
-    "pairs": (pairs, 30),
-    "full disk": (disk, 30),
+    "kills": (kills, 150),
+    "pairs": (pairs, 60),
+    "full disk": (disk, 60),
 }

@@ -10,6 +10,7 @@ import pytest
 from pyojeong.cli.analyze import AnalyzeRequest
 from pyojeong.core.output_files import changed_files
 from tests.cli.test_files_of_users import GOLDEN_PICTURE, run
+from tests.datasets import trees
 
 OTHER = {
     "paths": ["other.jpg"], "formats": ["csv"], "excel": True, "annotate": True,
@@ -107,3 +108,26 @@ def test_files_of_the_user_are_not_overwritten(
         table.write("{}")
     assert run("analyze", photos, "--out", out) == 2
     assert run("analyze", photos, "--out", out, "--overwrite") == 0
+
+
+def test_named_outputs_of_other_kinds_are_not_overwritten(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = trees.class_folders(tmp_path / "set")
+    table, text = tmp_path / "set.parquet", tmp_path / "notes.parquet"
+    assert run("data", "import", source, "--out", table) == 0
+    text.write_text("mine")
+    picture = photos / "a.jpg"
+    before = picture.read_bytes()
+    for command in (
+        ("data", "import", source, "--out", text),
+        ("data", "split", table, "--out", text),
+        ("data", "info", table, "--sheet", picture),
+        ("evaluate", "--data", table, "--out", text),
+    ):
+        capsys.readouterr()
+        assert run(*command) == 1, command
+        assert "is there already" in " ".join(capsys.readouterr().err.split())
+    assert text.read_text() == "mine"
+    assert picture.read_bytes() == before
+    assert run("data", "import", source, "--out", table) == 0  # one of its own is made again

@@ -25,6 +25,7 @@ from pyojeong.cli.sums import print_counts, print_table_counts
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet, label_set
+from pyojeong.core.output_files import require_new
 from pyojeong.datasets.exporting import EXPORTERS
 from pyojeong.datasets.importing import Imported, ImportOptions, import_dataset
 from pyojeong.datasets.label_map import images, some
@@ -159,6 +160,8 @@ def _counts_table(counts: Counts, labels: LabelSet) -> Table:
 
 def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Console) -> int:
     """Print figures of a table to the console, or as JSON to stdout; and a contact sheet."""
+    if sheet is not None:
+        require_new(sheet)
     _table_file(manifest)
     with _counting(console, "reading", manifest_size(manifest)) as tick:
         known = overview(manifest, tick=tick)

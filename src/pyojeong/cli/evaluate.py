@@ -65,11 +65,14 @@ def evaluate_split(
         console: Gets progress and summary.
     """
     from pyojeong.core.atomic_write import atomic_write
+    from pyojeong.core.output_files import require_new
     from pyojeong.datasets.samples import Split, manifest_labels
     from pyojeong.evaluation.scoring import figures, predict_split
     from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.classifier import Classifier
 
+    if out is not None:
+        require_new(out, unless=lambda data: data.lstrip()[:1] == b"{")  # of an earlier run
     entry = find_classifier(model)
     classifier = Classifier.open(entry, labels=manifest_labels(manifest).id, **answers)
     columns = (TextColumn("scored {task.completed:,} faces"),)

@@ -1,12 +1,13 @@
 """The files of a result as a complete set: described by size and digest, checked, replaced."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pyojeong.core.atomic_write import output_errors
+from pyojeong.core.errors import OutputError
 
 Described = Mapping[str, Mapping[str, Any]]
 """Names of files, relative to their folder -> ``bytes`` and ``sha256``."""
@@ -48,6 +49,20 @@ def changed_files(folder: Path, described: Described | None) -> list[str]:
         for name, known in (described or {}).items()
         if not (folder / name).is_file() or _describe(folder / name) != known
     ]
+
+
+def require_new(path: Path, *, unless: Callable[[bytes], bool] = lambda _: False) -> None:
+    """Refuse to write over a file.
+
+    Args:
+        path: The file.
+        unless: The bytes of the file that is there -> whether it may be replaced.
+
+    Raises:
+        OutputError: When there is a file that may not be replaced.
+    """
+    if path.is_file() and path.stat().st_size and not unless(path.read_bytes()):
+        raise OutputError(f"{path} is there already: name another file, or delete it first")
 
 
 def remove_others(

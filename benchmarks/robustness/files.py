@@ -194,7 +194,8 @@ def answer(card: Path, crop: np.ndarray) -> Any:
 
 
 def _results(folder: Path) -> None:
-    from pyojeong.core.inputs import InputCounts, Made, write_inputs
+    from pyojeong.core.input_record import Made, write_inputs
+    from pyojeong.core.inputs import InputCounts
 
     names = []
     for kind, ending in (("csv", "csv"), ("json", "jsonl"), ("parquet", "parquet")):

@@ -189,4 +189,6 @@ def open_parquet(path: str | os.PathLike[str]) -> Iterator[CheckedFile]:
     is_sealed(Path(path))
     # Opened here, because pyarrow takes only names that are valid Unicode.
     with Path(path).open("rb") as source:
-        yield CheckedFile(parquet.ParquetFile(source, page_checksum_verification=True))
+        # Reading ahead starts threads, of which some abort when the process ends (pyarrow 26).
+        options = {"page_checksum_verification": True, "pre_buffer": False}
+        yield CheckedFile(parquet.ParquetFile(source, **options))

@@ -11,7 +11,7 @@ from pyojeong.core.atomic_write import is_stale
 from pyojeong.core.card import ModelCard
 from pyojeong.core.checksums import KEY, checked
 from pyojeong.core.errors import DataError, PyojeongError, one_line
-from pyojeong.core.inputs import INPUTS
+from pyojeong.core.input_record import INPUTS
 from pyojeong.core.output_files import changed_files
 from pyojeong.curate.decisions import verify_decision_log
 from pyojeong.datasets.manifest_files import is_manifest

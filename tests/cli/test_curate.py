@@ -47,6 +47,19 @@ def test_curate_then_clean(table: Path, tmp_path: Path, capfd: pytest.CaptureFix
     assert [r.source for r in read_manifest(out, splits=list(Split))] == ["made:1", "made:2"]
 
 
+def test_copies_under_another_label_are_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = [sample(noise(1), "sad"), sample(noise(1), "angry"), sample(noise(2), "fear")]
+    table = write(tmp_path / "set.parquet", rows)
+    assert run("data", "curate", table, "--checks", "exact-copy", "--jobs", 1) == 0
+    capfd.readouterr()
+    out = tmp_path / "clean.parquet"
+    assert run("data", "clean", table, "--accept", "exact-copy", "--out", out) == 0
+    said = " ".join(capfd.readouterr().err.split())
+    assert "1 of them drop a copy of an image that stays under another label (rows " in said
+
+
 def test_a_finished_check_is_not_run_again(table: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run("data", "curate", table, "--checks", "flat", "--jobs", 1) == 1
     part = next((table.with_suffix(".curation") / "findings" / "flat").glob("part-*"))

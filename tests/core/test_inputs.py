@@ -7,7 +7,8 @@ import pytest
 
 from pyojeong.core.errors import InputError
 from pyojeong.core.file_search import Failure, LeftOut
-from pyojeong.core.inputs import INPUTS, InputCounts, check_earlier, write_inputs
+from pyojeong.core.input_record import INPUTS, check_earlier, write_inputs
+from pyojeong.core.inputs import InputCounts
 
 COUNTS = InputCounts(read=9, failed=1, left_out={"hidden": 2, "not images": 1200, "none": 0})
 

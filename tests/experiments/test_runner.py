@@ -98,7 +98,7 @@ def test_no_result_of_other_settings_or_data_is_returned_and_nothing_else_is_run
         run_all([planned()], data, folder / "runs", options=RunOptions(limit=20))
     other = tmp_path / data.name
     write_manifest(other, samples(175), FER7)
-    with pytest.raises(ExperimentError, match=r"images or labels of tiny\.parquet were others"):
+    with pytest.raises(ExperimentError, match=r"labels or splits of tiny\.parquet were others"):
         run_all([planned()], other, folder / "runs")
 
 

@@ -60,7 +60,7 @@ def test_other_data_of_the_same_name_are_refused(trained: tuple[Run, Path], tmp_
     run, data = trained
     other = tmp_path / data.name
     write_manifest(other, samples(175), FER7)
-    with pytest.raises(ExperimentError, match=f"the images or labels of {data.name} were others"):
+    with pytest.raises(ExperimentError, match=f"the images, labels or splits of {data.name}"):
         train(SHORT, other, run.folder.parent)
     renamed = tmp_path / "other.parquet"
     renamed.write_bytes(data.read_bytes())

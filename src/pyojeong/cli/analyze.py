@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -23,17 +23,15 @@ from pyojeong.core.errors import OutputError
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
 from pyojeong.core.file_kinds import IMAGES
 from pyojeong.core.file_search import Failure, Found
-from pyojeong.core.inputs import (
-    InputCounts,
+from pyojeong.core.input_record import (
     Made,
     check_earlier,
     check_foreign,
     earlier_command,
     earlier_outputs,
-    find_inputs,
-    refuse_empty,
     write_inputs,
 )
+from pyojeong.core.inputs import InputCounts, find_inputs, refuse_empty
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_files import remove_others
 from pyojeong.core.unfinished import noted, unfinished
@@ -97,14 +95,17 @@ class _Faces:
         self._wide = wide
         self._names = short_paths(files)
         self.table = Table(box=None, header_style="bold", pad_edge=False)
+        # Names and boxes give way where there is little room; labels and scores do not.
         self.table.add_column(
-            "image", overflow="ellipsis", no_wrap=True, min_width=12, max_width=48 if wide else 20
+            "image", overflow="ellipsis", no_wrap=True, min_width=8, max_width=48 if wide else 20
         )
-        self.table.add_column("face", justify="right", no_wrap=True)
-        self.table.add_column("box (x, y, w, h)", no_wrap=True)
-        self.table.add_column("appears", no_wrap=True)
+        self.table.add_column("face", justify="right", no_wrap=True, min_width=4)
+        self.table.add_column("box (x, y, w, h)", no_wrap=True, min_width=8)
+        self.table.add_column("appears", no_wrap=True, min_width=20)
         for name in labels.names if wide else ("", "then"):
-            self.table.add_column(name, justify="left" if name == "then" else "right", no_wrap=True)
+            left, width = name == "then", max(len(name), 12 if name == "then" else 4)
+            justify: Literal["left", "right"] = "left" if left else "right"
+            self.table.add_column(name, justify=justify, no_wrap=True, min_width=width)
 
     def add(self, result: FrameResult) -> None:
         """Add one row per face, or one that says there is none."""

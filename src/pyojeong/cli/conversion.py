@@ -128,6 +128,7 @@ def _look_for_loose(data: Path, own: OwnWords, samples: "Sequence[Sample]") -> l
     convert = shlex.join(["pyojeong", "data", "import", str(data), *own.words()])
     return [
         framing.warning(
-            f"{convert} --out set.parquet; pyojeong data faces set.parquet --out faces.parquet"
+            f"{convert} --out set.parquet; pyojeong data faces set.parquet --like default "
+            "--out faces.parquet"
         )
     ]

@@ -140,7 +140,8 @@ def run_clean(request: CleanRequest, console: Console) -> int:
     Returns the exit code.
     """
     from pyojeong.curate.checks import parse_checks
-    from pyojeong.curate.cleaning import accept_suggestions, clean
+    from pyojeong.curate.cleaning import accept_suggestions, accepted_against_a_label, clean
+    from pyojeong.datasets.label_map import some
     from pyojeong.datasets.picture_files import require_unchanged
     from pyojeong.datasets.samples import Split
 
@@ -155,6 +156,14 @@ def run_clean(request: CleanRequest, console: Console) -> int:
             leaks_only=request.leaks_only,
         )
         console.print(f"accepted {count:,} suggestions")
+        against = accepted_against_a_label(store)
+        if against:
+            console.print(
+                f"[yellow]warning:[/] {len(against):,} of them drop a copy of an image that stays "
+                f"under another label (rows {some([str(row) for row in against])}): which label is right, "
+                "decide with `pyojeong data review`",
+                soft_wrap=True,
+            )
     with console.status("writing"):
         done = clean(store, request.out)
     for words, counts in (("dropped", done.dropped), ("relabelled", done.relabelled)):

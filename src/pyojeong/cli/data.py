@@ -133,7 +133,8 @@ def _say_loose(done: Imported, table: Path, console: Console) -> None:
         framing = framing_of(photographs, build_detector("auto"))
     if framing.loose:
         faces = table.with_name(f"{table.stem}-faces.parquet")
-        cure = f"pyojeong data faces {shlex.quote(str(table))} --out {shlex.quote(str(faces))}"
+        table_words, faces_words = shlex.quote(str(table)), shlex.quote(str(faces))
+        cure = f"pyojeong data faces {table_words} --like default --out {faces_words}"
         console.print(f"[yellow]warning:[/] {as_markup(framing.warning(cure))}", soft_wrap=True)
 
 

@@ -145,6 +145,12 @@ def _print_outcome(run: "Run", console: Console) -> None:
         better = done["valid_accuracy"] > before
         words = "" if better else ": training on did not help on these pictures"
         console.print(f"before training it was {before:.4f}{words}", soft_wrap=True)
+        if run.experiment.start is not None:
+            console.print(
+                "(of the output that was trained on; `pyojeong experiments compare` has what "
+                "the model of before answers as a whole)",
+                soft_wrap=True,
+            )
     valid = done.get("valid_samples", ROUGH)
     if valid < ROUGH:
         console.print(

@@ -18,17 +18,16 @@ from pyojeong.core.errors import InputError, OutputBusy, PyojeongError, one_line
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import Failure, Found
-from pyojeong.core.inputs import (
-    InputCounts,
+from pyojeong.core.input_record import (
     Made,
     check_earlier,
     check_foreign,
     earlier_command,
     earlier_outputs,
-    find_inputs,
     read_earlier,
     write_inputs,
 )
+from pyojeong.core.inputs import InputCounts, find_inputs
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.one_writer import claimed, waiting_lock
 from pyojeong.core.output_names import as_unicode
@@ -75,11 +74,10 @@ def run(request: VideoRequest, console: Console) -> int:
         try:
             _read_all(found, request.out, analyzer, options, tally, console)
             with waiting_lock(request.out):
-                _write_inputs(
-                    request, found, tally, console
-                )  # first: it tells tables from files of users
-                _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
                 joined = _joined(request) if len(tally.parts) > 1 else []
+                # First: it tells the tables from files of users.
+                _write_inputs(request, found, tally, console, writing=joined)
+                _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
                 _write_inputs(request, found, tally, console, outputs=joined)
         except KeyboardInterrupt:
             _write_inputs(request, found, tally, console)
@@ -104,6 +102,7 @@ def _write_inputs(
     console: Console,
     *,
     outputs: Sequence[str] = (),
+    writing: Sequence[str] = (),
 ) -> None:
     """Write ``inputs.json``; that of an earlier command stays when nothing was read."""
     if not tally.folders and read_earlier(request.out):
@@ -122,7 +121,7 @@ def _write_inputs(
             failures=tally.failures,
             left_out=found.left_out,
             # Tables of an earlier command stay beside the results of a single clip.
-            made=Made({}, {*outputs, *earlier_outputs(request.out)}),
+            made=Made({}, {*outputs, *earlier_outputs(request.out)}, writing),
         )
 
 

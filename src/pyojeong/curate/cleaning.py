@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
-from pyojeong.curate.decisions import RULE, Decision, DecisionLog, merged
+from pyojeong.curate.decisions import RULE, Decision, DecisionLog, latest_decisions, merged
 from pyojeong.curate.findings import Store
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 
@@ -81,6 +81,27 @@ def accept_suggestions(
     undo = [Decision(row=r, action="undo", reviewer=RULE) for r in sorted(before)]
     ledger.add([*undo, *said.values()])
     return len(said)
+
+
+def accepted_against_a_label(store: Store) -> list[int]:
+    """Return rows that rules drop as copies of an image under another label.
+
+    Which of the two labels is right is for a person to say: the image that stays keeps its own.
+    """
+    label_of = {
+        row: s.label for row, s in read_rows(store.manifest, splits=list(Split), images=False)
+    }
+    copied = {
+        (check, finding.row): finding.other
+        for check in store.checks()
+        for finding in store.findings(check)
+        if finding.other >= 0
+    }
+    rules = latest_decisions(DecisionLog(store, RULE).read()).values()
+    pairs = ((d.row, copied.get((d.check, d.row))) for d in rules if d.action == "drop")
+    return sorted(
+        row for row, other in pairs if other is not None and label_of[row] != label_of[other]
+    )
 
 
 def clean(store: Store, out: Path) -> Cleaned:

@@ -18,13 +18,14 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from pyojeong.core.atomic_write import atomic_path, atomic_write
+from pyojeong.core.atomic_write import atomic_path, atomic_write, remove_stale
 from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.output_files import describe_files, missing_files
@@ -180,6 +181,11 @@ class Store:
         wanted = {"settings": check.settings(), "states": check.states}
         wanted = json.loads(json.dumps(wanted))  # a tuple comes back from the file as a list
         folder, later = self.part_folder(check.name), self._next(check.name)
+        for made in (folder, later):
+            if made.exists():
+                remove_stale(made)
+                with suppress(OSError):
+                    made.rmdir()  # nothing was found in it yet
         same = [self._made_with(f, wanted) for f in (folder, later)]
         if same[1] and _complete(later):  # killed before it took its place
             self._take_place(check.name)

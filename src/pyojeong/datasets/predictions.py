@@ -80,7 +80,8 @@ def read_predictions(path: Path, *, manifest: str) -> Predictions:
     except FileNotFoundError:
         raise ManifestInvalid(f"{path}: no such file") from None
     except (KeyError, OSError, ValueError) as error:
-        raise ManifestInvalid(f"{path}: is no table of predictions: {error}") from error
+        words = " ".join(str(error).split())
+        raise ManifestInvalid(f"{path}: is no table of predictions: {words}") from error
     if of != manifest:
         raise DataError(
             f"{path}: predictions of another data set (id {of}, wanted {manifest}); make them "

@@ -200,7 +200,7 @@ def _open(path: Path) -> Iterator[tuple[CheckedFile, LabelSet]]:
             ) from None
         except (OSError, ValueError) as error:
             raise ManifestInvalid(
-                f"{path}: could not be read as a data-set table: {error}"
+                f"{path}: could not be read as a data-set table: {' '.join(str(error).split())}"
             ) from error
         if version > MANIFEST_VERSION:
             raise ManifestInvalid(

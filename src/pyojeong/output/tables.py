@@ -275,7 +275,8 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
     except FileNotFoundError:
         raise DataError(f"table {path}: no such file") from None
     except (DataError, OSError, ValueError, csv.Error) as error:
-        raise DataError(f"table {path} could not be read: {error}") from error
+        words = " ".join(str(error).split())
+        raise DataError(f"table {path} could not be read: {words}") from error
 
 
 def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from pyojeong.core.atomic_write import remove_stale
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.one_writer import one_writer
@@ -174,6 +175,7 @@ def _begun(run: Run, manifest: Path) -> Iterator[None]:
     """Hold the run folder, which is made if the data can be learned from."""
     require_classes(manifest)
     with one_writer(run.folder, folder=True):
+        remove_stale(run.last.parent)
         yield
 
 

@@ -74,7 +74,7 @@ def _data(
     if before != now:
         yield f"the data were {before}, are {now}"
     elif environment.get("manifest_id") != manifest_id(manifest):
-        yield f"the images or labels of {now} were others"
+        yield f"the images, labels or splits of {now} were others (--map and --groups count)"
     elif environment.get("manifest_content", content := manifest_content(manifest)) != content:
         yield f"the votes, groups or decisions of {now} were others"
     if "limit" not in environment:  # a run of an earlier version

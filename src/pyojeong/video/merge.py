@@ -9,7 +9,7 @@ from typing import Any
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import FrameResult
-from pyojeong.core.inputs import earlier_command, earlier_outputs
+from pyojeong.core.input_record import earlier_command, earlier_outputs
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
 from pyojeong.output.spreadsheet import MARK, is_marked, open_csv, plain_cell, safe_cell

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.errors import DataError, one_line
-from pyojeong.core.inputs import INPUTS
+from pyojeong.core.input_record import INPUTS
 from pyojeong.core.output_names import distinct_names, folded_name, name_candidates
 from pyojeong.video.checkpoint import FolderTaken, fingerprint, owner_of_checkpoint
 from pyojeong.video.finished import read_finished

@@ -158,10 +158,11 @@ def run_clean(request: CleanRequest, console: Console) -> int:
         console.print(f"accepted {count:,} suggestions")
         against = accepted_against_a_label(store)
         if against:
+            rows = some([str(row) for row in against])
             console.print(
                 f"[yellow]warning:[/] {len(against):,} of them drop a copy of an image that stays "
-                f"under another label (rows {some([str(row) for row in against])}): which label is right, "
-                "decide with `pyojeong data review`",
+                f"under another label (rows {rows}): decide with `pyojeong data review` which "
+                "label is right",
                 soft_wrap=True,
             )
     with console.status("writing"):

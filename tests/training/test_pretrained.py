@@ -14,7 +14,7 @@ from torchvision.models import mobilenet_v2
 from pyojeong.core.errors import ExperimentError, MissingExtra, ModelCorrupt
 from pyojeong.training import pretrained
 from pyojeong.training.nets.registry import NETS, build_net
-from pyojeong.training.pretrained import STARTS, _find, load_start
+from pyojeong.training.pretrained import STARTS, load_start, start_file
 
 SHARED = Path(os.environ.get("PYOJEONG_SHARED", "../shared"))
 VGGFACE = SHARED / "weights" / "vggface2_mobilenet_v1.safetensors"
@@ -53,7 +53,7 @@ def test_mobilenet_v2_answers_as_torchvisions_own() -> None:
     net = build_net("mobilenet_v2", in_channels=3, dropout=0.0)
     load_start(net, name)
     theirs = mobilenet_v2()
-    file = _find(name, STARTS[name], None)
+    file = start_file(name, path=None)
     theirs.load_state_dict(torch.load(file, weights_only=True))
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():

@@ -1,5 +1,7 @@
 """A run folder is taken up again only for the same experiment, data and size."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import train
 from pyojeong.training.run import Run
 from pyojeong.training.run_identity import IMAGES, check_same_run, images_trained_on
+from pyojeong.training.start_files import start_digests
+from pyojeong.zoo import CARD_SUFFIX, FER2013_MODEL, find
 from tests.training.tiny import TOML, manifest, samples
 
 SHORT = TOML.replace("epochs = 6", "epochs = 1")
@@ -27,9 +31,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
 
 def test_the_same_again_changes_nothing(trained: tuple[Run, Path]) -> None:
     run, data = trained
-    check_same_run(run, Experiment.from_toml(SHORT), data, min_steps=7)
-    check_same_run(run, Experiment.from_toml(SHORT), data)  # min_steps as the run has it
-    check_same_run(Run(run.folder / "nowhere"), Experiment.from_toml(SHORT), data)
+    check_same_run(run, Experiment.from_toml(SHORT), data, runs=run.folder.parent, min_steps=7)
+    check_same_run(
+        run, Experiment.from_toml(SHORT), data, runs=run.folder.parent
+    )  # min_steps as the run has it
+    check_same_run(
+        Run(run.folder / "nowhere"), Experiment.from_toml(SHORT), data, runs=run.folder.parent
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,14 +84,13 @@ def test_a_limited_trial_is_not_the_whole_training(tmp_path: Path) -> None:
 
 
 def test_runs_of_earlier_versions_are_resumed(trained: tuple[Run, Path], tmp_path: Path) -> None:
-    import json
-    import shutil
-
     run, data = trained
     old = Run(shutil.copytree(run.folder, tmp_path / "tiny"))
     environment = {k: v for k, v in old.environment.items() if k not in {"limit", "min_steps"}}
     (old.folder / "environment.json").write_text(json.dumps(environment))
-    check_same_run(old, Experiment.from_toml(SHORT), data, limit=5, min_steps=1000)
+    check_same_run(
+        old, Experiment.from_toml(SHORT), data, runs=old.folder.parent, limit=5, min_steps=1000
+    )
 
 
 def test_images_that_were_trained_on_are_counted(trained: tuple[Run, Path], tmp_path: Path) -> None:
@@ -131,3 +138,68 @@ def test_two_trainings_of_one_folder(tmp_path: Path) -> None:
     with one_writer(folder, folder=True), pytest.raises(OutputBusy, match="another process"):
         train(SHORT, data, tmp_path / "runs")
     assert not folder.exists()
+
+
+def trained_again(runs: Path, data: Path, name: str, seed: int) -> Run:
+    """A run of the same name with other weights, in the place of an earlier one."""
+    shutil.rmtree(runs / name, ignore_errors=True)
+    text = SHORT.replace('"tiny"', f'"{name}"').replace("seed = 3", f"seed = {seed}")
+    return train(text, data, runs)
+
+
+def test_another_file_to_start_from_of_the_same_name_is_another_run(tmp_path: Path) -> None:
+    data, runs = manifest(tmp_path), tmp_path / "runs"
+    trained_again(runs, data, "first", 3)
+    text = f'start = "first"\n{SHORT}'
+    train(text, data, runs)
+    assert train(text, data, runs).done
+    trained_again(runs, data, "first", 4)
+    with pytest.raises(ExperimentError, match=r"start first was another file \(sha256 "):
+        train(text, data, runs)
+    shutil.rmtree(runs / "first")  # nothing to compare: the run is the one that is asked for
+    assert train(text, data, runs).done
+
+
+def test_runs_of_earlier_versions_do_not_say_what_they_started_from(tmp_path: Path) -> None:
+    data, runs = manifest(tmp_path), tmp_path / "runs"
+    trained_again(runs, data, "first", 3)
+    text = f'start = "first"\n{SHORT}'
+    run = train(text, data, runs)
+    environment = {k: v for k, v in run.environment.items() if k != "start_files"}
+    (run.folder / "environment.json").write_text(json.dumps(environment))
+    trained_again(runs, data, "first", 4)
+    assert train(text, data, runs).done
+
+
+def test_every_file_that_a_training_starts_from_has_a_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, runs = manifest(tmp_path), tmp_path / "runs"
+    trained_again(runs, data, "first", 3)
+    trained_again(runs, data, "second", 4)
+    soft = tmp_path / "answers.npz"
+    soft.write_bytes(b"1")
+    base = Experiment.from_toml(SHORT)
+    recipe = replace(base.recipe, teacher="second")
+    taught = replace(base, members=("first", "second"), recipe=recipe)
+    before = start_digests(taught, runs)
+    assert set(before) == {"members first", "members second", "[recipe] teacher"}
+    trained_again(runs, data, "second", 5)
+    after = start_digests(taught, runs)
+    assert after["members first"] == before["members first"]
+    assert after["members second"] != before["members second"]
+    assert after["[recipe] teacher"] != before["[recipe] teacher"]
+    distilled = replace(base, recipe=replace(base.recipe, soft_labels=str(soft)))
+    ones = start_digests(distilled, runs)
+    soft.write_bytes(b"2")
+    assert start_digests(distilled, runs)["[recipe] soft_labels"] != ones["[recipe] soft_labels"]
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"w")
+    loaded = replace(base, pretrained="vggface2-mobilenet-v1", pretrained_path=str(weights))
+    assert set(start_digests(loaded, runs)) == {"pretrained"}
+    entry = find(FER2013_MODEL)
+    shutil.copyfile(entry.weights, tmp_path / entry.card.file)
+    card = entry.weights.with_suffix(CARD_SUFFIX)
+    shutil.copyfile(card, tmp_path / card.name)
+    own = replace(base, start=str(tmp_path / entry.card.file))
+    assert set(start_digests(own, runs)) == {"start"}

@@ -98,6 +98,7 @@ def _check(planned: Planned, manifest: Path, runs: Path, options: RunOptions) ->
         Run(runs / planned.name),
         Experiment.from_toml(planned.text),
         manifest,
+        runs=runs,
         limit=options.limit,
         min_steps=options.min_steps,
     )

@@ -146,12 +146,12 @@ def train(
     """
     experiment = Experiment.from_toml(text)
     run = Run(runs / run_name(experiment.name, without))
-    check_same_run(run, experiment, manifest, limit=limit, min_steps=min_steps)
+    check_same_run(run, experiment, manifest, runs=runs, limit=limit, min_steps=min_steps)
     if run.done:
         return run
     with _begun(run, manifest):
         size = {"limit": limit, "min_steps": min_steps}
-        environment = settle_environment(run, experiment, manifest, **size)
+        environment = settle_environment(run, experiment, manifest, runs=runs, **size)
         write_text(run.folder / "experiment.toml", text)
         precision = PRECISIONS[environment["precision"]]
         _tell_start(run, watch)

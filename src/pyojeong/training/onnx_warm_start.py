@@ -42,8 +42,7 @@ def start_from_model(model: HeadedNet, entry: Entry, faces: Tensor, *, labels: L
         ExperimentError: When the model was made of another net, or keeps no float weights.
         ModelCorrupt: When its file is damaged.
     """
-    if "int8_effect" in entry.card.metrics and entry.card.variant in cards():
-        entry = cards()[entry.card.variant]
+    entry = weights_of(entry)
     weights = _initialisers(entry)
     heads = _under("vote_head.", weights)
     own = _under(_PREFIX, weights)
@@ -71,6 +70,13 @@ def _rows_by_name(fresh: Weights, source: Weights, *, known: LabelSet, labels: L
                 rows[ours] = theirs[row]
         out[key] = rows
     return out
+
+
+def weights_of(entry: Entry) -> Entry:
+    """Return the model that is read: of int8 weights the float16 variant, where there is one."""
+    if "int8_effect" in entry.card.metrics and entry.card.variant in cards():
+        return cards()[entry.card.variant]
+    return entry
 
 
 def _under(prefix: str, weights: Weights) -> Weights:

@@ -113,7 +113,7 @@ def load_start(net: nn.Module, name: str, *, path: str | None = None) -> None:
     """
     start = STARTS[name]
     trunk = getattr(net, "trunk", None)
-    file = _find(name, start, path)
+    file = start_file(name, path=path)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != start.sha256:
         raise ModelCorrupt(
@@ -135,7 +135,9 @@ def load_start(net: nn.Module, name: str, *, path: str | None = None) -> None:
         ) from error
 
 
-def _find(name: str, start: Start, path: str | None) -> Path:
+def start_file(name: str, *, path: str | None = None) -> Path:
+    """Return the file of weights of that name; arguments and errors as for ``load_start``."""
+    start = STARTS[name]
     if path is not None:
         if not Path(path).is_file():
             raise ExperimentError(

@@ -75,6 +75,11 @@ class Run:
         return self.folder / "checkpoints" / "best.ckpt"
 
     @property
+    def packed(self) -> Path:
+        """Weights of a packed run, which has no checkpoints."""
+        return self.folder / WEIGHTS
+
+    @property
     def done(self) -> bool:
         """True when the last epoch is over."""
         return (self.folder / "done.json").exists()

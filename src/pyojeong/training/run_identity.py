@@ -25,6 +25,7 @@ from pyojeong.datasets.samples import Sample, Split, manifest_content, manifest_
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.precision import choose_precision
 from pyojeong.training.run import Run, write_text
+from pyojeong.training.start_files import start_digests
 
 IMAGES = "train_images.npy"
 """Digests of the images that a run learns from."""
@@ -35,6 +36,7 @@ def check_same_run(
     experiment: Experiment,
     manifest: Path,
     *,
+    runs: Path,
     limit: int | None = None,
     min_steps: int | None = None,
 ) -> None:
@@ -44,6 +46,7 @@ def check_same_run(
         run: The folder.
         experiment: What shall be trained.
         manifest: On which data.
+        runs: Folder of run folders; runs that the experiment starts from lie there.
         limit: As for ``training.loop.train``.
         min_steps: Likewise; None = as the run has it.
 
@@ -54,7 +57,9 @@ def check_same_run(
         return
     found = _settings(run.experiment, experiment)
     if (run.folder / "environment.json").exists():
-        found += _data(run.environment, manifest, limit=limit, min_steps=min_steps)
+        environment = run.environment
+        found += _starts(environment, experiment, start_digests(experiment, runs))
+        found += _data(environment, manifest, limit=limit, min_steps=min_steps)
     if found:
         raise ExperimentError(
             f"{run.folder} holds another run of that name: {summary(found)}. "
@@ -65,6 +70,23 @@ def check_same_run(
 def _settings(before: Experiment, now: Experiment) -> list[str]:
     lines = differences(asdict(before), asdict(now))
     return [line for line in lines if not line.startswith("about")]
+
+
+def _starts(
+    environment: dict[str, Any], experiment: Experiment, now: dict[str, str]
+) -> Iterator[str]:
+    """Yield what a run starts from when its file has other contents than when it was begun."""
+    before = environment.get("start_files", {})  # runs of earlier versions lack it
+    words = {
+        "start": experiment.start,
+        "pretrained": experiment.pretrained_path or experiment.pretrained,
+        "[recipe] teacher": experiment.recipe.teacher,
+        "[recipe] soft_labels": experiment.recipe.soft_labels,
+    }
+    for name, digest in now.items():
+        if before.get(name, digest) != digest:
+            given = f"{name} {words[name]}" if name in words else name
+            yield (f"{given} was another file (sha256 {before[name][:12]}..., is {digest[:12]}...)")
 
 
 def _data(
@@ -124,7 +146,13 @@ def _digests(samples: Iterable[Sample]) -> NDArray[np.uint64]:
 
 
 def settle_environment(
-    run: Run, experiment: Experiment, manifest: Path, *, limit: int | None, min_steps: int | None
+    run: Run,
+    experiment: Experiment,
+    manifest: Path,
+    *,
+    runs: Path,
+    limit: int | None,
+    min_steps: int | None,
 ) -> dict[str, Any]:
     """Return the run's environment; it is settled, precision included, when the run begins."""
     if (run.folder / "experiment.toml").exists():
@@ -139,6 +167,7 @@ def settle_environment(
         "manifest": manifest.name,
         "manifest_id": manifest_id(manifest),
         "manifest_content": manifest_content(manifest),
+        "start_files": start_digests(experiment, runs),
         "limit": limit,
         "min_steps": min_steps or 0,
         "precision": name,

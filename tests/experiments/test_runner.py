@@ -14,6 +14,7 @@ import pytest
 import torch
 from lightning.pytorch import loggers
 
+from pyojeong.core.checksums import checked
 from pyojeong.core.errors import DataError, ExperimentError, OutputError
 from pyojeong.core.labels import FER7
 from pyojeong.core.one_writer import one_writer
@@ -74,7 +75,7 @@ def test_a_result_holds_what_the_table_needs(finished: tuple[Path, Path, dict]) 
     assert len(result["curves"]) == 6
     assert result["test"] is None
     assert json.loads((folder / "kept" / "tiny.json").read_text()) == result
-    assert json.loads((folder / "runs" / "tiny" / "result.json").read_text()) == result
+    assert checked(json.loads((folder / "runs" / "tiny" / "result.json").read_text())) == result
 
 
 def test_a_finished_run_is_not_run_again(finished: tuple[Path, Path, dict]) -> None:

@@ -152,6 +152,9 @@ def test_a_checkpoint_of_another_net_is_one_line(finished, tmp_path) -> None:
     state = torch.load(run.last, weights_only=True)
     state["state_dict"] = {"other": torch.zeros(1)}
     torch.save(state, run.last)
+    with pytest.raises(ExperimentError, match="is damaged or was changed"):
+        load_last(run, num_classes=7)
+    run.last.with_name("last.ckpt.sha256.json").unlink()  # as runs of earlier versions
     with pytest.raises(ExperimentError, match="not those of the experiment"):
         load_last(run, num_classes=7)
     with zipfile.ZipFile(run.last, "w") as archive:

@@ -52,6 +52,7 @@ from pyojeong.cli.streams import (
     echo,
     one_line_warning,
     replace_unknown_characters,
+    stdout_errors,
 )
 from pyojeong.cli.video_app import redact, video_app, webcam
 from pyojeong.core.errors import PyojeongError
@@ -370,7 +371,8 @@ def main(args: list[str] | None = None) -> Any:
     warnings.formatwarning = one_line_warning
     replace_unknown_characters()
     try:
-        app(args, standalone_mode=True)
+        with stdout_errors():
+            app(args, standalone_mode=True)
     except OutputError as error:
         if isinstance(error.__cause__, BrokenPipeError):  # the reader, `head` for example, is done
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

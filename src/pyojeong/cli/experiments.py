@@ -17,6 +17,7 @@ from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.sums import PART_OF_A_COMMAND, print_counts, print_run_counts
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.json_record import read_record
 from pyojeong.core.printable import printable
 
 if TYPE_CHECKING:
@@ -64,12 +65,11 @@ def list_experiments(folder: Path, runs: Path, names: Sequence[str]) -> None:
 def _state(folder: Path) -> tuple[bool, str]:
     """Return whether a run is over, and what there is to say of it."""
     try:
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        if result["status"] != "finished":
-            return True, str(result["status"])
-        return True, f"{100 * result['valid']['accuracy']['value']:.1f} %"
-    except FileNotFoundError:
-        pass
+        if (file := folder / "result.json").exists():
+            result = read_record(file, cure="", keys=["status"])
+            if result["status"] != "finished":
+                return True, str(result["status"])
+            return True, f"{100 * result['valid']['accuracy']['value']:.1f} %"
     except (OSError, ValueError, KeyError, TypeError):
         return True, "result.json is damaged"
     try:

@@ -1,14 +1,21 @@
 """Standard output and error in any encoding, and errors of usage: no argument is interpreted."""
 
+import errno
+import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from pyojeong.core.errors import ImageWarning, PicturesLeftOut
+from pyojeong.core.atomic_write import output_errors
+from pyojeong.core.errors import ImageWarning, PicturesLeftOut, PyojeongError
 from pyojeong.core.printable import printable
+
+_FULL = {errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 _CommandError: type[Exception] = typer.BadParameter.__mro__[2]
 """Typer does not export the root of its errors of usage."""
@@ -41,6 +48,41 @@ def echo(value: object) -> None:
     """Print a path or a text to stdout: escaped on a terminal, as it is for programs."""
     text = str(value)
     print(printable(text, keep="\n") if sys.stdout.isatty() else text)  # noqa: T201 - the data
+
+
+@contextmanager
+def stdout_errors() -> Iterator[None]:
+    """Turn what a full disk or a reader that has ended makes of stdout into ``OutputError``.
+
+    What is still in the buffer is written here, and not after the last line of the program, where
+    Python could only print a traceback.
+    """
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        if isinstance(error, PyojeongError) or not _stdout_fails(error):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with output_errors("to standard output"):
+            raise
+
+
+def _stdout_fails(error: OSError) -> bool:
+    """Return whether an error without a file's name is that of stdout."""
+    if sys.stdout is None or error.filename is not None:
+        return False
+    try:
+        sys.stdout.flush()
+        if error.errno in _FULL:  # text that is longer than the buffer does not stay in it
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+    except OSError as again:
+        return again.errno == error.errno
+    return False
 
 
 def replace_unknown_characters() -> None:

@@ -1,6 +1,5 @@
 """What commands print of files: short names in tables, and sums in their last line."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from rich.console import Console
 
 from pyojeong.cli.console import as_markup
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.json_record import read_record
 
 
 def print_counts(counts: InputCounts, noun: str, console: Console) -> int:
@@ -65,13 +65,15 @@ def print_run_counts(names: Sequence[str], runs: Path, console: Console) -> int:
     """
     if os.environ.get(PART_OF_A_COMMAND):
         return 0
+    from pyojeong.experiments.results import RESULT_CURE
+
     states, pictures = Counter[str](), InputCounts(read=0)
     for name in names:
-        try:
-            result = json.loads((runs / name / "result.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        file = runs / name / "result.json"
+        if not file.exists():
             states["without a result yet"] += 1  # interrupted, or at work in another process
             continue
+        result = read_record(file, cure=RESULT_CURE, keys=["status"])
         states[result["status"]] += 1
         if result["status"] == "finished" and result.get("pictures"):  # older ones lack it
             pictures += InputCounts.from_dict(result["pictures"])

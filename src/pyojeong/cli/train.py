@@ -1,6 +1,5 @@
 """``pyojeong train``, ``export``, ``evaluate``: progress and summaries around lab and scoring."""
 
-import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +136,7 @@ def _print_outcome(run: "Run", console: Console) -> None:
     """Say how good the validation figure is, and whether it is worth anything."""
     from pyojeong.training.data_size import ROUGH
 
-    done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
+    done = run.summary
     which = run.experiment.recipe.pick
     console.print(f"{which} epoch {done['epoch'] + 1}: valid accuracy {done['valid_accuracy']:.4f}")
     before = done.get("valid_accuracy_before")
@@ -170,7 +169,7 @@ def _print_outcome(run: "Run", console: Console) -> None:
 
 
 def _print_pictures(run: "Run", console: Console) -> int:
-    done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
+    done = run.summary
     if "pictures" not in done:  # runs of earlier versions lack it
         return 0
     return print_counts(InputCounts.from_dict(done["pictures"]), "pictures", console)

@@ -3,6 +3,7 @@
 Files are always opened with ``allow_pickle=False``: nothing in them is executed.
 """
 
+import tokenize
 import zlib
 from zipfile import BadZipFile
 
@@ -19,5 +20,7 @@ UNREADABLE_ARRAY = (
     AttributeError,  # one array where a file of several is expected, or the other way round
     TypeError,
     IndexError,
+    SyntaxError,  # a header is text in Python's syntax
+    tokenize.TokenError,
 )
 """Catch these around ``numpy.load`` and the first use of what it gave."""

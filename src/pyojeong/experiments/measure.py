@@ -1,6 +1,5 @@
 """A finished run's figures: scores on Split.VALID, cost, time. Split.TEST is not read here."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -147,7 +146,7 @@ def measure_run(run: Run, manifest: Any) -> dict[str, Any]:
     net: Any = load_picked(run, num_classes=len(manifest_labels(manifest))).scored.net
     cost = measure_cost(net, shape)
     curves = read_curves(run.folder / "curves.jsonl")
-    done = json.loads((run.folder / "done.json").read_text(encoding="utf-8"))
+    done = run.summary
     return {
         **describe(run, experiment),
         "status": "finished",

@@ -8,10 +8,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.checksums import checked
 from pyojeong.core.errors import ExperimentError
 
 RESULT_VERSION = 1
 COSTS_VERSION = 1
+
+RESULT_CURE = (
+    "restore it from a copy, or remove it: `pyojeong experiments run` then measures the run again"
+)
+"""What to do when ``result.json`` of a run is damaged."""
 
 
 def result_path(folder: Path, name: str) -> Path:
@@ -33,8 +39,11 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
             continue
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ExperimentError(f"{file} is no result: {error}") from error
+            data = checked(data) if isinstance(data, dict) else data
+        except (OSError, ValueError, RecursionError) as error:
+            raise ExperimentError(
+                f"{file} is no result: {error}; restore it from a copy, or remove it"
+            ) from error
         if not isinstance(data, dict) or "settings" not in data or "status" not in data:
             continue
         if data.get("version") != RESULT_VERSION:

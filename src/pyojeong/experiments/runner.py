@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.errors import ExperimentError, MissingExtra, ModelError, OutputBusy
+from pyojeong.core.json_record import read_record, write_record
 from pyojeong.core.one_writer import one_writer
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.measure import describe, measure_run
-from pyojeong.experiments.results import result_path
+from pyojeong.experiments.results import RESULT_CURE, result_path
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import Progress, TrainingCallbacks, train
 from pyojeong.training.run import Run, read_curves, write_text
@@ -78,7 +79,7 @@ def run_planned(
             result = _finished(folder, again=options.again)
             if result is None:
                 result = _train_and_measure(planned, manifest, runs, options, progress)
-                write_text(folder / "result.json", json.dumps(result, indent=1) + "\n")
+                write_record(folder / "result.json", result, indent=1)
     except OutputBusy:
         return None
     if options.keep is not None:
@@ -108,7 +109,7 @@ def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
     file = folder / "result.json"
     if not file.exists():
         return None
-    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    result = read_record(file, cure=RESULT_CURE, keys=["status"])
     return None if again and result["status"] == "failed" else result
 
 

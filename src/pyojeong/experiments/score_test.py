@@ -1,15 +1,16 @@
 """Score a finished run on the test split, once; the temperature is the one fitted on VALID."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.json_record import read_record, write_record
 from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split
 from pyojeong.evaluation.test_split_guard import record_use, refuse_second_use
 from pyojeong.experiments.measure import score_split
-from pyojeong.training.run import Run, write_text
+from pyojeong.experiments.results import RESULT_CURE
+from pyojeong.training.run import Run
 
 
 def score_test(run_folder: Path, manifest: Path) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def score_test(run_folder: Path, manifest: Path) -> dict[str, Any]:
             f"{run_folder} has no result yet: finish it with `pyojeong experiments resume`"
         )
     with one_writer(run_folder):
-        result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        result = read_record(file, cure=RESULT_CURE, keys=["status", "name"])
         if result["status"] != "finished":
             raise ExperimentError(f"{run_folder} failed: there is nothing to score")
         if run.environment["manifest"] != manifest.name:
@@ -52,5 +53,5 @@ def score_test(run_folder: Path, manifest: Path) -> dict[str, Any]:
         )
         result.pop("test_looks", None)
         result |= {"test": scored, "test_split_uses": run.test_split_uses}
-        write_text(file, json.dumps(result, indent=1) + "\n")
+        write_record(file, result, indent=1)
     return result

@@ -1,6 +1,5 @@
 """Where a run's weights come from: what stands on an exported model's card."""
 
-import json
 import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -126,7 +125,7 @@ def origin_of(run: Run) -> dict[str, Any]:
         "stages": stages_of(run),
         "taught_by": teachers_of(run),
         "chosen_on": Split.VALID.value,
-        "best_epoch": json.loads((run.folder / "done.json").read_text())["epoch"],
+        "best_epoch": run.summary["epoch"],
         "environment": run.environment,
         "commit": commit(),
         "pyojeong": __version__,

@@ -9,6 +9,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.training.run import read_checkpoint
+from pyojeong.training.weight_digests import note_digest
 
 
 class WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
@@ -29,6 +30,7 @@ class WholeCheckpoints(TorchCheckpointIO):  # type: ignore[misc]
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(Path(path), "wb") as file:
             file.write(buffer.getbuffer())
+            note_digest(Path(path), buffer.getbuffer())
 
     def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
         """Read a checkpoint; nothing in it is executed."""

@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from pyojeong.core.atomic_write import remove_stale
 from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.json_record import write_record
 from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.training.checkpoint_io import WholeCheckpoints
@@ -214,8 +215,7 @@ def _whole_epochs_kept(run: Run) -> Iterator[None]:
 
 
 def _finish(run: Run, experiment: Experiment, data: FaceData) -> None:
-    summary = _summary(run, experiment, data)
-    write_text(run.folder / "done.json", json.dumps(summary, indent=2) + "\n")
+    write_record(run.folder / "done.json", _summary(run, experiment, data))
 
 
 def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]:

@@ -19,13 +19,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from pyojeong.core.atomic_write import atomic_path, atomic_write
+from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.json_record import read_record
 from pyojeong.evaluation.test_split_guard import RUN_FILE, uses_of_run
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import Classify
+from pyojeong.training.weight_digests import check_digest, note_digest
 
 WEIGHTS = "weights.safetensors"
 _WORDS = (
@@ -40,10 +42,10 @@ def read_curves(file: Path) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     rows = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             rows.append(json.loads(line))
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             break
     return rows
 
@@ -99,6 +101,10 @@ class Run:
         file = self.folder / "experiment.toml"
         try:
             return Experiment.from_toml(file.read_text(encoding="utf-8"))
+        except (UnicodeDecodeError, ExperimentError) as error:
+            raise ExperimentError(
+                f"{file}: {error}; restore it from a copy, or remove {self.folder} and train again"
+            ) from error
         except OSError as error:
             raise ExperimentError(
                 f"{self.folder} is not a run folder: it has no experiment.toml "
@@ -113,8 +119,22 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, precision and data of the run."""
-        text = (self.folder / "environment.json").read_text(encoding="utf-8")
-        return dict(json.loads(text))
+        return self._read("environment.json", keys=("manifest", "precision"))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What ``done.json`` says: the picked epoch, its figures, and the pictures."""
+        return self._read("done.json", keys=("epoch", "valid_accuracy"))
+
+    def _read(self, name: str, *, keys: tuple[str, ...] = ()) -> dict[str, Any]:
+        file = self.folder / name
+        if not (self.folder / "experiment.toml").exists():
+            raise ExperimentError(
+                f"{self.folder} is not a run folder: it has no experiment.toml; "
+                "choose another folder"
+            )
+        cure = f"restore it from a copy, or remove {self.folder} and train again"
+        return read_record(file, cure=cure, keys=keys)
 
 
 def load_best(run: Run, *, num_classes: int) -> Classify:
@@ -165,8 +185,10 @@ def pack(run: Run, out: Path) -> Path:
         name: value.half() if value.is_floating_point() and value.dim() > 1 else value
         for name, value in task.scored.state_dict().items()
     }
-    with atomic_path(folder / WEIGHTS) as temporary:
-        save_file({k: v.contiguous() for k, v in small.items()}, temporary)
+    data = save({k: v.contiguous() for k, v in small.items()})
+    with atomic_write(folder / WEIGHTS) as file:
+        file.write(data)
+        note_digest(folder / WEIGHTS, data)
     return folder
 
 
@@ -191,6 +213,7 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
     Raises:
         ExperimentError: When it is damaged, or holds other objects.
     """
+    check_digest(checkpoint)
     try:
         state = dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
         state["state_dict"] = dict(state["state_dict"])
@@ -216,6 +239,7 @@ def _load(run: Run, checkpoint: Path, num_classes: int) -> Classify:
         raise ExperimentError(f"{run.folder} has no checkpoint yet: train it first")
     task = run.experiment.build_task(num_classes=num_classes)
     if not checkpoint.exists():
+        check_digest(packed)
         with _weights_fit(packed):
             weights = {
                 k: v.float() if v.dtype == torch.float16 else v

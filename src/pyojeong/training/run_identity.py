@@ -4,7 +4,6 @@ A run is resumed, or its result returned, only when everything that made it is t
 the differences are named and nothing is touched.
 """
 
-import json
 import platform
 import re
 from collections.abc import Iterable, Iterator
@@ -20,11 +19,12 @@ from numpy.typing import NDArray
 from pyojeong.core.array_files import UNREADABLE_ARRAY
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.json_record import write_record
 from pyojeong.core.result_key import differences, summary
 from pyojeong.datasets.samples import Sample, Split, manifest_content, manifest_id, read_rows
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.precision import choose_precision
-from pyojeong.training.run import Run, write_text
+from pyojeong.training.run import Run
 from pyojeong.training.start_files import start_digests
 
 IMAGES = "train_images.npy"
@@ -54,6 +54,11 @@ def check_same_run(
         ExperimentError: When something differs; up to three differences are named.
     """
     if not (run.folder / "experiment.toml").exists():
+        if run.done:
+            raise ExperimentError(
+                f"{run.folder / 'done.json'}: was not written by a training: the folder has no "
+                "experiment.toml. Choose another folder with --runs, or remove this one"
+            )
         return
     found = _settings(run.experiment, experiment)
     if (run.folder / "environment.json").exists():
@@ -135,7 +140,8 @@ def images_trained_on(run: Run, manifest: Path, split: Split) -> tuple[int, int]
         known = set(np.load(file, allow_pickle=False).tolist())
     except UNREADABLE_ARRAY as error:
         raise ExperimentError(
-            f"{file}: is damaged ({error}); remove it, and leaks are no longer counted"
+            f"{file}: is damaged ({' '.join(str(error).split())[:200]}); remove it, and leaks are "
+            "no longer counted"
         ) from error
     return sum(d in known for d in _digests(samples).tolist()), len(samples)
 
@@ -177,5 +183,5 @@ def settle_environment(
         "lightning": L.__version__,
         "python": platform.python_version(),
     }
-    write_text(run.folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    write_record(run.folder / "environment.json", environment)
     return environment

@@ -1,15 +1,15 @@
 """What a training starts from: a finished run, or a model that is shipped."""
 
-import json
 from pathlib import Path
 
 import torch
 
 from pyojeong.core.errors import ExperimentError, ModelUnknown
+from pyojeong.core.json_record import read_record, write_record
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.onnx_warm_start import start_from_model
-from pyojeong.training.run import Run, load_picked, write_text
+from pyojeong.training.run import Run, load_picked
 from pyojeong.zoo import SHORT_NAMES, find
 
 _BEFORE = "before.json"
@@ -34,7 +34,7 @@ def note_accuracy_before(run: Run, task: Classify, data: FaceData, runs: Path) -
     ]
     task.train()
     right = float(torch.cat(hits).float().mean())
-    write_text(file, json.dumps({"valid_accuracy": round(right, 6)}) + "\n")
+    write_record(file, {"valid_accuracy": round(right, 6)}, indent=None)
 
 
 def start_weights(task: Classify, name: str, data: FaceData, runs: Path) -> None:
@@ -65,4 +65,7 @@ def start_weights(task: Classify, name: str, data: FaceData, runs: Path) -> None
 def accuracy_before(run: Run) -> float | None:
     """Return what ``note_accuracy_before`` wrote; None = nothing."""
     file = run.folder / _BEFORE
-    return float(json.loads(file.read_text("utf-8"))["valid_accuracy"]) if file.exists() else None
+    if not file.exists():
+        return None
+    cure = "remove it, then give the same command again: the figure is left out"
+    return float(read_record(file, cure=cure, keys=["valid_accuracy"])["valid_accuracy"])

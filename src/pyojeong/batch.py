@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Condition
 
@@ -129,7 +129,7 @@ def analyze_files(
     def work(item: str | FileResult) -> FileResult:
         if isinstance(item, FileResult):
             return item
-        with room.hold(item):
+        with room.hold(item) if jobs > 1 else nullcontext():
             return _read(analyzer, item, extra)
 
     if jobs <= 1:

@@ -605,6 +605,23 @@ def test_pipes_are_not_waited_for(tmp_path):
         read_image(tmp_path / "zero.jpg")
 
 
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no such file on this system")
+def test_a_stream_is_read_to_its_end():
+    """Also when it comes in parts, with pauses."""
+    encoded = io.BytesIO()
+    Image.effect_noise((700, 500), 80).save(encoded, "PNG")
+    code = "from pyojeong.image.files import read_image; print(read_image('/dev/stdin').shape)"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        data = encoded.getvalue()
+        for start in range(0, len(data), len(data) // 3 + 1):
+            process.stdin.write(data[start : start + len(data) // 3 + 1])
+            process.stdin.flush()
+            time.sleep(0.3)
+        said, _ = process.communicate(timeout=60)
+    assert said.split() == [b"(500,", b"700,", b"3)"]
+
+
 @pytest.mark.parametrize("mode", ["I;16", "F"])
 def test_deep_images_of_more_than_the_limit_are_refused(tmp_path, mode):
     """Their values take up to four times the memory: 690 KB of them took 3.2 GB."""

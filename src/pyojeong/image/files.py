@@ -43,6 +43,7 @@ if PilImage.MAX_IMAGE_PIXELS is not None:
     PilImage.MAX_IMAGE_PIXELS = max(PilImage.MAX_IMAGE_PIXELS, MAX_PIXELS // 2)
 
 _STRIP_PIXELS = 2_000_000
+_PART = 1 << 20
 # Pillow logs what it cannot decode; the error of the image says it in one line.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
@@ -92,12 +93,19 @@ def _bytes_of(path: Path) -> bytes:
         ImageUnreadable: When it is no ordinary file, or larger than ``MAX_BYTES``.
         OSError: When it could not be read.
     """
-    with open(path, "rb", opener=_without_waiting) as file:
+    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
         mode = os.fstat(file.fileno())
-        if not stat.S_ISREG(mode.st_mode) and not _is_stream(path):
+        regular = stat.S_ISREG(mode.st_mode)
+        if not regular and not _is_stream(path):
             raise ImageUnreadable(f"{path}: is a pipe, socket or device, not an image file")
-        data = file.read(MAX_BYTES + 1) if mode.st_size <= MAX_BYTES else b""
-    if len(data) > MAX_BYTES or mode.st_size > MAX_BYTES:
+        size = mode.st_size
+        if regular and size <= MAX_BYTES:
+            data = file.read(size) or b""
+        elif not regular:
+            os.set_blocking(file.fileno(), True)
+            data = b"".join(iter(lambda: file.read(_PART) or b"", b""))
+            size = len(data)
+    if size > MAX_BYTES:
         raise ImageUnreadable(
             f"{path}: has more than the limit of {MAX_BYTES / 1e6:.0f} million bytes; save it in "
             "another format"

@@ -11,6 +11,7 @@ import sys
 import time
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np

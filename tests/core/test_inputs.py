@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from pyojeong.core.errors import InputError
-from pyojeong.core.file_search import Failure, LeftOut
+from pyojeong.core.file_kinds import IMAGES
+from pyojeong.core.file_search import REPEATED, Failure, LeftOut
 from pyojeong.core.input_record import INPUTS, check_earlier, write_inputs
-from pyojeong.core.inputs import InputCounts
+from pyojeong.core.inputs import InputCounts, find_inputs
 
 COUNTS = InputCounts(read=9, failed=1, left_out={"hidden": 2, "not images": 1200, "none": 0})
 
@@ -25,6 +26,50 @@ def test_sums_add_up_in_text_and_json() -> None:
         "left_out": {"hidden": 2, "not images": 1200},
     }
     assert str(InputCounts(read=1)) == "1 given = 1 read + 0 failed + 0 left out"
+
+
+def tree(folder: Path) -> Path:
+    (folder / "sub").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    (folder / "sub" / "@eadir").mkdir()
+    for name in ("a.png", "sub/b.png", ".hidden/1.png", ".hidden/2.png", "sub/@eadir/a.png"):
+        (folder / name).write_bytes(b"\x89PNG\r\n\x1a\n" + name.encode())
+    for name in ("Thumbs.db", "notes.txt", "sub/Thumbs.db", "sub/.DS_Store"):
+        (folder / name).write_bytes(b"none of it")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("inputs", "read", "repeated", "left_out"),
+    [
+        (["t"], 2, 0, 7),
+        (["t", "t/.hidden"], 4, 0, 5),
+        (["t/.hidden", "t"], 4, 0, 5),
+        (["t", "t/.hidden/1.png"], 3, 0, 6),
+        (["t", "{}/t/sub"], 2, 1, 7),
+        (["t/sub", "{}/t"], 2, 1, 7),
+        (["t", "./t", "{}/t"], 2, 4, 7),
+        (["t", "t/sub/@eadir"], 3, 0, 6),
+        (["t/**/*"], 2, 0, 5),  # hidden names at the top are not matched
+        (["t/**/*", "t"], 2, 2, 7),
+        (["link", "t/.hidden"], 4, 0, 5),
+    ],
+)
+def test_every_file_is_counted_once_however_it_is_reached(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    inputs: list[str],
+    read: int,
+    repeated: int,
+    left_out: int,
+) -> None:
+    (tmp_path / "link").symlink_to(tree(tmp_path / "t"))
+    monkeypatch.chdir(tmp_path)
+    found = find_inputs([each.format(tmp_path) for each in inputs], IMAGES)
+    reasons = found.reasons()
+    assert (len(found.files), reasons.pop(REPEATED, 0)) == (read, repeated)
+    assert reasons.total() == left_out
+    assert not found.failures
 
 
 def test_inputs_are_written_whatever_their_names_are(tmp_path: Path) -> None:

@@ -433,3 +433,45 @@ def test_images_that_no_row_of_an_imagefolder_names_are_counted(tmp_path: Path) 
     table.write_text(head + "001.png,angry\n")
     with pytest.raises(DataError, match=r"001\.png is 'happy' and 'angry'; correct the table"):
         bring(root, layout="imagefolder")
+
+
+@pytest.mark.parametrize(
+    ("links", "left_out"),
+    [
+        ({"joy": "happy"}, 1),
+        ({"sad/more": "../happy"}, 1),
+        ({"joy": "happy", "sad/again": "../sad", "sad/all": ".."}, 3),
+        ({"a friend": "happy"}, 1),  # its name is no label, and labels nothing
+    ],
+)
+def test_links_inside_a_data_set_are_left_out_and_every_file_is_counted_once(
+    tmp_path: Path, links: dict[str, str], left_out: int
+) -> None:
+    root = pictures(tmp_path / "set", {"happy": 12, "sad": 11})
+    trees.save(99, root / "loose.png")
+    for place, target in links.items():
+        (root / place).symlink_to(target)
+    done, rows = bring(root)
+    assert Counter(r.label for r in rows) == {"happy": 12, "sad": 11}
+    assert done.beside == {
+        "in no class folder": 1, "links to folders that are searched anyway": left_out
+    }  # fmt: skip
+
+
+def test_a_link_to_the_training_split_is_no_validation_split(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    pictures(root / "train", {"happy": 20, "sad": 20})
+    (root / "valid").symlink_to("train")
+    done, rows = bring(root)
+    assert len(rows) == 40
+    assert 0 < sum(r.split is Split.VALID for r in rows) < 20  # some are held out, none is twice
+    assert done.beside == {"links to folders that are searched anyway": 1}
+
+
+def test_a_link_out_of_the_data_set_is_read(tmp_path: Path) -> None:
+    other = pictures(tmp_path / "other", {"pictures": 12}, first=40)
+    root = pictures(tmp_path / "set", {"sad": 11})
+    (root / "joy").symlink_to(other / "pictures")
+    done, rows = bring(root)
+    assert Counter(r.label for r in rows) == {"happy": 12, "sad": 11}
+    assert not done.beside

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -172,19 +173,56 @@ def path_order(path: str) -> list[str]:
 
 def count_files(folder: str) -> int:
     """Return the number of files below a folder that is left out; 1 when it is closed."""
-    count = 0
+    return sum(1 for _ in _files_below(folder))
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Yield the files below a folder, and the folders in it that are closed."""
     waiting = [folder]
     while waiting:
+        inside = waiting.pop()
         try:
-            with os.scandir(waiting.pop()) as entries:
+            with os.scandir(inside) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
                     else:
-                        count += 1
+                        yield entry.path
         except OSError:
-            count += 1
-    return count
+            yield inside
+
+
+def real_path(path: str) -> str:
+    """Return the path without links; names that the system refuses stay as they are."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return path
+
+
+def own_path(path: str) -> str:
+    """Return where a file, folder or link itself lies: one text for all names of it."""
+    folder, name = os.path.split(path.rstrip(os.sep))
+    return os.path.join(real_path(folder or "."), name)  # noqa: PTH118 - as above
+
+
+def each_once(left_out: Iterable[LeftOut], taken: Iterable[str]) -> list[LeftOut]:
+    """Return what was left out, every file once and none that another input names.
+
+    Args:
+        left_out: Of several searches, which may lie in each other.
+        taken: ``own_path`` of all that was read or has failed.
+    """
+    known = set(taken)
+    out = []
+    for each in left_out:
+        own = own_path(each.path)
+        whole = each.reason != LOOP and os.path.isdir(own) and not os.path.islink(own)  # noqa: PTH112, PTH114
+        files = set(_files_below(own) if whole else [own]) - known
+        known |= files
+        if files:
+            out.append(LeftOut(each.path, each.reason, len(files)))
+    return out
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:

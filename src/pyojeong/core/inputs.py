@@ -19,8 +19,11 @@ from pyojeong.core.file_search import (
     LeftOut,
     count_files,
     dead_link,
+    each_once,
     identity,
     is_file,
+    own_path,
+    real_path,
     reason_by_kind,
     reason_by_name,
     search_folder,
@@ -53,9 +56,7 @@ def find_inputs(
     refuse_empty(paths)
     for path in paths:
         inputs.add(os.fspath(path))
-    inputs.found.left_out = [
-        each for each in inputs.found.left_out if os.path.realpath(each.path) not in inputs.seen
-    ] + inputs.repeated
+    inputs.found.left_out = each_once(inputs.found.left_out, inputs.taken) + inputs.repeated
     return inputs.found
 
 
@@ -80,9 +81,11 @@ class _Inputs:
         self.found = Found()
         self.repeated: list[LeftOut] = []
         self.seen: set[str] = set()
-        self.searched: set[str] = set()
+        self.taken: set[str] = set()
+        self.of_input: set[str] = set()
 
     def add(self, name: str) -> None:
+        self.of_input = set()
         try:
             mode = os.stat(name).st_mode  # noqa: PTH116 - Path raises for long names
         except (OSError, ValueError):
@@ -101,10 +104,11 @@ class _Inputs:
 
     def take(self, item: str | Failure) -> None:
         path = item if isinstance(item, str) else item.path
-        try:
-            key = os.path.realpath(path)
-        except (OSError, ValueError):
-            key = path
+        key, own = real_path(path), own_path(path)
+        if own in self.of_input:  # a pattern matches folders and what is in them
+            return
+        self.of_input.add(own)
+        self.taken.add(own)
         if key in self.seen:
             self.repeated.append(LeftOut(path, REPEATED))
         else:
@@ -120,11 +124,7 @@ class _Inputs:
             self.found.items.append(Failure(name, message))
         for item in inside.items:
             self.take(item)
-        key = os.path.realpath(name)
-        if key not in self.searched:
-            self.searched.add(key)
-            known = {each.path for each in self.found.left_out}
-            self.found.left_out += [each for each in inside.left_out if each.path not in known]
+        self.found.left_out += inside.left_out
 
     def add_pattern(self, name: str) -> None:
         search = PatternSearch(name)
@@ -139,7 +139,8 @@ class _Inputs:
             if reason is None:
                 self.add_match(match)
             else:
-                files = count_files(match) if Path(match).is_dir() else 1
+                whole = Path(match).is_dir() and not Path(match).is_symlink()
+                files = count_files(match) if whole else 1
                 if files:
                     self.found.left_out.append(LeftOut(match, reason, files))
 

@@ -164,7 +164,7 @@ def _beside(source: Path, layout: str, known: int) -> dict[str, int]:
     found = search_folder(source, IMAGES)
     counts = found.reasons()
     if layout in _ONE_FILE_EACH:
-        counts["in no class folder"] = max(len(found.items) - known, 0)
+        counts["in no class folder"] = len(found.items) - known
     return {why: count for why, count in counts.items() if count}
 
 

@@ -148,24 +148,11 @@ def read_class_folders(
         raise DataError(f"{path}: no such folder")
     root = class_root(path, own.label_map) or path
     notes = Notes() if notes is None else notes
-    left_out = check_whole(path, root, own.label_map, notes=notes)
+    beside = check_whole(path, root, own.label_map, notes=notes)
     _check_alone(path, root, own.label_map)
-    folders = _class_folders(root)
-    seen = Counter(left_out)
+    found, left_out = _searched(path, root, set(beside), own.label_map, notes)
     if skipped is not None:
         skipped.update({f"{name}/ (--map)": n for name, n in left_out.items() if n})
-    pictures = _pictures(root, folders, seen)
-    check_nested(root, pictures, own.label_map, notes)
-    has_valid = any(split is Split.VALID for split, _ in split_folders(root))
-    has_valid = has_valid or _names_valid(folders)
-    found = Found(
-        place=path,
-        pictures=pictures,
-        seen=seen,
-        has_valid=has_valid,
-        ending="/",
-        what="rename the folders",
-    )
     empty = True
     for sample in samples_of(found, own, labels, skipped=skipped, notes=notes):
         empty = False
@@ -174,37 +161,92 @@ def read_class_folders(
         raise DataError(f"{path}: no images in class folders {', '.join(labels.names)}")
 
 
-def _pictures(root: Path, folders: list[tuple[Split, Path]], seen: Counter[str]) -> list[Picture]:
-    """Return the images of class folders, and count them by their folder's name."""
-    pictures = []
-    for split, folder in folders:
+def _searched(
+    path: Path, root: Path, beside: set[str], label_map: LabelMap, notes: Notes
+) -> tuple[Found, dict[str, int]]:
+    """Return the pictures of class folders, and folders beside splits -> number of images.
+
+    One search finds all: what a link leads to is read once, and the real path wins.
+
+    Args:
+        path: The data set.
+        root: The folder of split or class folders in it.
+        beside: Names of folders beside the splits, which ``label_map`` leaves out.
+        label_map: Stated names of classes.
+        notes: Get the warnings.
+    """
+    folders = _class_folders(root)
+    skips = [f for f in subfolders(root) if nfc(f.name) in beside]
+    inside = _by_folder(pictures_in(path, deep=True), [*skips, *(f for _, f in folders)])
+    left_out = {nfc(folder.name): len(inside[folder]) for folder in skips}
+    linked = [f for _, f in folders if not inside[f] and _leads_inside(f, root)]
+    if linked:
+        notes.warnings.append(
+            f"links to folders that are read anyway are left out: {some(_names(linked, root))}"
+        )
+    seen = Counter(left_out)
+    pictures = _pictures(root, folders, inside)
+    for _, folder in folders:
         raw = nfc(folder.name)
-        files = pictures_in(folder, deep=True)
-        seen[raw] += len(files)
-        pictures += [
-            Picture(
-                file=file,
-                raw=raw,
-                split=_official_split(file) or split,
-                source=file.relative_to(root).as_posix(),
-                key=file.relative_to(folder).as_posix(),
-            )
-            for file in files
-        ]
-    return pictures
+        if folder not in linked or label_map.knows(raw) or label_map.leaves_out(raw):
+            seen[raw] += len(inside[folder])
+    check_nested(root, pictures, label_map, notes)
+    has_valid = any(
+        split is Split.VALID and not (part.is_symlink() and _leads_inside(part, root))
+        for split, part in split_folders(root)
+    )
+    has_valid = has_valid or any(_official_split(p.file) is Split.VALID for p in pictures)
+    found = Found(
+        place=path,
+        pictures=pictures,
+        seen=seen,
+        has_valid=has_valid,
+        ending="/",
+        what="rename the folders",
+    )
+    return found, left_out
+
+
+def _by_folder(files: list[Path], folders: list[Path]) -> dict[Path, list[Path]]:
+    """Return the files below each of some folders, in their order."""
+    inside: dict[Path, list[Path]] = {folder: [] for folder in folders}
+    for file in files:
+        folder = next((parent for parent in file.parents if parent in inside), None)
+        if folder is not None:
+            inside[folder].append(file)
+    return inside
+
+
+def _leads_inside(folder: Path, root: Path) -> bool:
+    """Return whether a folder is a link, or below one, to another place in the data set."""
+    real, whole = folder.resolve(), root.resolve()
+    return real != whole / folder.relative_to(root) and real.is_relative_to(whole)
+
+
+def _names(folders: list[Path], root: Path) -> list[str]:
+    return [f"{nfc(folder.relative_to(root).as_posix())}/" for folder in folders]
+
+
+def _pictures(
+    root: Path, folders: list[tuple[Split, Path]], inside: dict[Path, list[Path]]
+) -> list[Picture]:
+    """Return the images of class folders."""
+    return [
+        Picture(
+            file=file,
+            raw=nfc(folder.name),
+            split=_official_split(file) or split,
+            source=file.relative_to(root).as_posix(),
+            key=file.relative_to(folder).as_posix(),
+        )
+        for split, folder in folders
+        for file in inside[folder]
+    ]
 
 
 def _official_split(file: Path) -> Split | None:
     found = _OFFICIAL.match(file.name)
     return None if found is None else USAGES[found[1]]
-
-
-def _names_valid(folders: list[tuple[Split, Path]]) -> bool:
-    return any(
-        _official_split(file) is Split.VALID
-        for _, folder in folders
-        for file in pictures_in(folder)
-    )
 
 
 def _tables(path: Path) -> list[tuple[Split, Path]]:

@@ -1,6 +1,8 @@
 """Fingerprints, splitting, merging, exporting: nothing leaks, nothing is lost."""
 
 import csv
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pyojeong.core.errors import DataError, OutputError
+from pyojeong.core.atomic_write import _HOST
+from pyojeong.core.errors import DataError, OutputBusy, OutputError
 from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.exporting import EXPORTERS
 from pyojeong.datasets.fingerprint import fingerprinted, pixels_of
 from pyojeong.datasets.importing import ImportOptions, import_dataset
@@ -282,6 +286,20 @@ def test_export_is_whole_or_not_at_all(kind: str, tmp_path: Path) -> None:
     assert not list((tmp_path / "empty").iterdir())
     assert {p.name for p in tmp_path.iterdir()} == {"a.parquet", "full", "empty"}
     assert EXPORTERS[kind](path, tmp_path / "empty").rows == 9
+
+
+@pytest.mark.parametrize("kind", EXPORTERS)
+def test_one_process_writes_an_export(kind: str, tmp_path: Path) -> None:
+    path = table(tmp_path / "a.parquet", numbered(9))
+    out = tmp_path / "out"
+    with one_writer(out), pytest.raises(OutputBusy, match="another process"):
+        EXPORTERS[kind](path, out)
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    stale = tmp_path / f".out.{_HOST}-{int(done.stdout)}-0123abcd.part"
+    stale.write_text("of a process that was killed")
+    assert EXPORTERS[kind](path, out).rows == 9
+    assert {p.name for p in tmp_path.iterdir()} == {"a.parquet", "out"}
 
 
 def test_export_leaves_out_what_cannot_be_decoded(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A manifest becomes files that other tools read: class folders, fer2013.csv, imagefolder."""
 
 import csv
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -116,9 +117,7 @@ def export_fer2013(manifest: Path, out: Path, *, tick: Ticker | None = None) -> 
             f"{manifest}: fer2013.csv has the seven classes of fer7, this table has {labels.id}; "
             "export class folders instead"
         )
-    if out.exists():
-        raise OutputError(f"{out}: is there already; name another file")
-    with atomic_write(out, "w") as file:
+    with _new_file(out) as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["emotion", "pixels", "Usage"])
 
@@ -178,12 +177,25 @@ def _encoded(sample: Sample, pixels: Pixels) -> bytes:
 
 
 @contextmanager
+def _new_file(out: Path) -> Iterator[Any]:
+    """Hold a file that is not there yet, and yield a temporary one that takes its name."""
+    with one_writer(out):
+        if os.path.lexists(out):
+            raise OutputError(f"{out}: is there already; name another file")
+        with atomic_write(out, "w") as file:
+            yield file
+
+
+@contextmanager
 def _whole_folder(out: Path) -> Iterator[Path]:
     """Make a temporary folder beside ``out`` that takes its name only when all went well."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out}: is there already and not an empty folder; name another --out")
-    with one_writer(out), work_folder(out) as folder:
-        yield folder
-        if out.exists():
-            out.rmdir()
-        folder.replace(out)
+    with one_writer(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OutputError(
+                f"{out}: is there already and not an empty folder; name another --out"
+            )
+        with work_folder(out) as folder:
+            yield folder
+            if out.exists():
+                out.rmdir()
+            folder.replace(out)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.core.errors import DataError
 from pyojeong.core.face import Box, Face
 from pyojeong.curate.extraction import BoxCrop, extract_faces, whole_frame
 from pyojeong.datasets.fingerprint import pixels_of
@@ -77,11 +77,19 @@ def test_threads_change_nothing(pictures: Path, tmp_path: Path) -> None:
 
 def test_a_set_without_any_face_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     path = write(tmp_path / "m.parquet", [sample(COFFEE)])
-    with pytest.raises(ManifestInvalid, match="no samples"):
+    with pytest.raises(DataError, match=r"no face that is large enough in 1 image: .*--detector"):
         extract_faces(path, tmp_path / "out.parquet", build_detector("auto"))
     assert not (tmp_path / "out.parquet").exists()
     with pytest.raises(DataError, match="never overwritten"):
         extract_faces(path, path, build_detector("auto"))
+
+
+def test_no_face_that_is_large_enough_is_said_with_a_cure(pictures: Path, tmp_path: Path) -> None:
+    detector = build_detector("auto", min_face=2000)
+    said = r"no face that is large enough in 3 images \(1 more could not be decoded\).*--min-face"
+    with pytest.raises(DataError, match=said):
+        extract_faces(pictures, tmp_path / "faces.parquet", detector)
+    assert not (tmp_path / "faces.parquet").exists()
 
 
 def test_faces_are_aligned_as_a_model_sees_them(pictures: Path, tmp_path: Path) -> None:

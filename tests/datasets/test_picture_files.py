@@ -11,10 +11,17 @@ import pytest
 from pyojeong.core.errors import DataError, PicturesLeftOut
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.cache import manifest_of
+from pyojeong.datasets.exporting import EXPORTERS
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.overview import overview
-from pyojeong.datasets.picture_files import decoded, missing_files, require_files, require_unchanged
+from pyojeong.datasets.picture_files import (
+    decoded,
+    missing_files,
+    picture_counts,
+    require_files,
+    require_unchanged,
+)
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 from tests.datasets import trees
 
@@ -89,6 +96,32 @@ def test_missing_and_broken_pictures_are_one_warning(rows: list[Sample]) -> None
     said = "1 of 7 pictures whose files are missing.*; 1 of 7 pictures that could not be decoded"
     with pytest.warns(PicturesLeftOut, match=said):
         assert [position for position, _, _ in decoded(rows)] == [2, 3, 4, 5, 6]
+
+
+def test_a_dead_link_is_a_missing_file(tmp_path: Path) -> None:
+    for i in range(4):
+        trees.save(i, tmp_path / "set" / "happy" / f"{i}.png")
+        trees.save(10 + i, tmp_path / "set" / "sad" / f"{i}.png")
+    (tmp_path / "set" / "sad" / "gone.png").symlink_to("nowhere.png")
+    done = import_dataset(tmp_path / "set", tmp_path / "t.parquet", ImportOptions(jobs=1))
+    assert (done.rows, done.missing, done.unreadable) == (9, 1, 0)
+    assert len(missing_files(tmp_path / "t.parquet").paths) == 1
+    assert picture_counts(tmp_path / "t.parquet")[1].startswith("1 image missing")
+
+
+def test_a_picture_that_was_closed_at_the_import_counts_as_what_it_is_now(tmp_path: Path) -> None:
+    for i in range(4):
+        trees.save(i, tmp_path / "set" / "happy" / f"{i}.png")
+        trees.save(10 + i, tmp_path / "set" / "sad" / f"{i}.png")
+    late = tmp_path / "set" / "sad" / "0.png"
+    whole = late.read_bytes()
+    late.write_bytes(b"not yet")
+    out = tmp_path / "t.parquet"
+    assert import_dataset(tmp_path / "set", out, ImportOptions(jobs=1)).unreadable == 1
+    assert overview(out).failed == 1
+    late.write_bytes(whole)
+    exported = EXPORTERS["folders"](out, tmp_path / "files")
+    assert (overview(out).failed, exported.unreadable, exported.rows) == (0, 0, 8)
 
 
 def test_broken_pictures_are_left_out_with_one_warning(rows: list[Sample]) -> None:

@@ -16,6 +16,7 @@ from pyojeong.core.errors import DataError
 from pyojeong.core.face import Box, Detector, Face
 from pyojeong.core.inputs import InputCounts
 from pyojeong.curate.decoded_image import DecodedImage
+from pyojeong.datasets.label_map import images
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 from pyojeong.image.features import content_hash, perceptual_hash
 from pyojeong.image.files import decode_image
@@ -101,24 +102,37 @@ def extract_faces(
         raise DataError(f"{out}: the original is never overwritten; name another file")
     without: list[str] = []
     unreadable: list[str] = []
-    images = 0
+    with_face = 0
     crowded: set[str] = set()
     work = _cutter(detector, framing, every=every, crowded=crowded)
 
     def rows() -> Iterator[Sample]:
-        nonlocal images
+        nonlocal with_face
         for sample, faces in _in_order(manifest, work, jobs):
             if faces is None:
                 unreadable.append(sample.source)
             elif not faces:
                 without.append(sample.source)
-            images += bool(faces)
+            with_face += bool(faces)
             yield from faces or ()
             if tick is not None:
                 tick(1)
+        if not with_face:
+            raise DataError(_nothing_found(manifest, len(without), unreadable))
 
     count = write_manifest(out, rows(), manifest_labels(manifest))
-    return Extracted(count, tuple(without), tuple(unreadable), images, tuple(sorted(crowded)))
+    return Extracted(count, tuple(without), tuple(unreadable), with_face, tuple(sorted(crowded)))
+
+
+def _nothing_found(manifest: Path, without: int, unreadable: list[str]) -> str:
+    """Return why no face could be cut out, and what to do."""
+    if not without:
+        return f"{manifest}: none of {images(len(unreadable))} could be decoded"
+    also = f" ({len(unreadable):,} more could not be decoded)" if unreadable else ""
+    return (
+        f"{manifest}: no face that is large enough in {images(without)}{also}: choose a smaller "
+        "--min-face, another --detector, or photographs with faces"
+    )
 
 
 def whole_frame(pre: Preprocess, side_px: int) -> Preprocess:

@@ -87,8 +87,8 @@ def _common_folder(paths: Sequence[str]) -> str:
 
 
 def is_missing(sample: Sample) -> bool:
-    """Return whether a sample names a file that is not there."""
-    return sample.path is not None and not os.path.lexists(sample.path)
+    """Return whether a sample names a file that is not there, or a link that leads nowhere."""
+    return sample.path is not None and not os.path.exists(sample.path)  # noqa: PTH110
 
 
 def missing_files(manifest: Path) -> MissingFiles:
@@ -98,16 +98,18 @@ def missing_files(manifest: Path) -> MissingFiles:
         ManifestInvalid: When the table is missing, damaged or of another kind.
     """
     paths = list(read_paths(manifest))
-    return MissingFiles([p for p in paths if not os.path.lexists(p)], len(paths))
+    gone = [p for p in paths if not os.path.exists(p)]  # noqa: PTH110
+    return MissingFiles(gone, len(paths))
 
 
 def picture_counts(
     manifest: Path, *, left_out: Mapping[str, int] | None = None
 ) -> tuple[InputCounts, str]:
-    """Return the sums of a table, and why pictures failed ("" without any); opens no picture.
+    """Return the sums of a table, and why pictures failed ("" without any).
 
-    Failed are rows whose file is missing, or whose picture could not be decoded when the table was
-    made. Every command that reads tables counts so.
+    Failed are rows whose file is missing, or whose picture could not be decoded: pictures that
+    failed when the table was made are tried again, because a file may have been closed then. Every
+    command that reads tables counts so.
 
     Args:
         manifest: The table.
@@ -118,19 +120,28 @@ def picture_counts(
     """
     rows = 0
     gone: list[str] = []
-    broken: list[str] = []
+    tried: list[Sample] = []
     for sample in read_manifest(manifest, splits=list(Split), images=False):
         rows += 1
         if is_missing(sample):
             gone.append(sample.source or sample.path or "")
         elif not sample.content_hash:
-            broken.append(sample.source or sample.path or "")
+            tried.append(sample)
+    if len(gone) + len(tried) == rows:  # a table of earlier versions, which has no fingerprints
+        tried = []
+    broken = [s.source or s.path or "" for s in tried if s.path is None or not _opens(s)]
     failed = len(gone) + len(broken)
-    if failed == rows:  # a table of earlier versions, which has no fingerprints
-        broken, failed = [], len(gone)
     reasons = (("missing", gone), ("could not be decoded", broken))
     why = "; ".join(f"{images(len(n))} {said}: {some(n)}" for said, n in reasons if n)
     return InputCounts(read=rows - failed, failed=failed, left_out=left_out or {}), why
+
+
+def _opens(sample: Sample) -> bool:
+    try:
+        pixels_of(sample)
+    except ImageUnreadable:
+        return False
+    return True
 
 
 def require_files(manifest: Path) -> None:

@@ -23,6 +23,8 @@ from pyojeong.image.preprocess import Pixels, apply, matrix_for_crop
 _SIDE = 192
 _PAD = 48
 _LEAST_SCORE = 0.6
+_FEWEST = 50
+"""Faces that the medians of the framing are taken over, at least."""
 
 
 def _canvas(crop: Pixels) -> Pixels:
@@ -52,8 +54,12 @@ def measure_framing(
         DataError: When faces with landmarks were found on fewer than 50 crops.
     """
     points, boxes = _measure(pre, read_manifest(manifest, splits=[Split.TRAIN]), detector, count)
-    if len(points) < 50:
-        raise DataError(f"{detector.id} found landmarks on only {len(points)} training crops")
+    if len(points) < _FEWEST:
+        raise DataError(
+            f"{manifest}: {detector.id} found landmarks on only {len(points)} training pictures, "
+            f"and how faces are cut out is measured on {_FEWEST} or more: add training pictures, "
+            "give --data another data set whose faces are cut out alike, or name another --detector"
+        )
     template = np.median(np.array(points), axis=0)
     # The face has no preferred side: average the template with its mirror image.
     mirrored = template[[1, 0, 2, 4, 3]] * (-1, 1) + (1, 0)

@@ -468,6 +468,17 @@ def test_a_link_to_the_training_split_is_no_validation_split(tmp_path: Path) -> 
     assert done.beside == {"links to folders that are searched anyway": 1}
 
 
+def test_two_links_to_one_folder_are_read_once(tmp_path: Path) -> None:
+    other = pictures(tmp_path / "other", {"happy": 20, "sad": 20})
+    for name in ("train", "valid"):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        (tmp_path / "set" / name).symlink_to(other)
+    done, rows = bring(tmp_path / "set")
+    assert len(rows) == 40
+    assert 0 < sum(r.split is Split.VALID for r in rows) < 20
+    assert any(w.startswith("links to folders that are read anyway") for w in done.warnings)
+
+
 def test_a_link_out_of_the_data_set_is_read(tmp_path: Path) -> None:
     other = pictures(tmp_path / "other", {"pictures": 12}, first=40)
     root = pictures(tmp_path / "set", {"sad": 11})

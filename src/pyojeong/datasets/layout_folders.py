@@ -179,7 +179,8 @@ def _searched(
     skips = [f for f in subfolders(root) if nfc(f.name) in beside]
     inside = _by_folder(pictures_in(path, deep=True), [*skips, *(f for _, f in folders)])
     left_out = {nfc(folder.name): len(inside[folder]) for folder in skips}
-    linked = [f for _, f in folders if not inside[f] and _leads_inside(f, root)]
+    read = {folder.resolve() for folder, files in inside.items() if files}
+    linked = [f for _, f in folders if not inside[f] and _leads_inside(f, root, read)]
     if linked:
         notes.warnings.append(
             f"links to folders that are read anyway are left out: {some(_names(linked, root))}"
@@ -192,7 +193,7 @@ def _searched(
             seen[raw] += len(inside[folder])
     check_nested(root, pictures, label_map, notes)
     has_valid = any(
-        split is Split.VALID and not (part.is_symlink() and _leads_inside(part, root))
+        split is Split.VALID and (not part.is_symlink() or any(inside[f] for f in subfolders(part)))
         for split, part in split_folders(root)
     )
     has_valid = has_valid or any(_official_split(p.file) is Split.VALID for p in pictures)
@@ -217,10 +218,11 @@ def _by_folder(files: list[Path], folders: list[Path]) -> dict[Path, list[Path]]
     return inside
 
 
-def _leads_inside(folder: Path, root: Path) -> bool:
-    """Return whether a folder is a link, or below one, to another place in the data set."""
+def _leads_inside(folder: Path, root: Path, read: set[Path]) -> bool:
+    """Return whether a folder is a link, or below one, into the data set or to one of ``read``."""
     real, whole = folder.resolve(), root.resolve()
-    return real != whole / folder.relative_to(root) and real.is_relative_to(whole)
+    is_link = real != whole / folder.relative_to(root)
+    return is_link and (real in read or real.is_relative_to(whole))
 
 
 def _names(folders: list[Path], root: Path) -> list[str]:

@@ -27,7 +27,7 @@ import numpy as np
 
 from pyojeong.core.atomic_write import atomic_path, atomic_write, remove_stale
 from pyojeong.core.checksums import checked, with_checksum
-from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.core.errors import DataError, ManifestInvalid, one_line
 from pyojeong.core.output_files import describe_files, missing_files
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.manifest_files import store_of
@@ -315,7 +315,10 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return checked(dict(json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, TypeError) as error:
-        raise ManifestInvalid(f"{path}: could not be read: {error}") from error
+        raise ManifestInvalid(
+            f"{path}: is damaged ({one_line(error)}): restore it from a copy, or move its folder "
+            "aside and run the checks again"
+        ) from error
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

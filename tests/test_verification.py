@@ -14,6 +14,7 @@ from pyojeong.curate.decisions import Decision, DecisionLog
 from pyojeong.curate.findings import Finding, Store
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.runtime.golden import GOLDEN_PICTURE
+from pyojeong.training.weight_digests import note_digest
 from pyojeong.verification import verify_path
 from tests.datasets import trees
 from tests.video.made import make_clip
@@ -148,3 +149,15 @@ def test_changed_pictures_of_a_data_set(stored: Path, tmp_path: Path) -> None:
     second.unlink()
     (found,) = verify_path(table)
     assert "missing" in found.detail
+
+
+def test_weights_of_runs_are_compared_with_their_digests(tmp_path: Path) -> None:
+    weights = tmp_path / "best.ckpt"
+    weights.write_bytes(b"weights")
+    note_digest(weights, b"weights")
+    (found,) = verify_path(tmp_path)
+    assert found.ok
+    weights.write_bytes(b"weighty")
+    (found,) = verify_path(tmp_path)
+    assert not found.ok
+    assert found.path == weights

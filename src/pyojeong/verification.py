@@ -1,5 +1,6 @@
 """Whether what is stored is what was written: results, tables, decisions, models of a folder."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from pyojeong.video.options import CHECKPOINT, DONE
 from pyojeong.zoo import CARD_SUFFIX, Entry, verify
 
 _ROWS = 4096
+DIGEST_SUFFIX = ".sha256.json"
+"""Ending of the digests that a training writes beside its weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def _check_of(file: Path) -> Callable[[Path], Verified] | None:
         _model: name.endswith(CARD_SUFFIX),
         _table: file.suffix == ".parquet" and not name.startswith("."),
         _decisions: file.suffix == ".jsonl" and file.parent.name == "decisions",
+        _weights: name.endswith(DIGEST_SUFFIX),
         _record: name in {DONE, INPUTS} or (file.suffix == ".json" and _stored(file)),
     }
     return next((check for check, fits in checks.items() if fits), None)
@@ -122,6 +126,17 @@ def _table(file: Path) -> Verified:
         return Verified(file, False, str(missing))
     require_unchanged(file)
     return Verified(file, True, f"data set, {rows:,} rows", checksum=sealed)
+
+
+def _weights(file: Path) -> Verified:
+    """Compare weights of a run with the digest beside them."""
+    known = checked(json.loads(file.read_text(encoding="utf-8")))["sha256"]
+    weights = file.with_name(file.name.removesuffix(DIGEST_SUFFIX))
+    with weights.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found not in known:
+        return Verified(weights, False, "is damaged or was changed")
+    return Verified(weights, True, "weights of a run")
 
 
 def _decisions(file: Path) -> Verified:

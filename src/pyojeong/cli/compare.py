@@ -121,6 +121,10 @@ def print_differences(
     console.print(
         f"Balanced accuracy (each label counts as often): A {balanced[0]:.1f}, B {balanced[1]:.1f}."
     )
+    several = {n: d for n, d in rows.items() if n != "all" and d.clear and d.n >= _FEWEST}
+    if several:
+        said = ", ".join(f"{as_markup(n)} {d.points:+.1f}" for n, d in several.items())
+        console.print(f"Labels on which they differ clearly (A - B): {said}.", soft_wrap=True)
     clear = "differ clearly" if whole.clear else "do not differ clearly: the interval holds 0"
     console.print(
         f"Paired over the same {whole.n:,} pictures; the two {clear}. It says nothing of other "

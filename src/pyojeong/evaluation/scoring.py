@@ -87,7 +87,11 @@ def predict_split(
         raise DataError(f"{manifest} is labelled with {theirs.id}, the model with {labels.id}")
     samples = list(read_manifest(manifest, splits=[split]))
     if not samples:
-        raise DataError(f"{manifest} has no samples in split {split.value!r}")
+        raise DataError(
+            f"{manifest} has no samples in split {split.value!r}: choose another --split, deal the "
+            "rows out with `pyojeong data split`, or put the class folders into a folder that is "
+            f"called {split.value} and name the folder above it"
+        )
     rows = []
     kept: list[int] = []
     for part in _parts(decoded(samples)):

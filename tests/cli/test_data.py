@@ -132,7 +132,7 @@ def test_import_offers_to_cut_faces_out_of_photographs(tmp_path: Path, console: 
     root = own_folder(tmp_path / "own", [ASTRONAUT, ASTRONAUT[:400], COFFEE, face(200)])
     text = bring(root, tmp_path / "my set.parquet", console)
     assert "warning: in 2 of 3 pictures looked at the face fills less than half" in text
-    assert f"pyojeong data faces '{tmp_path}/my set.parquet' --out" in text
+    assert f"pyojeong data faces '{tmp_path}/my set.parquet' --like default --out" in text
 
 
 def test_import_says_nothing_of_crops(

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -131,3 +133,16 @@ def test_named_outputs_of_other_kinds_are_not_overwritten(
     assert text.read_text() == "mine"
     assert picture.read_bytes() == before
     assert run("data", "import", source, "--out", table) == 0  # one of its own is made again
+
+
+def test_temporary_files_of_a_killed_command_go(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("analyze", photos, "--out", out, "--annotate") == 0
+    before = names(out)
+    code = "import sys; from pathlib import Path; from pyojeong.core.atomic_write import _temporary"
+    code += "; [_temporary(Path(name)).write_text('half') for name in sys.argv[1:]]"
+    torn = [out / "inputs.json", out / "results.jsonl", out / "annotated" / "a.annotated.jpg"]
+    subprocess.run([sys.executable, "-c", code, *map(str, torn)], check=True)
+    assert len(names(out)) == len(before) + 3
+    assert run("analyze", photos, "--out", out, "--annotate") == 0
+    assert names(out) == before

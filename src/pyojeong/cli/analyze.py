@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 _ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
 ANNOTATED = "annotated"
 _WRITTEN = (*(f"results.{e}" for e in _ENDINGS.values()), f"{ANNOTATED}/*.annotated.*")
-_TEMPORARY = (".results.*.part", "annotated/.*.part")
 _MOST_ROWS = 200
 _WIDE = 112
 
@@ -158,7 +157,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         )
     with ExitStack() as stack:
         if request.out is not None:
-            stack.enter_context(noted(request.out, request.settings(), temporary=_TEMPORARY))
+            stack.enter_context(noted(request.out, request.settings(), folders=[ANNOTATED]))
         return _read_and_report(request, found, analyzer, console)
 
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pyojeong.core.atomic_write import output_errors
+from pyojeong.core.atomic_write import output_errors, remove_stale
 from pyojeong.core.errors import InputError, OutputBusy
 from pyojeong.core.one_writer import lock_open
 
@@ -63,16 +63,14 @@ def refuse_unfinished(out: Path) -> None:
 
 
 @contextmanager
-def noted(
-    out: Path, settings: Mapping[str, Any], *, temporary: Sequence[str] = ()
-) -> Iterator[None]:
+def noted(out: Path, settings: Mapping[str, Any], *, folders: Sequence[str] = ()) -> Iterator[None]:
     """Keep the note while the block runs, and after it when the block ends with an exception.
 
     Args:
         out: The folder of results, which is there.
         settings: As for ``unfinished``.
-        temporary: Patterns, relative to ``out``, of unfinished files; those of a killed command
-            are removed.
+        folders: Names of folders in ``out``; temporary files of killed commands are removed there
+            and in ``out``.
 
     Raises:
         OutputBusy: When another process writes into the folder.
@@ -82,13 +80,11 @@ def noted(
         with output_errors(out / NOTE):
             file = stack.enter_context((out / NOTE).open("a+b", buffering=0))
             _require_lock(file, out)
-            left = _read(file) is not None
             file.truncate(0)
             file.write(json.dumps(_plain(settings)).encode())  # ASCII: any name can be written
             file.flush()
-        for path in [p for pattern in temporary if left for p in out.glob(pattern)]:
-            with suppress(OSError):
-                path.unlink()
+        for folder in (out, *(out / name for name in folders)):
+            remove_stale(folder)
         yield
         with suppress(OSError):
             (out / NOTE).unlink()
@@ -111,7 +107,12 @@ def _left(out: Path) -> dict[str, Any] | None:
 
 
 def _require_lock(file: Any, out: Path) -> None:
-    if not lock_open(file.fileno()):
+    held = lock_open(file.fileno())
+    try:  # the note that was opened may have been removed meanwhile, by a command that ended
+        held = held and os.fstat(file.fileno()).st_ino == (out / NOTE).stat().st_ino
+    except FileNotFoundError:
+        held = False
+    if not held:
         raise OutputBusy(
             f"{out}: another process is writing it; wait for its end, or choose another --out "
             "folder"

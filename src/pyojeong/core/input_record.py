@@ -143,8 +143,9 @@ def check_foreign(out: Path, patterns: Iterable[str], cure: str) -> None:
     try:
         written = patterns if earlier is not None else (*patterns, INPUTS)
         found = [path for pattern in written for path in sorted(out.glob(pattern))]
-        # A folder is never replaced.
-        names = [path.relative_to(out).as_posix() for path in found if not path.is_dir()]
+        # A folder is never replaced; hidden files are temporary ones.
+        found = [p for p in found if not p.name.startswith(".") and not p.is_dir()]
+        names = [path.relative_to(out).as_posix() for path in found]
         names = [name for name in names if earlier is None or name not in earlier.writing]
     except (OSError, ValueError):
         return  # whoever writes says why it cannot

@@ -197,3 +197,15 @@ print(cache.manifest_of(Path(sys.argv[1]), folder=Path(sys.argv[2])), len(made))
     assert len({name for name, _ in said}) == 1
     assert sorted(count for _, count in said) == ["0", "0", "0", "1"]
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_a_date_in_the_future_does_not_hide_a_changed_picture(tmp_path: Path) -> None:
+    folder = trees.class_folders(tmp_path / "set")
+    first, *_, last = sorted(folder.rglob("*.png"))
+    os.utime(last, (2**31, 2**31))
+    out = tmp_path / "set.parquet"
+    import_dataset(folder, out, ImportOptions())
+    require_unchanged(out)
+    trees.save(99, first)
+    with pytest.raises(DataError, match="1 image changed after"):
+        require_unchanged(out)

@@ -15,11 +15,13 @@ from pyojeong import Analyzer
 from pyojeong.cli.video_request import VideoRequest, make_analyzer, make_options
 from pyojeong.core.errors import DataError, OutputBusy, OutputError
 from pyojeong.core.one_writer import one_writer
+from pyojeong.verification import verify_path
 from pyojeong.video.finished import read_finished, require_no_redaction
 from pyojeong.video.options import CHECKPOINT, DONE, VideoOptions
 from pyojeong.video.process import read_clip, record_of
 from pyojeong.video.redact import redact
 from pyojeong.video.result_folders import choose_folder
+from tests.cli.test_files_of_users import run
 from tests.video.made import make_clip
 
 OPTIONS = VideoOptions(formats=("csv", "json"), pictures=False)
@@ -249,3 +251,38 @@ def test_a_redaction_is_finished_by_repeating_it_whenever_it_was_killed(
         redact(folder, [1])
         assert contents(folder) == contents(right), moment
     assert moment > 8
+
+
+def test_tables_of_several_clips_go_with_their_settings(clip, tmp_path, capsys):
+    other = make_clip(tmp_path / "other.mp4", frames=6)
+    short = make_clip(tmp_path / "short.mp4", frames=5)
+    out = tmp_path / "out"
+    base = ("video", short, other, "--out", out, "--no-report", "--no-eyes")
+    assert run(*base, "-f", "json", "-f", "csv") == 0
+    assert (out / "results.jsonl").exists()
+    assert run(*base, "-f", "csv", "--threshold", "0.9") == 0
+    assert not (out / "results.jsonl").exists()
+    assert run(*base, "--aggregate") == 0
+    assert {p.name for p in out.iterdir() if p.is_file()} == {"people.csv", "inputs.json"}
+    (out / "people.csv").write_text("mine")
+    with pytest.raises(OutputError, match=r"people\.csv: was changed .*may show people"):
+        redact(out / "other", [1])
+
+
+def test_a_redaction_leaves_no_table_of_several_clips(tmp_path, capsys):
+    clips = [make_clip(tmp_path / name, frames=5) for name in ("one.mp4", "two.mp4")]
+    out = tmp_path / "out"
+    assert run("video", *clips, "--out", out, "-f", "csv", "--no-report", "--no-eyes") == 0
+    code = "import sys; from pathlib import Path; from pyojeong.core.atomic_write import _temporary"
+    code += "; _temporary(Path(sys.argv[1])).write_text('half')"
+    subprocess.run([sys.executable, "-c", code, str(out / "results.csv")], check=True)
+    redact(out / "one", [1])
+    assert {p.name for p in out.iterdir()} == {"one", "two", "inputs.json"}
+    assert all(found.ok for found in verify_path(out))
+
+
+def test_a_checkpoint_of_a_run_that_was_killed_at_its_end_goes(clip, analyzer, tmp_path):
+    read_clip(clip, tmp_path, analyzer, OPTIONS)
+    (tmp_path / CHECKPOINT).write_text("left")
+    assert read_clip(clip, tmp_path, analyzer, OPTIONS).again
+    assert not (tmp_path / CHECKPOINT).exists()

@@ -158,6 +158,8 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     with ExitStack() as stack:
         if request.out is not None:
             stack.enter_context(noted(request.out, request.settings(), folders=[ANNOTATED]))
+            if not again:  # another command may have written there while inputs were searched
+                _refuse_loss(request, request.out)
         return _read_and_report(request, found, analyzer, console)
 
 
@@ -169,11 +171,19 @@ def _check_out(request: AnalyzeRequest) -> bool:
     if not request.overwrite:
         again = unfinished(out, request.settings())
         if not again:
-            written = _WRITTEN if earlier_command(out) is None else request.written
-            check_foreign(out, written, "choose another --out folder, or add --overwrite")
+            _refuse_loss(request, out)
         check_earlier(out, "analyze", request.paths)
     _check_folder(out)
     return again
+
+
+def _refuse_loss(request: AnalyzeRequest, out: Path) -> None:
+    """Refuse a folder with files of others, or with results of other inputs."""
+    if request.overwrite:
+        return
+    written = _WRITTEN if earlier_command(out) is None else request.written
+    check_foreign(out, written, "choose another --out folder, or add --overwrite")
+    check_earlier(out, "analyze", request.paths)
 
 
 def _read_and_report(

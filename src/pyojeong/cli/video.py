@@ -30,6 +30,7 @@ from pyojeong.core.input_record import (
 from pyojeong.core.inputs import InputCounts, find_inputs
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.one_writer import claimed, waiting_lock
+from pyojeong.core.output_files import remove_others
 from pyojeong.core.output_names import as_unicode
 from pyojeong.core.printable import printable
 from pyojeong.core.unfinished import refuse_unfinished
@@ -75,9 +76,13 @@ def run(request: VideoRequest, console: Console) -> int:
             _read_all(found, request.out, analyzer, options, tally, console)
             with waiting_lock(request.out):
                 joined = _joined(request) if len(tally.parts) > 1 else []
+                # Another command, or the user, may have written there meanwhile.
+                check_foreign(request.out, joined, "choose another --out folder")
+                earlier = {n: f for n, f in earlier_outputs(request.out).items() if joined}
                 # First: it tells the tables from files of users.
                 _write_inputs(request, found, tally, console, writing=joined)
                 _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
+                _say_removed(remove_others(request.out, earlier, joined), console)
                 _write_inputs(request, found, tally, console, outputs=joined)
         except KeyboardInterrupt:
             _write_inputs(request, found, tally, console)
@@ -87,6 +92,14 @@ def run(request: VideoRequest, console: Console) -> int:
         make_console().print(tally.table)
     print_counts(tally.counts(found), "clips", console)
     return code or (1 if tally.failures or tally.broken else 0)
+
+
+def _say_removed(names: tuple[list[str], list[str]], console: Console) -> None:
+    """Say which tables of several clips went with the settings that they were made with."""
+    for what, found in zip(("removed", "changed since, stays"), names, strict=True):
+        if found:
+            said = as_markup(", ".join(found))
+            console.print(f"tables of several clips, of an earlier command, {what}: {said}")
 
 
 def _joined(request: VideoRequest) -> list[str]:

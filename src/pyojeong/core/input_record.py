@@ -123,6 +123,21 @@ def earlier_outputs(out: Path) -> Described:
     return {} if (known := _earlier(out)) is None else known.outputs or {}
 
 
+def forget_outputs(out: Path, names: Iterable[str]) -> None:
+    """Take results out of ``inputs.json`` that were deleted.
+
+    Raises:
+        OutputError: When it could not be written.
+    """
+    gone = set(names)
+    if not gone & set(earlier_outputs(out)):
+        return
+    data = checked(json.loads((out / INPUTS).read_text(encoding="utf-8")))
+    data["outputs"] = {n: f for n, f in data["outputs"].items() if n not in gone}
+    with atomic_write(out / INPUTS, "w") as file:
+        file.write(json.dumps(with_checksum(data), indent=1) + "\n")
+
+
 def check_foreign(out: Path, patterns: Iterable[str], cure: str) -> None:
     """Refuse a folder with files of other origin under names that commands write.
 

@@ -147,6 +147,7 @@ def claimed(folder: Path, items: Iterable[str]) -> Iterator[None]:
         fresh = _make(folder)
     try:
         with waiting_lock(folder), output_errors(folder):
+            remove_stale(folder)
             for path in sorted(folder.glob(f"{_CLAIM}-*")):
                 _refuse_common(path, mine, folder)
             held = try_lock(folder / f"{_CLAIM}-{os.getpid()}-{time.monotonic_ns():x}")

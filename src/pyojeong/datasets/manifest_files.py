@@ -73,4 +73,6 @@ def changed_ns(path: str | None) -> int:
         found = os.stat(path)  # noqa: PTH116 - names need not be valid Unicode
     except (OSError, ValueError):
         return 0
-    return max(found.st_mtime_ns, found.st_ctime_ns)
+    # Nobody sets the time of change (ctime); that of modification may lie in the future. Windows
+    # has no time of change.
+    return found.st_mtime_ns if os.name == "nt" else found.st_ctime_ns

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.atomic_write import atomic_write, remove_stale
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import FrameResult
-from pyojeong.core.input_record import earlier_command, earlier_outputs
+from pyojeong.core.input_record import earlier_command, earlier_outputs, forget_outputs
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.output_files import changed_files
 from pyojeong.core.output_names import as_unicode
 from pyojeong.output.spreadsheet import MARK, is_marked, open_csv, plain_cell, safe_cell
 from pyojeong.output.tables import SINKS, TABLE_READERS
@@ -72,25 +73,46 @@ def joined_clips(out: Path) -> set[str]:
         return set()
 
 
-def drop_joined(out: Path) -> list[str]:
-    """Delete the tables of several clips in a folder; returns their names.
+def joined_files(out: Path) -> list[str]:
+    """Return names of the tables of several clips in a folder.
 
-    Files of these names that ``join`` did not write are the user's, and stay.
+    Files of these names that ``join`` did not write are the user's.
+
+    Raises:
+        OutputError: When one was changed after it was written.
     """
     if earlier_command(out) == "analyze":
         return []
-    try:
+    listed = earlier_outputs(out)
+    if listed:
+        known = {n: listed[n] for n in JOINED if n in listed and (out / n).exists()}
+        changed = changed_files(out, known)
+        if changed:
+            raise OutputError(
+                f"{out / changed[0]}: was changed after it was written and may show people: move "
+                "or delete it, then give the command again"
+            )
+        return list(known)
+    try:  # of earlier versions, which did not write down what they wrote
         with open_csv(out / PEOPLE) as (stream, _):
             columns = csv.DictReader(stream).fieldnames or []
     except (OSError, ValueError, csv.Error):
-        columns = []
-    listed = earlier_outputs(out)
-    if not listed and not {"clip", "track_id", "first_s"} <= set(columns):
         return []
-    # What was written down; commands of earlier versions did not do that.
-    names = [n for n in JOINED if (out / n).exists() and (not listed or n in listed)]
+    ours = {"clip", "track_id", "first_s"} <= set(columns)
+    return [name for name in JOINED if ours and (out / name).exists()]
+
+
+def drop_joined(out: Path) -> list[str]:
+    """Delete the tables of several clips in a folder; returns their names.
+
+    Raises:
+        OutputError: When one was changed after it was written.
+    """
+    names = joined_files(out)
     for name in names:
         (out / name).unlink()
+    forget_outputs(out, names)
+    remove_stale(out)
     return names
 
 

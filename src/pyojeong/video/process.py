@@ -114,6 +114,7 @@ def read_clip(
         require_no_redaction(folder, earlier)
         kept = _kept(folder, earlier, about)
         if kept is not None:
+            (folder / CHECKPOINT).unlink(missing_ok=True)  # of a run that was killed at its end
             return kept
         require_no_return(folder, earlier)
         others = others_of(folder, earlier, options.outputs)

@@ -18,7 +18,7 @@ from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending
 from pyojeong.video.finished import read_finished, require_own, write_finished
-from pyojeong.video.merge import drop_joined
+from pyojeong.video.merge import drop_joined, joined_files
 from pyojeong.video.options import CHECKPOINT, ENDINGS, OUTPUTS, VideoOptions
 from pyojeong.video.process import write_summary
 from pyojeong.video.render import ProcessedClip, render
@@ -76,6 +76,7 @@ def _redact(folder: Path, tracks: set[int]) -> list[str]:
     for name in tables:  # a damaged table must stop this before anything is changed
         for _ in TABLE_READERS[name](folder / f"results.{ENDINGS[name]}"):
             pass
+    joined_files(folder.parent)  # one that was changed must stop this, too
     had_report = done.get("had_report", (folder / "report.html").exists())
     done |= {"forgetting": sorted(tracks), "had_report": had_report}
     write_finished(folder, done, names)

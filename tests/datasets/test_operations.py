@@ -196,8 +196,9 @@ def test_the_original_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_merge_keeps_sources_and_people_apart(tmp_path: Path) -> None:
     people = [replace(s, group="S001") for s in numbered(6)]
+    others = [replace(s, source=f"other {s.source}") for s in people]
     a = table(tmp_path / "a.parquet", people)
-    b = table(tmp_path / "x" / "a.parquet", people)
+    b = table(tmp_path / "x" / "a.parquet", others)
     done = merge([a, b], tmp_path / "m.parquet")
     out = rows(tmp_path / "m.parquet")
     assert done.sources == {"a": 6, "a-2": 6}
@@ -205,6 +206,15 @@ def test_merge_keeps_sources_and_people_apart(tmp_path: Path) -> None:
     assert len({s.source for s in out}) == 12
     assert {s.group for s in out} == {"a/S001", "a-2/S001"}
     assert [s.image for s in out] == [s.image for s in people] * 2
+
+
+def test_merge_refuses_the_same_rows_twice(tmp_path: Path) -> None:
+    a = table(tmp_path / "a.parquet", numbered(6))
+    copy = table(tmp_path / "copy.parquet", numbered(6))
+    (tmp_path / "link.parquet").symlink_to(a)
+    for again in (a, copy, tmp_path / "link.parquet"):
+        with pytest.raises(DataError, match=r"holds the same rows as .*name it once"):
+            merge([a, again], tmp_path / "m.parquet")
 
 
 def test_merge_counts_pictures_in_several_splits(tmp_path: Path) -> None:

@@ -669,3 +669,47 @@ for size in range(0, 200_000, 9_973):
     assert len(written) < 42
     for path in written:
         assert read_image(path, notes=[]).shape == (400, 400, 3)
+
+
+def tiff(values, *, sample_format, photometric):
+    """Return an uncompressed gray TIFF file of one strip."""
+    data = values.tobytes()
+    height, width = values.shape
+    bits = 8 * values.dtype.itemsize
+    tags = {
+        256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1,
+        278: height, 279: len(data), 339: sample_format,
+    }  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    index = struct.pack("<H", len(tags)) + entries + b"\0" * 4
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + index
+
+
+RAMP = np.linspace(0, 1, 64 * 48).reshape(48, 64)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top", "sample_format"),
+    [("<u2", 65_535, 1), ("<u2", 4095, 1), ("<u4", 2**32 - 1, 1), ("<f4", 1, 3)],
+)
+@pytest.mark.parametrize("white", [0, 1])
+def test_tiff_files_by_their_tags(dtype, top, sample_format, white):
+    """0 may be white; values of 32 bits may be unsigned."""
+    values = (RAMP if white else 1 - RAMP) * top
+    data = tiff(values.astype(dtype), sample_format=sample_format, photometric=white)
+    notes = []
+    if dtype == "<u4" and not white:  # Pillow does not know such files
+        with pytest.raises(ImageUnreadable):
+            decode_image(data)
+        return
+    image = decode_image(data, notes=notes)[..., 0]
+    assert np.corrcoef(image.ravel(), RAMP.ravel())[0, 1] > 0.99
+    assert any("0 is white" in note for note in notes) == (not white)
+    assert not any("negative" in note for note in notes)
+
+
+def test_tiff_files_with_signed_bytes_are_refused():
+    values = np.round(RAMP * 255 - 128).astype("i1")
+    data = tiff(values, sample_format=2, photometric=1)
+    with pytest.raises(ImageUnreadable, match="holds signed values"):
+        decode_image(data)

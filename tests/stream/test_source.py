@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import tarfile
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from pyojeong.core.errors import VideoTruncated, VideoTruncatedWarning, VideoUnr
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import search_folder
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.runtime.golden import PICTURES
 from pyojeong.stream.clock import FrameClock
 from pyojeong.stream.pipeline import no_frames, read_video
 from pyojeong.stream.segments import Selection, segments
@@ -894,3 +896,15 @@ def test_read_video_yields_what_is_whole_and_then_raises(tmp_path):
         assert len(list(read_video(path, analyzer=analyzer, on_truncated="warn"))) == len(seen)
     assert len(list(read_video(path, analyzer=analyzer, on_truncated="ignore"))) == len(seen)
     list(read_video(path, analyzer=analyzer, end_s=0.2))  # whole within the range
+
+
+def test_archives_are_no_clips(tmp_path):
+    """FFmpeg strings the images of a tar file together."""
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes((PICTURES / "astronaut.jpg").read_bytes())
+    for name, mode in (("a.tar", "w"), ("a.tar.gz", "w:gz")):
+        with tarfile.open(tmp_path / name, mode) as archive:
+            archive.add(picture, "a.jpg")
+            archive.add(picture, "b.jpg")
+        with pytest.raises(VideoUnreadable, match="is an archive, not a clip"):
+            Clip(tmp_path / name)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,16 @@ def evaluate_split(
         console: Gets progress and summary.
     """
     from pyojeong.core.atomic_write import atomic_write
+    from pyojeong.core.one_writer import one_writer
     from pyojeong.core.output_files import require_new
     from pyojeong.datasets.samples import Split, manifest_labels
     from pyojeong.evaluation.scoring import figures, predict_split
     from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.classifier import Classifier
 
-    if out is not None:
-        require_new(out, unless=lambda data: data.lstrip()[:1] == b"{")  # of an earlier run
     entry = find_classifier(model)
+    if out is not None:
+        require_new(out, unless=partial(_is_of, model=entry.card.id))
     classifier = Classifier.open(entry, labels=manifest_labels(manifest).id, **answers)
     columns = (TextColumn("scored {task.completed:,} faces"),)
     with bars(console, *columns, transient=True) as progress:
@@ -98,9 +100,19 @@ def evaluate_split(
     if out is None:
         print(text, end="")  # noqa: T201 - this is the command's data
         return code
-    with atomic_write(out, "w") as file:
+    with one_writer(out), atomic_write(out, "w") as file:
+        require_new(out, unless=partial(_is_of, model=entry.card.id))  # not meanwhile either
         file.write(text)
     return code
+
+
+def _is_of(data: bytes, *, model: str) -> bool:
+    """Return whether a file holds figures of the same model, which are measured again."""
+    try:
+        known = json.loads(data)
+        return known["model"] == model and "balanced_accuracy" in known
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _record_use(manifest: Path, model: str, result: dict[str, Any], console: Console) -> None:

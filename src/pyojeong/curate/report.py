@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pyojeong._version import __version__
+from pyojeong.core.output_files import require_new
 from pyojeong.curate.decisions import merged, read_decision_log
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.curate.findings import Finding, Store
@@ -47,6 +48,7 @@ def write_report(store: Store, out: Path, *, command: str = "", pictures: int = 
         _check(page, store, check, sample_of, pictures)
     _decisions(page, store)
     file = out if out.suffix == ".html" else out / "report.html"
+    require_new(file, unless=lambda data: b"pyojeong" in data)  # a report is made again
     return page.write(file)
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, FERPLUS8, FERPLUS_TO_FER7, LabelSet
 from pyojeong.datasets.importing import Ticker
-from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
+from pyojeong.datasets.samples import (
+    Sample,
+    Split,
+    manifest_id,
+    manifest_labels,
+    read_rows,
+    write_manifest,
+)
 from pyojeong.datasets.splitting import refuse_overwriting
 
 
@@ -54,6 +61,7 @@ def merge(
     if len(manifests) < 2:
         raise DataError(f"expected two or more tables to merge, got {len(manifests)}")
     refuse_overwriting(out, list(manifests))
+    _refuse_repeated(manifests)
     theirs = [manifest_labels(m) for m in manifests]
     wanted = _wanted(manifests, theirs, labels)
     prefixes = _prefixes(manifests)
@@ -125,3 +133,13 @@ def _prefixes(manifests: Sequence[Path]) -> list[str]:
             name, number = f"{manifest.stem}-{number}", number + 1
         out.append(name)
     return out
+
+
+def _refuse_repeated(manifests: Sequence[Path]) -> None:
+    """Refuse tables with the same rows: every sample would be there twice."""
+    known: dict[str, Path] = {}
+    for manifest in manifests:
+        first = known.get(identity := manifest_id(manifest))
+        if first is not None:
+            raise DataError(f"{manifest} holds the same rows as {first}: name it once")
+        known[identity] = manifest

@@ -4,7 +4,7 @@ Cameras and microscopes write 10, 12 or 14 bits into files of 16. By the file's 
 image is black; by the range of its values it is what was seen.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import cv2
@@ -25,17 +25,21 @@ _DARK = 127
 _OVEREXPOSED = 16
 """Floats up to this have 1 for white; more than that are the values of integers."""
 _BITS_PER_SAMPLE = 258
+_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339
 _ORIENTATION = 0x0112
 
 Remark = Callable[[str], None]
 """Called with a line about what was done with an image."""
 
 
-def to_eight_bits(picture: PilImage.Image, remark: Remark, name: str) -> PilImage.Image:
+def to_eight_bits(
+    picture: PilImage.Image, remark: Remark, name: str, *, tags: Mapping[int, Any] | None = None
+) -> PilImage.Image:
     """Return a gray image of 16 bits, 32 bits or floats as one of eight bits.
 
     Args:
         picture: Of a mode that begins with ``I``, or ``F``.
+        tags: Of a TIFF file: values may be unsigned, and 0 may be white.
         remark: Called when the values were scaled by a smaller range than the file's, and when
             some are no numbers or negative.
         name: Its name in messages.
@@ -44,6 +48,9 @@ def to_eight_bits(picture: PilImage.Image, remark: Remark, name: str) -> PilImag
         ImageUnreadable: When no value is a finite number.
     """
     values = np.asarray(picture)
+    known = tags or {}
+    if picture.mode == "I" and known.get(_BITS_PER_SAMPLE) == (32,) and _unsigned(known):
+        values = values.view(np.uint32)  # Pillow has no such mode
     largest = _largest(values, remark, name)
     sixteen = picture.mode.startswith("I;16")
     factor = 1.0
@@ -55,7 +62,20 @@ def to_eight_bits(picture: PilImage.Image, remark: Remark, name: str) -> PilImag
         factor = 255 / largest
     elif picture.mode == "F" and 0 < largest <= 1:
         factor = 255.0
-    return PilImage.fromarray(_scaled(values, factor))
+    out = _scaled(values, factor)
+    if known.get(_PHOTOMETRIC) == 0:
+        remark("0 is white in it: inverted")
+        out = 255 - out
+    return PilImage.fromarray(out)
+
+
+def _unsigned(tags: Mapping[int, Any]) -> bool:
+    return tags.get(_SAMPLE_FORMAT, (1,)) in {1, (1,)}
+
+
+def has_signed_bytes(tags: Mapping[int, Any]) -> bool:
+    """Return whether a TIFF file holds signed bytes, which Pillow reads as unsigned ones."""
+    return tags.get(_SAMPLE_FORMAT) in {2, (2,)} and 8 in tags.get(_BITS_PER_SAMPLE, ())
 
 
 def _strips(values: NDArray[Any]) -> Iterator[slice]:

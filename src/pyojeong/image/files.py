@@ -9,7 +9,7 @@ import logging
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import BadArray, ImageUnreadable, ImageWarning
 from pyojeong.core.face import Image
 from pyojeong.core.file_kinds import media_kind
-from pyojeong.image.deep import Remark, deep_colors, is_deep, to_eight_bits
+from pyojeong.image.deep import Remark, deep_colors, has_signed_bytes, is_deep, to_eight_bits
 from pyojeong.image.png_chunks import without_large_text
 from pyojeong.image.quiet_pillow import quiet_pillow
 from pyojeong.image.torn import read_torn_jpeg
@@ -252,7 +252,12 @@ def _check_size(picture: PilImage.Image, name: str, max_pixels: int) -> None:
 
 
 def _check_cost(picture: PilImage.Image, data: bytes, name: str) -> None:
-    """Refuse images that would take far more memory or time than their pixels say."""
+    """Refuse images that would take far more memory or time than their pixels say.
+
+    And those of which Pillow makes others: TIFF files with signed bytes.
+    """
+    if has_signed_bytes(getattr(picture, "tag_v2", None) or {}):
+        raise ImageUnreadable(f"{name}: holds signed values; save it with unsigned ones")
     pixels = picture.size[0] * picture.size[1]
     if pixels > MAX_DEEP_PIXELS and is_deep(picture, data):
         raise ImageUnreadable(
@@ -296,7 +301,8 @@ def from_pil(
         # Copies are made only where something changes: 200 megapixels are 600 MB.
         turned = picture.getexif().get(_ORIENTATION, 1) != 1
         upright = (ImageOps.exif_transpose(picture) or picture) if turned else picture
-        return _pixels(_to_rgb(upright, remark, name))
+        tags = getattr(picture, "tag_v2", None)
+        return _pixels(_to_rgb(upright, remark, name, tags))
 
 
 def _pixels(picture: PilImage.Image) -> Image:
@@ -321,9 +327,11 @@ def pixels_stated(path: str | os.PathLike[str]) -> int:
         return 0
 
 
-def _to_rgb(picture: PilImage.Image, remark: Remark, name: str) -> PilImage.Image:
+def _to_rgb(
+    picture: PilImage.Image, remark: Remark, name: str, tags: Mapping[int, Any] | None
+) -> PilImage.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
-        picture = to_eight_bits(picture, remark, name)
+        picture = to_eight_bits(picture, remark, name, tags=tags)
     if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
         white = PilImage.new("RGBA", rgba.size, (255, 255, 255, 255))

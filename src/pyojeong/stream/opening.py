@@ -11,6 +11,10 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _TIMEOUT_S = 10.0
 
 
+_HEAD = 262
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\xfd7zXZ", b"BZh")
+
+
 def import_av() -> Any:
     """Return the module ``av``, with its log switched off: its messages are in exceptions too.
 
@@ -52,6 +56,8 @@ def open_file(path: str | Path) -> Any:
     """
     av, name = import_av(), str(path)
     empty = False
+    if _is_archive(Path(path)):
+        raise VideoUnreadable(f"{name}: is an archive, not a clip; unpack it first")
     try:
         empty = Path(path).is_file() and not Path(path).stat().st_size
         # The prefix keeps "12:30.mp4" from being taken for an address.
@@ -123,6 +129,16 @@ def _address_words(errors: Any, error: BaseException, scheme: str) -> str:
     if isinstance(error, getattr(errors, "ProtocolNotFoundError", ())):
         return f"addresses that begin with {scheme}:// are not known; use rtsp:// or http(s)://"
     return f"could not be opened ({reason(error)}); check host, port and path"
+
+
+def _is_archive(path: Path) -> bool:
+    """Return whether a file is an archive: FFmpeg would string the images in it together."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except (OSError, ValueError):
+        return False  # whoever opens it says why
+    return head[257:262] == b"ustar" or head.startswith(_ARCHIVES)
 
 
 def _lacks_index(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Fingerprints, splitting, merging, exporting: nothing leaks, nothing is lost."""
 
 import csv
+import io
 import subprocess
 import sys
 from collections import Counter
@@ -18,7 +19,7 @@ from pyojeong.core.atomic_write import _HOST
 from pyojeong.core.errors import DataError, OutputBusy, OutputError
 from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
 from pyojeong.core.one_writer import one_writer
-from pyojeong.datasets.exporting import EXPORTERS
+from pyojeong.datasets.exporting import EXPORTERS, export_class_folders
 from pyojeong.datasets.fingerprint import fingerprinted, pixels_of
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.merging import merge
@@ -348,3 +349,31 @@ def test_overview_counts_copies_and_people(tmp_path: Path) -> None:
     assert (known.groups, known.groups_across) == (1, 1)
     assert Counter(s.split for s in samples) == {s: known.total(split=s) for s in Split}
     assert sum(known.as_json()["counts"]["train"].values()) == known.total(split=Split.TRAIN)
+
+
+def test_exported_images_are_those_that_were_seen(tmp_path: Path) -> None:
+    """Embedded PNG files with a turn, 16 bits or transparency are written anew."""
+    gray = np.linspace(0, 65_535, 48 * 32).reshape(32, 48).astype(np.uint16)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    pictures = {
+        "plain": (Image.fromarray((gray // 256).astype(np.uint8)), {}),
+        "deep": (Image.fromarray(gray), {}),
+        "turned": (Image.fromarray((gray // 256).astype(np.uint8)), {"exif": turned}),
+        "clear": (Image.new("RGBA", (48, 32), (9, 9, 9, 0)), {}),
+    }
+    samples = []
+    for name, (picture, options) in pictures.items():
+        encoded = io.BytesIO()
+        picture.save(encoded, "PNG", **options)
+        samples.append(
+            Sample(image=encoded.getvalue(), label="sad", source=name, split=Split.TRAIN)
+        )
+    manifest = table(tmp_path / "a.parquet", samples)
+    export_class_folders(manifest, tmp_path / "out")
+    files = sorted((tmp_path / "out" / "train" / "sad").iterdir())
+    for sample, file in zip(samples, files, strict=True):
+        seen = pixels_of(sample)
+        with Image.open(file) as opened:
+            other = np.asarray(opened.convert("RGB"))
+        np.testing.assert_array_equal(other, seen, err_msg=sample.source)

@@ -169,8 +169,17 @@ def _name(row: int, sample: Sample) -> str:
     return f"{row:07d}_{stem}.png" if stem else f"{row:07d}.png"
 
 
+def _is_plain_png(data: bytes) -> bool:
+    """Return whether other tools see in a PNG file what is seen here.
+
+    They do not turn it, and know other ways from 16 bits and transparency to eight bits.
+    """
+    plain = data[24:26] in {b"\x08\x00", b"\x08\x02"}  # eight bits, gray or RGB
+    return data.startswith(_PNG_START) and plain and b"eXIf" not in data and b"tRNS" not in data
+
+
 def _encoded(sample: Sample, pixels: Pixels) -> bytes:
-    if sample.image is not None and sample.image.startswith(_PNG_START):
+    if sample.image is not None and _is_plain_png(sample.image):
         return sample.image
     gray = bool((pixels == pixels[..., :1]).all())
     return png(np.ascontiguousarray(pixels[..., 0]) if gray else pixels)

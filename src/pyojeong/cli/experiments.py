@@ -18,6 +18,7 @@ from pyojeong.cli.sums import PART_OF_A_COMMAND, print_counts, print_run_counts
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.json_record import read_record
+from pyojeong.core.output_files import require_new
 from pyojeong.core.printable import printable
 
 if TYPE_CHECKING:
@@ -261,6 +262,7 @@ def show_table(results: Path, only: Sequence[str], format_: str | None, out: Pat
         return
     from pyojeong.core.atomic_write import atomic_write
 
+    require_new(out, unless=lambda data: data.lstrip().startswith(b"|"))  # a table is made again
     with atomic_write(out, "w") as file:
         file.write(text)
 
@@ -356,6 +358,7 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
         costs = timing.time_nets(
             found, rounds=rounds, say=lambda words: status.update(as_markup(words))
         )
+    require_new(out, unless=lambda data: b'"nets"' in data)
     with atomic_write(out, "w") as file:
         file.write(json.dumps(costs, indent=1) + "\n")
     console.print(f"timed {len(costs['nets'])} nets; wrote {as_markup(out)}", soft_wrap=True)

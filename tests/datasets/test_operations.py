@@ -352,7 +352,7 @@ def test_overview_counts_copies_and_people(tmp_path: Path) -> None:
 
 
 def test_exported_images_are_those_that_were_seen(tmp_path: Path) -> None:
-    """Embedded PNG files with a turn, 16 bits or transparency are written anew."""
+    """Embedded PNG files with a turn, 16 bits or transparency are written again."""
     gray = np.linspace(0, 65_535, 48 * 32).reshape(32, 48).astype(np.uint16)
     turned = Image.Exif()
     turned[0x0112] = 6

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.robustness.campaign import Campaign
@@ -139,19 +139,27 @@ def kills(campaign: Campaign, count: int) -> None:
         campaign.check(f"{name} after a kill: {differing[:3]} {last[0][:120]}", ok or refused)
 
 
-def pairs(campaign: Campaign, count: int) -> None:
-    """Run commands twice at once on one output: the result is right, nobody fails badly."""
-    commands = material(campaign.folder)
+def _rounds(
+    campaign: Campaign, commands: dict[str, Callable[[Path], list[str]]], count: int
+) -> Iterator[tuple[str, dict[str, str], Path]]:
+    """Yield names of commands in turn, what they give undisturbed, and a new folder for each."""
     right: dict[str, dict[str, str]] = {}
     for number in range(count):
         name = list(commands)[number % len(commands)]
         if name not in right:
-            out = campaign.folder / f"right-{number}"
-            out.mkdir()
-            _well(commands[name](out))
-            right[name] = contents(out)
-        out = campaign.folder / f"pair-{number}"
+            undisturbed = campaign.folder / f"right-{number}"
+            undisturbed.mkdir()
+            _well(commands[name](undisturbed))
+            right[name] = contents(undisturbed)
+        out = campaign.folder / f"out-{number}"
         out.mkdir()
+        yield name, right[name], out
+
+
+def pairs(campaign: Campaign, count: int) -> None:
+    """Run commands twice at once on one output: the result is right, nobody fails badly."""
+    commands = material(campaign.folder)
+    for name, right, out in _rounds(campaign, commands, count):
         both = []
         for _ in range(2):
             both.append(
@@ -167,7 +175,7 @@ def pairs(campaign: Campaign, count: int) -> None:
         said = [process.communicate(timeout=180)[1] for process in both]
         codes = [process.returncode for process in both]
         campaign.check(f"pair of {name}: no process ended well", 0 in codes)
-        campaign.check(f"pair of {name}: {_other(out, right[name])}", contents(out) == right[name])
+        campaign.check(f"pair of {name}: {_other(out, right)}", contents(out) == right)
         campaign.check(f"pair of {name}: a traceback", "Traceback" not in "".join(said))
 
 
@@ -179,20 +187,11 @@ def _other(out: Path, expected: dict[str, str]) -> str:
 def disk(campaign: Campaign, count: int) -> None:
     """Limit the size of files, as a full disk does: no traceback, nothing half under its name."""
     commands = material(campaign.folder)
-    right: dict[str, dict[str, str]] = {}
-    for number in range(count):
-        name = list(commands)[number % len(commands)]
-        if name not in right:
-            out = campaign.folder / f"right-{number}"
-            out.mkdir()
-            _well(commands[name](out))
-            right[name] = contents(out)
-        out = campaign.folder / f"full-{number}"
-        out.mkdir()
+    for name, right, out in _rounds(campaign, commands, count):
         done = _run(commands[name](out), limit=campaign.rng.choice([0, 100, 1000, 5000, 30_000]))
         campaign.check(f"{name} on a full disk: a traceback", "Traceback" not in done.stderr)
         whole = {k: v for k, v in contents(out).items() if not Path(k).name.startswith(".")}
-        torn = [k for k, v in whole.items() if right[name].get(k) != v]
+        torn = [k for k, v in whole.items() if right.get(k) != v]
         torn = [k for k in torn if not _partial(out / k)]
         campaign.check(f"{name} on a full disk: {torn[:3]} are torn", not torn)
         campaign.check(f"{name} on a full disk: it says 0", done.returncode != 0 or whole != {})

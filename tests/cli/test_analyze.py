@@ -1,5 +1,6 @@
 """The whole command on real and broken images: a clear line, the rest goes on, nothing lost."""
 
+import io
 import json
 import os
 import re
@@ -14,8 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
+from pyojeong.cli.analyze import _Faces
 from pyojeong.cli.app import main
+from pyojeong.core.face import Box, Expression, Face, FrameResult
+from pyojeong.core.labels import FER7
 from pyojeong.output.tables import read_csv, read_json, read_parquet
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES
 
@@ -493,3 +498,24 @@ def test_an_empty_folder_that_is_called_like_an_image_does_not_stop_the_others(
     err = capsys.readouterr().err
     assert "no images in this folder; it is empty" in err
     assert given(err) == [2, 1, 1, 0]
+
+
+def test_scores_are_whole_at_80_columns() -> None:
+    """Names and boxes give way; a score that is cut off says another number."""
+    labels = FER7
+    scores = np.full(7, 0.1, np.float32)
+    scores[labels.names.index("surprise")], scores[labels.names.index("disgust")] = 0.3, 0.2
+    unclear = Expression(scores, labels, 0.9, "between")
+    sure = Expression(np.eye(7, dtype=np.float32)[3], labels, 0.5, "between")
+    faces = tuple(
+        Face(Box(-1014, -1013, 2290, 3115), 0.9, None, expression) for expression in (unclear, sure)
+    )
+    name = "a-rather-long-name-of-a-photograph.jpg"
+    shown = _Faces(labels, [name], wide=False)
+    shown.add(FrameResult(name, 0, 0.0, (4000, 3000), faces))
+    console = Console(width=80, file=io.StringIO())
+    console.print(shown.table)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    for words in ("unclear (surprise?)", "30%", "disgust 20%", "100%", "happy"):
+        assert words in text

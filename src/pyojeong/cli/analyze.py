@@ -96,11 +96,12 @@ class _Faces:
         self.table = Table(box=None, header_style="bold", pad_edge=False)
         # Names and boxes give way where there is little room; labels and scores do not.
         self.table.add_column(
-            "image", overflow="ellipsis", no_wrap=True, min_width=8, max_width=48 if wide else 20
+            "image", overflow="ellipsis", no_wrap=True, min_width=8, max_width=48 if wide else 14
         )
         self.table.add_column("face", justify="right", no_wrap=True, min_width=4)
-        self.table.add_column("box (x, y, w, h)", no_wrap=True, min_width=8)
-        self.table.add_column("appears", no_wrap=True, min_width=20)
+        most = None if wide else 16
+        self.table.add_column("box (x, y, w, h)", no_wrap=True, min_width=8, max_width=most)
+        self.table.add_column("appears", no_wrap=True, min_width=19)
         for name in labels.names if wide else ("", "then"):
             left, width = name == "then", max(len(name), 12 if name == "then" else 4)
             justify: Literal["left", "right"] = "left" if left else "right"

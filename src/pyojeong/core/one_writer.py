@@ -110,13 +110,7 @@ def one_writer(output: Path, *, folder: bool = False) -> Iterator[None]:
     with output_errors(output):
         fresh = _make(target if folder else target.parent)
         lock = target / LOCK if folder else target.with_name(f".{shortened(target.name)}.lock")
-        held = try_lock(lock)
-    if held is None:
-        raise OutputBusy(
-            f"{output}: another process{_holder(lock)} is writing it; wait for its end, or choose "
-            "another output"
-        )
-    held.write(json.dumps({"pid": os.getpid()}))
+        held = _held(try_lock(lock), lock, output)
     try:
         if folder:
             remove_stale(target)
@@ -194,16 +188,26 @@ def waiting_lock(folder: Path) -> Iterator[None]:
         while held is None and time.monotonic() < until:
             time.sleep(_PAUSE_S)
             held = try_lock(folder / LOCK)
-    if held is None:
-        raise OutputBusy(
-            f"{folder}: another process{_holder(folder / LOCK)} is writing into it; wait for its "
-            "end, or choose another output"
-        )
-    held.write(json.dumps({"pid": os.getpid()}))
+    held = _held(held, folder / LOCK, folder)
     try:
         yield
     finally:
         held.release()
+
+
+def _held(lock: FileLock | None, path: Path, output: Path) -> FileLock:
+    """Return a lock with the number of this process in it.
+
+    Raises:
+        OutputBusy: When another process has it.
+    """
+    if lock is None:
+        raise OutputBusy(
+            f"{output}: another process{_holder(path)} is writing it; wait for its end, or choose "
+            "another output"
+        )
+    lock.write(json.dumps({"pid": os.getpid()}))
+    return lock
 
 
 def _holder(lock: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+import pyojeong
 from pyojeong.curate.decisions import Decision, DecisionLog, merged
 from pyojeong.curate.findings import Store
 
@@ -249,6 +250,14 @@ def test_filters_and_the_large_view(
     seen.until("document.getElementById('count').textContent.startsWith('2')")
     seen.press("Escape", "?")
     assert page.locator("#help").is_visible()
+    assert page.evaluate("document.activeElement.id") == "help-close"
+
+
+def test_no_page_focuses_at_load() -> None:
+    """The script focuses the grid; `autofocus` races with it and Chromium then logs a message."""
+    pages = list(Path(pyojeong.__file__).parent.glob("**/*.html"))
+    assert len(pages) >= 2
+    assert [p.name for p in pages if "autofocus" in p.read_text(encoding="utf-8")] == []
 
 
 def test_conflicts_are_seen_and_settled(store: Store, serve: Serve, visit: See) -> None:

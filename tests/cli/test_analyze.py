@@ -21,7 +21,7 @@ from pyojeong.cli.analyze import _Faces
 from pyojeong.cli.app import main
 from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7
-from pyojeong.output.tables import read_csv, read_json, read_parquet
+from pyojeong.output.tables import JsonSink, read_csv, read_json, read_parquet
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES
 
 
@@ -247,6 +247,28 @@ def test_wrong_usage_is_two(
 ) -> None:
     assert run("analyze", photo, *args) == 2
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_ctrl_c_between_two_tables_leaves_equal_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(5):
+        (folder / f"{i}.jpg").write_bytes(GOLDEN_PICTURE.read_bytes())
+    write = JsonSink.write
+
+    def interrupted(self: JsonSink, result: FrameResult, /) -> None:
+        write(self, result)
+        if result.source.endswith("2.jpg"):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(JsonSink, "write", interrupted)
+    out = tmp_path / "out"
+    assert run("analyze", folder, "--out", out, "--format", "json", "--format", "csv") == 130
+    rows = list(read_json(out / "results.jsonl"))
+    assert [Path(row.source).name for row in rows] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert list(read_csv(out / "results.csv")) == rows
 
 
 def test_ctrl_c_leaves_whole_files(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from pyojeong.core.input_record import (
     write_inputs,
 )
 from pyojeong.core.inputs import InputCounts, find_inputs, refuse_empty
+from pyojeong.core.interrupts import held_interrupts
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_files import remove_others
 from pyojeong.core.unfinished import noted, unfinished
@@ -229,7 +230,7 @@ def _finish(
     console: Console,
 ) -> None:
     """Write down what was made, and remove what an earlier command left beside it."""
-    keep = [*tally.outputs, *map(os.path.realpath, found.files)]
+    keep = [*tally.outputs, *map(os.path.abspath, found.files)]
     removed, changed = remove_others(out, earlier_outputs(out), keep)
     for what, names in (("removed", removed), ("changed since, stays", changed)):
         if names:
@@ -308,8 +309,9 @@ def _read_all(
         task = progress.add_task("reading", total=len(inputs))
         for outcome in analyze_files(analyzer, inputs, jobs=request.jobs, extra=extra):
             progress.advance(task)
-            for sink in sinks:
-                sink.write(outcome.row)
+            with held_interrupts():
+                for sink in sinks:
+                    sink.write(outcome.row)
             tally.add(outcome, console)
 
 

@@ -7,6 +7,7 @@ unknown key is an error, so that a card written by a newer version is never half
 import json
 import re
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -352,15 +353,21 @@ class ModelCard:
         }
         return from_json_types(cls, data, "card", builders)
 
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a card file; see ``from_json``."""
+    @staticmethod
+    def read(path: Path) -> "ModelCard":
+        """Read a card file; see ``from_json``. Cards of one text are one object."""
         try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
+            return _parsed(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise ModelMismatch(f"card {path} could not be read: {error}") from error
         except PyojeongError as error:
             raise ModelMismatch(f"{path}: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> ModelCard:
+    """Parse each text once: to open an Analyzer reads every bundled card four times."""
+    return ModelCard.from_json(text)
 
 
 def card_schema() -> dict[str, Any]:

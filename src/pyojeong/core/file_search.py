@@ -200,10 +200,18 @@ def real_path(path: str) -> str:
         return path
 
 
-def own_path(path: str) -> str:
-    """Return where a file, folder or link itself lies: one text for all names of it."""
+def own_path(path: str, folders: dict[str, str] | None = None) -> str:
+    """Return where a file, folder or link itself lies: one text for all names of it.
+
+    Args:
+        path: Of a file, folder or link.
+        folders: Keeps the real path of each folder over the calls of one search.
+    """
     folder, name = os.path.split(path.rstrip(os.sep))
-    return os.path.join(real_path(folder or "."), name)  # noqa: PTH118 - as above
+    folders = {} if folders is None else folders
+    if folder not in folders:
+        folders[folder] = real_path(folder or ".")
+    return os.path.join(folders[folder], name)  # noqa: PTH118 - as above
 
 
 def each_once(left_out: Iterable[LeftOut], taken: Iterable[str]) -> list[LeftOut]:

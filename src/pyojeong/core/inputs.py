@@ -83,6 +83,7 @@ class _Inputs:
         self.seen: set[str] = set()
         self.taken: set[str] = set()
         self.of_input: set[str] = set()
+        self.real_folders: dict[str, str] = {}
 
     def add(self, name: str) -> None:
         self.of_input = set()
@@ -104,7 +105,8 @@ class _Inputs:
 
     def take(self, item: str | Failure) -> None:
         path = item if isinstance(item, str) else item.path
-        key, own = real_path(path), own_path(path)
+        own = own_path(path, self.real_folders)
+        key = real_path(path) if os.path.islink(own) else own  # noqa: PTH114 - as above
         if own in self.of_input:  # a pattern matches folders and what is in them
             return
         self.of_input.add(own)

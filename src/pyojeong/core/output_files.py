@@ -81,9 +81,12 @@ def remove_others(
         Names of the files that were removed, and of those that were changed since they were
         written, which stay.
     """
+    removed: list[str] = []
+    changed: list[str] = []
+    if not described:
+        return removed, changed
     kept = {Path(folder / name).resolve() for name in keep}
-    removed, changed = [], []
-    for name, known in (described or {}).items():
+    for name, known in described.items():
         path = folder / name
         if path.resolve() in kept or not path.is_file():
             continue

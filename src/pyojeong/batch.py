@@ -4,19 +4,21 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from threading import Condition
+from threading import Condition, Semaphore
 
 from pyojeong.core.errors import ImageUnreadable, InputError, one_line, without_frames
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.file_search import Found
+from pyojeong.core.memory import release_free_memory
 from pyojeong.image.files import is_out_of_memory, no_memory, pixels_stated, read_image
 from pyojeong.runtime.analyzer import Analyzer
 
 ROOM_PIXELS = 12_500_000
 """Pixels of the images that are in work at once, for each CPU of the machine."""
 _SMALL_FILE = 200_000
+_LARGE = 4_000_000  # pixels
 
 Extra = Callable[[Image, FrameResult], None]
 """Something to do with every image beside reading it, for example drawing on it."""
@@ -64,14 +66,18 @@ class _Room:
         self._changed = Condition()
 
     @contextmanager
-    def hold(self, path: str) -> Iterator[None]:
-        """Wait until there is room for an image; one that is larger than all of it comes alone."""
+    def hold(self, path: str) -> Iterator[int]:
+        """Wait until there is room for an image; one that is larger than all of it comes alone.
+
+        Yields:
+            Its pixels, 0 for a small file.
+        """
         pixels = min(_pixels_of(path), self._whole)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)
             self._free -= pixels
         try:
-            yield
+            yield pixels
         finally:
             with self._changed:
                 self._free += pixels
@@ -87,10 +93,18 @@ def _pixels_of(path: str) -> int:
     return pixels_stated(path)
 
 
-def _read(analyzer: Analyzer, item: str, extra: Extra | None) -> FileResult:
+def _read(
+    analyzer: Analyzer,
+    item: str,
+    extra: Extra | None,
+    turn: AbstractContextManager[object] | None = None,
+) -> FileResult:
     notes: list[str] = []
     try:
-        image = read_image(item, notes=notes)
+        with turn or nullcontext():
+            image = read_image(item, notes=notes)
+            if image.size > 3 * _LARGE:
+                release_free_memory()
         result = analyzer.analyze_frames([(image, item, 0, 0.0)])[0]
     except InputError as error:
         without_frames(error)
@@ -124,13 +138,19 @@ def analyze_files(
         extra: Called in the worker thread for every image that was read. An error in it is part
             of the outcome, and the result is kept.
     """
-    room = _Room(ROOM_PIXELS * max(os.cpu_count() or 1, 1))
+    cpus = max(os.cpu_count() or 1, 1)
+    room = _Room(ROOM_PIXELS * cpus)
+    decoding = Semaphore(max(cpus // 2, 1))  # takes more than twice the memory of the image
 
     def work(item: str | FileResult) -> FileResult:
         if isinstance(item, FileResult):
             return item
-        with room.hold(item) if jobs > 1 else nullcontext():
-            return _read(analyzer, item, extra)
+        with room.hold(item) if jobs > 1 else nullcontext(0) as pixels:
+            if pixels <= _LARGE:
+                return _read(analyzer, item, extra)
+            outcome = _read(analyzer, item, extra, turn=decoding)
+            release_free_memory()
+            return outcome
 
     if jobs <= 1:
         yield from map(work, inputs)

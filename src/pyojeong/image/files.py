@@ -153,13 +153,11 @@ def _decoded(data: bytes, name: str, max_pixels: int, remark: Remark) -> Image:
     with _explained(name), PilImage.open(io.BytesIO(data), formats=formats) as picture:
         _check_size(picture, name, max_pixels)
         _check_cost(picture, data, name)
-        try:
-            picture.load()
-        except OSError as error:
-            picture.close()  # what was decoded is in memory until then
+        broken = _load(picture)
+        if broken is not None:
             torn = read_torn_jpeg(data, remark)
             if torn is None:
-                raise error.with_traceback(None) from None
+                raise broken
             return from_pil(torn, name=name, max_pixels=max_pixels, remark=remark)
         image = from_pil(picture, name=name, max_pixels=max_pixels, remark=remark)
         deep = deep_colors(picture, data, image, remark)
@@ -168,6 +166,16 @@ def _decoded(data: bytes, name: str, max_pixels: int, remark: Remark) -> Image:
         with suppress(Exception):  # frames behind the first one may be damaged
             _count_frames(picture, remark)
         return image
+
+
+def _load(picture: PilImage.Image) -> OSError | None:
+    """Decode a file; return why it could not be, with nothing that holds the decoded pixels."""
+    try:
+        picture.load()
+    except OSError as error:
+        picture.close()
+        return error.with_traceback(None)  # its frames hold the decoder
+    return None
 
 
 def _count_frames(picture: PilImage.Image, remark: Remark) -> None:

@@ -223,3 +223,18 @@ def test_strips_of_a_large_image_change_nothing(monkeypatch: pytest.MonkeyPatch)
     whole = finder._maps(rows)
     monkeypatch.setattr("pyojeong.runtime.detection.small_faces._STRIP_PIXELS", 512 * 300)
     np.testing.assert_array_equal(finder._maps(rows), whole)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("min_face", [None, 24])
+def test_a_face_that_fills_a_large_picture_is_found(shared, min_face):
+    """The copy of a large image is large, and CenterFace does not know faces of 400 pixels."""
+    detector = CenterFaceOnet(min_face=min_face)
+    names = ["Alanis_Morissette", "Allen_Iverson", "Ashanti", "Antonio_Banderas"]
+    for name, number in zip(names, (1, 1, 3, 4), strict=True):
+        image = read_image(shared / f"data/wild/images/{name}_{number:04}.jpg")
+        x0, y0, x1, y1 = (max(int(v), 0) for v in detector.detect(image)[0].box.xyxy)
+        scale = 1600 / max(y1 - y0, x1 - x0)
+        large = cv2.resize(image[y0:y1, x0:x1], None, fx=scale, fy=scale)
+        (face,) = detector.detect(large)
+        assert face.box.height > 0.5 * large.shape[0]

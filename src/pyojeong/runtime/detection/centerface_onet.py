@@ -9,7 +9,8 @@ resolution and decides; box, score and landmarks are its own. Where its score is
 face does not fill the image, it looks three times more, at tighter squares: stones and galaxies
 that it took for a face at first are rejected. What CenterFace is sure of stays even when O-net does
 not know it (lying or very wide faces), with CenterFace's box, score and landmarks.
-A small image in which nothing was found is looked at once more, larger. A small face is reported
+An image in which nothing was found is looked at once more: a small one larger, for lying faces, and
+a large one smaller, for a face that fills it. A small face is reported
 when O-net and the network that proposed it agree: when their scores have a mean of 0.78.
 ``docs/benchmarks/detectors.md`` has the figures for each of these choices.
 """
@@ -35,8 +36,9 @@ GLANCE_FACE = 25
 ONET_BATCH = 64
 """Proposals that O-net sees in one run; there may be any number of them."""
 SURE = 0.65
-SECOND_LOOK = 192
-"""Where a smaller copy showed no face, one of this size is looked at too: lying faces need it."""
+SECOND_LOOK, CLOSE_UP_LOOK = 192, 128
+"""Where a smaller copy showed no face, one of the first size is looked at too: lying faces need it.
+Where a larger copy showed none, one of the second size: a face may fill the whole image."""
 _BELOW = 0.05  # CenterFace's int8 scores against its float32 ones
 _OVERLAP = 0.4
 _FAR, _HINT = 0.12, 0.3
@@ -85,11 +87,11 @@ class CenterFaceOnet:
         proposal_threshold: float = 0.12,
         sure: float = SURE,
     ) -> None:
-        self.id = "centerface-onet.6" if small_faces else "centerface-onet.5"
+        self.id = "centerface-onet.7" if small_faces else "centerface-onet.6"
         self._min_face = min_face or 0
         self._score_threshold = score_threshold
         self._sure = max(sure, score_threshold - _BELOW)
-        self._second_look = min_face is None and size is None
+        self._size = size
         self._glance = CenterFace(
             min_face=min_face or GLANCE_FACE,
             score_threshold=proposal_threshold,
@@ -110,11 +112,19 @@ class CenterFaceOnet:
         """
         image = check_image(image)
         found = self._decide(image, self._glance.candidates(image))
-        if not len(found) and self._second_look and self._glance.size_for(image) < SECOND_LOOK:
-            found = self._decide(image, self._glance.candidates(image, size=SECOND_LOOK))
+        if not len(found) and (size := self._second_look(image)):
+            found = self._decide(image, self._glance.candidates(image, size=size))
         if self._small is not None:
             found = self._with_small(image, found, self._small)
         return found.faces()
+
+    def _second_look(self, image: Image) -> int | None:
+        """Return the size of another look at an image that showed no face, if there is one."""
+        if self._size is not None:
+            return None
+        if self._glance.size_for(image) >= SECOND_LOOK:
+            return CLOSE_UP_LOOK
+        return None if self._min_face else SECOND_LOOK
 
     def _with_small(self, image: Image, found: Candidates, small: SmallFaces) -> Candidates:
         """Add the small faces to those that were found."""

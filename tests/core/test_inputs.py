@@ -1,7 +1,9 @@
 """Sums that add up, and folders of results that are not overwritten by those of other inputs."""
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,3 +104,24 @@ def test_results_of_other_inputs_are_not_lost(
     check_earlier(tmp_path, "analyze", ["b"])
     (tmp_path / INPUTS).write_text("not JSON")
     check_earlier(tmp_path, "video")
+
+
+def test_a_pattern_into_a_folder_that_may_be_listed_and_not_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mode r--: names are known, and nothing about them."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg").write_bytes(b"\xff\xd8")
+
+    def refusing(real: Any) -> Any:
+        def stat(path: Any, *args: Any, **options: Any) -> Any:
+            if not isinstance(path, int) and f"{os.sep}in{os.sep}" in os.fspath(path):
+                raise PermissionError(13, "Permission denied")
+            return real(path, *args, **options)
+
+        return stat
+
+    monkeypatch.setattr(os, "stat", refusing(os.stat))
+    monkeypatch.setattr(os, "lstat", refusing(os.lstat))
+    found = find_inputs([str(tmp_path / "in" / "*.jpg")], IMAGES)
+    assert [Path(path).name for path in found.files] == ["a.jpg"]  # its reader says what is wrong

@@ -69,7 +69,7 @@ def test_what_cannot_be_decoded_is_a_finding_and_no_crash() -> None:
 
 
 def test_tiny_and_odd_pictures_get_a_score() -> None:
-    for shape in ((1, 1), (2, 300), (300, 2), (8, 8)):
+    for shape in ((1, 1), (2, 300), (300, 2), (8, 8), (3000, 1), (1, 3000), (20_000, 3)):
         for check in (Blurred(), Small(), Flat(), BadlyExposed(), Drawing()):
             assert 0 <= look(check, np.random.default_rng(0).integers(0, 256, shape, np.uint8)) <= 1
 

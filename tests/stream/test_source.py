@@ -146,13 +146,14 @@ def test_wrong_stamps_of_b_frames_in_avi_are_put_in_order(tmp_path):
     assert np.abs(times - np.arange(50) / 25).max() <= 0.081  # AVI does not say it better
 
 
-def test_time_goes_on_where_transport_streams_are_joined(tmp_path):
+@pytest.mark.parametrize("parts", [2, 3])
+def test_time_goes_on_where_transport_streams_are_joined(tmp_path, parts):
     part = pattern(tmp_path / "part.ts").read_bytes()
     path = tmp_path / "joined.ts"
-    path.write_bytes(part + part)
+    path.write_bytes(part * parts)
     times = times_of(path)
-    assert len(times) == len(probed(path)) == 100
-    assert np.diff(times) == pytest.approx(np.full(99, 0.04), abs=1e-3)
+    assert len(times) == len(probed(path)) == 50 * parts
+    assert np.diff(times) == pytest.approx(np.full(50 * parts - 1, 0.04), abs=1e-3)
 
 
 def test_a_recording_that_begins_between_key_frames(tmp_path):
@@ -164,6 +165,8 @@ def test_a_recording_that_begins_between_key_frames(tmp_path):
     assert times == pytest.approx(probed(path), abs=1e-3)
     assert 20 < len(times) < 50
 
+
+DAMAGED = "is damaged: frames are missing or damaged"
 
 # --- facts ---
 
@@ -676,8 +679,28 @@ def test_damage_in_the_middle_costs_only_what_is_damaged(tmp_path):
     path.write_bytes(data)
     with Clip(path) as clip:
         times = [frame.time_s for frame in clip]
-        assert clip.error == "is damaged: frames are missing"
+        assert clip.error == DAMAGED
     assert times == pytest.approx([i / 25 for i in range(20) if i != 7], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec"), [("ts", "libx264"), ("mpg", "mpeg2video"), ("avi", "mpeg4")]
+)
+@pytest.mark.parametrize("damage", ["lost", "random"])
+def test_damage_in_the_middle_is_said(tmp_path, ending, codec, damage):
+    """Decoders hide it; only marks on packets and frames tell."""
+    noise = ("-vf", "noise=alls=40:allf=t")  # frames larger than a pack
+    path = pattern(tmp_path / f"a.{ending}", *noise, "-c:v", codec, "-q:v", "4", "-g", "10")
+    data = bytearray(path.read_bytes())
+    begin, end = (int(len(data) * share) // 2048 * 2048 for share in (0.4, 0.6))
+    if damage == "lost" and ending != "avi":  # its index would point elsewhere
+        del data[begin:end]
+    else:
+        data[begin:end] = np.random.default_rng(0).bytes(end - begin)
+    path.write_bytes(data)
+    with Clip(path) as clip:
+        assert 10 < len(list(clip)) <= 50
+        assert clip.error
 
 
 def test_longer_sound_is_no_complaint(tmp_path):

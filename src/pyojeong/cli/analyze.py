@@ -17,6 +17,7 @@ from pyojeong._version import __version__
 from pyojeong.batch import Extra, FileResult, analyze_files, file_results
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
+from pyojeong.cli.earlier_results import refuse_vanished
 from pyojeong.cli.options import FAST_MISSES
 from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.core.errors import OutputError
@@ -138,6 +139,8 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     require(request.formats)
     again = _check_out(request)
     found = find_inputs(request.paths, IMAGES, out=request.out)
+    if request.out is not None and not request.overwrite:
+        refuse_vanished(request.out, found.files)
     threads = request.threads or (1 if request.jobs > 1 else None)
     analyzer = Analyzer(
         request.model,

@@ -69,6 +69,7 @@ def write_inputs(
         **counts.to_dict(),
         "failures": [{"source": each.path, "error": each.message} for each in failures],
         "left_out_examples": examples,
+        "working_folder": os.getcwd(),  # noqa: PTH109 - names need not be valid Unicode
         "inputs": [_absolute(path) for path in paths],
         "settings": {} if made is None else dict(made.settings),
         "outputs": {} if made is None else describe_files(out, made.outputs),
@@ -121,6 +122,15 @@ def earlier_command(out: Path) -> str | None:
 def earlier_outputs(out: Path) -> Described:
     """Return the results that the last command wrote into a folder, with size and digest."""
     return {} if (known := _earlier(out)) is None else known.outputs or {}
+
+
+def working_folder(out: Path) -> str:
+    """Return the folder from which the last command was given: sources may be relative to it."""
+    try:
+        known = json.loads((out / INPUTS).read_text(encoding="utf-8"))
+        return str(known["working_folder"])
+    except (OSError, ValueError, KeyError, TypeError):  # earlier versions did not write it
+        return os.getcwd()  # noqa: PTH109 - as above
 
 
 def forget_outputs(out: Path, names: Iterable[str]) -> None:

@@ -141,7 +141,7 @@ class _Inputs:
             if reason is None:
                 self.add_match(match)
             else:
-                whole = Path(match).is_dir() and not Path(match).is_symlink()
+                whole = os.path.isdir(match) and not os.path.islink(match)  # noqa: PTH112, PTH114
                 files = count_files(match) if whole else 1
                 if files:
                     self.found.left_out.append(LeftOut(match, reason, files))
@@ -150,6 +150,8 @@ class _Inputs:
         """Take what a pattern matches, or leave it out as in a folder."""
         if os.path.isdir(match):  # noqa: PTH112 - names need not be valid Unicode
             self.add_folder(match)
+        elif identity(match) is None and not os.path.islink(match):  # noqa: PTH114
+            self.take(match)  # in a folder that may not be entered: whoever reads it says so
         elif identity(match) is None:
             judged = dead_link(match, self.kind)
             if isinstance(judged, Failure):
@@ -171,7 +173,7 @@ class _Inputs:
                 return OUT
         parts = Path(os.path.relpath(match, base or ".")).parts
         for at, part in enumerate(parts):
-            folder = at + 1 < len(parts) or Path(match).is_dir()
+            folder = at + 1 < len(parts) or os.path.isdir(match)  # noqa: PTH112 - as above
             # Hidden names match only where the pattern asks for them.
             reason = reason_by_name(part.lstrip(".") or "x", folder=folder)
             if reason is not None:

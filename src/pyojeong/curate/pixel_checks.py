@@ -73,9 +73,8 @@ class Blurred(_PixelCheck):
             return 0.0, ""  # flat or tiny, which other checks say
         scale = _LONGEST_FACE / max(gray.shape)
         if scale < 1:
-            gray = np.asarray(
-                cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-            )
+            size_wh = tuple(max(round(side * scale), 1) for side in gray.shape[::-1])
+            gray = np.asarray(cv2.resize(gray, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
         side = max(gray.shape)
         width = next(width for least, width in _FILTER_WIDTHS if side >= least)
         score = float(blur_effect(gray, h_size=width))
@@ -157,9 +156,8 @@ class Drawing(_PixelCheck):
         """Geometric mean of "even" and "hard-edged", less what is in between; in [0, 1]."""
         scale = _LONGEST / max(gray.shape)
         if scale < 1:
-            gray = np.asarray(
-                cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-            )
+            size_wh = tuple(max(round(side * scale), 1) for side in gray.shape[::-1])
+            gray = np.asarray(cv2.resize(gray, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
         kernel = np.ones((3, 3), np.uint8)
         spread = cv2.dilate(gray, kernel).astype(np.int16) - cv2.erode(gray, kernel)
         top, side = int(gray.shape[0] * 0.15), int(gray.shape[1] * 0.15)

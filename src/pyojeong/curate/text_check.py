@@ -239,7 +239,8 @@ def pages(part: Pixels) -> Iterator[Pixels]:
         return
     scale = min(_LINE_PX / part.shape[0], 1800 / part.shape[1])
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    big = cv2.resize(part, None, fx=scale, fy=scale, interpolation=how)
+    size_wh = tuple(max(round(side * scale), 1) for side in part.shape[::-1])
+    big = cv2.resize(part, size_wh, interpolation=how)
     for reach in _INK_REACH:
         for page in (big, 255 - big):
             limit = (float(page.min()) + float(np.percentile(page, 8))) / 2 + reach

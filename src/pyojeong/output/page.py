@@ -334,6 +334,7 @@ def _inline(image: Pixels) -> str:
     bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     scale = 128 / max(bgr.shape[:2])
     if scale < 1:
-        bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size_wh = tuple(max(round(side * scale), 1) for side in bgr.shape[1::-1])
+        bgr = cv2.resize(bgr, size_wh, interpolation=cv2.INTER_AREA)
     done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}" if done else ""

@@ -153,7 +153,8 @@ class Clip:
         self.error = ""
         self.notes: tuple[str, ...] = ()
         self._next = 0
-        self._torn = self._damaged = False
+        self._torn = self._damaged = self._whole = False
+        self._corrupt = 0  # packets that the container marks
         self._last_s = self._begin_s = 0.0
         self._first_s: float | None = None
         self._start = Fraction(0)
@@ -260,8 +261,9 @@ class Clip:
             self.error = f"breaks off after frame {self._next - 1} ({why})"
         elif not self._animation and (lost_s := self._coverage.undecoded_s()):
             self.error = f"is damaged: its last {lost_s:.2f} s could not be decoded"
-        elif self._damaged:
-            self.error = "is damaged: frames are missing"
+        elif self._damaged or self._corrupt > len(self._clock.joints):
+            # Where transport streams are joined, one packet does not follow on the last one.
+            self.error = "is damaged: frames are missing or damaged"
 
     def _raw_frames(self, av: Any) -> Iterator[Any]:
         """Yield PyAV's frames; damaged packets are passed over and remembered."""
@@ -270,11 +272,15 @@ class Clip:
             return
         for packet in self._packets():
             frames: Iterable[Any] = ()
+            self._corrupt += packet.is_corrupt
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
                 self._damaged = True
             for frame in frames:
+                # A stream that was joined late begins with frames whose references are missing.
+                self._damaged |= bool(frame.is_corrupt and self._whole)
+                self._whole |= not frame.is_corrupt
                 self._coverage.add_frame(frame)
                 yield frame
 

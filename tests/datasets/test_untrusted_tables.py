@@ -33,6 +33,7 @@ def secret(tmp_path: Path) -> Path:
         ("a.png", False), ("sub/a.png", False), ("sub/../a.png", False), ("..a.png", False),
         ("../a.png", True), ("sub/../../a.png", True), ("/etc/a.png", True), ("a\0.png", True),
         ("..", True), (".", True), ("", True), ("../setx/a.png", True),
+        ("..\\a.png", True), ("sub\\..\\..\\a.png", True), ("sub\\a.png", False),
     ],
 )  # fmt: skip
 def test_what_leads_out(tmp_path: Path, name: str, out: bool) -> None:
@@ -64,9 +65,10 @@ def test_rows_that_lead_out_are_left_out_and_counted(
     root = trees.TREES[kind](tmp_path)
     before = import_dataset(root, tmp_path / "before.parquet", ImportOptions())
     up = "/".join([".."] * 6)
-    names = [f"{up}{secret}", str(secret)]
+    back = "\\".join([".."] * 6)
+    names = [f"{up}{secret}", str(secret), f"{back}\\{secret.name}"]
     if kind == "rafdb":
-        names = [f"train_x/{up}/{up}{secret}"]
+        names = [f"train_x/{up}/{up}{secret}", f"train_x\\{back}\\{back}\\{secret.name}"]
     listed(kind, root, names)
     after = import_dataset(root, tmp_path / "after.parquet", ImportOptions())
     assert after.rows == before.rows
@@ -84,17 +86,31 @@ def test_a_table_of_labels(tmp_path: Path, secret: Path) -> None:
     inside = folder / "sad.png"
     lines = [f"{label}.png,{label}" for label in trees.FER7_NAMES if label != "sad"]
     lines += [f"{inside},sad", f"../private/{secret.name},happy", f"{secret},happy"]
+    lines += [
+        f"{up}private\\{secret.name},happy" for up in ("..\\", "sub\\..\\..\\", "sub/..\\../")
+    ]
     table = folder / "labels.csv"
     table.write_text("file,label\n" + "\n".join(lines) + "\n")
     options = ImportOptions(own=OwnOptions(table=table))
     done = import_dataset(folder, tmp_path / "out.parquet", options)
     assert done.rows == 7
     (why,) = [why for why in done.skipped if "leads out" in why]
-    assert done.skipped[why] == 2
+    assert done.skipped[why] == 5
     assert secret.name in why
+    rows = list(read_manifest(tmp_path / "out.parquet", splits=list(Split)))
+    assert not any("secret" in f"{row.path}{row.source}" for row in rows)
     table.write_text(f"file,label\n{secret},happy\n")
     with pytest.raises(DataError, match="outside of"):
         import_dataset(folder, tmp_path / "none.parquet", options)
+
+
+@pytest.mark.parametrize("name", ["..", "..\\secret.png", ""])
+def test_photographs_with_votes_lie_in_their_folder(tmp_path: Path, name: str) -> None:
+    root = trees.voted(tmp_path)
+    with (root / "labels.csv").open("a") as stream:
+        stream.write(f"{name},happiness,0,9,0,0,0,0,0,0,0\n")
+    with pytest.raises(ManifestInvalid, match="name of a file in images/"):
+        import_dataset(root, tmp_path / "out.parquet", ImportOptions())
 
 
 def test_links_inside_the_folder_are_followed(tmp_path: Path, secret: Path) -> None:

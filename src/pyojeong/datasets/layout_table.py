@@ -237,7 +237,8 @@ def _present(path: Path, table: Path, rows: list[_Row], counts: Counter[str]) ->
     present, missing = [], []
     outside = Outside(path, counts)
     for row in rows:
-        if row.named in outside:
+        # What is opened is ``key``: the name as written need not lead to the same file.
+        if row.named in outside or row.picture.key in outside:
             continue
         file = names.get(nfc(row.picture.key), path / row.picture.key)
         if is_file(file):

@@ -22,6 +22,7 @@ from pyojeong.datasets.layout import (
     no_votes,
     open_text,
 )
+from pyojeong.datasets.named_files import leads_out
 from pyojeong.datasets.samples import Sample, Split
 
 TABLES = ("labels.csv", "votes.csv")
@@ -87,7 +88,7 @@ def read_voted(
     names = {raw: found for raw in spelled if (found := expression(raw))}
     name = Labeller(root, {**{n: n for n in FERPLUS8.names}, **names}, labels, skipped)
     for i, row in enumerate(rows):
-        if Path(row["image"]).name != row["image"]:
+        if Path(row["image"]).name != row["image"] or leads_out(root / "images", row["image"]):
             raise ManifestInvalid(f"{table}: expected the name of a file in images/", row=i)
         counts = _counts(table, i, row)
         raw = _best(counts) or row.get("publisher_label") or ""

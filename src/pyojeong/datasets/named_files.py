@@ -13,13 +13,20 @@ from pyojeong.datasets.label_map import some
 
 
 def leads_out(folder: Path, named: str | os.PathLike[str]) -> bool:
-    """Return whether a name, relative to a folder or absolute, names nothing below the folder."""
+    """Return whether a name, relative to a folder or absolute, names nothing below the folder.
+
+    Tables may come from Windows: a name leads out when it does so with its backslashes taken as
+    they are, or as separators.
+    """
     name = os.fspath(named)
     if "\0" in name:
         return True
     base = os.path.abspath(folder)  # noqa: PTH100 - links stay what they are
-    target = os.path.abspath(os.path.join(base, name))  # noqa: PTH100, PTH118
-    return not target.startswith(base.rstrip(os.sep) + os.sep)
+    for spelled in {name, name.replace("\\", "/")}:
+        target = os.path.abspath(os.path.join(base, spelled))  # noqa: PTH100, PTH118
+        if not target.startswith(base.rstrip(os.sep) + os.sep):
+            return True
+    return False
 
 
 class Outside:

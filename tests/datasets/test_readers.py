@@ -86,6 +86,46 @@ def test_votes_of_another_length_are_refused(rows: int, tmp_path: Path) -> None:
         list(read_fer2013(tmp_path / "fer2013.csv", votes=tmp_path / "votes.csv"))
 
 
+FERPLUS_ORDER = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear")
+
+
+def votes_csv(labels: list[str], usages: list[str]) -> str:
+    lines = ["Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,u,NF"]
+    for i, (label, usage) in enumerate(zip(labels, usages, strict=True)):
+        counts = ["9" if name == label else "0" for name in FERPLUS_ORDER]
+        lines.append(f"{usage},fer{i}.png,{','.join(counts)},1,0,0")
+    return "\n".join(lines) + "\n"
+
+
+def test_votes_of_rows_in_another_order_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "fer2013.csv").write_text(fer_csv(6))
+    labels = [FER_ORDER[i % 7] for i in range(6)]
+    usages = [USAGES[i % 3] for i in range(6)]
+    (tmp_path / "good.csv").write_text(votes_csv(labels, usages))
+    assert len(list(read_fer2013(tmp_path / "fer2013.csv", votes=tmp_path / "good.csv"))) == 6
+    (tmp_path / "other.csv").write_text(votes_csv(labels[::-1], usages[::-1]))
+    with pytest.raises(
+        DataError, match=r"in 4 of 6 rows: row 0 is Training, with the votes PrivateTest; .*order"
+    ):
+        list(read_fer2013(tmp_path / "fer2013.csv", votes=tmp_path / "other.csv"))
+
+
+@pytest.mark.parametrize("usage", [True, False])
+def test_votes_that_agree_with_few_labels_are_refused(usage: bool, tmp_path: Path) -> None:
+    text = fer_csv(210)
+    if not usage:  # Kaggle's train.csv
+        text = "\n".join(line.rpartition(",")[0] for line in text.splitlines())
+    (tmp_path / "fer2013.csv").write_text(text)
+    usages = [USAGES[i % 3] for i in range(210)]
+    labels = [FER_ORDER[(i + (i % 10 > 3)) % 7] for i in range(210)]
+    (tmp_path / "votes.csv").write_text(votes_csv(labels, usages))
+    assert len(list(read_fer2013(tmp_path / "fer2013.csv", votes=tmp_path / "votes.csv"))) == 210
+    labels[0] = "happy"
+    (tmp_path / "votes.csv").write_text(votes_csv(labels, usages))
+    with pytest.raises(DataError, match=r"in only 83 of 210 rows .*sorted, shuffled"):
+        list(read_fer2013(tmp_path / "fer2013.csv", votes=tmp_path / "votes.csv"))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [("0,", "7,"), ("0,", "-1,"), ("0,", "x,"), ("Training", "Train"), (" 9", " 999"), (" 9", "")],

@@ -26,11 +26,12 @@ from pyojeong.datasets.readers import OWN_READERS
 from pyojeong.datasets.samples import MANIFEST_VERSION, Sample
 from pyojeong.parquet import is_sealed
 
-_CONVERSION = 2
-"""Counts up when the same source would now give another table (2: images are fingerprinted)."""
-_OWN_CONVERSION = 7
-"""The same for pictures of one's own, or when their kept warnings would be others (7: images in
-several classes or splits; class folders inside others are refused)."""
+_CONVERSION = 3
+"""Counts up when the same source would now give another table, or be refused (3: votes of other
+rows, several roots, images beside what is read)."""
+_OWN_CONVERSION = 8
+"""The same for pictures of one's own, or when their kept warnings would be others (8: split folders
+and file names that contradict each other, rows of one image in several splits)."""
 
 _PAUSE_S = 0.2
 

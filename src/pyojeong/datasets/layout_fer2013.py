@@ -20,7 +20,7 @@ import numpy as np
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FER2013_TO_FER7, LabelSet
 from pyojeong.datasets.layout import coded, held_out, open_text, png, subfolders
-from pyojeong.datasets.layout_ferplus import read_ferplus_votes
+from pyojeong.datasets.layout_ferplus import JoinedVotes
 from pyojeong.datasets.layout_table import picture_folder
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.datasets.unpacking import Bounded, as_text, opened_bytes
@@ -158,36 +158,35 @@ def read_fer2013(
         skipped: Not used.
 
     Raises:
-        DataError: When the file could not be read, has no labels, or the votes have another length.
+        DataError: When the file could not be read, has no labels, or the votes are not those of
+            its rows.
         ManifestInvalid: When a row is wrong.
     """
     table = find_table(path) if path.is_dir() else path
     if table is None:
         raise DataError(f"{path}: expected {MARKER}, found none")
-    ballots = None if votes is None else read_ferplus_votes(votes)
+    joined = None if votes is None else JoinedVotes(votes, table)
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     i = -1
     with _open_table(table) as file:
         rows = csv.reader(file)
         columns = _columns(table, next(rows, []))
         for i, row in enumerate(r for r in rows if any(cell.strip() for cell in r)):
-            if ballots is not None and i >= len(ballots):
+            if joined is not None and i >= len(joined):
                 break
             label, split, image = _picture(table, i, row, columns)
             if label not in labels.names:
                 raise ManifestInvalid(f"{table}: {label!r} is not in {labels.id}", row=i)
+            usage = None if columns[2] is None else row[columns[2]].strip()
             yield Sample(
                 label=label,
                 split=split,
                 image=image,
-                votes=None if ballots is None else ballots[i],
+                votes=None if joined is None else joined.of(i, label, usage),
                 source=f"{table.name}:{i}",
             )
-    if ballots is not None and i + 1 != len(ballots):
-        raise DataError(
-            f"{votes} has {len(ballots)} rows, {table} has another number; they belong together "
-            "only row by row: give the complete fer2013.csv"
-        )
+    if joined is not None:
+        joined.check(i + 1)
 
 
 def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:

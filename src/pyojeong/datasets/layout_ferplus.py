@@ -19,6 +19,11 @@ _FOLDERS = {
     "FER2013Test": Split.TEST,
 }
 _COLUMNS = 10
+_USAGES = ("Training", "PublicTest", "PrivateTest")
+_ENOUGH = 200
+"""Rows from which on the share of agreeing labels is judged."""
+_LEAST_AGREEING = 0.4
+"""The tables of the authors agree in 0.63 of rows, unrelated rows in 0.16 to 0.18."""
 MARKER = "FER2013Train/label.csv beside fer0000000.png (FER+ folders)"
 
 
@@ -32,14 +37,89 @@ def read_ferplus_votes(path: Path) -> list[tuple[int, ...] | None]:
         DataError: When the file could not be read.
         ManifestInvalid: When a row is wrong.
     """
-    out: list[tuple[int, ...] | None] = []
+    return [counts for _, counts in _vote_rows(path)]
+
+
+def _vote_rows(path: Path) -> list[tuple[str, tuple[int, ...] | None]]:
+    """Return the ``Usage`` and the counts of each row."""
+    out: list[tuple[str, tuple[int, ...] | None]] = []
     with open_text(path) as file:
         rows = csv.reader(file)
         next(rows, None)
         for i, row in enumerate(rows):
             counts = _counts(path, i, row)
-            out.append(counts if row[1].strip() else None)
+            out.append((row[0].strip(), counts if row[1].strip() else None))
     return out
+
+
+class JoinedVotes:
+    """FER+'s votes, joined to the rows of FER2013's table by their position.
+
+    Nothing in the two tables names an image, so that a table in another order would get the votes
+    of other images. ``Usage``, which both have, and the labels tell it.
+
+    Args:
+        votes: FER+'s ``fer2013new.csv``.
+        table: FER2013's table, for messages.
+
+    Raises:
+        DataError: When the votes could not be read.
+        ManifestInvalid: When a row of them is wrong.
+    """
+
+    def __init__(self, votes: Path, table: Path) -> None:
+        self._votes, self._table = votes, table
+        self._rows = _vote_rows(votes)
+        self._other_usage: list[str] = []
+        self._compared = self._agreeing = 0
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._rows)
+
+    def of(self, i: int, label: str, usage: str | None) -> tuple[int, ...] | None:
+        """Return the votes of a row, and note whether the row is the same image.
+
+        Args:
+            i: The row's number.
+            label: Its label in FER2013.
+            usage: Its ``Usage``; None when the table has none.
+        """
+        theirs, counts = self._rows[i]
+        if usage is not None and theirs in _USAGES and theirs != usage:
+            self._other_usage.append(f"row {i} is {usage}, with the votes {theirs}")
+        if counts is not None and counts.count(max(counts)) == 1:
+            self._compared += 1
+            self._agreeing += (*FERPLUS8.names, "", "")[counts.index(max(counts))] == label
+        return counts
+
+    def check(self, rows: int) -> None:
+        """Refuse votes that are not those of the table's rows.
+
+        Args:
+            rows: Number of rows of the table.
+
+        Raises:
+            DataError: When the number of rows or the Usage of any differs, or so few labels agree
+                that the rows are those of other images.
+        """
+        cure = "they belong together only row by row: give the fer2013.csv in its own order"
+        if rows != len(self._rows):
+            raise DataError(
+                f"{self._votes} has {len(self._rows)} rows, {self._table} has another number; they "
+                "belong together only row by row: give the complete fer2013.csv"
+            )
+        if self._other_usage:
+            raise DataError(
+                f"{self._votes}: Usage differs from that of {self._table} in "
+                f"{len(self._other_usage):,} of {rows:,} rows: {self._other_usage[0]}; {cure}"
+            )
+        if self._compared >= _ENOUGH and self._agreeing < _LEAST_AGREEING * self._compared:
+            raise DataError(
+                f"{self._votes}: most votes agree with the label of {self._table} in only "
+                f"{self._agreeing:,} of {self._compared:,} rows (usual are six of ten); one of the "
+                f"tables was sorted, shuffled or is another one: {cure}"
+            )
 
 
 def _counts(path: Path, i: int, row: list[str]) -> tuple[int, ...]:

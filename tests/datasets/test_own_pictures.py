@@ -486,3 +486,50 @@ def test_a_link_out_of_the_data_set_is_read(tmp_path: Path) -> None:
     done, rows = bring(root)
     assert Counter(r.label for r in rows) == {"happy": 12, "sad": 11}
     assert not done.beside
+
+
+def test_an_image_of_two_splits_of_an_imagefolder_is_refused(tmp_path: Path) -> None:
+    root = trees.imagefolder(tmp_path)
+    with (root / "test" / "metadata.csv").open("a") as stream:
+        stream.write("../train/5.png,sad\n")
+    said = r" train/5\.png is 'sad' in test and 'sad' in train; correct the tables"
+    with pytest.raises(DataError, match=said):
+        bring(root)
+
+
+def kaggle(root: Path, names: dict[str, int]) -> Path:
+    """Class folders with FER2013's own file names: "test/sad/Training" -> number of images."""
+    for n, (place, count) in enumerate(names.items()):
+        folder, _, usage = place.rpartition("/")
+        for i in range(count):
+            trees.save(100 * n + i, root / folder / f"{usage}_{100 * n + i}.png")
+    return root
+
+
+def test_split_folders_hold_against_names_of_fer2013(tmp_path: Path) -> None:
+    names = {"train/happy/Training": 5, "validation/happy/Training": 3, "test/happy/Training": 2}
+    done, rows = bring(kaggle(tmp_path / "set", {**names, "test/happy/PublicTest": 1}))
+    assert Counter(row.split.value for row in rows) == {"train": 5, "valid": 3, "test": 3}
+    said = (
+        "PublicTest_* in test/ (1 image), Training_* in test/ (2 images), "
+        "Training_* in validation/ (3 images); the folders decide"
+    )
+    assert any(said in line for line in done.warnings)
+
+
+def test_some_files_of_fer2013_in_a_test_folder_stay_there(tmp_path: Path) -> None:
+    names = {"train/sad/Training": 20, "test/sad/Training": 2, "test/sad/PublicTest": 2}
+    root = kaggle(tmp_path / "set", names)
+    pictures(root, {"train/sad": 3, "test/sad": 3}, first=500)
+    done, rows = bring(root, layout="class-folders")
+    assert sum(row.split is Split.TEST for row in rows) == 7
+    assert sum("contradict the split folders" in line for line in done.warnings) == 1
+
+
+def test_names_of_fer2013_divide_the_test_folder_or_all(tmp_path: Path) -> None:
+    halves = {"train/sad/Training": 4, "test/sad/PublicTest": 3, "test/sad/PrivateTest": 2}
+    loose = {place.partition("/")[2]: count for place, count in halves.items()}
+    for name, tree in (("halves", halves), ("loose", loose)):
+        done, rows = bring(kaggle(tmp_path / name, tree))
+        assert Counter(row.split.value for row in rows) == {"train": 4, "valid": 3, "test": 2}
+        assert not any("contradict" in line for line in done.warnings)

@@ -1,27 +1,22 @@
-"""Class folders: ``<root>/{train,test}/<class>/*.jpg``; FER2013's Kaggle folders; imagefolder."""
+"""Class folders: ``<root>/{train,test}/<class>/*.jpg``, and FER2013's Kaggle folders."""
 
-import csv
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
-from pyojeong.core.errors import DataError, ManifestInvalid
-from pyojeong.core.file_search import is_file
+from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.label_map import NO_MAP, LabelMap, images, listed, some
 from pyojeong.datasets.layout import (
     find_root,
     first_picture,
-    need_root,
     no_votes,
-    open_text,
     pictures_in,
     subfolders,
 )
 from pyojeong.datasets.layout_fer2013 import USAGES
-from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.own_pictures import (
     NOTHING_STATED,
     Found,
@@ -37,7 +32,6 @@ from pyojeong.datasets.whole_set import check_nested, check_whole, folders_besid
 _OFFICIAL = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.")
 MARKER = "folders named after expressions, perhaps in train/ and test/"
 FER2013_MARKER = "class folders with files Training_*, PublicTest_*, PrivateTest_*"
-IMAGEFOLDER_MARKER = "train/metadata.csv with columns file_name,label (imagefolder)"
 
 
 def class_root(path: Path, label_map: LabelMap = NO_MAP) -> Path | None:
@@ -134,10 +128,11 @@ def read_class_folders(
 
     Split and class folders are matched without regard to case; synonyms, Korean names and known
     misspellings of the classes are folded; ``own`` states further names. Where no validation split
-    exists, a part of the training images becomes one (``hold_out``). File names that begin with
-    FER2013's own ``Training_``, ``PublicTest_`` or ``PrivateTest_`` (the Kaggle folders do) give
-    the official split back. Groups are searched in a file's path below its class folder, so that a
-    person has one group in all classes.
+    exists, a part of the training images becomes one (``hold_out``). Without split folders, names
+    that begin with FER2013's own ``Training_``, ``PublicTest_`` or ``PrivateTest_`` give the split;
+    in split folders they only divide ``test/``, as in the Kaggle folders (``_with_official``).
+    Groups are searched in a file's path below its class folder, so that a person has one group in
+    all classes.
 
     Raises:
         DataError: When there is no image, or class folders lie in those of another label.
@@ -186,7 +181,8 @@ def _searched(
             f"links to folders that are read anyway are left out: {some(_names(linked, root))}"
         )
     seen = Counter(left_out)
-    pictures = _pictures(root, folders, inside)
+    splits = split_folders(root)
+    pictures = _with_official(_pictures(root, folders, inside), splits, notes)
     for _, folder in folders:
         raw = nfc(folder.name)
         if folder not in linked or label_map.knows(raw) or label_map.leaves_out(raw):
@@ -194,9 +190,9 @@ def _searched(
     check_nested(root, pictures, label_map, notes)
     has_valid = any(
         split is Split.VALID and (not part.is_symlink() or any(inside[f] for f in subfolders(part)))
-        for split, part in split_folders(root)
+        for split, part in splits
     )
-    has_valid = has_valid or any(_official_split(p.file) is Split.VALID for p in pictures)
+    has_valid = has_valid or any(p.split is Split.VALID for p in pictures)
     found = Found(
         place=path,
         pictures=pictures,
@@ -237,7 +233,7 @@ def _pictures(
         Picture(
             file=file,
             raw=nfc(folder.name),
-            split=_official_split(file) or split,
+            split=split,
             source=file.relative_to(root).as_posix(),
             key=file.relative_to(folder).as_posix(),
         )
@@ -251,118 +247,37 @@ def _official_split(file: Path) -> Split | None:
     return None if found is None else USAGES[found[1]]
 
 
-def _tables(path: Path) -> list[tuple[Split, Path]]:
-    parts = split_folders(path) or [(Split.TRAIN, path)]
-    return [(split, part / "metadata.csv") for split, part in parts if _has_table(part)]
+def _with_official(
+    pictures: list[Picture], splits: list[tuple[Split, Path]], notes: Notes
+) -> list[Picture]:
+    """Return the pictures in the splits of FER2013's own names, where the folders leave them open.
 
+    Folders were made on purpose, perhaps from files that were dealt out again; a name is what a
+    file brought along. Kaggle's folders have no ``valid/`` and both test halves in ``test/``:
+    there, and without split folders, the names decide.
 
-def _has_table(path: Path) -> bool:
-    table = path / "metadata.csv"
-    if not table.is_file():
-        return False
-    with open_text(table) as file:
-        return {"file_name", "label"} <= {name.strip() for name in next(csv.reader(file), [])}
-
-
-def _fits_imagefolder(path: Path) -> bool:
-    return bool(_tables(path))
-
-
-def is_imagefolder(path: Path) -> bool:
-    """Return whether there are ``metadata.csv`` tables with file names and labels."""
-    return find_root(path, _fits_imagefolder) is not None
-
-
-def read_imagefolder(
-    path: Path,
-    *,
-    votes: Path | None = None,
-    labels: LabelSet = FER7,
-    skipped: Counter[str] | None = None,
-    own: OwnOptions = NOTHING_STATED,
-    notes: Notes | None = None,
-) -> Iterator[Sample]:
-    """Hugging Face's ``imagefolder``: ``<root>/<split>/metadata.csv`` with file_name,label.
-
-    A column ``group`` is taken over. Without a folder ``valid`` or ``validation`` a part of
-    the training images is held out, as in ``read_class_folders``, or of the groups. Rows whose file
-    is missing, repeated rows and images that no row names are left out and counted.
-
-    Raises:
-        DataError: When there is no such table, or its rows contradict each other.
-        LabelUnknown: When labels are not understood; all of them are listed.
-        ManifestInvalid: When a row of a table is wrong.
+    Args:
+        pictures: In the splits of their folders.
+        splits: The split folders.
+        notes: Get a warning with counts where names and folders contradict each other.
     """
-    no_votes(votes, "imagefolder")
-    root = need_root(path, _fits_imagefolder, IMAGEFOLDER_MARKER)
-    pictures: dict[Path, Picture] = {}
-    missing: list[str] = []
-    repeated = 0
-    outside = Outside(root.absolute(), skipped)
-    for split, table in _tables(root):
-        for picture in _rows_of(root, split, table, outside):
-            if not is_file(picture.file):
-                missing.append(picture.key)
-                continue
-            known = pictures.setdefault(picture.file, picture)
-            labelled = [own.label_map.label(p.raw) or p.raw for p in (known, picture)]
-            if labelled[0] != labelled[1] or known.group != picture.group:
-                raise DataError(
-                    f"{table}: rows contradict each other: {picture.key} is {_said(known)} and "
-                    f"{_said(picture)}; correct the table"
-                )
-            repeated += known is not picture
-    outside.note()
-    if not pictures:
-        raise DataError(f"{root}: no row of metadata.csv names an image that is there")
-    if skipped is not None:
-        for why, count in (
-            (f"file is missing ({some(missing)})", len(missing)),
-            ("repeated row of metadata.csv", repeated),
-        ):
-            if count:
-                skipped[why] += count
-    notes = Notes() if notes is None else notes
-    _note_unnamed(path, list(pictures.values()), notes)
-    seen = Counter(picture.raw for picture in pictures.values())
-    has_valid = any(split is Split.VALID for split, _ in split_folders(root))
-    found = Found(place=root, pictures=list(pictures.values()), seen=seen, has_valid=has_valid)
-    yield from samples_of(found, own, labels, skipped=skipped, notes=notes)
+    named = [(picture, _official_split(picture.file)) for picture in pictures]
+    halved = not any(split is Split.VALID for split, _ in splits)
 
+    def agrees(picture: Picture, official: Split | None) -> bool:
+        half = halved and (picture.split, official) == (Split.TEST, Split.VALID)
+        return official in {None, picture.split} or half
 
-def _note_unnamed(path: Path, pictures: list[Picture], notes: Notes) -> None:
-    """Note images of an imagefolder that no table names."""
-    named = {os.path.realpath(picture.file) for picture in pictures}
-    others = [f for f in pictures_in(path, deep=True) if os.path.realpath(f) not in named]
-    if others:
-        notes.beside["named by no metadata.csv"] += len(others)
-        names = [nfc(f.relative_to(path).as_posix()) for f in others]
-        notes.warnings.append(f"no metadata.csv names {images(len(others))}: {some(names)}")
-
-
-def _said(picture: Picture) -> str:
-    return f"{picture.raw!r}{f' of group {picture.group!r}' if picture.group else ''}"
-
-
-def _rows_of(root: Path, split: Split, table: Path, outside: Outside) -> Iterator[Picture]:
-    """Yield the rows of a ``metadata.csv`` whose file lies in the data set's folder.
-
-    Raises:
-        ManifestInvalid: When one lacks its file name or label.
-    """
-    with open_text(table) as file:
-        header = [name.strip() for name in next(csv.reader(file), [])]
-        for i, row in enumerate(csv.DictReader(file, header)):
-            if not row.get("file_name") or row.get("label") is None:
-                raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
-            if os.path.join(table.parent, row["file_name"]) in outside:  # noqa: PTH118
-                continue
-            path = Path(os.path.normpath(table.parent / row["file_name"]))
-            yield Picture(
-                file=path,
-                raw=row["label"],
-                split=split,
-                source=path.relative_to(root).as_posix(),
-                key=row["file_name"],
-                group=row.get("group") or "",
-            )
+    against = Counter(
+        f"{picture.file.name.partition('_')[0]}_* in {PurePosixPath(picture.source).parts[0]}/"
+        for picture, official in named
+        if splits and not agrees(picture, official)
+    )
+    if not against:
+        return [replace(picture, split=official or picture.split) for picture, official in named]
+    found = listed(dict(sorted(against.items())))
+    notes.warnings.append(
+        f"file names of FER2013 contradict the split folders: {found}; the folders decide: move "
+        "the files if the names are right"
+    )
+    return pictures

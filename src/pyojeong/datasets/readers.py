@@ -11,6 +11,7 @@ from pyojeong.datasets import (
     layout_fer2013,
     layout_ferplus,
     layout_folders,
+    layout_imagefolder,
     layout_jaffe,
     layout_rafdb,
     layout_voted,
@@ -40,7 +41,7 @@ READERS: dict[str, Reader] = {
     "ckplus": layout_ckplus.read_ckplus,
     "voted-photographs": layout_voted.read_voted,
     "fer2013": read_fer2013,
-    "imagefolder": layout_folders.read_imagefolder,
+    "imagefolder": layout_imagefolder.read_imagefolder,
     "ck48": layout_ckplus.read_ck48,
     "jaffe": layout_jaffe.read_jaffe,
     "fer2013-folders": read_class_folders,
@@ -52,7 +53,7 @@ READERS: dict[str, Reader] = {
 OWN_READERS = {
     "class-folders": read_class_folders,
     "fer2013-folders": read_class_folders,
-    "imagefolder": layout_folders.read_imagefolder,
+    "imagefolder": layout_imagefolder.read_imagefolder,
     "rafdb-kaggle": layout_rafdb.read_rafdb_kaggle,
 }
 """Those of them that read pictures of one's own, whose labels and groups can be stated."""
@@ -66,7 +67,7 @@ MARKERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "ckplus": (layout_ckplus.is_ckplus, layout_ckplus.MARKER),
     "voted-photographs": (layout_voted.is_voted, layout_voted.MARKER),
     "fer2013": (layout_fer2013.find_table, layout_fer2013.MARKER),
-    "imagefolder": (layout_folders.is_imagefolder, layout_folders.IMAGEFOLDER_MARKER),
+    "imagefolder": (layout_imagefolder.is_imagefolder, layout_imagefolder.MARKER),
     "ck48": (layout_ckplus.is_ck48, layout_ckplus.CK48_MARKER),
     "jaffe": (layout_jaffe.is_jaffe, layout_jaffe.MARKER),
     "fer2013-folders": (layout_folders.is_fer2013_folders, layout_folders.FER2013_MARKER),

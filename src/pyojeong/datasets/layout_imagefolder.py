@@ -1,0 +1,148 @@
+"""Hugging Face's imagefolder: ``<root>/{train,test}/metadata.csv`` beside its images."""
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyojeong.core.errors import DataError, ManifestInvalid
+from pyojeong.core.file_search import is_file
+from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.datasets.label_map import images, some
+from pyojeong.datasets.layout import find_root, need_root, no_votes, open_text, pictures_in
+from pyojeong.datasets.named_files import Outside
+from pyojeong.datasets.own_pictures import (
+    NOTHING_STATED,
+    Found,
+    Notes,
+    OwnOptions,
+    Picture,
+    nfc,
+    samples_of,
+)
+from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.whole_set import split_folders
+
+MARKER = "train/metadata.csv with columns file_name,label (imagefolder)"
+
+
+def _tables(path: Path) -> list[tuple[Split, Path]]:
+    parts = split_folders(path) or [(Split.TRAIN, path)]
+    return [(split, part / "metadata.csv") for split, part in parts if _has_table(part)]
+
+
+def _has_table(path: Path) -> bool:
+    table = path / "metadata.csv"
+    if not table.is_file():
+        return False
+    with open_text(table) as file:
+        return {"file_name", "label"} <= {name.strip() for name in next(csv.reader(file), [])}
+
+
+def _fits_imagefolder(path: Path) -> bool:
+    return bool(_tables(path))
+
+
+def is_imagefolder(path: Path) -> bool:
+    """Return whether there are ``metadata.csv`` tables with file names and labels."""
+    return find_root(path, _fits_imagefolder) is not None
+
+
+def read_imagefolder(
+    path: Path,
+    *,
+    votes: Path | None = None,
+    labels: LabelSet = FER7,
+    skipped: Counter[str] | None = None,
+    own: OwnOptions = NOTHING_STATED,
+    notes: Notes | None = None,
+) -> Iterator[Sample]:
+    """Hugging Face's ``imagefolder``: ``<root>/<split>/metadata.csv`` with file_name,label.
+
+    A column ``group`` is taken over. Without a folder ``valid`` or ``validation`` a part of
+    the training images is held out, as in ``read_class_folders``, or of the groups. Rows whose file
+    is missing, repeated rows and images that no row names are left out and counted.
+
+    Raises:
+        DataError: When there is no such table, or rows of one image differ in label,
+            group or split.
+        LabelUnknown: When labels are not understood; all of them are listed.
+        ManifestInvalid: When a row of a table is wrong.
+    """
+    no_votes(votes, "imagefolder")
+    root = need_root(path, _fits_imagefolder, MARKER)
+    pictures: dict[Path, Picture] = {}
+    missing: list[str] = []
+    repeated = 0
+    outside = Outside(root.absolute(), skipped)
+    for split, table in _tables(root):
+        for picture in _rows_of(root, split, table, outside):
+            if not is_file(picture.file):
+                missing.append(picture.key)
+                continue
+            known = pictures.setdefault(picture.file, picture)
+            divided = known.split is not picture.split
+            labelled = [own.label_map.label(p.raw) or p.raw for p in (known, picture)]
+            if labelled[0] != labelled[1] or known.group != picture.group or divided:
+                raise DataError(
+                    f"{table}: rows contradict each other: {picture.source} is "
+                    f"{_said(known, split=divided)} and {_said(picture, split=divided)}; correct "
+                    f"the table{'s' if divided else ''}"
+                )
+            repeated += known is not picture
+    outside.note()
+    if not pictures:
+        raise DataError(f"{root}: no row of metadata.csv names an image that is there")
+    if skipped is not None:
+        for why, count in (
+            (f"file is missing ({some(missing)})", len(missing)),
+            ("repeated row of metadata.csv", repeated),
+        ):
+            if count:
+                skipped[why] += count
+    notes = Notes() if notes is None else notes
+    _note_unnamed(path, list(pictures.values()), notes)
+    seen = Counter(picture.raw for picture in pictures.values())
+    has_valid = any(split is Split.VALID for split, _ in split_folders(root))
+    found = Found(place=root, pictures=list(pictures.values()), seen=seen, has_valid=has_valid)
+    yield from samples_of(found, own, labels, skipped=skipped, notes=notes)
+
+
+def _note_unnamed(path: Path, pictures: list[Picture], notes: Notes) -> None:
+    """Note images of an imagefolder that no table names."""
+    named = {os.path.realpath(picture.file) for picture in pictures}
+    others = [f for f in pictures_in(path, deep=True) if os.path.realpath(f) not in named]
+    if others:
+        notes.beside["named by no metadata.csv"] += len(others)
+        names = [nfc(f.relative_to(path).as_posix()) for f in others]
+        notes.warnings.append(f"no metadata.csv names {images(len(others))}: {some(names)}")
+
+
+def _said(picture: Picture, *, split: bool) -> str:
+    group = f" of group {picture.group!r}" if picture.group else ""
+    return f"{picture.raw!r}{group}{f' in {picture.split.value}' if split else ''}"
+
+
+def _rows_of(root: Path, split: Split, table: Path, outside: Outside) -> Iterator[Picture]:
+    """Yield the rows of a ``metadata.csv`` whose file lies in the data set's folder.
+
+    Raises:
+        ManifestInvalid: When one lacks its file name or label.
+    """
+    with open_text(table) as file:
+        header = [name.strip() for name in next(csv.reader(file), [])]
+        for i, row in enumerate(csv.DictReader(file, header)):
+            if not row.get("file_name") or row.get("label") is None:
+                raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
+            if os.path.join(table.parent, row["file_name"]) in outside:  # noqa: PTH118
+                continue
+            path = Path(os.path.normpath(table.parent / row["file_name"]))
+            yield Picture(
+                file=path,
+                raw=row["label"],
+                split=split,
+                source=path.relative_to(root).as_posix(),
+                key=row["file_name"],
+                group=row.get("group") or "",
+            )

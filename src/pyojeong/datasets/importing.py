@@ -1,5 +1,6 @@
 """Any data set on disk -> manifest: detected, read, fingerprinted, counted, checked, written."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from pyojeong.datasets.layout import searchable
 from pyojeong.datasets.layout_folders import class_root
 from pyojeong.datasets.layout_table import LAYOUT as TABLE
 from pyojeong.datasets.layout_table import read_table
-from pyojeong.datasets.own_pictures import Notes, OwnOptions
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.own_pictures import OwnOptions
 from pyojeong.datasets.picture_files import is_missing
 from pyojeong.datasets.readers import OWN_READERS, READERS, detect_layout
 from pyojeong.datasets.repeated_images import RepeatedImages
@@ -45,7 +47,7 @@ class Imported:
         missing: Rows whose file is not there.
         warnings: What is unlike the official data set, one sentence each.
         examples: Some of the samples, evenly spread over the table, at most ``MOST_EXAMPLES``.
-        beside: Why files of the folder are no samples -> how many; only of pictures of one's own.
+        beside: Why files of the folder are no samples -> how many.
     """
 
     layout: str
@@ -133,7 +135,7 @@ def import_dataset(
         ),
         examples=census.examples(),
         unreadable_names=tuple(census.unreadable_names),
-        beside=_beside(source, layout, rows + sum(skipped.values())) | notes.beside,
+        beside=_beside(source, layout, rows + sum(skipped.values()), notes) | notes.beside,
     )
 
 
@@ -151,20 +153,26 @@ def _note_odd_paths(samples: Iterable[Sample], notes: Notes) -> Iterator[Sample]
         )
 
 
-def _beside(source: Path, layout: str, known: int) -> dict[str, int]:
+def _beside(source: Path, layout: str, known: int, notes: Notes) -> dict[str, int]:
     """Count the files of a folder that are no samples, by reason.
 
     Args:
         source: The folder.
-        layout: Its layout; those of published data sets hold many files that are no samples.
+        layout: Its layout; of published data sets only images count, not their lists and notes.
         known: Number of samples, with those that were left out.
+        notes: Knows the images that a published data set has accounted for.
     """
-    if layout not in {TABLE, *OWN_READERS} or not source.is_dir():
+    if not source.is_dir():
         return {}
     found = search_folder(source, IMAGES)
     counts = found.reasons()
     if layout in _ONE_FILE_EACH:
         counts["in no class folder"] = len(found.items) - known
+    elif layout not in {TABLE, "imagefolder"}:
+        del counts[f"not {IMAGES.noun}s"]
+        paths = [item if isinstance(item, str) else item.path for item in found.items]
+        others = [as_unicode(os.path.relpath(p, source)) for p in paths if not notes.knows(p)]
+        counts[f"images that {layout} does not read ({some(others)})"] = len(others)
     return {why: count for why, count in counts.items() if count}
 
 
@@ -214,7 +222,7 @@ def _samples(
     if layout in OWN_READERS:
         read = OWN_READERS[layout]
         return read(source, votes=votes, labels=labels, skipped=skipped, own=own, notes=notes)
-    return READERS[layout](source, votes=votes, labels=labels, skipped=skipped)
+    return READERS[layout](source, votes=votes, labels=labels, skipped=skipped, notes=notes)
 
 
 class _Census:

@@ -24,6 +24,7 @@ from pyojeong.core.errors import DataError, LabelUnknown, PyojeongError
 from pyojeong.core.file_kinds import IMAGES
 from pyojeong.core.file_search import reason_by_kind, reason_by_name, search_folder
 from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.samples import Sample
 from pyojeong.datasets.unpacking import as_text, opened_bytes
 from pyojeong.image.preprocess import Pixels
@@ -42,6 +43,7 @@ class Reader(Protocol):
         votes: Path | None = None,
         labels: LabelSet = FER7,
         skipped: Counter[str] | None = None,
+        notes: Notes | None = None,
     ) -> Iterator[Sample]:
         """Read a data set.
 
@@ -50,6 +52,7 @@ class Reader(Protocol):
             votes: FER+'s ``fer2013new.csv``; only FER2013's own table can use it.
             labels: The label set of the samples: fer7, or ferplus8, which keeps contempt.
             skipped: Here the reader counts, by reason, what it leaves out on purpose.
+            notes: Here it warns, and notes which images it has accounted for.
 
         Raises:
             DataError: When the data set is not there or could not be read.
@@ -146,19 +149,6 @@ def find_root(path: Path, fits: Callable[[Path], bool]) -> Path | None:
     return next(
         (inner for f in subfolders(path)[:20] for inner in subfolders(f)[:20] if fits(inner)), None
     )
-
-
-def need_root(path: Path, fits: Callable[[Path], bool], what: str) -> Path:
-    """``find_root``, or an error.
-
-    Raises:
-        DataError: When nothing fits; the message says that ``what`` was looked for.
-    """
-    root = find_root(path, fits)
-    if root is None:
-        missing = "" if path.exists() else " (no such file or folder)"
-        raise DataError(f"{path}: expected {what}, found nothing of the kind{missing}")
-    return root
 
 
 def subfolders(path: Path) -> list[Path]:

@@ -16,13 +16,14 @@ from pyojeong.datasets.layout import (
     coded,
     cut_box,
     find_root,
-    need_root,
     no_votes,
     open_text,
     pictures_in,
     png,
 )
 from pyojeong.datasets.named_files import Outside
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.roots import need_root, several, some_roots
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import Pixels
@@ -70,6 +71,7 @@ def read_affectnet(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """AffectNet in full: lists in ``Manually_Annotated_file_lists``, whole images beside them.
 
@@ -85,6 +87,7 @@ def read_affectnet(
         ManifestInvalid: When a list lacks a column or a row has no box.
     """
     no_votes(votes, "AffectNet")
+    notes = Notes() if notes is None else notes
     root = need_root(path, _fits, MARKER)
     name = Labeller(root, _LABELS, labels, skipped, _LEFT_OUT)
     # Lists name files in one of several folders; all of them are as deep as this one.
@@ -97,9 +100,13 @@ def read_affectnet(
                 raise ManifestInvalid(f"{table}: columns missing: {', '.join(missing)}")
             for i, row in enumerate(rows):
                 label = name((row["expression"] or "").strip())
-                if label is None or (row["subDirectory_filePath"] or "") in outside:
+                named = row["subDirectory_filePath"] or ""
+                if label is not None and named in outside:
                     continue
-                picture = _picture_file(root, row["subDirectory_filePath"])
+                picture = _picture_file(root, named)
+                notes.know(picture)
+                if label is None:
+                    continue
                 sample = _cut(picture, _box(table, i, row), label, split)
                 if sample is None:
                     name.skip("face box outside the image")
@@ -166,24 +173,30 @@ def read_affectnet8(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """AffectNet's release of eight classes: ``{train_set,val_set}/images/<id>.jpg`` by path.
 
     ``annotations/<id>_exp.npy`` holds the value 0 to 7 (see ``read_affectnet``) as a number or a
-    string. The faces are cut out already. ``val_set`` becomes Split.VALID.
+    string. The faces are cut out already. ``val_set`` becomes Split.VALID. The two may lie in
+    folders of their own.
 
     Raises:
-        DataError: When the folders are not there, or an annotation is missing or damaged.
+        DataError: When the folders are not there or there several times, or an annotation is
+            missing or damaged.
         LabelUnknown: When labels are not 0 to 7; all of them are listed.
     """
     no_votes(votes, "AffectNet")
-    root = need_root(path, _fits_npy, NPY_MARKER)
-    name = Labeller(root, _LABELS, labels, skipped, _LEFT_OUT)
+    notes = Notes() if notes is None else notes
+    roots = some_roots(path, _fits_npy, NPY_MARKER)
+    name = Labeller(roots[0] if len(roots) == 1 else path, _LABELS, labels, skipped, _LEFT_OUT)
     for part, split in _SETS.items():
-        if not (root / part / "images").is_dir():
-            continue
-        for picture in pictures_in(root / part / "images"):
-            note = root / part / "annotations" / f"{picture.stem}_exp.npy"
+        sets = [root / part for root in roots if (root / part / "images").is_dir()]
+        if len(sets) > 1:  # unpacked side by side, every root has one of the splits
+            raise several(path, roots, NPY_MARKER)
+        for picture in (p for folder in sets for p in pictures_in(folder / "images")):
+            notes.know(picture)
+            note = picture.parent.parent / "annotations" / f"{picture.stem}_exp.npy"
             label = name(_value(note))
             if label is not None:
                 source = f"{part}/{picture.name}"

@@ -7,20 +7,22 @@ from pathlib import Path
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import CKPLUS_TO_FER7, FER7, LabelSet
-from pyojeong.datasets.label_map import expression
+from pyojeong.datasets.label_map import NO_MAP, expression
 from pyojeong.datasets.layout import (
     Labeller,
     coded,
     find_root,
     first_picture,
-    held_out_groups,
-    need_root,
     no_votes,
     open_text,
     pictures_in,
     subfolders,
 )
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.own_pictures import Picture
+from pyojeong.datasets.roots import need_root, split_roots, splits_by_person
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.whole_set import check_nested
 
 _NAME = re.compile(r"(S\d{3})_\d{3}_\d+\.")
 _IMAGES = "cohn-kanade-images"
@@ -32,12 +34,19 @@ CK48_MARKER = "class folders with files S010_004_00000017.png (CK+48)"
 def _fits48(path: Path) -> bool:
     classes = [f for f in subfolders(path) if expression(f.name)]
     firsts = [file for f in classes if (file := first_picture(f)) is not None]
-    return bool(firsts) and all(_NAME.match(file.name) for file in firsts)
+    return any(_NAME.match(file.name) for file in firsts)
 
 
 def is_ck48(path: Path) -> bool:
-    """Return whether files in class folders have CK+'s names."""
-    return find_root(path, _fits48) is not None
+    """Return whether all files in class folders have CK+'s names.
+
+    Among other pictures they are some of the user's own.
+    """
+    return find_root(path, _fits48) is not None and all(
+        _NAME.match(file.name)
+        for file in pictures_in(path, deep=True)
+        if any(expression(part) for part in file.relative_to(path).parts[:-1])
+    )
 
 
 def read_ck48(
@@ -46,35 +55,59 @@ def read_ck48(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """CK+48: ``<root>/<class>/S010_004_00000017.png``, 48 x 48 gray; no neutral faces.
 
-    The group is the subject, ``S010``. There are no official splits: a tenth of the subjects,
-    by a digest of their names, becomes valid, the rest is for training.
+    The group is the subject, ``S010``. There are no official splits; several folders of class
+    folders are splits when they have their names. Without a validation split a tenth of the
+    subjects, by a digest of their names, becomes valid, the rest is for training. Images with
+    other names are left out and counted.
 
     Raises:
-        DataError: When there is no such image.
+        DataError: When there is no such image, there are several data sets, or class folders lie in
+            those of another label.
         LabelUnknown: When class folders are not understood; all of them are listed.
     """
     no_votes(votes, "CK+48")
-    root = need_root(path, _fits48, CK48_MARKER)
-    found = [(f.name, file) for f in subfolders(root) for file in pictures_in(f)]
-    known = {f.name: n for f in subfolders(root) if (n := expression(f.name))}
+    notes = Notes() if notes is None else notes
+    parts = split_roots(path, _fits48, CK48_MARKER, notes)
+    root = parts[0][1] if len(parts) == 1 else parts[0][1].parent
+    found = [
+        Picture(
+            file=file,
+            raw=folder.name,
+            split=split or Split.TRAIN,
+            source=file.relative_to(root).as_posix(),
+            key=file.relative_to(folder).as_posix(),
+        )
+        for split, part in parts
+        for folder in subfolders(part)
+        for file in pictures_in(folder, deep=True)
+    ]
+    check_nested(root, found, NO_MAP, notes)
+    known = {p.raw: label for p in found if (label := expression(p.raw))}
     name = Labeller(root, known, labels, skipped)
-    kept = [(label, file) for raw, file in found if (label := name(raw)) is not None]
+    kept = []
+    for picture in found:
+        notes.know(picture.file)
+        if picture.raw in known and not _NAME.match(picture.file.name):
+            name.skip("image with another name")
+        elif (label := name(picture.raw)) is not None:
+            kept.append((label, picture.file, picture.split))
     name.finish()
-    yield from _samples(root, kept)
+    yield from _samples(root, kept, notes)
 
 
-def _samples(root: Path, kept: list[tuple[str, Path]]) -> Iterator[Sample]:
+def _samples(root: Path, kept: list[tuple[str, Path, Split]], notes: Notes) -> Iterator[Sample]:
     if not kept:
         raise DataError(f"{root}: no labelled images; is it unpacked completely?")
-    subjects = [file.name.partition("_")[0] for _, file in kept]
-    valid = held_out_groups(subjects)
-    for subject, (label, file) in zip(subjects, kept, strict=True):
+    subjects = [file.name.partition("_")[0] for _, file, _ in kept]
+    splits = splits_by_person(subjects, [split for _, _, split in kept], notes)
+    for subject, split, (label, file, _) in zip(subjects, splits, kept, strict=True):
         yield Sample(
             label=label,
-            split=Split.VALID if subject in valid else Split.TRAIN,
+            split=split,
             path=str(file),
             group=subject,
             source=file.relative_to(root).as_posix(),
@@ -96,6 +129,7 @@ def read_ckplus(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """CK+: ``cohn-kanade-images/S###/###/*.png`` and ``Emotion/S###/###/*_emotion.txt``.
 
@@ -111,13 +145,16 @@ def read_ckplus(
         ManifestInvalid: When a label file holds no number.
     """
     no_votes(votes, "CK+")
+    notes = Notes() if notes is None else notes
     root = need_root(path, _fits, MARKER)
-    notes = next(root / n for n in _NOTES if (root / n).is_dir())
+    written_in = next(root / n for n in _NOTES if (root / n).is_dir())
     name = Labeller(root, coded(CKPLUS_TO_FER7), labels, skipped)
     kept = []
     for sequence in (s for subject in subfolders(root / _IMAGES) for s in subfolders(subject)):
         frames = pictures_in(sequence)
-        written = sorted((notes / sequence.relative_to(root / _IMAGES)).glob("*_emotion.txt"))
+        if frames:
+            notes.know(frames[-1])
+        written = sorted((written_in / sequence.relative_to(root / _IMAGES)).glob("*_emotion.txt"))
         if not written:
             name.skip("sequence without a label")
             continue
@@ -125,9 +162,9 @@ def read_ckplus(
         if not frames:
             raise DataError(f"{sequence}: has a label but no frames; is it unpacked completely?")
         if label is not None:
-            kept.append((label, frames[-1]))
+            kept.append((label, frames[-1], Split.TRAIN))
     name.finish()
-    yield from _samples(root, kept)
+    yield from _samples(root, kept, notes)
 
 
 def _value(note: Path) -> str:

@@ -12,12 +12,13 @@ from pyojeong.datasets.layout import (
     cut_box,
     find_root,
     held_out,
-    need_root,
     no_votes,
     open_text,
     png,
 )
 from pyojeong.datasets.named_files import Outside
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import Pixels
@@ -43,6 +44,7 @@ def read_expw(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """ExpW: ``label/label.lst`` and ``image/origin/*.jpg``; every sample is one cut face (PNG).
 
@@ -58,6 +60,7 @@ def read_expw(
         ManifestInvalid: When a line is wrong.
     """
     no_votes(votes, "ExpW")
+    notes = Notes() if notes is None else notes
     root = need_root(path, _fits, MARKER)
     folder = next((root / f for f in _IMAGES if (root / f).is_dir()), None)
     if folder is None:
@@ -71,7 +74,10 @@ def read_expw(
                 continue
             picture, face_id, box, raw = _parsed(root / _LIST, i, line)
             label = name(raw)
-            if label is None or picture in outside:
+            if label is not None and picture in outside:
+                continue
+            notes.know(folder / picture)
+            if label is None:
                 continue
             if picture != last:
                 pixels, split = _opened(folder / picture)

@@ -19,9 +19,11 @@ import numpy as np
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FER2013_TO_FER7, LabelSet
-from pyojeong.datasets.layout import coded, held_out, open_text, png, subfolders
+from pyojeong.datasets.layout import coded, find_root, held_out, open_text, png
 from pyojeong.datasets.layout_ferplus import JoinedVotes
 from pyojeong.datasets.layout_table import picture_folder
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.datasets.unpacking import Bounded, as_text, opened_bytes
 
@@ -42,17 +44,11 @@ def find_table(path: Path) -> Path | None:
         path: The file itself, or a folder that holds it, at most two folders deep.
     """
     if path.is_dir():
-        return next((t for f in _folders(path) if (t := _table_in(f)) is not None), None)
+        folder = find_root(path, lambda f: _table_in(f) is not None)
+        return None if folder is None else _table_in(folder)
     if path.is_file() and (".csv" in "".join(path.suffixes).lower() or _archived(path)):
         return path
     return None
-
-
-def _folders(path: Path) -> Iterator[Path]:
-    yield path
-    for folder in subfolders(path)[:20]:
-        yield folder
-        yield from subfolders(folder)[:20]
 
 
 def _table_in(folder: Path) -> Path | None:
@@ -143,6 +139,7 @@ def read_fer2013(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,  # noqa: ARG001 - a table leaves nothing out
+    notes: Notes | None = None,  # noqa: ARG001 - nor has it images beside it
 ) -> Iterator[Sample]:
     """FER2013 as one table, plain or .gz/.xz/.bz2, or inside a .zip or .tar archive.
 
@@ -156,15 +153,16 @@ def read_fer2013(
         votes: FER+'s ``fer2013new.csv``, whose rows are the same images in the same order.
         labels: Any set with FER7's names.
         skipped: Not used.
+        notes: Not used.
 
     Raises:
-        DataError: When the file could not be read, has no labels, or the votes are not those of
-            its rows.
+        DataError: When there are several tables, or the file could not be read, has no
+            labels, or the votes are not those of its rows.
         ManifestInvalid: When a row is wrong.
     """
-    table = find_table(path) if path.is_dir() else path
-    if table is None:
-        raise DataError(f"{path}: expected {MARKER}, found none")
+    table = path
+    if path.is_dir():
+        table = _table_in(need_root(path, _table_in, MARKER)) or path
     joined = None if votes is None else JoinedVotes(votes, table)
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     i = -1

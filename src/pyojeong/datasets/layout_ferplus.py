@@ -9,8 +9,10 @@ import numpy as np
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
-from pyojeong.datasets.layout import Labeller, find_root, need_root, no_votes, open_text
+from pyojeong.datasets.layout import Labeller, find_root, no_votes, open_text
 from pyojeong.datasets.named_files import Outside
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.roots import several, some_roots
 from pyojeong.datasets.samples import Sample, Split
 
 _FOLDERS = {
@@ -160,12 +162,28 @@ def is_ferplus(path: Path) -> bool:
     return find_root(path, _fits) is not None
 
 
+def _table_of(path: Path, roots: list[Path], folder: str, notes: Notes) -> Path | None:
+    """Return the table of a split, which may lie beside the others or in a folder of its own.
+
+    Raises:
+        DataError: When there are several.
+    """
+    places = [root / folder for root in roots if (root / folder).is_dir()]
+    tables = [place / "label.csv" for place in places if (place / "label.csv").is_file()]
+    if len(tables) > 1:
+        raise several(path, roots, MARKER)
+    if places and not tables:
+        notes.warnings.append(f"{folder}/ has no label.csv: none of its images is read")
+    return tables[0] if tables else None
+
+
 def read_ferplus_folders(
     path: Path,
     *,
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """``FER2013{Train,Valid,Test}/fer0000000.png`` with a headerless ``label.csv`` in each.
 
@@ -173,21 +191,22 @@ def read_ferplus_folders(
     most annotators took for unknown or not a face, are left out and counted. The votes are kept.
 
     Raises:
-        DataError: When the folders are not there.
+        DataError: When the folders are not there, or there several times.
         ManifestInvalid: When a row of a ``label.csv`` is wrong.
     """
     no_votes(votes, "FER+ folders, which bring their own")
-    root = need_root(path, _fits, MARKER)
+    notes = Notes() if notes is None else notes
+    roots = some_roots(path, _fits, MARKER)
     aside = ("unknown", "not a face", "no majority of votes")
     name = Labeller(
-        root, {n: n for n in FERPLUS8.names}, labels, skipped, {why: why for why in aside}
+        path, {n: n for n in FERPLUS8.names}, labels, skipped, {why: why for why in aside}
     )
     found = False
     for folder, split in _FOLDERS.items():
-        table = root / folder / "label.csv"
-        outside = Outside(root / folder, skipped)
-        if not table.is_file():
+        table = _table_of(path, roots, folder, notes)
+        if table is None:
             continue
+        outside = Outside(table.parent, skipped)
         with open_text(table) as file:
             for i, row in enumerate(csv.reader(file)):
                 if len(row) < 2 + _COLUMNS:
@@ -197,6 +216,7 @@ def read_ferplus_folders(
                 counts = _counts(table, i, row)
                 if row[0].strip() in outside:
                     continue
+                notes.know(table.parent / row[0].strip())
                 label = name(majority(counts))
                 if label is None:
                     continue
@@ -204,10 +224,10 @@ def read_ferplus_folders(
                 yield Sample(
                     label=label,
                     split=split,
-                    path=str(root / folder / row[0].strip()),
+                    path=str(table.parent / row[0].strip()),
                     votes=counts,
                     source=f"{folder}/{row[0].strip()}",
                 )
         outside.note()
     if not found:
-        raise DataError(f"{root}: no image has a majority of votes for a class of {labels.id}")
+        raise DataError(f"{path}: no image has a majority of votes for a class of {labels.id}")

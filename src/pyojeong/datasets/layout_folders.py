@@ -17,10 +17,10 @@ from pyojeong.datasets.layout import (
     subfolders,
 )
 from pyojeong.datasets.layout_fer2013 import USAGES
+from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.own_pictures import (
     NOTHING_STATED,
     Found,
-    Notes,
     OwnOptions,
     Picture,
     nfc,
@@ -46,6 +46,11 @@ def class_root(path: Path, label_map: LabelMap = NO_MAP) -> Path | None:
         return any(label_map.knows(f.name) for _, f in _class_folders(folder))
 
     return find_root(path, fits)
+
+
+def class_folders(root: Path) -> list[Path]:
+    """Return the folders of a data set's root that are named after expressions."""
+    return [folder for _, folder in _class_folders(root) if NO_MAP.knows(folder.name)]
 
 
 def _class_folders(root: Path) -> list[tuple[Split, Path]]:
@@ -174,6 +179,8 @@ def _searched(
     skips = [f for f in subfolders(root) if nfc(f.name) in beside]
     inside = _by_folder(pictures_in(path, deep=True), [*skips, *(f for _, f in folders)])
     left_out = {nfc(folder.name): len(inside[folder]) for folder in skips}
+    for file in (file for files in inside.values() for file in files):
+        notes.know(file)
     read = {folder.resolve() for folder, files in inside.items() if files}
     linked = [f for _, f in folders if not inside[f] and _leads_inside(f, root, read)]
     if linked:

@@ -10,17 +10,18 @@ from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.file_search import is_file
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.label_map import images, some
-from pyojeong.datasets.layout import find_root, need_root, no_votes, open_text, pictures_in
+from pyojeong.datasets.layout import find_root, no_votes, open_text, pictures_in
 from pyojeong.datasets.named_files import Outside
+from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.own_pictures import (
     NOTHING_STATED,
     Found,
-    Notes,
     OwnOptions,
     Picture,
     nfc,
     samples_of,
 )
+from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.datasets.whole_set import split_folders
 

@@ -11,7 +11,6 @@ from pyojeong.datasets.layout import (
     coded,
     find_root,
     held_out_file,
-    need_root,
     no_votes,
     open_text,
     pictures_in,
@@ -19,7 +18,9 @@ from pyojeong.datasets.layout import (
 )
 from pyojeong.datasets.layout_folders import read_class_folders
 from pyojeong.datasets.named_files import Outside
-from pyojeong.datasets.own_pictures import NOTHING_STATED, Notes, OwnOptions
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.own_pictures import NOTHING_STATED, OwnOptions
+from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.datasets.whole_set import check_whole, split_folders
 
@@ -45,6 +46,7 @@ def read_rafdb(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """RAF-DB basic: ``EmoLabel/list_patition_label.txt`` and ``Image/aligned`` or ``/original``.
 
@@ -60,6 +62,7 @@ def read_rafdb(
         ManifestInvalid: When a line is wrong.
     """
     no_votes(votes, "RAF-DB")
+    notes = Notes() if notes is None else notes
     root = need_root(path, _fits, MARKER)
     aligned = (root / "Image" / "aligned").is_dir()
     folder = root / "Image" / ("aligned" if aligned else "original")
@@ -81,11 +84,14 @@ def read_rafdb(
                     row=i,
                 )
             label = name(words[1])
-            if label is None or words[0] in outside:
+            if label is not None and words[0] in outside:
                 continue
             stem, _, ending = words[0].rpartition(".")
             stem = stem.removesuffix("_aligned")
             picture = folder / (f"{stem}_aligned.{ending}" if aligned else f"{stem}.{ending}")
+            notes.know(picture)
+            if label is None:
+                continue
             yield _sample(picture, label, split, words[0])
     name.finish()
     outside.note()
@@ -134,8 +140,8 @@ def read_rafdb_kaggle(
         )
         return
     no_votes(votes, "RAF-DB")
-    root = need_root(path, _fits_kaggle, KAGGLE_MARKER)
     notes = Notes() if notes is None else notes
+    root = need_root(path, _fits_kaggle, KAGGLE_MARKER)
     check_whole(path, root, own.label_map, notes=notes)
     parts = split_folders(root)
     notes.warnings.append(_meaning(root, parts))
@@ -144,7 +150,8 @@ def read_rafdb_kaggle(
     found = False
     for split, part in parts:
         for folder in subfolders(part):
-            for picture in pictures_in(folder):
+            for picture in pictures_in(folder, deep=True):
+                notes.know(picture)
                 label = name(folder.name)
                 if label is not None:
                     found = True

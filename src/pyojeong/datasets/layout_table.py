@@ -15,7 +15,8 @@ from pyojeong.core.labels import FER7, LabelSet, folded
 from pyojeong.datasets.label_map import LabelMap, images, some
 from pyojeong.datasets.layout import open_text, pictures_in
 from pyojeong.datasets.named_files import Outside
-from pyojeong.datasets.own_pictures import Found, Notes, OwnOptions, Picture, nfc, samples_of
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.own_pictures import Found, OwnOptions, Picture, nfc, samples_of
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.datasets.split_names import split_of
 

@@ -18,11 +18,12 @@ from pyojeong.datasets.layout import (
     Labeller,
     find_root,
     held_out_groups,
-    need_root,
     no_votes,
     open_text,
 )
 from pyojeong.datasets.named_files import leads_out
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
 
 TABLES = ("labels.csv", "votes.csv")
@@ -64,6 +65,7 @@ def read_voted(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """Read photographs with votes.
 
@@ -78,6 +80,7 @@ def read_voted(
         ManifestInvalid: When a row is wrong.
     """
     no_votes(votes, "photographs with votes, which bring their own")
+    notes = Notes() if notes is None else notes
     root = need_root(path, _fits, MARKER)
     table = _table(root)
     assert table is not None  # noqa: S101 - it fits
@@ -90,6 +93,7 @@ def read_voted(
     for i, row in enumerate(rows):
         if Path(row["image"]).name != row["image"] or leads_out(root / "images", row["image"]):
             raise ManifestInvalid(f"{table}: expected the name of a file in images/", row=i)
+        notes.know(root / "images" / row["image"])
         counts = _counts(table, i, row)
         raw = _best(counts) or row.get("publisher_label") or ""
         if not raw:

@@ -17,6 +17,7 @@ from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.hold_out import FEWEST, Candidate, hold_out
 from pyojeong.datasets.label_map import LabelMap, images, listed, merged, some
 from pyojeong.datasets.layout import Labeller
+from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.samples import Sample, Split
 
 
@@ -66,21 +67,6 @@ class OwnOptions:
 
 
 NOTHING_STATED = OwnOptions()
-
-
-@dataclass
-class Notes:
-    """What a reader says besides its samples.
-
-    Attributes:
-        warnings: One sentence each.
-        without_valid: Classes without a validation sample, which a warning names.
-        beside: Why images of the folder are no samples -> how many.
-    """
-
-    warnings: list[str] = field(default_factory=list)
-    without_valid: set[str] = field(default_factory=set)
-    beside: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

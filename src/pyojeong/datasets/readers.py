@@ -16,7 +16,7 @@ from pyojeong.datasets import (
     layout_rafdb,
     layout_voted,
 )
-from pyojeong.datasets.layout import Reader
+from pyojeong.datasets.layout import Reader, first_picture
 from pyojeong.datasets.layout_fer2013 import read_fer2013
 from pyojeong.datasets.layout_ferplus import read_ferplus_votes
 from pyojeong.datasets.layout_folders import read_class_folders
@@ -58,6 +58,9 @@ OWN_READERS = {
 }
 """Those of them that read pictures of one's own, whose labels and groups can be stated."""
 
+_BY_LISTS = ("ferplus", "rafdb", "affectnet", "affectnet8", "expw", "ckplus", "fer2013")
+"""Layouts that lists and tables give away, which may lie beside pictures of one's own."""
+
 MARKERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "ferplus": (layout_ferplus.is_ferplus, layout_ferplus.MARKER),
     "rafdb": (layout_rafdb.is_rafdb, layout_rafdb.MARKER),
@@ -77,6 +80,23 @@ MARKERS: dict[str, tuple[Callable[[Path], object], str]] = {
 """Layout -> what tells whether a path has it, and the same in words."""
 
 
+def _check_alone(path: Path, layout: str) -> None:
+    """Refuse a folder that holds a published data set, known by its lists, and class folders.
+
+    Raises:
+        DataError: When it does.
+    """
+    if layout not in _BY_LISTS or (root := layout_folders.class_root(path)) is None:
+        return
+    folders = [f for f in layout_folders.class_folders(root) if first_picture(f) is not None]
+    if folders:
+        first = folders[0].relative_to(path).as_posix()
+        raise DataError(
+            f"{path}: holds {MARKERS[layout][1]} and class folders with images ({first}/): which "
+            f"is meant? Name one of them, or state --layout {layout} or --layout class-folders"
+        )
+
+
 def detect_layout(path: Path) -> str:
     """Return the key of ``READERS`` that fits a file or folder.
 
@@ -88,6 +108,7 @@ def detect_layout(path: Path) -> str:
     for name in READERS:
         fits, _ = MARKERS[name]
         if fits(path):
+            _check_alone(path, name)
             return name
     refusal = layout_folders.refusal(path)
     if refusal is not None:

@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from pyojeong.core.errors import DataError
 from pyojeong.datasets.label_map import LabelMap, is_code, listed
 from pyojeong.datasets.layout import pictures_in, subfolders
-from pyojeong.datasets.own_pictures import Notes, Picture, nfc
+from pyojeong.datasets.notes import Notes
+from pyojeong.datasets.own_pictures import Picture, nfc
 from pyojeong.datasets.samples import Split
 from pyojeong.datasets.split_names import reading, split_of
 

@@ -1,5 +1,6 @@
 """Pictures of one's own: names of classes, tables of labels, people, validation pictures."""
 
+import re
 import shutil
 import unicodedata
 from collections import Counter
@@ -533,3 +534,81 @@ def test_names_of_fer2013_divide_the_test_folder_or_all(tmp_path: Path) -> None:
         done, rows = bring(kaggle(tmp_path / name, tree))
         assert Counter(row.split.value for row in rows) == {"train": 4, "valid": 3, "test": 2}
         assert not any("contradict" in line for line in done.warnings)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "line"),
+    [({4: '"he said', 20: 'x"y'}, 5), ({3: '"open'}, 4), ({4: '"he" said'}, 0), ({4: '"a\nb"'}, 0)],
+)
+@pytest.mark.parametrize("kind", ["table", "imagefolder"])
+def test_quotes_that_are_not_closed_are_refused(
+    tmp_path: Path, kind: str, spoilt: dict[int, str], line: int
+) -> None:
+    root = pictures(tmp_path / "set", {"train": 24})
+    inside = "" if kind == "imagefolder" else "train/"
+    rows = ["file_name,label,note"]
+    for i in range(24):
+        rows.append(f"{inside}{i:03d}.png,{'sad' if i % 2 else 'happy'},{spoilt.get(i + 1, 'ok')}")
+    if kind == "imagefolder":
+        (root / "train" / "metadata.csv").write_text("\n".join(rows))
+        own: dict[str, Path] = {}
+    else:
+        own = {"table": legend(root, "\n".join(rows))}
+    if line:
+        with pytest.raises(DataError, match=rf"line {line}: a quote .* is not closed"):
+            bring(root, **own)
+    else:
+        assert len(bring(root, **own)[1]) == 24
+
+
+@pytest.mark.parametrize("kind", ["table", "imagefolder"])
+def test_cells_behind_the_last_column_are_a_warning(tmp_path: Path, kind: str) -> None:
+    root = pictures(tmp_path / "set", {"train": 3})
+    inside = "" if kind == "imagefolder" else "train/"
+    text = "".join(f"{inside}00{i}.png,sad{',happy,angry' * (i == 1)},\n" for i in range(3))
+    text = f"file_name,label\n{text}"
+    if kind == "imagefolder":
+        (root / "train" / "metadata.csv").write_text(text)
+        done, _ = bring(root)
+    else:
+        done, _ = bring(root, table=legend(root, text))
+    said = "1 row of .* with more cells than the header .*: line 3: 'happy', 'angry'"
+    assert any(re.search(said, line) for line in done.warnings)
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "split"),
+    [
+        ("subset", ("train", "test"), Split.TEST),
+        ("Usage", ("Training", "PublicTest"), Split.VALID),
+        ("set", ("a", "b"), None),
+    ],
+)
+def test_columns_that_divide_under_other_names(
+    tmp_path: Path, column: str, cells: tuple[str, str], split: Split | None
+) -> None:
+    root = pictures(tmp_path / "set", {".": 20})
+    lines = [f"{i:03d}.png,sad,{cells[i >= 15]}" for i in range(20)]
+    done, rows = bring(root, table=legend(root, "\n".join([f"image,label,{column}", *lines])))
+    said = [line for line in done.warnings if repr(column) in line]
+    assert len(said) == 1
+    if split is None:
+        assert "is not read: 'a', 'b' are no splits" in said[0]
+    else:
+        assert "is read as the split" in said[0]
+        assert {row.source for row in rows if row.split is split} == {
+            f"{i:03d}.png" for i in range(15, 20)
+        }
+
+
+def test_rows_that_name_what_a_search_leaves_out_count_once(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "set", {".": 4, ".cache": 2})
+    (root / "002.png").rename(root / ".hidden.png")
+    (root / "notes.txt").write_text("no image")
+    names = ["000.png", "001.png", ".hidden.png", "notes.txt", ".cache/000.png"]
+    text = "\n".join(["image,label", *(f"{name},sad" for name in names)])
+    done, rows = bring(root, table=legend(tmp_path, text))
+    assert len(rows) == 5
+    assert done.unreadable == 1
+    assert done.sums.left_out == {"hidden": 1, "named by no row of legend.csv": 1}
+    assert done.sums.given == 7

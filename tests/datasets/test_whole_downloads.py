@@ -98,7 +98,7 @@ def test_nested_and_loose_images_of_ck48_are_counted(tmp_path: Path) -> None:
     trees.save(901, root / "loose.png")
     done, rows = bring(root)
     assert (done.layout, len(rows)) == ("ck48", 31)
-    assert done.sums.left_out == {"images that ck48 does not read (loose.png)": 1}
+    assert done.sums.left_out == {"not read by ck48 (loose.png)": 1}
     (root / "happy" / "more").rename(root / "happy" / "sad")
     with pytest.raises(DataError, match="class folders inside class folders of another label"):
         bring(root)
@@ -206,7 +206,7 @@ def test_a_table_beside_class_folders_is_refused(tmp_path: Path) -> None:
     done, rows = bring(root, layout="fer2013")
     assert len(rows) == 21
     (why,) = done.sums.left_out
-    assert why.startswith("images that fer2013 does not read (train/happy/own_0.png")
+    assert why.startswith("not read by fer2013 (train/happy/own_0.png")
     assert done.sums.left_out[why] == 12
 
 
@@ -217,6 +217,22 @@ def test_nested_and_loose_images_of_rafdb_on_kaggle_are_counted(tmp_path: Path) 
     done, rows = bring(root)
     assert (done.layout, len(rows)) == ("rafdb-kaggle", 71)
     assert done.sums.given == images_in(root) == 72
+
+
+@pytest.mark.parametrize("kind", ["ferplus", "rafdb", "voted-photographs"])
+def test_repeated_rows_of_published_lists_count_once(tmp_path: Path, kind: str) -> None:
+    root = trees.TREES[kind](tmp_path)
+    before, _ = bring(root)
+    lists = {
+        "ferplus": root / "data" / "FER2013Train" / "label.csv",
+        "rafdb": root / "EmoLabel" / "list_patition_label.txt",
+        "voted-photographs": root / "labels.csv",
+    }
+    lines = lists[kind].read_text().splitlines()
+    lists[kind].write_text("\n".join([*lines, lines[1]]) + "\n")
+    done, _ = bring(root)
+    assert done.rows == before.rows
+    assert done.skipped["repeated row"] == 1
 
 
 EVERY = sorted(set(trees.TREES) - {"fer2013"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.file_kinds import IMAGES
-from pyojeong.core.file_search import search_folder
+from pyojeong.core.file_search import each_once, search_folder
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.output_names import as_unicode
@@ -30,6 +30,8 @@ Ticker = Callable[[int], None]
 """Called with the number of samples that were just finished."""
 MOST_EXAMPLES = 30
 _MOST_NAMES = 4
+_ONE_ROW_EACH = frozenset({"ferplus", "rafdb", "voted-photographs"})
+"""Published layouts whose lists name every image once."""
 _ONE_FILE_EACH = frozenset({"class-folders", "fer2013-folders"})
 
 
@@ -165,6 +167,8 @@ def _beside(source: Path, layout: str, known: int, notes: Notes) -> dict[str, in
     if not source.is_dir():
         return {}
     found = search_folder(source, IMAGES)
+    if layout in {TABLE, "imagefolder"}:  # rows may name files that a search leaves out
+        found.left_out = each_once(found.left_out, notes.known)
     counts = found.reasons()
     if layout in _ONE_FILE_EACH:
         counts["in no class folder"] = len(found.items) - known
@@ -172,7 +176,7 @@ def _beside(source: Path, layout: str, known: int, notes: Notes) -> dict[str, in
         del counts[f"not {IMAGES.noun}s"]
         paths = [item if isinstance(item, str) else item.path for item in found.items]
         others = [as_unicode(os.path.relpath(p, source)) for p in paths if not notes.knows(p)]
-        counts[f"images that {layout} does not read ({some(others)})"] = len(others)
+        counts[f"not read by {layout} ({some(others)})"] = len(others)
     return {why: count for why, count in counts.items() if count}
 
 
@@ -222,7 +226,18 @@ def _samples(
     if layout in OWN_READERS:
         read = OWN_READERS[layout]
         return read(source, votes=votes, labels=labels, skipped=skipped, own=own, notes=notes)
-    return READERS[layout](source, votes=votes, labels=labels, skipped=skipped, notes=notes)
+    samples = READERS[layout](source, votes=votes, labels=labels, skipped=skipped, notes=notes)
+    return _without_repeats(samples, skipped) if layout in _ONE_ROW_EACH else samples
+
+
+def _without_repeats(samples: Iterable[Sample], skipped: Counter[str]) -> Iterator[Sample]:
+    """Yield each image once; rows of one image that differ stay, and are warned of."""
+    first: dict[str | None, Sample] = {}
+    for sample in samples:
+        if first.setdefault(sample.path, sample) == sample and first[sample.path] is not sample:
+            skipped["repeated row"] += 1
+        else:
+            yield sample
 
 
 class _Census:

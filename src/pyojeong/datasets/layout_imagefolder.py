@@ -9,6 +9,7 @@ from pathlib import Path
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.file_search import is_file
 from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.datasets.csv_cells import ExtraCells, check_quotes
 from pyojeong.datasets.label_map import images, some
 from pyojeong.datasets.layout import find_root, no_votes, open_text, pictures_in
 from pyojeong.datasets.named_files import Outside
@@ -26,6 +27,8 @@ from pyojeong.datasets.samples import Sample, Split
 from pyojeong.datasets.whole_set import split_folders
 
 MARKER = "train/metadata.csv with columns file_name,label (imagefolder)"
+_REST = "\0"
+"""Key of the cells behind the last column; no column has this name."""
 
 
 def _tables(path: Path) -> list[tuple[Split, Path]]:
@@ -72,16 +75,18 @@ def read_imagefolder(
         ManifestInvalid: When a row of a table is wrong.
     """
     no_votes(votes, "imagefolder")
+    notes = Notes() if notes is None else notes
     root = need_root(path, _fits_imagefolder, MARKER)
     pictures: dict[Path, Picture] = {}
     missing: list[str] = []
     repeated = 0
     outside = Outside(root.absolute(), skipped)
     for split, table in _tables(root):
-        for picture in _rows_of(root, split, table, outside):
+        for picture in _rows_of(root, split, table, outside, notes):
             if not is_file(picture.file):
                 missing.append(picture.key)
                 continue
+            notes.know(picture.file)
             known = pictures.setdefault(picture.file, picture)
             divided = known.split is not picture.split
             labelled = [own.label_map.label(p.raw) or p.raw for p in (known, picture)]
@@ -102,7 +107,6 @@ def read_imagefolder(
         ):
             if count:
                 skipped[why] += count
-    notes = Notes() if notes is None else notes
     _note_unnamed(path, list(pictures.values()), notes)
     seen = Counter(picture.raw for picture in pictures.values())
     has_valid = any(split is Split.VALID for split, _ in split_folders(root))
@@ -125,15 +129,22 @@ def _said(picture: Picture, *, split: bool) -> str:
     return f"{picture.raw!r}{group}{f' in {picture.split.value}' if split else ''}"
 
 
-def _rows_of(root: Path, split: Split, table: Path, outside: Outside) -> Iterator[Picture]:
+def _rows_of(
+    root: Path, split: Split, table: Path, outside: Outside, notes: Notes
+) -> Iterator[Picture]:
     """Yield the rows of a ``metadata.csv`` whose file lies in the data set's folder.
 
     Raises:
+        DataError: When a quote is not closed.
         ManifestInvalid: When one lacks its file name or label.
     """
+    check_quotes(table)
+    extra = ExtraCells(table)
     with open_text(table) as file:
         header = [name.strip() for name in next(csv.reader(file), [])]
-        for i, row in enumerate(csv.DictReader(file, header)):
+        rows = csv.DictReader(file, header, restkey=_REST)
+        for i, row in enumerate(rows):
+            extra.add(rows.line_num + 1, row.get(_REST))
             if not row.get("file_name") or row.get("label") is None:
                 raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
             if os.path.join(table.parent, row["file_name"]) in outside:  # noqa: PTH118
@@ -147,3 +158,4 @@ def _rows_of(root: Path, split: Split, table: Path, outside: Outside) -> Iterato
                 key=row["file_name"],
                 group=row.get("group") or "",
             )
+    notes.warnings += extra.warnings()

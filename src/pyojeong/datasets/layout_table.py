@@ -12,6 +12,7 @@ from typing import TextIO
 from pyojeong.core.errors import DataError
 from pyojeong.core.file_search import is_file
 from pyojeong.core.labels import FER7, LabelSet, folded
+from pyojeong.datasets.csv_cells import ExtraCells, check_quotes
 from pyojeong.datasets.label_map import LabelMap, images, some
 from pyojeong.datasets.layout import open_text, pictures_in
 from pyojeong.datasets.named_files import Outside
@@ -26,6 +27,9 @@ IMAGE_COLUMNS = (
 )  # fmt: skip
 LABEL_COLUMNS = ("label", "emotion", "expression", "class", "category")
 _SPLIT = "split"
+_LIKE_SPLIT = ("usage", "subset", "set", "partition", "fold")
+_REST = "\0"
+"""Key of the cells behind the last column; no column has this name."""
 _GROUP = "group"
 
 
@@ -55,9 +59,11 @@ def read_table(
     """Read the pictures of a folder that a table names.
 
     The columns of file names and labels are named by ``own`` or detected; the columns ``split``
-    (train, valid, test) and ``group`` are taken where there are such. File names are relative to
-    the folder. Rows whose file is missing, rows without a label, repeated rows and pictures that no
-    row names are counted. Without validation rows a part of the others is held out (``hold_out``).
+    (train, valid, test) and ``group`` are taken where there are such. Without ``split``, a column
+    ``usage``, ``subset``, ``set``, ``partition`` or ``fold`` is taken when its cells name splits.
+    File names are relative to the folder. Rows whose file is missing, rows without a label,
+    repeated rows and pictures that no row names are counted. Without validation rows a part of the
+    others is held out (``hold_out``).
 
     Args:
         path: The folder.
@@ -75,7 +81,8 @@ def read_table(
         raise DataError(f"{path}: no such folder; --table needs the folder of its pictures")
     assert own.table is not None  # noqa: S101 - that is why it is called
     table = table_file(path, own.table)
-    rows, by_column = _rows(path, table, own)
+    notes = Notes() if notes is None else notes
+    rows, by_column = _rows(path, table, own, notes)
     counts: Counter[str] = Counter() if skipped is None else skipped
     present = _present(path, table, rows, counts)
     labelled = [row for row in present if row.picture.raw]
@@ -86,7 +93,8 @@ def read_table(
         del counts[why]
     if not distinct:
         raise DataError(f"{table}: no row has a label")
-    notes = Notes() if notes is None else notes
+    for row in present:
+        notes.know(row.picture.file)
     _note_unnamed(path, table, present, notes)
     pictures = [row.picture for row in distinct]
     found = Found(
@@ -147,15 +155,20 @@ def table_file(path: Path, table: Path) -> Path:
     raise DataError(f"{table}: no such file, neither here nor in {path}")
 
 
-def _rows(path: Path, table: Path, own: OwnOptions) -> tuple[list[_Row], bool]:
+def _rows(path: Path, table: Path, own: OwnOptions, notes: Notes) -> tuple[list[_Row], bool]:
     """Return all rows, and whether ``--groups`` names a column."""
     rows = []
+    extra = ExtraCells(table)
     with _opened(table) as file:
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, restkey=_REST)
         header = [str(h) for h in reader.fieldnames or ()]
         columns = _columns(table, header, own)
+        check_quotes(table)
+        if columns.split is None:
+            columns = replace(columns, split=_like_split(table, header, columns, notes))
         by_column = columns.group is not None and columns.group == own.groups
         for row in reader:
+            extra.add(reader.line_num, row.get(_REST))
             named = (row[columns.image] or "").strip()
             if not named:
                 raise DataError(f"{table}: line {reader.line_num} names no file")
@@ -173,7 +186,30 @@ def _rows(path: Path, table: Path, own: OwnOptions) -> tuple[list[_Row], bool]:
             rows.append(_Row(reader.line_num, named, picture))
     if not rows:
         raise DataError(f"{table}: has no rows")
+    notes.warnings += extra.warnings()
     return rows, by_column
+
+
+def _like_split(table: Path, header: list[str], columns: _Columns, notes: Notes) -> str | None:
+    """Return the column that names splits under another name, and say whether one is read.
+
+    Such a column is read when all of its cells are names of splits.
+    """
+    taken = {columns.image, columns.label, columns.group}
+    for column in (h for h in header if folded(h) in _LIKE_SPLIT and h not in taken):
+        with _opened(table) as file:
+            cells = Counter((row[column] or "").strip() for row in csv.DictReader(file))
+        others = [repr(cell) for cell in cells if cell and split_of(cell) is None]
+        if others:
+            notes.warnings.append(
+                f"the column {column!r} of {table.name} is not read: {some(others)} are no "
+                "splits; rename the column to 'split' and its cells to train, valid and test if it "
+                "divides the images"
+            )
+        elif any(cells):
+            notes.warnings.append(f"the column {column!r} of {table.name} is read as the split")
+            return column
+    return None
 
 
 def _inside(path: Path, named: str) -> str:

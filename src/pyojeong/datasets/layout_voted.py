@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
+from pyojeong.datasets.csv_cells import check_quotes
 from pyojeong.datasets.label_map import expression
 from pyojeong.datasets.layout import (
     Labeller,
@@ -84,6 +85,7 @@ def read_voted(
     root = need_root(path, _fits, MARKER)
     table = _table(root)
     assert table is not None  # noqa: S101 - it fits
+    check_quotes(table)
     with open_text(table) as file:
         rows = list(csv.DictReader(file))
     kept = []

@@ -27,7 +27,7 @@ from pyojeong.core.file_kinds import media_kind
 from pyojeong.image.deep import Remark, deep_colors, has_signed_bytes, is_deep, to_eight_bits
 from pyojeong.image.png_chunks import without_large_text
 from pyojeong.image.quiet_pillow import quiet_pillow
-from pyojeong.image.torn import read_torn_jpeg
+from pyojeong.image.torn import load_pixels, read_torn_jpeg
 
 MAX_PIXELS = 200_000_000
 """Images that would unpack to more pixels are refused (a decompression bomb, or a mistake)."""
@@ -153,7 +153,7 @@ def _decoded(data: bytes, name: str, max_pixels: int, remark: Remark) -> Image:
     with _explained(name), PilImage.open(io.BytesIO(data), formats=formats) as picture:
         _check_size(picture, name, max_pixels)
         _check_cost(picture, data, name)
-        broken = _load(picture)
+        broken = load_pixels(picture)
         if broken is not None:
             torn = read_torn_jpeg(data, remark)
             if torn is None:
@@ -166,16 +166,6 @@ def _decoded(data: bytes, name: str, max_pixels: int, remark: Remark) -> Image:
         with suppress(Exception):  # frames behind the first one may be damaged
             _count_frames(picture, remark)
         return image
-
-
-def _load(picture: PilImage.Image) -> OSError | None:
-    """Decode a file; return why it could not be, with nothing that holds the decoded pixels."""
-    try:
-        picture.load()
-    except OSError as error:
-        picture.close()
-        return error.with_traceback(None)  # its frames hold the decoder
-    return None
 
 
 def _count_frames(picture: PilImage.Image, remark: Remark) -> None:

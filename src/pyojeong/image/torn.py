@@ -15,6 +15,16 @@ MOST_MISSING = 0.5
 """Images that lack a larger share of their rows are refused."""
 
 
+def load_pixels(picture: PilImage.Image) -> OSError | None:
+    """Decode a file; return why it could not be, with nothing that holds the decoded pixels."""
+    try:
+        picture.load()
+    except OSError as error:
+        picture.close()
+        return error.with_traceback(None)  # its frames hold the decoder
+    return None
+
+
 def read_torn_jpeg(data: bytes, remark: Callable[[str], None]) -> PilImage.Image | None:
     """Return what can be decoded of a JPEG file that breaks off.
 

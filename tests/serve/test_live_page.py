@@ -2,9 +2,13 @@
 
 import json
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -166,3 +170,52 @@ def test_the_page_in_a_browser(clip, analyzer, tmp_path):
         assert said == []
         browser.close()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_a_recording_outlives_its_process(clip, tmp_path, how):
+    """A terminal that is closed, a shutdown, a crash: what was recorded cannot be made again."""
+    command = [sys.executable, "-m", "pyojeong", "webcam", "--source", clip, "--loop", "--no-open"]
+    process = subprocess.Popen(
+        [*map(str, command), "--record", str(tmp_path / "r"), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        url = process.stdout.readline().strip()
+        root, _, token = url.partition("/?token=")
+        request = {"json": {"on": True}, "headers": {"x-pyojeong-token": token}}
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            with suppress(httpx.TransportError):
+                answer = httpx.post(f"{root}/api/record", **request)
+                break
+        assert answer.json()["recording"], answer.text
+        time.sleep(1)
+        process.send_signal(getattr(signal, how))
+        process.wait(timeout=20)
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+    (file,) = (tmp_path / "r").iterdir()
+    rows = list(read_csv(file))
+    assert len(rows) >= 3
+    assert (process.returncode == 0) == (how != "SIGKILL")
+
+
+def test_a_recording_that_cannot_go_on_ends_and_the_page_does_not(clip, analyzer, tmp_path):
+    with Served(clip, analyzer, record=tmp_path) as served:
+        served.session.start_recording()
+        time.sleep(0.3)
+
+        def full(_result):
+            raise OutputError("no space left")
+
+        served.session._sink.write = full
+        time.sleep(0.5)
+        state = served.session.state()
+        assert not state["recording"]
+        assert "the recording ended" in state["error"]
+        assert not state["over"]

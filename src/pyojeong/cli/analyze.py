@@ -20,7 +20,6 @@ from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.earlier_results import refuse_vanished
 from pyojeong.cli.options import FAST_MISSES
 from pyojeong.cli.sums import print_counts, short_paths
-from pyojeong.core.errors import OutputError
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
 from pyojeong.core.file_kinds import IMAGES
 from pyojeong.core.file_search import Failure, Found
@@ -35,7 +34,7 @@ from pyojeong.core.input_record import (
 from pyojeong.core.inputs import InputCounts, find_inputs, refuse_empty
 from pyojeong.core.interrupts import held_interrupts
 from pyojeong.core.labels import LabelSet
-from pyojeong.core.output_files import remove_others
+from pyojeong.core.output_files import remove_others, require_writable
 from pyojeong.core.unfinished import noted, unfinished
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
@@ -178,7 +177,7 @@ def _check_out(request: AnalyzeRequest) -> bool:
         if not again:
             _refuse_loss(request, out)
         check_earlier(out, "analyze", request.paths)
-    _check_folder(out)
+    require_writable(out)
     return again
 
 
@@ -320,18 +319,6 @@ def _read_all(
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _check_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".pyojeong-probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"cannot write into {out}: {error.strerror or error}. Choose another --out folder."
-        ) from error
 
 
 def _formats(request: AnalyzeRequest) -> Sequence[str]:

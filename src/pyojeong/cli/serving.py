@@ -1,8 +1,12 @@
 """Local pages: a socket, an address, a quiet server, and whether there is a screen for them."""
 
 import os
+import signal
 import socket
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -30,12 +34,37 @@ def serve(app: Any, bound: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=2,
     )
+    server = uvicorn.Server(config)
     try:
-        uvicorn.Server(config).run(sockets=[bound])
+        with _ended_by_signals(server):
+            server.run(sockets=[bound])
     except KeyboardInterrupt:
         pass
     finally:
         bound.close()
+
+
+@contextmanager
+def _ended_by_signals(server: Any) -> Iterator[None]:
+    """End the server where SIGTERM or SIGHUP would end the process.
+
+    uvicorn ends at SIGTERM too, and sends the signal again afterwards: recordings and logs would
+    stay open. A terminal that is closed sends SIGHUP.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no signal arrives there
+        yield
+        return
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -14,6 +14,7 @@ from pyojeong.cli.serving import address, bind, has_screen, serve, warn_of_netwo
 from pyojeong.cli.streams import echo
 from pyojeong.cli.video import NOTICE
 from pyojeong.core.errors import MissingExtra
+from pyojeong.core.output_files import require_writable
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.live import Camera
 
@@ -66,6 +67,8 @@ def run(request: WebcamRequest, console: Console) -> int:
         labels=request.labels,
         threshold=request.threshold,
     )
+    if request.record is not None:
+        require_writable(request.record)
     token = secrets.token_urlsafe(24)
     bound = bind(request.host, request.port)
     url = f"http://{address(request.host, bound.getsockname()[1])}/?token={token}"

@@ -176,18 +176,24 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 class GrowingFile:
-    """An unfinished text file beside its target; text is appended whole or not at all."""
+    """A text file to which text is appended, whole or not at all.
+
+    Args:
+        target: The file.
+        in_place: It has its name from the beginning, so that a killed process leaves what it wrote;
+            else it is an unfinished file beside its target. It must not exist.
+    """
 
     encoding = "utf-8"
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, in_place: bool = False) -> None:
         # A link is followed, so that its target is replaced and not the link.
         self.target = Path(os.path.realpath(target))
         with output_errors(target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
             if self.target.exists() and not self.target.is_file():
                 raise OutputError(f"cannot write {target}: it exists and is not an ordinary file")
-            self.path = _temporary(self.target)
+            self.path = self.target if in_place else _temporary(self.target)
             self._file = self.path.open("xb", buffering=0)
         self._whole = 0  # bytes up to the end of the last whole text
 

@@ -65,6 +65,23 @@ def require_new(path: Path, *, unless: Callable[[bytes], bool] = lambda _: False
         raise OutputError(f"{path} is there already: name another file, or delete it first")
 
 
+def require_writable(out: Path) -> None:
+    """Make a folder of results, and try whether files can be written there.
+
+    Raises:
+        OutputError: When they cannot.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".pyojeong-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {out}: {error.strerror or error}. Choose another --out folder."
+        ) from error
+
+
 def remove_others(
     folder: Path, described: Described | None, keep: Iterable[str]
 ) -> tuple[list[str], list[str]]:

@@ -66,6 +66,7 @@ class _TextSink(_Table):
         labels: LabelSet = FER7,
         timeline: bool = False,
         excel: bool = False,
+        in_place: bool = False,
     ) -> None:
         self.labels = labels
         self.timeline = timeline
@@ -73,7 +74,7 @@ class _TextSink(_Table):
         self._columns = columns_of(labels, timeline=timeline)
         self._closed = False
         if isinstance(target, str | os.PathLike):
-            self._out: GrowingFile | TextStream = GrowingFile(Path(target))
+            self._out: GrowingFile | TextStream = GrowingFile(Path(target), in_place=in_place)
         else:
             self._out = TextStream(target)
         try:

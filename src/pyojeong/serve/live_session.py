@@ -16,7 +16,7 @@ import cv2
 from pyojeong.core.errors import OutputError, PyojeongError
 from pyojeong.core.face import FrameResult, Image, Sink
 from pyojeong.output.media import annotate
-from pyojeong.output.tables import SINKS
+from pyojeong.output.tables import CsvSink
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.live import Camera, LiveReader, Pace
 
@@ -107,7 +107,8 @@ class LiveSession:
                 stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
                 self.file = self._record / f"live-{stamp}-{secrets.token_hex(2)}.csv"
                 labels = self._analyzer.classifier.label_set
-                sink = SINKS["csv"](self.file, labels=labels, timeline=True)
+                # A recording that is killed is still there: it cannot be made again.
+                sink = CsvSink(self.file, labels=labels, timeline=True, in_place=True)
                 self._sink = self._stack.enter_context(sink)
             assert self.file is not None  # noqa: S101 - set together with the sink
             return self.file
@@ -125,9 +126,7 @@ class LiveSession:
                 pixels, result = self._reader.read(moment)
                 done_s = time.monotonic()
                 self.pace.add(moment, done_s)
-                with self._writing:
-                    if self._sink is not None:
-                        self._sink.write(result)
+                self._write(result)
                 self._show(pixels, result)
         except PyojeongError as error:
             self.error = str(error)
@@ -136,6 +135,18 @@ class LiveSession:
             with self._changed:
                 self._over = True
                 self._changed.notify_all()
+
+    def _write(self, result: FrameResult) -> None:
+        """Add a frame to the recording; one that fails ends the recording and not the page."""
+        with self._writing:
+            if self._sink is None:
+                return
+            try:
+                self._sink.write(result)
+            except OutputError as error:
+                self.error = f"the recording ended: {error}"
+                self._sink = None
+                self._stack.close()
 
     def _show(self, pixels: Image, result: FrameResult) -> None:
         picture = annotate(pixels, result, keep_size=True) if self._boxes else pixels

@@ -124,7 +124,7 @@ def _table(file: Path) -> Verified:
     missing = missing_files(file)
     if missing:
         return Verified(file, False, str(missing))
-    require_unchanged(file)
+    require_unchanged(file, thorough=True)
     return Verified(file, True, f"data set, {rows:,} rows", checksum=sealed)
 
 

@@ -1,19 +1,25 @@
 """Files that were moved are an error; broken pictures are left out and counted."""
 
 import os
+import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from pyojeong.core.errors import DataError, PicturesLeftOut
 from pyojeong.core.labels import FER7
+from pyojeong.datasets import fingerprint, picture_files
 from pyojeong.datasets.cache import manifest_of
 from pyojeong.datasets.exporting import EXPORTERS
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.importing import ImportOptions, import_dataset
+from pyojeong.datasets.manifest_files import file_state, same_file_state
 from pyojeong.datasets.overview import overview
 from pyojeong.datasets.picture_files import (
     decoded,
@@ -22,7 +28,15 @@ from pyojeong.datasets.picture_files import (
     require_files,
     require_unchanged,
 )
-from pyojeong.datasets.samples import Sample, Split, write_manifest
+from pyojeong.datasets.samples import (
+    Sample,
+    Split,
+    read_manifest,
+    read_states,
+    write_manifest,
+)
+from pyojeong.datasets.splitting import SplitOptions, split
+from pyojeong.verification import verify_path
 from tests.datasets import trees
 
 
@@ -209,3 +223,135 @@ def test_a_date_in_the_future_does_not_hide_a_changed_picture(tmp_path: Path) ->
     trees.save(99, first)
     with pytest.raises(DataError, match="1 image changed after"):
         require_unchanged(out)
+
+
+def two_classes(folder: Path, first: int = 0) -> Path:
+    """Make pictures of the same names in two class folders."""
+    for i in range(3):
+        trees.save(first + i, folder / "happy" / f"{i}.png")
+        trees.save(first + 10 + i, folder / "sad" / f"{i}.png")
+    return folder
+
+
+def settled(folder: Path) -> Path:
+    """Make the pictures older than the table, as those that a swap brings back are."""
+    time.sleep(0.03)
+    return folder
+
+
+def swap(one: Path, other: Path) -> None:
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder, its table, and beside it a folder with the same names that is as old."""
+    two_classes(tmp_path / "orig", 50)
+    folder = settled(two_classes(tmp_path / "set"))
+    import_dataset(folder, tmp_path / "set.parquet", ImportOptions(jobs=1))
+    return folder, tmp_path / "set.parquet"
+
+
+def test_a_folder_of_the_same_names_is_noticed(imported: tuple[Path, Path]) -> None:
+    folder, table = imported
+    swap(folder, folder.with_name("orig"))
+    with pytest.raises(DataError, match=r"6 images changed after .*import again"):
+        require_unchanged(table)
+
+
+def test_class_folders_that_were_exchanged_are_noticed(imported: tuple[Path, Path]) -> None:
+    folder, table = imported
+    swap(folder / "happy", folder / "sad")
+    with pytest.raises(DataError, match="6 images changed after"):
+        require_unchanged(table)
+
+
+def test_a_link_that_leads_elsewhere_is_noticed(tmp_path: Path) -> None:
+    two_classes(tmp_path / "a")
+    settled(two_classes(tmp_path / "b", 50))
+    link = tmp_path / "set"
+    link.symlink_to("a")
+    import_dataset(link, tmp_path / "set.parquet", ImportOptions(jobs=1))
+    require_unchanged(tmp_path / "set.parquet")
+    link.unlink()
+    link.symlink_to("b")
+    with pytest.raises(DataError, match="6 images changed after"):
+        require_unchanged(tmp_path / "set.parquet")
+
+
+def test_a_copy_of_the_folder_is_accepted(imported: tuple[Path, Path]) -> None:
+    folder, table = imported
+    shutil.copytree(folder, folder.with_name("copy"))
+    swap(folder, folder.with_name("copy"))
+    require_unchanged(table)
+
+
+def test_unchanged_files_are_not_opened(
+    imported: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(picture_files, "_differs", lambda path, _: bool(opened.append(path)))
+    require_unchanged(imported[1])
+    assert not opened
+
+
+def test_tables_made_from_a_table_keep_what_the_import_saw(imported: tuple[Path, Path]) -> None:
+    folder, table = imported
+    again = table.with_name("again.parquet")
+    split(table, again, SplitOptions())
+    require_unchanged(again)
+    swap(folder, folder.with_name("orig"))
+    with pytest.raises(DataError, match="6 images changed after"):
+        require_unchanged(again)
+
+
+def test_a_picture_that_changes_during_the_import_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settled(two_classes(tmp_path / "set"))
+    decode = fingerprint.decode_image
+
+    def decoded_and_changed(data: bytes, *, name: str, notes: list[str]) -> object:
+        found = decode(data, name=name, notes=notes)
+        if data == first:
+            trees.save(99, folder / "happy" / "0.png")
+        return found
+
+    first = (folder / "happy" / "0.png").read_bytes()
+    monkeypatch.setattr(fingerprint, "decode_image", decoded_and_changed)
+    import_dataset(folder, tmp_path / "set.parquet", ImportOptions(jobs=1))
+    with pytest.raises(DataError, match=r"1 image changed after .*happy/0\.png"):
+        require_unchanged(tmp_path / "set.parquet")
+
+
+def test_a_file_that_was_just_written_is_compared_by_its_contents(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.png")
+    trees.save(1, Path(path))
+    assert file_state(path) == 0  # its next state may have the same time of change
+    assert same_file_state(path, 0) is False
+    settled(tmp_path)
+    assert same_file_state(path, file_state(path) or 0) is True
+    assert file_state(path + "x") is same_file_state(path + "x", 0) is None
+
+
+def test_tables_of_earlier_versions_are_checked_by_time_and_by_doctor(
+    imported: tuple[Path, Path],
+) -> None:
+    folder, table = imported
+    old = table.with_name("old.parquet")
+    rows = [replace(s, file_state=None) for s in read_manifest(table, splits=list(Split))]
+    write_manifest(old, rows, FER7)
+    without = pq.read_table(old).drop_columns("file_state")
+    pq.write_table(without, old)
+    assert list(read_states(old)) == [(s.path, s.content_hash, None) for s in rows]
+    require_unchanged(old)
+    swap(folder, folder.with_name("orig"))
+    require_unchanged(old)  # what earlier versions noticed, no more
+    with pytest.raises(DataError, match="6 images changed after"):
+        require_unchanged(old, thorough=True)
+    (said,) = verify_path(old)
+    assert not said.ok
+    assert "6 images changed" in said.detail

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pyojeong.core.errors import ImageUnreadable
 from pyojeong.core.output_names import as_unicode
+from pyojeong.datasets.manifest_files import file_state
 from pyojeong.datasets.samples import Sample
 from pyojeong.image.features import content_hash, perceptual_hash
 from pyojeong.image.files import decode_image, read_image
@@ -40,7 +41,7 @@ def fingerprinted(
     embed: bool = False,
     remarks: dict[str, str] | None = None,
 ) -> Iterator[Sample]:
-    """Fill in ``content_hash`` and ``phash``, in order, with bounded memory.
+    """Fill in ``content_hash``, ``phash`` and ``file_state``, in order, with bounded memory.
 
     Every image is read and decoded once. One that could not be stays in the data set with
     ``content_hash`` "" and ``phash`` None: a check turns that into a finding later. Paths become
@@ -100,9 +101,10 @@ def _all(chunk: list[Sample], embed: bool) -> list[_Finished]:
 
 def _fingerprint(sample: Sample, embed: bool) -> _Finished:
     image, path = sample.image, sample.path
-    data = image
+    data, state = image, None
     if path is not None:
         path = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+        state = file_state(path)  # before it is read: what changes it meanwhile is noticed
         try:
             data = Path(path).read_bytes()
         except (OSError, ValueError, MemoryError):  # ValueError: a name with a NUL in it
@@ -126,5 +128,6 @@ def _fingerprint(sample: Sample, embed: bool) -> _Finished:
         source=as_unicode(sample.source),
         content_hash=content,
         phash=perceptual,
+        file_state=None if path is None else state,
     )
     return finished, lines

@@ -1,12 +1,18 @@
 """Files of data-set tables: what may be replaced, what lies beside, which images they name."""
 
+import hashlib
 import json
 import os
 import shlex
+import struct
+import time
 from pathlib import Path
 
 from pyojeong.core.errors import DataError, OutputError
 from pyojeong.parquet import open_parquet
+
+_SETTLED_NS = 20_000_000
+"""A time of change tells two states of a file apart when they are further apart than this."""
 
 
 def is_manifest(path: Path) -> bool:
@@ -67,12 +73,50 @@ def require_replaceable(path: Path) -> None:
 
 def changed_ns(path: str | None) -> int:
     """Return when a file was changed last, in nanoseconds; 0 for one that is not there."""
-    if path is None:
+    found = None if path is None else _stat(path)
+    return 0 if found is None else _time_of_change(found)
+
+
+def file_state(path: str) -> int | None:
+    """Return 64 bits that say which file a path leads to and in which state it is.
+
+    Made of inode, size and time of change, without opening the file: another file under the same
+    name has others, also when a folder above was renamed or a link leads elsewhere. A copy has
+    others too, so a difference says only that the contents are to be compared.
+
+    Returns:
+        The digest; 0, which no file has later, when the file was changed a moment ago and could
+        change again without a new time of change; None when it is not there.
+    """
+    found = _stat(path)
+    if found is None:
+        return None
+    changed = _time_of_change(found)
+    if time.time_ns() - changed < _SETTLED_NS:
         return 0
+    return _state(found, changed)
+
+
+def same_file_state(path: str, state: int) -> bool | None:
+    """Return whether a file is in the state that was noted; None when it is not there."""
+    found = _stat(path)
+    return None if found is None else _state(found, _time_of_change(found)) == state
+
+
+def _state(found: os.stat_result, changed: int) -> int:
+    # Without the device: its number may be another one after a restart.
+    parts = struct.pack("<QQq", found.st_ino & (1 << 64) - 1, found.st_size, changed)
+    return int.from_bytes(hashlib.blake2b(parts, digest_size=8).digest(), "little") or 1
+
+
+def _stat(path: str) -> os.stat_result | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - names need not be valid Unicode
+        return os.stat(path)  # noqa: PTH116 - names need not be valid Unicode
     except (OSError, ValueError):
-        return 0
+        return None
+
+
+def _time_of_change(found: os.stat_result) -> int:
     # Nobody sets the time of change (ctime); that of modification may lie in the future. Windows
     # has no time of change.
     return found.st_mtime_ns if os.name == "nt" else found.st_ctime_ns

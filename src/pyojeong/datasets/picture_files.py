@@ -14,15 +14,17 @@ from pyojeong.core.errors import DataError, ImageUnreadable, PicturesLeftOut
 from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.label_map import images, some
-from pyojeong.datasets.manifest_files import changed_ns
+from pyojeong.datasets.manifest_files import changed_ns, same_file_state
 from pyojeong.datasets.samples import (
     Sample,
     Split,
     newest_picture_ns,
     read_manifest,
     read_paths,
+    read_states,
 )
 from pyojeong.image.features import content_hash
+from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import Pixels
 
 _CURE = "move them back or import again"
@@ -156,23 +158,23 @@ def require_files(manifest: Path) -> None:
         raise missing.error()
 
 
-def require_unchanged(manifest: Path) -> None:
-    """Refuse a table when images that it names were changed after it was made.
+def require_unchanged(manifest: Path, *, thorough: bool = False) -> None:
+    """Refuse a table when images that it names were changed or replaced after they were read.
 
-    Only files that were touched since are opened and compared with their digests in the table.
+    Only files whose state is another one (``manifest_files.file_state``) are opened and compared
+    with their digests in the table, so that copied and moved files are accepted. Tables of earlier
+    versions state no such thing: of them, files are opened that were touched since the table was
+    made. That misses files under a folder that was renamed, unless the search is thorough.
+
+    Args:
+        manifest: The table.
+        thorough: Open every file of which no state is known.
 
     Raises:
         DataError: When some were changed.
         ManifestInvalid: When the table is missing, damaged or of another kind.
     """
-    since = newest_picture_ns(manifest)
-    if since is None:
-        since = manifest.stat().st_mtime_ns
-    changed = [
-        sample.path
-        for sample in read_manifest(manifest, splits=list(Split), images=False)
-        if sample.path is not None and changed_ns(sample.path) > since and _differs(sample)
-    ]
+    changed = changed_pictures(manifest, thorough=thorough)
     if changed:
         raise DataError(
             f"{images(len(changed))} changed after {manifest} was made: {some(changed)}; import "
@@ -180,11 +182,36 @@ def require_unchanged(manifest: Path) -> None:
         )
 
 
-def _differs(sample: Sample) -> bool:
+def changed_pictures(manifest: Path, *, thorough: bool = False) -> list[str]:
+    """Return the files that ``require_unchanged`` refuses.
+
+    Raises:
+        ManifestInvalid: When the table is missing, damaged or of another kind.
+    """
+    since = newest_picture_ns(manifest)
+    if since is None:
+        since = manifest.stat().st_mtime_ns
+    if thorough:
+        since = 0  # a missing file has the time 0 and stays out
+    return [
+        path
+        for path, content, state in read_states(manifest)
+        if content and _touched(path, state, since) and _differs(path, content)
+    ]
+
+
+def _touched(path: str, state: int | None, since: int) -> bool:
+    """Return whether a file is there and may have other contents than those that were read."""
+    if state is None:
+        return changed_ns(path) > since
+    return same_file_state(path, state) is False
+
+
+def _differs(path: str, content: str) -> bool:
     try:
-        return bool(sample.content_hash) and content_hash(pixels_of(sample)) != sample.content_hash
+        return content_hash(read_image(path, notes=[])) != content
     except ImageUnreadable:
-        return bool(sample.content_hash)
+        return True
 
 
 def decoded(samples: Iterable[Sample]) -> Iterator[tuple[int, Sample, Pixels]]:

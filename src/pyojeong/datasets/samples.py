@@ -22,7 +22,8 @@ from pyojeong.datasets.manifest_files import changed_ns, refuse_stranding, requi
 from pyojeong.datasets.manifest_paths import check_path
 from pyojeong.parquet import CheckedFile, load_pyarrow, open_parquet, parquet_writer
 
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
+"""3: rows by path have a ``file_state``; earlier tables are read, without it."""
 _ROWS_PER_GROUP = 4096
 _BYTES_PER_GROUP = 32 << 20
 _ROWS_PER_BATCH = 256
@@ -54,6 +55,7 @@ class Sample:
         content_hash: ``image.features.content_hash`` of the pixels; "" = unknown or unreadable.
         phash: ``image.features.perceptual_hash``, or None where ``content_hash`` is "".
         decision: What a reviewer decided, in words ("keep", "relabel from sad", ...); "" = nothing.
+        file_state: ``manifest_files.file_state`` of ``path`` before it was read; None = unknown.
     """
 
     label: str
@@ -66,6 +68,7 @@ class Sample:
     content_hash: str = ""
     phash: int | None = None
     decision: str = ""
+    file_state: int | None = None
 
     def __post_init__(self) -> None:
         if (self.image is None) == (self.path is None):
@@ -85,6 +88,7 @@ def _schema(pa: Any, labels: LabelSet) -> Any:
             ("content_hash", pa.string()),
             ("phash", pa.uint64()),
             ("decision", pa.string()),
+            ("file_state", pa.uint64()),
         ],
         metadata={"pyojeong.manifest": str(MANIFEST_VERSION), "pyojeong.labels": labels.id},
     )
@@ -121,7 +125,8 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
                         )
                     _identify(identity, sample)
                     _describe(content, sample)
-                    newest = max(newest, changed_ns(sample.path))
+                    if sample.file_state is None:
+                        newest = max(newest, changed_ns(sample.path))
                 columns = {
                     name: [getattr(s, name) for s in rows]
                     for name in schema.names
@@ -143,7 +148,7 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
 def newest_picture_ns(path: Path) -> int | None:
     """Return when the newest of a manifest's files was changed, as it was when it was made.
 
-    None for manifests of earlier versions.
+    Of the files without a ``file_state``. None for manifests of the earliest versions.
     """
     with _open(path) as (file, _):
         stored = (file.metadata.metadata or {}).get(b"pyojeong.newest_ns")
@@ -323,6 +328,24 @@ def read_paths(path: Path) -> Iterator[str]:
     with _open(path) as (file, _):
         for batch in _batches(path, file, ["path"]):
             yield from (name for name in batch.column(0).to_pylist() if name is not None)
+
+
+def read_states(path: Path) -> Iterator[tuple[str, str, int | None]]:
+    """Stream (path, content_hash, file_state) of the rows that name a file; see ``Sample``.
+
+    Raises:
+        ManifestInvalid: When the file is missing, damaged or of another kind.
+    """
+    with _open(path) as (file, _):
+        wanted = ("path", "content_hash", "file_state")  # the last is not in earlier tables
+        names = [name for name in wanted if name in file.schema_arrow.names]
+        row = 0
+        for batch in _batches(path, file, names):
+            for name, content, *state in zip(*(batch[n].to_pylist() for n in names), strict=True):
+                if name is not None:
+                    check_path(path, row, name)
+                    yield name, content or "", state[0] if state else None
+                row += 1
 
 
 def read_picked(path: Path, rows: Iterable[int]) -> dict[int, Sample]:

@@ -6,6 +6,7 @@ import pytest
 
 from pyojeong.core.errors import ManifestInvalid
 from pyojeong.core.labels import FER7
+from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.samples import (
     Sample,
     Split,
@@ -14,6 +15,7 @@ from pyojeong.datasets.samples import (
     split_hash,
     write_manifest,
 )
+from tests.datasets import trees
 
 
 def some(count: int = 10) -> list[Sample]:
@@ -84,3 +86,22 @@ def test_split_hash_ignores_order_and_notices_changes() -> None:
     assert split_hash(relabelled) != split_hash(
         [Sample(label="sad", split=Split.TRAIN, image=b"x")]
     )
+
+
+def test_split_hash_of_images_by_path_is_that_of_their_pixels(tmp_path: Path) -> None:
+    folder = trees.class_folders(tmp_path / "set")
+    import_dataset(folder, tmp_path / "one.parquet", ImportOptions(jobs=1))
+    before = split_hash(read_manifest(tmp_path / "one.parquet", splits=list(Split)))
+    folder.rename(tmp_path / "moved")
+    import_dataset(tmp_path / "moved", tmp_path / "two.parquet", ImportOptions(jobs=1))
+    assert split_hash(read_manifest(tmp_path / "two.parquet", splits=list(Split))) == before
+    for number, file in enumerate(sorted((tmp_path / "moved").rglob("*.png"))):
+        trees.save(100 + number, file)  # the names stay
+    import_dataset(tmp_path / "moved", tmp_path / "two.parquet", ImportOptions(jobs=1))
+    assert split_hash(read_manifest(tmp_path / "two.parquet", splits=list(Split))) != before
+
+
+def test_split_hash_of_images_inside_stays_what_it_was() -> None:
+    inside = [Sample(label="sad", split=Split.TRAIN, image=b"x", content_hash="ab")]
+    known = "0bd35faaedae423158a037845c7ccabe260705a797ebeb5dc4e6439f340e5ff2"
+    assert split_hash(inside) == split_hash(inside, by_path=True) == known

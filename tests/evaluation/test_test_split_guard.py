@@ -8,7 +8,7 @@ import pytest
 from pyojeong.core.errors import ExperimentError, OutputError
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.importing import ImportOptions, import_dataset
-from pyojeong.datasets.samples import Sample, Split, write_manifest
+from pyojeong.datasets.samples import Sample, Split, read_manifest, split_hash, write_manifest
 from pyojeong.evaluation.test_split_guard import (
     copies_file,
     may_show,
@@ -117,3 +117,21 @@ def test_a_card_without_figures_allows_nothing(tmp_path: Path) -> None:
         card = replace(find_classifier("default").card, metrics=metrics)
         assert not may_show(card, manifest, Split.TEST)
         assert may_show(card, manifest, Split.VALID)
+
+
+def test_uses_that_earlier_versions_listed_by_path_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYOJEONG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    root = trees.class_folders(tmp_path / "set")
+    for table in (tmp_path / "set.parquet", tmp_path / "cache" / "set.parquet"):
+        table.parent.mkdir(exist_ok=True)
+        import_dataset(root, table, ImportOptions(jobs=1))
+        digest = split_hash(read_manifest(table, splits=[Split.TEST]), by_path=True)
+        assert digest not in str(uses_file(table))
+        old = tmp_path / "data" / "pyojeong" / "test_splits" / f"{digest}.jsonl"
+        file = old if "cache" in str(table) else uses_file(table)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'{{"model": "old", "split_sha256": "{digest}"}}\n')
+        assert [use["model"] for use in uses_of_data(table)] == ["old"]

@@ -379,14 +379,22 @@ def _take(file: CheckedFile, group: int, positions: list[int]) -> list[dict[str,
     return list(file.read_row_group(group).take(positions).to_pylist())
 
 
-def split_hash(samples: Iterable[Sample]) -> str:
+def split_hash(samples: Iterable[Sample], *, by_path: bool = False) -> str:
     """Return a digest of a split's images and labels, independent of their order.
 
-    Cards carry it so that two figures can be known to speak of the same images.
+    Cards carry it so that two figures can be known to speak of the same images. An image by path
+    counts with its pixels (``content_hash``), by its path only where these are not known.
+
+    Args:
+        samples: The split.
+        by_path: True: as earlier versions had it, images by path with their path. It says nothing
+            of pixels; only uses of a test split that those versions wrote down are found by it.
     """
     total = 0
     for sample in samples:
         digest = hashlib.sha256(sample.label.encode() + b"\0" + (sample.image or b""))
-        digest.update((sample.path or "").encode())
+        if sample.path is not None:
+            pixels = "" if by_path else sample.content_hash
+            digest.update((pixels or sample.path).encode())
         total = (total + int.from_bytes(digest.digest(), "big")) % (1 << 256)
     return f"{total:064x}"

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,14 @@ def uses_file(manifest: Path) -> Path:
     if cache_folder().resolve() not in manifest.resolve().parents:
         return manifest.with_name(f"{manifest.name}.test_split.jsonl")
     return _user_folder() / f"{_digest(manifest)}.jsonl"
+
+
+def _uses_files(manifest: Path, digests: Sequence[str]) -> list[Path]:
+    """Return the files that may list uses beside a table, those of earlier versions too."""
+    beside = uses_file(manifest)
+    if beside.parent != _user_folder():
+        return [beside]
+    return [_user_folder() / f"{digest}.jsonl" for digest in digests]
 
 
 def _user_folder() -> Path:
@@ -65,10 +73,17 @@ def uses_of_data(manifest: Path) -> list[dict[str, Any]]:
 
     Uses in copies of the table, and through a folder and its table, count too.
     """
-    digest = _digest(manifest)
+    # Earlier versions called a split of images by path by the paths; their uses still count.
+    by_path = split_hash(read_manifest(manifest, splits=[Split.TEST]), by_path=True)
+    digests = list(dict.fromkeys([_digest(manifest), by_path]))
     listed = _read(copies_file(manifest))
     known = {row.get("use") for row in listed}
-    rows = [row for row in _read(uses_file(manifest)) if row.get("split_sha256", digest) == digest]
+    rows = [
+        row
+        for file in _uses_files(manifest, digests)
+        for row in _read(file)
+        if row.get("split_sha256", digests[0]) in digests
+    ]
     alone = [row for row in rows if row.get("use") is None or row["use"] not in known]
     return sorted([*alone, *listed], key=lambda row: str(row.get("time", "")))
 

@@ -50,7 +50,9 @@ class Truth:
                 f"{result['name']} was measured on another valid split "
                 f"({result['valid']['split_sha256'][:12]}…, here {self.split_sha256[:12]}…): its "
                 f"answers are not comparable with these labels. Keep results of each data set in "
-                f"a folder of their own, each with its {TRUTH_FILE}"
+                f"a folder of their own, each with its {TRUTH_FILE}. A result on images by path "
+                "of an earlier version does not say which pixels they had: remove it, and "
+                "`pyojeong experiments run` measures the run again"
             )
         return str(result["valid"]["answers"])
 

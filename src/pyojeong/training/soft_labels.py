@@ -161,7 +161,8 @@ class SoftLabels:
             if made_with != value:
                 raise ExperimentError(
                     f"soft_labels {path}: made with another {key} than this experiment's; use "
-                    "the same augmentation, labels and split for teacher and student"
+                    "the same augmentation, labels and images for teacher and student, or compute "
+                    "them again with `pyojeong experiments distill`"
                 )
 
 

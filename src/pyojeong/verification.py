@@ -18,6 +18,7 @@ from pyojeong.curate.decisions import verify_decision_log
 from pyojeong.datasets.manifest_files import is_manifest
 from pyojeong.datasets.picture_files import missing_files, require_unchanged
 from pyojeong.datasets.samples import Split, read_rows
+from pyojeong.datasets.split_uses import is_list_of_uses, verify_uses
 from pyojeong.parquet import is_sealed, open_parquet
 from pyojeong.video.checkpoint import verify_checkpoint
 from pyojeong.video.options import CHECKPOINT, DONE
@@ -83,6 +84,7 @@ def _check_of(file: Path) -> Callable[[Path], Verified] | None:
         _model: name.endswith(CARD_SUFFIX),
         _table: file.suffix == ".parquet" and not name.startswith("."),
         _decisions: file.suffix == ".jsonl" and file.parent.name == "decisions",
+        _uses: is_list_of_uses(file),
         _weights: name.endswith(DIGEST_SUFFIX),
         _record: name in {DONE, INPUTS} or (file.suffix == ".json" and _stored(file)),
     }
@@ -141,6 +143,11 @@ def _weights(file: Path) -> Verified:
 
 def _decisions(file: Path) -> Verified:
     return Verified(file, True, f"decisions, {verify_decision_log(file):,}")
+
+
+def _uses(file: Path) -> Verified:
+    count, sealed = verify_uses(file)
+    return Verified(file, True, f"uses of a test split, {count:,}", checksum=sealed)
 
 
 def _checkpoint(file: Path) -> Verified:

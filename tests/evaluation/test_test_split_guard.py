@@ -1,14 +1,18 @@
 """Every use of a test split is written down; a run is scored on it once."""
 
+import errno
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
 import pytest
 
+from pyojeong.core import line_files
 from pyojeong.core.errors import ExperimentError, OutputError
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.samples import Sample, Split, read_manifest, split_hash, write_manifest
+from pyojeong.datasets.split_uses import RUN_FILE
 from pyojeong.evaluation.test_split_guard import (
     copies_file,
     may_show,
@@ -19,6 +23,7 @@ from pyojeong.evaluation.test_split_guard import (
     uses_of_run,
 )
 from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.verification import verify_path
 from tests.datasets import trees
 
 
@@ -135,3 +140,95 @@ def test_uses_that_earlier_versions_listed_by_path_count(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f'{{"model": "old", "split_sha256": "{digest}"}}\n')
         assert [use["model"] for use in uses_of_data(table)] == ["old"]
+
+
+def used_twice(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a table of which two uses are listed, and the folder of the run that used it."""
+    manifest, run = made(tmp_path / "set.parquet"), tmp_path / "run"
+    run.mkdir()
+    for model in ("a.v1", "b.v1"):
+        record_use(manifest, purpose="x", model=model, figures=FIGURES, run_folder=run)
+    return manifest, run
+
+
+DAMAGES = {
+    "half": lambda line: line[: len(line) // 2],
+    "bit": lambda line: line.replace(b"a.v1", b"a.v3"),
+    "name of the checksum": lambda line: line.replace(b"crc32", b"crc33"),
+    "number": lambda _: b"3",
+    "no text": lambda _: b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_line_hides_no_use(tmp_path: Path, name: str) -> None:
+    manifest, run = used_twice(tmp_path)
+    for file in (uses_file(manifest), run / RUN_FILE, copies_file(manifest)):
+        whole = file.read_bytes()
+        first, rest = whole.split(b"\n", 1)
+        file.write_bytes(DAMAGES[name](first) + b"\n" + rest)
+        said = rf"{file.name}: line 1 is damaged .*restore the file from a copy, or write"
+        with pytest.raises(ExperimentError, match=said):
+            record_use(manifest, purpose="x", model="c.v1", run_folder=run)
+        with pytest.raises(ExperimentError, match=said):
+            _ = refuse_second_use(run) if file.parent == run else uses_of_data(manifest)
+        (found,) = verify_path(file)
+        assert (found.ok, "line 1 is damaged" in found.detail) == (False, True)
+        file.write_bytes(b'{"model": "unknown"}\n' + rest)
+        (found,) = verify_path(file)
+        assert (found.ok, found.detail, found.checksum) == (True, "uses of a test split, 2", False)
+        file.write_bytes(whole)
+        (found,) = verify_path(file)
+        assert (found.ok, found.checksum) == (True, True)
+    assert [use["model"] for use in uses_of_data(manifest)] == ["a.v1", "b.v1"]
+
+
+def test_half_a_last_line_is_cut_off_before_the_next_use(tmp_path: Path) -> None:
+    manifest, _ = used_twice(tmp_path)
+    for file in (uses_file(manifest), copies_file(manifest)):
+        file.write_bytes(file.read_bytes() + b'{"purpose": "eva')
+    assert len(uses_of_data(manifest)) == 2
+    record_use(manifest, purpose="x", model="c.v1")
+    assert [use["model"] for use in uses_of_data(manifest)] == ["a.v1", "b.v1", "c.v1"]
+    assert uses_file(manifest).read_bytes().count(b"\n") == 3
+
+
+def test_a_last_line_without_its_end_counts_and_is_kept(tmp_path: Path) -> None:
+    manifest, _ = used_twice(tmp_path)
+    for file in (uses_file(manifest), copies_file(manifest)):
+        file.write_bytes(file.read_bytes()[:-1])
+    assert len(uses_of_data(manifest)) == 2
+    record_use(manifest, purpose="x", model="c.v1")
+    assert len(uses_of_data(manifest)) == 3
+    uses_file(manifest).write_bytes(uses_file(manifest).read_bytes()[:-1] + b"\x8a")
+    with pytest.raises(ExperimentError, match="line 3 is damaged: its line end"):
+        uses_of_data(manifest)
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, _ = used_twice(tmp_path)
+    before = uses_file(manifest).read_bytes()
+
+    def write_half(opened: FileIO, data: bytes) -> None:
+        opened.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line_files, "_write_all", write_half)
+        with pytest.raises(OutputError, match="No space left"):
+            record_use(manifest, purpose="x", model="c.v1")
+    assert uses_file(manifest).read_bytes() == before
+    record_use(manifest, purpose="x", model="c.v1")
+    assert len(uses_of_data(manifest)) == 3
+
+
+def test_lists_of_earlier_versions_are_read_and_go_on(tmp_path: Path) -> None:
+    manifest = made(tmp_path / "set.parquet")
+    uses_file(manifest).write_text('{"model": "old"}\n{"model": "older"}\n')
+    assert [use["model"] for use in uses_of_data(manifest)] == ["old", "older"]
+    record_use(manifest, purpose="x", model="c.v1")
+    assert [use["model"] for use in uses_of_data(manifest)] == ["old", "older", "c.v1"]
+    with uses_file(manifest).open("a") as file:
+        file.write('{"model": "without"}\n')
+    with pytest.raises(ExperimentError, match="line 4 is damaged"):
+        uses_of_data(manifest)

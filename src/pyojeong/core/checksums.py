@@ -14,6 +14,8 @@ from pyojeong.core.errors import PyojeongError
 KEY = "checksum"
 _LINE = ',"crc32":"'
 _LINE_END = len('12345678"}')
+_FEW = 3
+"""Characters by which the name of a checksum may differ and still be taken for a damaged one."""
 
 
 class ChecksumDiffers(PyojeongError, ValueError):  # noqa: N818
@@ -52,19 +54,29 @@ def sealed_line(text: str) -> str:
     return f'{text[:-1]}{_LINE}{zlib.crc32(text.encode()):08x}"}}'
 
 
+def is_sealed_line(line: str) -> bool:
+    """Return whether a line (without its line end) states a checksum, right or wrong."""
+    end = len(line) - _LINE_END
+    return end >= len(_LINE) and line[end - len(_LINE) : end] == _LINE
+
+
 def opened_line(line: str, *, required: bool = True) -> str:
     """Return a line of ``sealed_line`` (without its line end) as it was before.
 
     Args:
         line: The line.
-        required: False: a line without checksum is taken as it is.
+        required: False: a line without checksum is taken as it is, but not one whose checksum
+            has a damaged name.
 
     Raises:
         ChecksumDiffers: When it is another line than the one that was written.
     """
     end = len(line) - _LINE_END
-    if line[end - len(_LINE) : end] != _LINE:
-        if required:
+    if not is_sealed_line(line):
+        near = sum(
+            a != b for a, b in zip(line[max(end - len(_LINE), 0) : end], _LINE, strict=False)
+        )
+        if required or (end >= len(_LINE) and near <= _FEW):
             raise ChecksumDiffers("it is damaged: its checksum is missing")
         return line
     text = line[: end - len(_LINE)] + "}"

@@ -12,16 +12,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from pyojeong.core.checksums import ChecksumDiffers, opened_line, sealed_line
+from pyojeong.core.checksums import ChecksumDiffers, opened_line
 from pyojeong.core.errors import DataError, ManifestInvalid, OutputError, one_line
+from pyojeong.core.line_files import append_lines
 from pyojeong.curate.findings import Store
 
 LEDGER_VERSION = 2
-_TAIL = 1 << 12
 ACTIONS = ("keep", "drop", "relabel", "undo")
 RULE = "rule"
 """Reviewer under whose name accepted suggestions are written; a person's word counts more."""
@@ -129,40 +128,10 @@ class DecisionLog:
 
 
 def _append(file: Path, lines: list[dict[str, Any]]) -> None:
-    if not lines:
-        return
-    text = "".join(sealed_line(json.dumps(line, ensure_ascii=False)) + "\n" for line in lines)
     try:
-        with file.open("ab+", buffering=0) as opened:
-            end = _whole_lines(opened)
-            opened.truncate(end)  # what a crash left half-written never counted
-            try:
-                _write_all(opened, text.encode())
-                os.fsync(opened.fileno())
-            except OSError:
-                opened.truncate(end)  # a retry must not find half of it
-                raise
+        append_lines(file, lines, ascii_only=False, count_tail=False)
     except OSError as error:
         raise OutputError(f"cannot write {file}: {error.strerror or error}") from error
-
-
-def _whole_lines(opened: FileIO) -> int:
-    """Return how many bytes of an open file are whole lines."""
-    end = opened.seek(0, os.SEEK_END)
-    while end:
-        start = max(end - _TAIL, 0)
-        opened.seek(start)
-        newline = (opened.read(end - start) or b"").rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
-
-
-def _write_all(opened: FileIO, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[opened.write(left) or 0 :]
 
 
 def _has_truncated_header(file: Path) -> bool:

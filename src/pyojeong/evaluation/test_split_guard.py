@@ -6,12 +6,13 @@ data set's table; for data that are converted into the cache, of a file in the u
 (``$XDG_DATA_HOME`` or ``~/.local/share``), because a cache may be emptied. Uses are counted by the
 digest of the test rows: each is also a line of a file of the user's data folder that is named after
 their labels and pixels, so that copies of a table count as one. Uses of a training run are
-also lines of ``test_split_uses.jsonl`` in its folder.
+also lines of ``test_split_uses.jsonl`` in its folder. Lines have checksums; damage hides no use, it
+is an error (``core.line_files``).
 """
 
 import hashlib
-import json
 import os
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,12 +22,15 @@ from uuid import uuid4
 
 from pyojeong.core.atomic_write import output_errors
 from pyojeong.core.card import ModelCard
-from pyojeong.core.errors import ExperimentError, OutputError
+from pyojeong.core.errors import ExperimentError, OutputBusy, OutputError
+from pyojeong.core.line_files import append_lines
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.cache import cache_folder
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
+from pyojeong.datasets.split_uses import EARLIER_RUN_FILE, RUN_FILE, read_uses
 
-RUN_FILE = "test_split_uses.jsonl"
-_EARLIER_RUN_FILE = "test_looks.jsonl"
+_PATIENCE_S = 10.0
+_PAUSE_S = 0.05
 
 
 def uses_file(manifest: Path) -> Path:
@@ -72,16 +76,19 @@ def uses_of_data(manifest: Path) -> list[dict[str, Any]]:
     """Return every use of a data set's test split that was written down, the first one first.
 
     Uses in copies of the table, and through a folder and its table, count too.
+
+    Raises:
+        ExperimentError: When a list of uses is damaged; it is named, with the line.
     """
     # Earlier versions called a split of images by path by the paths; their uses still count.
     by_path = split_hash(read_manifest(manifest, splits=[Split.TEST]), by_path=True)
     digests = list(dict.fromkeys([_digest(manifest), by_path]))
-    listed = _read(copies_file(manifest))
+    listed = read_uses(copies_file(manifest))
     known = {row.get("use") for row in listed}
     rows = [
         row
         for file in _uses_files(manifest, digests)
-        for row in _read(file)
+        for row in read_uses(file)
         if row.get("split_sha256", digests[0]) in digests
     ]
     alone = [row for row in rows if row.get("use") is None or row["use"] not in known]
@@ -89,20 +96,12 @@ def uses_of_data(manifest: Path) -> list[dict[str, Any]]:
 
 
 def uses_of_run(folder: Path) -> list[dict[str, Any]]:
-    """Return the uses of the test split for a training run; files of earlier versions count."""
-    return [*_read(folder / _EARLIER_RUN_FILE), *_read(folder / RUN_FILE)]
+    """Return the uses of the test split for a training run; files of earlier versions count.
 
-
-def _read(file: Path) -> list[dict[str, Any]]:
-    if not file.exists():
-        return []
-    rows = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:  # cut short by a kill
-            break
-    return rows
+    Raises:
+        ExperimentError: When a list of uses is damaged; it is named, with the line.
+    """
+    return [*read_uses(folder / EARLIER_RUN_FILE), *read_uses(folder / RUN_FILE)]
 
 
 def may_show(card: ModelCard, manifest: Path, split: Split) -> bool:
@@ -155,6 +154,7 @@ def record_use(
 
     Raises:
         OutputError: When it could not be written; then nothing may be shown.
+        ExperimentError: When a list of uses is damaged; likewise.
     """
     line: dict[str, Any] = {
         "model": model,
@@ -166,9 +166,11 @@ def record_use(
     files = {uses_file(manifest): row}
     if run_folder is not None:
         files[run_folder / RUN_FILE] = line
+    copies = copies_file(manifest)
+    for file in (*files, copies):
+        read_uses(file)  # before one of them is written
     for file, each in files.items():
         _append(file, each)
-    copies = copies_file(manifest)
     try:
         _append(copies, row)
     except OutputError as error:  # the use itself is written down
@@ -176,7 +178,15 @@ def record_use(
 
 
 def _append(file: Path, row: Mapping[str, Any]) -> None:
-    with output_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
+    """Append a use; other processes that write one are waited for."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            with output_errors(file), one_writer(file):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                append_lines(file, [row], count_tail=True)
+                return
+        except OutputBusy:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_S)

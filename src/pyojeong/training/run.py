@@ -24,7 +24,8 @@ from safetensors.torch import load_file, save
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.json_record import read_record
-from pyojeong.evaluation.test_split_guard import RUN_FILE, uses_of_run
+from pyojeong.datasets.split_uses import RUN_FILE
+from pyojeong.evaluation.test_split_guard import uses_of_run
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.weight_digests import check_digest, note_digest

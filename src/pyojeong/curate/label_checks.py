@@ -14,7 +14,7 @@ from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.curate.base_check import BaseCheck
 from pyojeong.curate.findings import Finding
 from pyojeong.datasets.predictions import Predictions, read_predictions
-from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_rows
+from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, manifest_size, read_rows
 
 
 class LabelIssue(BaseCheck):
@@ -62,7 +62,8 @@ class LabelIssue(BaseCheck):
     ) -> Iterator[Finding]:
         """Yield the score of every row that has a prediction."""
         labels = manifest_labels(manifest)
-        predicted = read_predictions(self.predictions, manifest=manifest_id(manifest))
+        size = manifest_size(manifest)
+        predicted = read_predictions(self.predictions, manifest=manifest_id(manifest), size=size)
         if predicted.labels != labels:
             raise DataError(
                 f"{self.predictions} predicts {predicted.labels.id}, {manifest} has {labels.id}"

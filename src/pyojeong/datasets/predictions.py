@@ -6,6 +6,7 @@ predicted sample; the metadata names the manifest, the label set and where the n
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 
 PREDICTIONS_VERSION = 1
+_SUM_WITHIN = 0.01
+"""Sums differ from 1 by so much at most; scores are kept to four digits."""
+_CURE = "make the predictions again with `pyojeong train EXPERIMENT --folds 5`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,18 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         write_table(temporary, pa.table(columns, metadata=meta))
 
 
-def read_predictions(path: Path, *, manifest: str) -> Predictions:
-    """Read the table.
+def read_predictions(path: Path, *, manifest: str, size: int | None = None) -> Predictions:
+    """Read the table, and check that all of it can be used.
 
     Args:
         path: The file.
         manifest: ``manifest_id`` of the data set it is wanted for.
+        size: Number of rows of that data set; None = row numbers may be any.
 
     Raises:
         DataError: When it belongs to another data set.
-        ManifestInvalid: When the file is missing, damaged or of another kind.
+        ManifestInvalid: When the file is missing, damaged or of another kind, or when a row is not
+            in the data set or there twice, or its scores are no probabilities; the first is named.
     """
     try:
         with open_parquet(path) as file:
@@ -84,15 +90,59 @@ def read_predictions(path: Path, *, manifest: str) -> Predictions:
         raise ManifestInvalid(f"{path}: is no table of predictions: {words}") from error
     if of != manifest:
         raise DataError(
-            f"{path}: predictions of another data set (id {of}, wanted {manifest}); make them "
-            "again with `pyojeong train EXPERIMENT --folds 5`"
+            f"{path}: predictions of another data set (id {of}, wanted {manifest}); {_CURE}"
         )
+    _check_columns(path, table, labels)
+    rows = table["row"].to_numpy().astype(np.int64)
     scores = np.stack([table[name].to_numpy() for name in labels.names], 1).astype(np.float32)
+    _check_rows(path, rows, size)
+    _check_scores(path, rows, scores, labels)
     return Predictions(
-        rows=table["row"].to_numpy().astype(np.int64),
+        rows=rows,
         folds=table["fold"].to_numpy().astype(np.int8),
         scores=scores / scores.sum(1, keepdims=True),
         labels=labels,
         manifest=of,
         origin=meta.get("pyojeong.origin", ""),
     )
+
+
+def _check_columns(path: Path, table: Any, labels: LabelSet) -> None:
+    """Refuse a table without rows, or whose columns are missing or of another type."""
+    pa, _ = load_pyarrow()
+    whole, number = pa.types.is_integer, pa.types.is_floating
+    wanted = {"row": whole, "fold": whole} | dict.fromkeys(labels.names, number)
+    for name, fits in wanted.items():
+        if table.column_names.count(name) != 1:
+            raise ManifestInvalid(f"{path}: has no column {name!r}, or several; {_CURE}")
+        if not fits(table[name].type):
+            raise ManifestInvalid(f"{path}: column {name!r} is {table[name].type}; {_CURE}")
+        if table[name].null_count:
+            raise ManifestInvalid(f"{path}: column {name!r} has empty cells; {_CURE}")
+    if not table.num_rows:
+        raise ManifestInvalid(f"{path}: holds no predictions; {_CURE}")
+
+
+def _check_rows(path: Path, rows: NDArray[np.int64], size: int | None) -> None:
+    outside = rows[(rows < 0) | (rows >= (np.iinfo(np.int64).max if size is None else size))]
+    if len(outside):
+        known = "" if size is None else f", which has {size:,} rows"
+        raise ManifestInvalid(f"{path}: row {outside[0]} is not in the data set{known}; {_CURE}")
+    found, counts = np.unique(rows, return_counts=True)
+    if (counts > 1).any():
+        raise ManifestInvalid(f"{path}: row {found[counts > 1][0]} is there twice; {_CURE}")
+
+
+def _check_scores(
+    path: Path, rows: NDArray[np.int64], scores: NDArray[np.float32], labels: LabelSet
+) -> None:
+    for wrong, what in ((~np.isfinite(scores), "no finite number"), (scores < 0, "negative")):
+        if wrong.any():
+            at, column = np.argwhere(wrong)[0]
+            said = f"{labels.names[column]} of row {rows[at]} is {scores[at, column]:g}, {what}"
+            raise ManifestInvalid(f"{path}: {said}; {_CURE}")
+    sums = scores.sum(1, dtype=np.float64)
+    apart = np.flatnonzero(np.abs(sums - 1) > _SUM_WITHIN)
+    if len(apart):
+        said = f"the scores of row {rows[apart[0]]} sum to {sums[apart[0]]:.3g}, not to 1"
+        raise ManifestInvalid(f"{path}: {said}; {_CURE}")

@@ -24,6 +24,7 @@ from pyojeong.datasets.samples import (
     Split,
     manifest_id,
     manifest_labels,
+    manifest_size,
     read_manifest,
     read_rows,
     split_hash,
@@ -67,7 +68,8 @@ def relabel(
         raise ExperimentError(f"share: expected a number in (0, 1], got {share:g}")
     labels = manifest_labels(manifest)
     digest = split_hash(read_manifest(manifest, splits=[Split.TRAIN]))
-    answers = read_predictions(predictions, manifest=manifest_id(manifest))
+    size = manifest_size(manifest)
+    answers = read_predictions(predictions, manifest=manifest_id(manifest), size=size)
     witnesses, targets = _stacking_features(manifest, answers, labels)
     mixed = _cross_fitted(witnesses, targets, classes=len(labels), seed=seed)
     right = mixed[np.arange(len(targets)), targets]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from pyojeong.core.checksums import KEY, checked
 from pyojeong.core.errors import DataError, PyojeongError, one_line
 from pyojeong.core.input_record import INPUTS
 from pyojeong.core.output_files import changed_files
+from pyojeong.core.run_files import KEY as RESTS_ON
+from pyojeong.core.run_files import changed_run_files
 from pyojeong.curate.decisions import verify_decision_log
 from pyojeong.datasets.manifest_files import is_manifest
 from pyojeong.datasets.picture_files import missing_files, require_unchanged
@@ -25,6 +28,8 @@ from pyojeong.video.options import CHECKPOINT, DONE
 from pyojeong.zoo import CARD_SUFFIX, Entry, verify
 
 _ROWS = 4096
+_EXPERIMENT = "experiment.toml"
+_OF_RUNS = ("environment.json", "result.json")
 DIGEST_SUFFIX = ".sha256.json"
 """Ending of the digests that a training writes beside its weights."""
 
@@ -86,7 +91,10 @@ def _check_of(file: Path) -> Callable[[Path], Verified] | None:
         _decisions: file.suffix == ".jsonl" and file.parent.name == "decisions",
         _uses: is_list_of_uses(file),
         _weights: name.endswith(DIGEST_SUFFIX),
-        _record: name in {DONE, INPUTS} or (file.suffix == ".json" and _stored(file)),
+        _experiment: name == _EXPERIMENT and _in_run(file),
+        _record: name in {DONE, INPUTS}
+        or (file.suffix == ".json" and _stored(file))
+        or (name in _OF_RUNS and _in_run(file)),
     }
     return next((check for check, fits in checks.items() if fits), None)
 
@@ -99,6 +107,22 @@ def _stored(file: Path) -> bool:
         return False
 
 
+def _in_run(file: Path) -> bool:
+    """Return whether a file lies in a run folder; its other files say so if it was emptied."""
+    found = sum((file.parent / name).exists() for name in (_EXPERIMENT, DONE, *_OF_RUNS))
+    return found > 1 or (file.parent / "checkpoints").is_dir()
+
+
+def _experiment(file: Path) -> Verified:
+    """Read the experiment of a run; ``done.json`` has its digest."""
+    text = file.read_text(encoding="utf-8")
+    if "recipe" not in tomllib.loads(text):
+        return Verified(file, False, "is damaged: it has no [recipe]")
+    done = file.with_name(DONE)
+    sealed = done.exists() and RESTS_ON.encode() in done.read_bytes()
+    return Verified(file, True, "experiment of a run", checksum=sealed)
+
+
 def _left_behind(file: Path) -> Verified:
     return Verified(file, True, "unfinished, of a process that was killed", checksum=False)
 
@@ -108,7 +132,7 @@ def _record(file: Path) -> Verified:
     data = json.loads(file.read_text(encoding="utf-8"))
     known: dict[str, Any] = checked(data)
     outputs = known.get("outputs") if file.name in {DONE, INPUTS} else None
-    changed = changed_files(file.parent, outputs)
+    changed = [*changed_files(file.parent, outputs), *changed_run_files(file.parent, known)]
     if changed:
         return Verified(file, False, f"gone or changed since: {', '.join(changed)}")
     files = f", {len(outputs):,} results" if outputs else ""

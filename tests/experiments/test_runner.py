@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +21,15 @@ from pyojeong.core.labels import FER7
 from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, read_manifest, write_manifest
 from pyojeong.experiments.catalogue import Planned
+from pyojeong.experiments.results import read_results
 from pyojeong.experiments.runner import RunOptions, run_all, run_planned, unfinished
 from pyojeong.experiments.score_test import score_test
+from pyojeong.export.exporter import ExportOptions, export_run
 from pyojeong.training import loop as training
 from pyojeong.training.data.portion import stratified
+from pyojeong.training.loop import train
+from pyojeong.training.run import Run, pack
+from pyojeong.verification import verify_path
 from tests.training.tiny import TOML, manifest, samples
 
 SCRIPT = """
@@ -74,7 +80,9 @@ def test_a_result_holds_what_the_table_needs(finished: tuple[Path, Path, dict]) 
     assert result["macs"] > 0
     assert len(result["curves"]) == 6
     assert result["test"] is None
-    assert json.loads((folder / "kept" / "tiny.json").read_text()) == result
+    kept = json.loads((folder / "kept" / "tiny.json").read_text())
+    assert "checksum" in kept
+    assert checked(kept) == result
     assert checked(json.loads((folder / "runs" / "tiny" / "result.json").read_text())) == result
 
 
@@ -101,6 +109,69 @@ def test_no_result_of_other_settings_or_data_is_returned_and_nothing_else_is_run
     write_manifest(other, samples(175), FER7)
     with pytest.raises(ExperimentError, match=r"labels or splits of tiny\.parquet were others"):
         run_all([planned()], other, folder / "runs")
+
+
+def test_an_edited_copy_of_a_result_is_noticed(
+    finished: tuple[Path, Path, dict], tmp_path: Path
+) -> None:
+    file = tmp_path / "tiny.json"
+    text = (finished[0] / "kept" / "tiny.json").read_text()
+    file.write_text(text)
+    assert read_results(tmp_path)[0]["name"] == "tiny"
+    value = f'"value": {finished[2]["valid"]["accuracy"]["value"]}'
+    assert value in text
+    file.write_text(text.replace(value, '"value": 0.99', 1))
+    with pytest.raises(ExperimentError, match=r"tiny\.json is no result: .*checksum differs"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["experiment.toml", "environment.json", "curves.jsonl"])
+def test_files_that_a_run_rests_on_are_compared(
+    finished: tuple[Path, Path, dict], tmp_path: Path, name: str
+) -> None:
+    folder, data, _ = finished
+    runs = tmp_path / "runs"
+    shutil.copytree(folder / "runs", runs)
+    file = runs / "tiny" / name
+    file.write_text(file.read_text() + "\n")
+    said = rf"{name}: is damaged or was changed after the run ended; restore it .* train again"
+    options = ExportOptions(id="tiny.v1")
+    for use in (
+        lambda: run_planned(planned(), data, runs),
+        lambda: train(TOML, data, runs),
+        lambda: read_results(runs),
+        lambda: score_test(runs / "tiny", data),
+        lambda: export_run(Run(runs / "tiny"), data, tmp_path / "out", options, detector=None),
+        lambda: pack(Run(runs / "tiny"), tmp_path / "packed"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            use()
+    bad = [found for found in verify_path(runs) if not found.ok]
+    assert [(found.path.name, name in found.detail) for found in bad] == [("done.json", True)]
+
+
+def test_runs_of_earlier_versions_rest_on_files_as_they_are(
+    finished: tuple[Path, Path, dict], tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(finished[0] / "runs", runs)
+    done = checked(json.loads((runs / "tiny" / "done.json").read_text()))
+    assert len(done.pop("rests_on")) == 4
+    (runs / "tiny" / "done.json").write_text(json.dumps(done))
+    curves = runs / "tiny" / "curves.jsonl"
+    curves.write_text(curves.read_text() + "\n")
+    assert read_results(runs)[0]["name"] == "tiny"
+    assert run_planned(planned(), finished[1], runs) == finished[2]
+
+
+@pytest.mark.parametrize("name", ["experiment.toml", "environment.json", "result.json"])
+def test_doctor_names_emptied_files_of_a_run(
+    finished: tuple[Path, Path, dict], tmp_path: Path, name: str
+) -> None:
+    shutil.copytree(finished[0] / "runs", tmp_path / "runs")
+    assert all(found.ok and found.checksum for found in verify_path(tmp_path))
+    (tmp_path / "runs" / "tiny" / name).write_text("")
+    assert name in {found.path.name for found in verify_path(tmp_path) if not found.ok}
 
 
 def test_a_run_that_another_process_has_is_left_to_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pyojeong.training.run import Run, load_last, load_picked, pack
 from pyojeong.training.run_identity import IMAGES, images_trained_on
 from pyojeong.training.start import accuracy_before
 from pyojeong.training.weight_digests import note_digest
+from pyojeong.verification import verify_path
 from tests.training.tiny import TOML, manifest
 
 
@@ -149,6 +150,15 @@ def test_damaged_digests_of_training_images_are_one_line(
         (run.folder / IMAGES).write_bytes(damage)
         with pytest.raises(ExperimentError, match=r"train_images\.npy: is damaged .*remove"):
             images_trained_on(run, finished[1], Split.VALID)
+    (run.folder / IMAGES).write_bytes((finished[0].folder / IMAGES).read_bytes())
+    flip_a_bit(run.folder / IMAGES)  # another number in it
+    with pytest.raises(ExperimentError, match=r"train_images\.npy: is damaged .*remove it"):
+        images_trained_on(run, finished[1], Split.VALID)
+    bad = [found for found in verify_path(run.folder) if not found.ok]
+    assert [(found.path.name, IMAGES in found.detail) for found in bad] == [("done.json", True)]
+    (run.folder / IMAGES).unlink()
+    assert images_trained_on(run, finished[1], Split.VALID) is None
+    run.check_files()
 
 
 def test_an_unfinished_run_is_not_packed(tmp_path: Path) -> None:

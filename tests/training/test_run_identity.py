@@ -83,11 +83,18 @@ def test_a_limited_trial_is_not_the_whole_training(tmp_path: Path) -> None:
         train(SHORT, data, tmp_path / "runs")
 
 
+def as_earlier(run: Run, environment: dict[str, object]) -> None:
+    """Write a run as earlier versions did: their records had neither checksums nor digests."""
+    done = {k: v for k, v in run.summary.items() if k != "rests_on"}
+    (run.folder / "done.json").write_text(json.dumps(done))
+    (run.folder / "environment.json").write_text(json.dumps(environment))
+
+
 def test_runs_of_earlier_versions_are_resumed(trained: tuple[Run, Path], tmp_path: Path) -> None:
     run, data = trained
     old = Run(shutil.copytree(run.folder, tmp_path / "tiny"))
     environment = {k: v for k, v in old.environment.items() if k not in {"limit", "min_steps"}}
-    (old.folder / "environment.json").write_text(json.dumps(environment))
+    as_earlier(old, environment)
     check_same_run(
         old, Experiment.from_toml(SHORT), data, runs=old.folder.parent, limit=5, min_steps=1000
     )
@@ -166,7 +173,7 @@ def test_runs_of_earlier_versions_do_not_say_what_they_started_from(tmp_path: Pa
     text = f'start = "first"\n{SHORT}'
     run = train(text, data, runs)
     environment = {k: v for k, v in run.environment.items() if k != "start_files"}
-    (run.folder / "environment.json").write_text(json.dumps(environment))
+    as_earlier(run, environment)
     trained_again(runs, data, "first", 4)
     assert train(text, data, runs).done
 

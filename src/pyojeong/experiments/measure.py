@@ -140,6 +140,7 @@ def feature_words(feature: Any) -> str:
 
 def measure_run(run: Run, manifest: Any) -> dict[str, Any]:
     """Return everything the table needs of a finished run, as JSON types."""
+    run.check_files()
     experiment = run.experiment
     pre = experiment.preprocess
     shape = (pre.channels, *pre.size_hw)

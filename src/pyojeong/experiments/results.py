@@ -10,6 +10,7 @@ from typing import Any
 
 from pyojeong.core.checksums import checked
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.run_files import changed_run_file_words, changed_run_files
 
 RESULT_VERSION = 1
 COSTS_VERSION = 1
@@ -29,7 +30,8 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     """Return all results below a folder, sorted by name; of kept ones and of run folders alike.
 
     Raises:
-        ExperimentError: When the folder is missing or a file is no result; it is named.
+        ExperimentError: When the folder is missing, a file is no result, or a file that a run rests
+            on was changed; it is named.
     """
     if not folder.is_dir():
         raise ExperimentError(f"{folder} is not a folder of results: run experiments first")
@@ -44,6 +46,9 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
             raise ExperimentError(
                 f"{file} is no result: {error}; restore it from a copy, or remove it"
             ) from error
+        if isinstance(data, dict) and file.name == "done.json":
+            for name in changed_run_files(file.parent, data):
+                raise ExperimentError(changed_run_file_words(file.parent, name))
         if not isinstance(data, dict) or "settings" not in data or "status" not in data:
             continue
         if data.get("version") != RESULT_VERSION:

@@ -5,7 +5,6 @@ claim behind. Results are written last and whole: a run folder with ``result.jso
 without is continued from its last whole epoch.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from pyojeong.experiments.measure import describe, measure_run
 from pyojeong.experiments.results import RESULT_CURE, result_path
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import Progress, TrainingCallbacks, train
-from pyojeong.training.run import Run, read_curves, write_text
+from pyojeong.training.run import Run, read_curves
 from pyojeong.training.run_identity import check_same_run
 
 Say = Callable[[str], None]
@@ -85,7 +84,7 @@ def run_planned(
     if options.keep is not None:
         path = result_path(options.keep, planned.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(result, indent=1) + "\n")
+        write_record(path, result, indent=1)
     return result
 
 
@@ -109,6 +108,7 @@ def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
     file = folder / "result.json"
     if not file.exists():
         return None
+    Run(folder).check_files()
     result = read_record(file, cure=RESULT_CURE, keys=["status"])
     return None if again and result["status"] == "failed" else result
 

@@ -35,6 +35,7 @@ def score_test(run_folder: Path, manifest: Path) -> dict[str, Any]:
             f"{run_folder} has no result yet: finish it with `pyojeong experiments resume`"
         )
     with one_writer(run_folder):
+        run.check_files()
         result = read_record(file, cure=RESULT_CURE, keys=["status", "name"])
         if result["status"] != "finished":
             raise ExperimentError(f"{run_folder} failed: there is nothing to score")

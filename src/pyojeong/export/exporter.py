@@ -128,6 +128,7 @@ def _export(
     say: Say,
 ) -> ModelCard:
     """Write the files of a model into a folder, where they are changed until all is measured."""
+    run.check_files()
     experiment = run.experiment
     origin = origin_of(run)  # all that can fail comes before the use of the test split
     for warning in _warnings(run, manifest):

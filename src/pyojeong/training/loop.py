@@ -20,6 +20,7 @@ from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.json_record import write_record
 from pyojeong.core.one_writer import one_writer
+from pyojeong.core.run_files import KEY, digests_of_run
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.training.checkpoint_io import WholeCheckpoints
 from pyojeong.training.data.datamodule import FaceData
@@ -149,6 +150,7 @@ def train(
     run = Run(runs / run_name(experiment.name, without))
     check_same_run(run, experiment, manifest, runs=runs, limit=limit, min_steps=min_steps)
     if run.done:
+        run.check_files()
         return run
     with _begun(run, manifest):
         size = {"limit": limit, "min_steps": min_steps}
@@ -230,6 +232,7 @@ def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]
         "pictures": InputCounts(read=read, failed=given - read).to_dict(),
         "valid_commonest_class": round(float(counts.max() / counts.sum()), 6),
         "recipe": {k: getattr(experiment.recipe, k) for k in ("epochs", "batch_size", "lr")},
+        KEY: digests_of_run(run.folder),
     }
 
 

@@ -2,8 +2,9 @@
 
 ``experiment.toml`` (complete, nothing inherited), ``environment.json`` (versions, precision, data),
 ``curves.jsonl`` (one line per epoch), ``checkpoints/last.ckpt`` and ``best.ckpt``, ``done.json``
-once the last epoch is over, ``result.json`` once it is measured or has failed for good. A folder
-without ``done.json`` is unfinished; the same command resumes it from the last whole epoch.
+once the last epoch is over (with digests of the files before: ``core.run_files``), ``result.json``
+once it is measured or has failed for good. A folder without ``done.json`` is unfinished; the same
+command resumes it from the last whole epoch.
 
 A packed run holds ``weights.safetensors`` instead of checkpoints: it can teach, start other runs
 and be exported, but not be resumed.
@@ -24,6 +25,7 @@ from safetensors.torch import load_file, save
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.json_record import read_record
+from pyojeong.core.run_files import changed_run_file_words, changed_run_files
 from pyojeong.datasets.split_uses import RUN_FILE
 from pyojeong.evaluation.test_split_guard import uses_of_run
 from pyojeong.training.experiment import Experiment
@@ -100,6 +102,8 @@ class Run:
             ExperimentError: When the folder is no run folder.
         """
         file = self.folder / "experiment.toml"
+        if file.exists():
+            self.check_files(file.name)
         try:
             return Experiment.from_toml(file.read_text(encoding="utf-8"))
         except (UnicodeDecodeError, ExperimentError) as error:
@@ -120,12 +124,32 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, precision and data of the run."""
+        if (self.folder / "experiment.toml").exists():
+            self.check_files("environment.json")
         return self._read("environment.json", keys=("manifest", "precision"))
 
     @property
     def summary(self) -> dict[str, Any]:
         """What ``done.json`` says: the picked epoch, its figures, and the pictures."""
         return self._read("done.json", keys=("epoch", "valid_accuracy"))
+
+    def check_files(self, *names: str) -> None:
+        """Compare the files that a finished run rests on with what they were at its end.
+
+        Args:
+            names: Of which files; none = of all.
+
+        Raises:
+            ExperimentError: When one was changed; it is named, with the cure. Runs of earlier
+                versions do not say how they were.
+        """
+        file = self.folder / "done.json"
+        if not file.exists():
+            return
+        cure = f"restore it from a copy, or remove {self.folder} and train again"
+        for name in changed_run_files(self.folder, read_record(file, cure=cure)):
+            if not names or name in names:
+                raise ExperimentError(changed_run_file_words(self.folder, name))
 
     def _read(self, name: str, *, keys: tuple[str, ...] = ()) -> dict[str, Any]:
         file = self.folder / name
@@ -175,6 +199,7 @@ def pack(run: Run, out: Path) -> Path:
     """
     if not run.done:
         raise ExperimentError(f"{run.folder} is not finished: only finished runs can be packed")
+    run.check_files()
     folder = out / run.experiment.name
     folder.mkdir(parents=True, exist_ok=True)
     for name in _WORDS:

@@ -21,13 +21,14 @@ from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.json_record import write_record
 from pyojeong.core.result_key import differences, summary
+from pyojeong.core.run_files import TRAIN_IMAGES
 from pyojeong.datasets.samples import Sample, Split, manifest_content, manifest_id, read_rows
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.precision import choose_precision
 from pyojeong.training.run import Run
 from pyojeong.training.start_files import start_digests
 
-IMAGES = "train_images.npy"
+IMAGES = TRAIN_IMAGES
 """Digests of the images that a run learns from."""
 
 
@@ -135,6 +136,7 @@ def images_trained_on(run: Run, manifest: Path, split: Split) -> tuple[int, int]
     file = run.folder / IMAGES
     if not file.exists():
         return None
+    run.check_files(IMAGES)
     samples = [s for _, s in read_rows(manifest, splits=[split], images=False)]
     try:
         known = set(np.load(file, allow_pickle=False).tolist())

@@ -9,7 +9,8 @@ import pytest
 
 from pyojeong import zoo
 from pyojeong.cli.app import main
-from pyojeong.core.errors import DataError
+from pyojeong.core.errors import DataError, ExperimentError
+from pyojeong.core.json_record import read_record, write_record
 from pyojeong.curate.decisions import Decision, DecisionLog
 from pyojeong.curate.findings import Finding, Store
 from pyojeong.datasets.importing import ImportOptions, import_dataset
@@ -161,3 +162,23 @@ def test_weights_of_runs_are_compared_with_their_digests(tmp_path: Path) -> None
     (found,) = verify_path(tmp_path)
     assert not found.ok
     assert found.path == weights
+
+
+def test_no_bit_of_a_stored_record_can_be_flipped(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    write_record(file, {"threshold": 0.5, "checks": "0123456789abcdef"})
+    whole = file.read_bytes()
+    (found,) = verify_path(file)
+    assert (found.ok, found.checksum) == (True, True)
+    known = json.loads(whole)
+    for at in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[at // 8] ^= 1 << at % 8
+        file.write_bytes(flipped)
+        try:
+            same = json.loads(flipped) == known  # a bit of white space
+        except ValueError:
+            same = False
+        if not same:
+            with pytest.raises(ExperimentError, match="is damaged"):
+                read_record(file, cure="make it again")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from pyojeong.video.options import CHECKPOINT, DONE
 from pyojeong.zoo import CARD_SUFFIX, Entry, verify
 
 _ROWS = 4096
+_LAST_IS_CHECKSUM = re.compile(rb'"[^"]{8}":\s*"[0-9a-f]{16}"\s*}\s*\Z')
+"""Also one whose name is damaged."""
 _EXPERIMENT = "experiment.toml"
 _OF_RUNS = ("environment.json", "result.json")
 DIGEST_SUFFIX = ".sha256.json"
@@ -102,7 +105,8 @@ def _check_of(file: Path) -> Callable[[Path], Verified] | None:
 def _stored(file: Path) -> bool:
     """Return whether a JSON file is one that commands write."""
     try:
-        return KEY.encode() in file.read_bytes()
+        data = file.read_bytes()
+        return KEY.encode() in data or _LAST_IS_CHECKSUM.search(data) is not None
     except OSError:
         return False
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from pyojeong.cli.app import main
 from pyojeong.core.errors import DataError, PicturesLeftOut
 from pyojeong.core.labels import FER7
 from pyojeong.datasets import fingerprint, picture_files
@@ -355,3 +356,17 @@ def test_tables_of_earlier_versions_are_checked_by_time_and_by_doctor(
     (said,) = verify_path(old)
     assert not said.ok
     assert "6 images changed" in said.detail
+
+
+def test_data_info_counts_and_names_them(
+    imported: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, table = imported
+    assert overview(table).as_json()["changed"] == 0
+    swap(folder, folder.with_name("orig"))
+    assert overview(table).as_json()["changed"] == 6
+    with pytest.raises(SystemExit) as end:
+        main(["data", "info", str(table)])
+    assert end.value.code == 1
+    said = capsys.readouterr()
+    assert "6 images changed after they were imported" in said.out + said.err

@@ -181,7 +181,7 @@ def show_info(manifest: Path, *, sheet: Path | None, as_json: bool, console: Con
         with console.status("drawing"):
             write_image(sheet, contact_sheet(manifest, known))
         console.print(f"contact sheet: {as_markup(sheet)}", soft_wrap=True)
-    return print_counts(known.sums, "samples", console)
+    return max(print_counts(known.sums, "samples", console), int(bool(known.changed)))
 
 
 def _facts(known: Overview) -> Iterator[tuple[str, str]]:
@@ -191,6 +191,9 @@ def _facts(known: Overview) -> Iterator[tuple[str, str]]:
     yield "images", f"{inside:,} in the table, {outside:,} by path"
     if known.missing:
         yield "missing", str(known.missing)
+    if known.changed:
+        said = f"{images(len(known.changed))} changed after they were imported"
+        yield "changed", f"{said}: {some(known.changed)}; import again"
     if known.fingerprinted:
         yield "unreadable", f"{known.unreadable:,}"
         yield (

@@ -12,6 +12,7 @@ from typing import Any
 from pyojeong.core.errors import PyojeongError
 
 KEY = "checksum"
+_DIGITS = 16
 _LINE = ',"crc32":"'
 _LINE_END = len('12345678"}')
 _FEW = 3
@@ -39,14 +40,22 @@ def checked(data: Mapping[str, Any]) -> dict[str, Any]:
         ChecksumDiffers: When it is another object than the one that was written.
     """
     known = {key: value for key, value in data.items() if key != KEY}
+    if KEY not in data and any(_is_damaged_key(key, value) for key, value in data.items()):
+        raise ChecksumDiffers("it is damaged: its checksum has another name")
     if KEY in data and data[KEY] != _digest(known):
         raise ChecksumDiffers("it is damaged or was changed: its checksum differs")
     return known
 
 
+def _is_damaged_key(key: str, value: Any) -> bool:
+    """Return whether a key is that of a checksum but for a few characters."""
+    near = len(key) == len(KEY) and sum(a != b for a, b in zip(key, KEY, strict=True)) <= _FEW
+    return near and isinstance(value, str) and len(value) == _DIGITS
+
+
 def _digest(data: Mapping[str, Any]) -> str:
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def sealed_line(text: str) -> str:

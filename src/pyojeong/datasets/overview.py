@@ -1,7 +1,7 @@
 """What is in a manifest: counts, people, copies, missing files; streams, opens no image."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,12 @@ from typing import Any
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.importing import Ticker
-from pyojeong.datasets.picture_files import MissingFiles, missing_files, picture_counts
+from pyojeong.datasets.picture_files import (
+    MissingFiles,
+    changed_pictures,
+    missing_files,
+    picture_counts,
+)
 from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_rows
 
 
@@ -33,6 +38,7 @@ class Overview:
         decided: Rows about which a reviewer decided.
         missing: Files that are not where the table says.
         failed: Rows whose file is missing, or whose image could not be decoded.
+        changed: Files with other pictures than those that were imported.
     """
 
     id: str
@@ -50,6 +56,7 @@ class Overview:
     decided: int
     missing: MissingFiles
     failed: int
+    changed: Sequence[str] = ()
 
     @property
     def unreadable(self) -> int:
@@ -78,6 +85,7 @@ class Overview:
             "labels": self.labels.id,
             **{name: getattr(self, name) for name in names + more},
             "missing": len(self.missing.paths),
+            "changed": len(self.changed),
             "counts": {
                 split.value: {n: self.counts.get((split, n), 0) for n in self.labels.names}
                 for split in Split
@@ -135,4 +143,5 @@ def overview(manifest: Path, *, tick: Ticker | None = None) -> Overview:
         decided=said["decided"],
         missing=missing_files(manifest),
         failed=picture_counts(manifest)[0].failed,
+        changed=changed_pictures(manifest),
     )

@@ -150,7 +150,6 @@ def train(
     run = Run(runs / run_name(experiment.name, without))
     check_same_run(run, experiment, manifest, runs=runs, limit=limit, min_steps=min_steps)
     if run.done:
-        run.check_files()
         return run
     with _begun(run, manifest):
         size = {"limit": limit, "min_steps": min_steps}

@@ -52,7 +52,8 @@ def check_same_run(
         min_steps: Likewise; None = as the run has it.
 
     Raises:
-        ExperimentError: When something differs; up to three differences are named.
+        ExperimentError: When something differs; up to three differences are named. Also when a file
+            of a finished run was changed.
     """
     if not (run.folder / "experiment.toml").exists():
         if run.done:
@@ -71,6 +72,7 @@ def check_same_run(
             f"{run.folder} holds another run of that name: {summary(found)}. "
             "Choose another folder with --runs, or remove this one"
         )
+    run.check_files()
 
 
 def _settings(before: Experiment, now: Experiment) -> list[str]:

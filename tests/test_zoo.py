@@ -188,3 +188,20 @@ def test_no_flipped_bit_of_a_weight_file_is_taken(tmp_path):
         data[place] ^= bit
     copy.weights.write_bytes(data)
     verify(copy)
+
+
+def test_another_card_for_a_bundled_model_needs_another_id(tmp_path):
+    entry = find(FER2013_MODEL)
+    (tmp_path / "copy.onnx").write_bytes(entry.weights.read_bytes())
+    card = replace(entry.card, file="copy.onnx")
+    (tmp_path / "copy.card.json").write_text(card.to_json(), encoding="utf-8")
+    assert find(tmp_path / "copy.onnx").card.sha256 == entry.card.sha256
+    changed = replace(card, description="Mine.")
+    (tmp_path / "copy.card.json").write_text(changed.to_json(), encoding="utf-8")
+    with pytest.raises(ModelMismatch, match=r"another card \(description\)"):
+        find(tmp_path / "copy.onnx")
+    with pytest.raises(ModelMismatch, match="give it another id"):
+        cards([tmp_path])
+    other = replace(changed, id="mine.v1")
+    (tmp_path / "copy.card.json").write_text(other.to_json(), encoding="utf-8")
+    assert find("mine.v1", extra_folders=[tmp_path]).card == other

@@ -9,7 +9,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -98,6 +98,16 @@ def _check_id(entry: Entry, known: Mapping[str, Entry]) -> None:
         raise ModelMismatch(
             f"two different models are called {name!r}: in {other.folder} and in "
             f"{entry.folder}. An id is never reused: rename one of them in its card."
+        )
+    if other is not None and other.bundled:
+        names = [f.name for f in fields(entry.card) if f.name != "file"]
+        differ = [n for n in names if getattr(entry.card, n) != getattr(other.card, n)]
+        if not differ:
+            return
+        raise ModelMismatch(
+            f"the model in {entry.folder} has the id and the weights of the bundled model "
+            f"{name!r}, and another card ({', '.join(differ)}): "
+            "give it another id in its card."
         )
 
 

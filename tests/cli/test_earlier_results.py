@@ -1,6 +1,9 @@
 """`analyze` into a folder whose results belong to images that are gone."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +69,33 @@ def test_overwrite_replaces_them(card: Path) -> None:
     assert run("analyze", card, "--out", "r", "--format", "csv") == 2
     assert run("analyze", card, "--out", "r", "--format", "csv", "--overwrite") == 0
     assert len(list(read_csv("r/results.csv"))) == 1
+
+
+@pytest.mark.parametrize("again", [["--annotate"], ["--overwrite"]])
+def test_drawings_of_a_killed_command_go(
+    card: Path, again: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (card / "b\udcff.jpg").rename(card / "b.jpg")
+    command = [sys.executable, "-c", KILLED, "analyze", card, "--out", "k", "--annotate"]
+    assert subprocess.run(list(map(str, command)), check=False).returncode == -signal.SIGKILL
+    drawn = min(Path("k/annotated").glob("*.annotated.*"))
+    (card / "a.jpg").unlink()
+    assert run("analyze", card, "--out", "k", *again) == 0
+    left = [path.name for path in Path("k/annotated").glob("*.annotated.*")]
+    assert left == (["b.annotated.jpg"] if "--annotate" in again else [])
+    assert drawn.name in capsys.readouterr().err
+
+
+KILLED = """
+import os, signal, sys
+from pyojeong.cli import analyze
+add = analyze._Tally.add
+def killed(self, *args):
+    if self.pictures:
+        os.kill(os.getpid(), signal.SIGKILL)
+    add(self, *args)
+analyze._Tally.add = killed
+from pyojeong.output.media import AnnotatedImages
+from pyojeong.cli.app import main
+main(sys.argv[1:] + ["--jobs", "1"])
+"""

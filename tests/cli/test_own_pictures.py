@@ -214,8 +214,8 @@ def test_findings_are_not_stranded_by_new_rows(
     table = tmp_path / "t.parquet"
     import_dataset(root, table, ImportOptions(jobs=1))
     assert run("data", "curate", table, "--checks", "unreadable") == 0
-    before = table.read_bytes()
     import_dataset(root, table, ImportOptions(jobs=1))  # the same rows
+    before = table.read_bytes()
     capsys.readouterr()
     trees.save(99, root / "happy" / "new.png")
     assert run("data", "import", root, "--out", table) == 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyojeong.core.errors import ExperimentError
+from pyojeong.core.errors import ExperimentError, OutputError
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.distillation.teacher import answers_needed, teach
 from pyojeong.training.data.augment import Augment, Draws
@@ -185,3 +185,16 @@ def test_teacher_and_cache_at_once_are_refused(
     _, _, runs, _ = taught
     with pytest.raises(ExperimentError, match="one of the two"):
         replace(runs[0].experiment.recipe, teacher="a", soft_labels="b")
+
+
+def test_a_file_of_the_user_is_not_written_over(tmp_path: Path) -> None:
+    facts = {"augment": {}, "labels": [], "split_sha256": ""}
+    soft = SoftLabels(np.zeros((1, 2, 7), np.uint8), facts)
+    mine = tmp_path / "photo.npz"
+    np.savez(mine, pixels=np.zeros(3))
+    before = mine.read_bytes()
+    with pytest.raises(OutputError, match="is there already"):
+        soft.write(mine)
+    assert mine.read_bytes() == before
+    soft.write(tmp_path / "soft.npz")
+    soft.write(tmp_path / "soft.npz")  # soft labels are made again

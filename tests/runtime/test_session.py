@@ -97,6 +97,20 @@ def test_damage_after_a_first_session_is_noticed(entry):
         Session(entry)
 
 
+@pytest.mark.parametrize("renamed", [False, True])
+def test_damage_with_the_same_size_and_time_is_noticed(entry, renamed):
+    Session(entry)
+    before = entry.weights.stat()
+    data = bytearray(entry.weights.read_bytes())
+    data[-1] ^= 0xFF
+    target = entry.weights.with_name("new") if renamed else entry.weights
+    target.write_bytes(data)
+    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+    target.replace(entry.weights)
+    with pytest.raises(ModelCorrupt, match="damaged"):
+        Session(entry)
+
+
 def test_swapped_file(tmp_path):
     entry = put(tmp_path, network())
     other = put(tmp_path, network(channels=3), "other")

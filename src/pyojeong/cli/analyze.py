@@ -17,7 +17,7 @@ from pyojeong._version import __version__
 from pyojeong.batch import Extra, FileResult, analyze_files, file_results
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
-from pyojeong.cli.earlier_results import refuse_vanished
+from pyojeong.cli.earlier_results import drawings, refuse_vanished, remove_drawings
 from pyojeong.cli.options import FAST_MISSES
 from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
@@ -35,7 +35,7 @@ from pyojeong.core.inputs import InputCounts, find_inputs, refuse_empty
 from pyojeong.core.interrupts import held_interrupts
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_files import remove_others, require_writable
-from pyojeong.core.unfinished import noted, unfinished
+from pyojeong.core.unfinished import NOTE, noted, unfinished
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
 
@@ -159,12 +159,14 @@ def run(request: AnalyzeRequest, console: Console) -> int:
             f"this command was stopped before its end: {as_markup(request.out)} is written again",
             soft_wrap=True,
         )
+    killed = False
     with ExitStack() as stack:
         if request.out is not None:
+            killed = (request.out / NOTE).is_file()
             stack.enter_context(noted(request.out, request.settings(), folders=[ANNOTATED]))
             if not again:  # another command may have written there while inputs were searched
                 _refuse_loss(request, request.out)
-        return _read_and_report(request, found, analyzer, console)
+        return _read_and_report(request, found, analyzer, console, killed=killed)
 
 
 def _check_out(request: AnalyzeRequest) -> bool:
@@ -191,7 +193,7 @@ def _refuse_loss(request: AnalyzeRequest, out: Path) -> None:
 
 
 def _read_and_report(
-    request: AnalyzeRequest, found: Found, analyzer: Analyzer, console: Console
+    request: AnalyzeRequest, found: Found, analyzer: Analyzer, console: Console, *, killed: bool
 ) -> int:
     shown = make_console()
     faces = _Faces(analyzer.classifier.label_set, found.files, wide=shown.width >= _WIDE)
@@ -219,7 +221,8 @@ def _read_and_report(
     counts_of_inputs = tally.counts(found)
     print_counts(counts_of_inputs, "images", console)
     if request.out is not None:
-        _finish(request, request.out, found, analyzer, tally, console)
+        left = drawings(request.out / ANNOTATED) if killed else []
+        _finish(request, request.out, found, analyzer, tally, console, left=left)
     return code
 
 
@@ -230,10 +233,13 @@ def _finish(
     analyzer: Analyzer,
     tally: "_Tally",
     console: Console,
+    *,
+    left: Sequence[Path],
 ) -> None:
     """Write down what was made, and remove what an earlier command left beside it."""
     keep = [*tally.outputs, *map(os.path.abspath, found.files)]
     removed, changed = remove_others(out, earlier_outputs(out), keep)
+    removed += remove_drawings(out, left, tally.outputs)
     for what, names in (("removed", removed), ("changed since, stays", changed)):
         if names:
             more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""

@@ -1,10 +1,11 @@
 """Results of ``analyze`` that another run would remove without making them again."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pyojeong.core.atomic_write import output_errors
 from pyojeong.core.errors import DataError, InputError, MissingExtra
 from pyojeong.core.input_record import earlier_outputs, working_folder
 from pyojeong.output.tables import TABLE_READERS
@@ -34,6 +35,23 @@ def refuse_vanished(out: Path, files: Iterable[str]) -> None:
             f"{out} holds results of {lost[0]}{more}, which this command does not find any more, "
             "and which would be lost: choose another --out folder, or add --overwrite"
         )
+
+
+def drawings(folder: Path) -> list[Path]:
+    """Return the drawings of a folder, those of a killed command among them: no record names it."""
+    return [path for path in sorted(folder.glob("*.annotated.*")) if path.is_file()]
+
+
+def remove_drawings(out: Path, left: Sequence[Path], written: Sequence[str]) -> list[str]:
+    """Remove what a killed command drew and this one did not: people may have been taken out."""
+    kept = {out / name for name in written}
+    names = []
+    for path in left:
+        if path not in kept and path.is_file():
+            with output_errors(path):
+                path.unlink()
+            names.append(path.relative_to(out).as_posix())
+    return names
 
 
 def _sources(out: Path) -> list[str]:

@@ -310,6 +310,7 @@ def write_report(results: Path, only: Sequence[str], out: Path) -> Path:
     from pyojeong.experiments.results_page import write_page
 
     found = matching_results(read_results(results), only)
+    require_new(out, unless=lambda data: b"pyojeong" in data)  # a page is made again
     return write_page(found, out, costs=read_costs(results), truth=read_truth(results))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from pyojeong.core.errors import ExperimentError, MissingExtra, ModelError, OutputBusy
 from pyojeong.core.json_record import read_record, write_record
 from pyojeong.core.one_writer import one_writer
+from pyojeong.core.output_files import require_new
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.measure import describe, measure_run
 from pyojeong.experiments.results import RESULT_CURE, result_path
@@ -83,6 +84,7 @@ def run_planned(
         return None
     if options.keep is not None:
         path = result_path(options.keep, planned.name)
+        require_new(path, unless=lambda data: b'"status"' in data)  # a copy is made again
         path.parent.mkdir(parents=True, exist_ok=True)
         write_record(path, result, indent=1)
     return result

@@ -217,7 +217,7 @@ class FakeSession:
         return list(self._function(feed))
 
 
-_verified: set[tuple[str, str, int, int]] = set()
+_verified: set[tuple[str, str, tuple[int, ...]]] = set()
 
 
 def _verify_once(entry: Entry, inputs: Sequence[Shape] | None) -> None:
@@ -230,7 +230,9 @@ def _verify_once(entry: Entry, inputs: Sequence[Shape] | None) -> None:
     except OSError:
         verify(entry)  # says what is wrong
         raise
-    key = (str(entry.weights.resolve()), entry.card.sha256, stat.st_mtime_ns, stat.st_size)
+    # Another file may have the same size and the same time of its contents.
+    state = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+    key = (str(entry.weights.resolve()), entry.card.sha256, state)
     if key not in _verified:
         verify(entry)
         if not entry.bundled:

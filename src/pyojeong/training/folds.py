@@ -16,6 +16,7 @@ from torch import nn
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.output_files import require_new
 from pyojeong.datasets.predictions import Predictions, read_predictions, write_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, manifest_labels, read_rows
 from pyojeong.training.data.datamodule import FaceDataset, load_faces
@@ -60,6 +61,7 @@ def train_folds(
     """
     name = Experiment.from_toml(text).name
     target = runs / f"{name}-folds" / "predictions.parquet"
+    require_new(target, unless=lambda data: data.startswith(b"PAR1"))  # predictions are made again
     finished = []
     for index in range(folds):
         fold = Fold(index, folds)

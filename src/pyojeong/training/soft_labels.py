@@ -20,6 +20,7 @@ from pyojeong.core.array_files import UNREADABLE_ARRAY
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.output_files import require_new
 from pyojeong.training.data.augment import Augment
 
 _STEP = 1 / 32
@@ -99,6 +100,7 @@ class SoftLabels:
 
     def write(self, path: Path) -> None:
         """Write one compressed file, whole or not at all."""
+        require_new(path, unless=lambda data: b"log_probabilities.npy" in data)  # made again
         path.parent.mkdir(parents=True, exist_ok=True)
         facts = np.frombuffer(json.dumps({"format": _FORMAT, **self.facts}).encode(), np.uint8)
         arrays = {"log_probabilities": self.log_probabilities, "facts": facts}

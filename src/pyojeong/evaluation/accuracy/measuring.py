@@ -12,6 +12,7 @@ from typing import Any
 
 from pyojeong._version import __version__
 from pyojeong.core.atomic_write import atomic_write
+from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.picture_files import decoded
@@ -143,7 +144,8 @@ class _Parts:
         if self._file is not None and self._file.is_file():
             try:
                 kept = json.loads(self._file.read_text(encoding="utf-8"))
-            except ValueError:
+                kept = checked(kept) if isinstance(kept, dict) else {}
+            except ValueError:  # damaged: it is measured again
                 kept = {}
             if kept.get("of") == of:
                 self._kept = kept
@@ -154,7 +156,7 @@ class _Parts:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_write(self._file, "w") as stream:
-                    stream.write(json.dumps(self._kept))
+                    stream.write(json.dumps(with_checksum(self._kept)))
         return self._kept[key]
 
     def forget(self) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.one_writer import one_writer
+from pyojeong.core.output_files import require_new
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
 from pyojeong.evaluation.test_split_guard import record_use
 from pyojeong.image.tta import view_matrices
@@ -152,6 +153,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _write(file: Path, record: dict[str, Any]) -> None:
+    require_new(file, unless=lambda data: b'"members"' in data)  # a record grows
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file, "w") as stream:
         stream.write(json.dumps(record, indent=1) + "\n")

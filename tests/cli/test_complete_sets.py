@@ -54,7 +54,9 @@ def test_tables_and_drawings_of_an_earlier_command_go(
     assert changed_files(out, json.loads((out / "inputs.json").read_text())["outputs"]) == []
     (photos / "b.jpg").unlink()
     capsys.readouterr()
-    assert run("analyze", photos, "--out", out, "-f", "json", "--annotate") == 0
+    again = ("analyze", photos, "--out", out, "-f", "json", "--annotate")
+    assert run(*again) == 2  # the results of b.jpg would be lost
+    assert run(*again, "--overwrite") == 0
     assert names(out) == {"results.jsonl", "inputs.json", "annotated/a.annotated.jpg"}
     said = " ".join(capsys.readouterr().err.split())
     assert "of an earlier command, removed: annotated/b.annotated.jpg, results.csv" in said

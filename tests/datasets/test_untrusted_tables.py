@@ -79,6 +79,18 @@ def test_rows_that_lead_out_are_left_out_and_counted(
     assert not any("secret" in row.source for row in rows)
 
 
+def test_rows_lead_out_of_a_folder_that_is_named_from_here(
+    tmp_path: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trees.save(1, Path("set/train/a.png"))
+    listed = f"file_name,label\na.png,happy\n../../{secret.relative_to(tmp_path)},sad\n"
+    Path("set/train/metadata.csv").write_text(listed)
+    done = import_dataset(Path("set"), Path("out.parquet"), ImportOptions())
+    assert done.rows == 1
+    assert any("leads out" in why for why in done.skipped)
+
+
 def test_a_table_of_labels(tmp_path: Path, secret: Path) -> None:
     folder = tmp_path / "mine"
     for k, label in enumerate(trees.FER7_NAMES):

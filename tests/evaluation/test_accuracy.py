@@ -17,7 +17,7 @@ from pyojeong.datasets.samples import Split, write_manifest
 from pyojeong.evaluation.accuracy.corruptions import CORRUPTIONS
 from pyojeong.evaluation.accuracy.crops import vote_figures
 from pyojeong.evaluation.accuracy.leaks import copies_across_splits
-from pyojeong.evaluation.accuracy.measuring import measure, read_measured, write_measured
+from pyojeong.evaluation.accuracy.measuring import _Parts, measure, read_measured, write_measured
 from pyojeong.evaluation.accuracy.page import to_page
 from pyojeong.evaluation.accuracy.photographs import read_photographs, turned
 from pyojeong.evaluation.accuracy.tables import tables, to_markdown
@@ -118,6 +118,15 @@ def test_an_interrupted_measurement_goes_on(
     assert not any("view" in words for words in said)
     assert json.loads(json.dumps(again["splits"])) == result["splits"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stored", ["[1]", "{", '{"of": 1, "checksum": "0000000000000000"}'])
+def test_damaged_parts_are_measured_again(tmp_path: Path, stored: str) -> None:
+    (tmp_path / ".m.part").write_text(stored)
+    parts = _Parts(tmp_path, "m", [1])
+    assert parts("splits", lambda: 2) == 2
+    assert _Parts(tmp_path, "m", [1])("splits", lambda: 3) == 2
+    assert _Parts(tmp_path, "m", [2])("splits", lambda: 3) == 3
 
 
 def test_files_go_there_and_back(tmp_path: Path, result: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ def _rows_of(
             extra.add(rows.line_num + 1, row.get(_REST))
             if not row.get("file_name") or row.get("label") is None:
                 raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
-            if os.path.join(table.parent, row["file_name"]) in outside:  # noqa: PTH118
+            if os.path.join(table.parent.absolute(), row["file_name"]) in outside:  # noqa: PTH118
                 continue
             path = Path(os.path.normpath(table.parent / row["file_name"]))
             yield Picture(

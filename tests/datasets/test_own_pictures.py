@@ -4,6 +4,7 @@ import re
 import shutil
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -288,7 +289,9 @@ def test_a_table_names_the_labels(loose: Path) -> None:
     warnings = without_census(done)
     assert "no row of legend.csv names 1 image: in/002.png" in warnings
     assert "기쁨 (1 image), joy (1 image) are one class: happy" in warnings
-    assert bring(loose, "bored=neutral", table=Path("legend.csv"))[1] == rows
+    again = bring(loose, "bored=neutral", table=Path("legend.csv"))[1]
+    # The state of a file that was written a moment ago is not kept.
+    assert [replace(r, file_state=0) for r in again] == [replace(r, file_state=0) for r in rows]
 
 
 def test_missing_repeated_and_unlabelled_rows_are_counted(loose: Path) -> None:

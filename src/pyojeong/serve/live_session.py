@@ -107,7 +107,7 @@ class LiveSession:
                 stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
                 self.file = self._record / f"live-{stamp}-{secrets.token_hex(2)}.csv"
                 labels = self._analyzer.classifier.label_set
-                # A recording that is killed is still there: it cannot be made again.
+                # A killed process leaves its recording: nobody can make it again.
                 sink = CsvSink(self.file, labels=labels, timeline=True, in_place=True)
                 self._sink = self._stack.enter_context(sink)
             assert self.file is not None  # noqa: S101 - set together with the sink

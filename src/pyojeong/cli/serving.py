@@ -68,10 +68,13 @@ def _ended_by_signals(server: Any) -> Iterator[None]:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket bound to host and port.
+    """Return a socket that listens on host and port.
+
+    It listens before the address is printed: a script that connects as soon as it has read the
+    address waits for the server instead of being refused.
 
     Raises:
-        OutputError: When that could not be had.
+        OutputError: When the port is taken or the host is not one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's delay of 40 ms off only where the protocol is named
@@ -80,6 +83,7 @@ def bind(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen()
     except (OSError, OverflowError) as error:
         bound.close()
         reason = getattr(error, "strerror", None) or error

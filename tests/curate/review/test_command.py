@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -70,13 +71,16 @@ def test_command_refuses_in_one_line(small: Store, monkeypatch: pytest.MonkeyPat
         run(small, reviewer="rule")
     with pytest.raises(DataError, match="reviewer 'a/b'"):
         run(small, reviewer="a/b")
-    with bind("127.0.0.1", 0) as taken:
-        taken.listen()
-        with pytest.raises(OutputError, match="--port 0"):
-            run(small, port=taken.getsockname()[1])
+    with bind("127.0.0.1", 0) as taken, pytest.raises(OutputError, match="--port 0"):
+        run(small, port=taken.getsockname()[1])
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(MissingExtra, match=r"pyojeong\[serve\]"):
         run(small)
+
+
+def test_an_address_takes_connections_before_the_server_runs() -> None:
+    with bind("127.0.0.1", 0) as bound, socket.create_connection(bound.getsockname(), timeout=5):
+        pass
 
 
 def test_names(monkeypatch: pytest.MonkeyPatch) -> None:

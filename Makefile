@@ -44,7 +44,7 @@ robustness: .venv/.full ## Damaged files, kills, pairs of processes, full disks:
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.robustness --out docs/robustness.md
 
 docs: .venv/.full ## The pages that are generated from the code.
-	$(BIN)/python -m pyojeong.output.columns > docs/columns.md
+	$(BIN)/python -m pyojeong.output.columns_page > docs/columns.md
 	$(BIN)/python -m pyojeong.core.card > docs/card.schema.json
 
 format: .venv/.full

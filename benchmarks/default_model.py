@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.peers.page import percent, points
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "benchmarks"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.card import ModelCard
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.training.nets.registry import STACKED
 from pyojeong.training.soft_labels import SoftLabels
 

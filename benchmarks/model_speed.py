@@ -19,8 +19,8 @@ from rich.console import Console
 
 from benchmarks.peers.nets import SETTINGS, TimedNet
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.speed import cpu_name
 
 OUT = Path(__file__).parents[1] / "docs" / "benchmarks" / "default_speed.json"

@@ -25,7 +25,7 @@ from pyojeong.curate.extraction import extract_faces, whole_frame
 from pyojeong.datasets.importing import ImportOptions, import_dataset
 from pyojeong.datasets.merging import merge
 from pyojeong.datasets.samples import Sample, Split, read_rows, write_manifest
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.runtime.detection.registry import build_detector
 
 SIDE_PX = 128

@@ -25,8 +25,8 @@ from rich.console import Console
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
-from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.training.data.datamodule import load_faces, origin_of
 from pyojeong.training.soft_labels import SoftLabels, in_steps
 

@@ -17,7 +17,7 @@ from benchmarks.default_model import (
     goals,
     to_markdown,
 )
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 
 
 def committed() -> tuple[dict[str, Any], ...]:

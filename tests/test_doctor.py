@@ -8,7 +8,7 @@ import pytest
 
 from pyojeong import doctor
 from pyojeong.doctor import DIAGNOSTICS, examine
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.zoo import Entry
 
 

@@ -23,7 +23,7 @@ from benchmarks.peers.pictures import Picture, PictureSet, first, read_set
 from benchmarks.peers.scores import difference, figures
 from pyojeong.core.errors import LabelUnknown
 from pyojeong.core.labels import FER7
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 
 OWN_NAMES = {
     "fer": ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],

@@ -35,7 +35,7 @@ from benchmarks.peers.pictures import (
 from benchmarks.peers.timing import TIMED, time_rounds
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.evaluation.test_split_guard import record_use
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks"

@@ -7,7 +7,7 @@ the face; crops (FER2013) go straight to its net where its public interface allo
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 
 HERE = Path(__file__).parent
 ADAPTERS = HERE / "adapters"

@@ -18,7 +18,7 @@ import onnxruntime as ort
 from benchmarks.peers.entrants import ADAPTERS, PINS
 from benchmarks.peers.environments import python_of, run_logged
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.speed import cpu_name
 
 ROUNDS = 7

@@ -18,8 +18,9 @@ from pyojeong.core.labels import FER7, FER2013_TO_FER7
 from pyojeong.image.boxes import iou
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import to_gray
-from pyojeong.runtime.analyzer import ENVIRONMENT, Analyzer, find_classifier
+from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.classifier_names import ENVIRONMENT, find_classifier
 from pyojeong.runtime.detection.registry import DETECTORS
 from pyojeong.runtime.golden import GOLDEN_ANSWER, GOLDEN_PICTURE, golden_logits, read_golden
 from pyojeong.runtime.session import Session

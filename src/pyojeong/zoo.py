@@ -86,6 +86,24 @@ def cards(extra_folders: Iterable[Folder] = ()) -> dict[str, Entry]:
     return found
 
 
+def list_models(kind: Kind | None = "classifier") -> list[ModelCard]:
+    """Return the cards of the models that are there, bundled ones first.
+
+    Args:
+        kind: Of the models: ``"classifier"`` reads expressions; None = all.
+
+    Raises:
+        ModelError: When a folder that ``PYOJEONG_MODELS`` names does not exist.
+        ModelMismatch: When a card could not be read.
+
+    Example:
+        >>> from pyojeong import list_models
+        >>> list_models()[0].kind
+        'classifier'
+    """
+    return [entry.card for entry in cards().values() if kind in {None, entry.card.kind}]
+
+
 def _check_id(entry: Entry, known: Mapping[str, Entry]) -> None:
     """Refuse an id that names other weights, or that stands for a bundled model."""
     name, other = entry.card.id, known.get(entry.card.id)

@@ -95,7 +95,7 @@ def killed(self, *args):
         os.kill(os.getpid(), signal.SIGKILL)
     add(self, *args)
 analyze._Tally.add = killed
-from pyojeong.output.media import AnnotatedImages
+from pyojeong.output.annotated_images import AnnotatedImages
 from pyojeong.cli.app import main
 main(sys.argv[1:] + ["--jobs", "1"])
 """

@@ -23,8 +23,8 @@ from pyojeong.evaluation.accuracy.photographs import read_photographs, turned
 from pyojeong.evaluation.accuracy.tables import tables, to_markdown
 from pyojeong.evaluation.scoring import SplitPredictions
 from pyojeong.evaluation.test_split_guard import may_show
-from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.runtime.golden import PICTURES
 from tests.curate.made import face, noise, sample, write
 from tests.training.tiny import samples

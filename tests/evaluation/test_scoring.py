@@ -8,8 +8,8 @@ import pytest
 from pyojeong.core.errors import PicturesLeftOut
 from pyojeong.datasets.samples import Split
 from pyojeong.evaluation.scoring import figures, predict_split
-from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from tests.curate.made import face, noise, sample, write
 
 

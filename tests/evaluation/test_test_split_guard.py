@@ -22,7 +22,7 @@ from pyojeong.evaluation.test_split_guard import (
     uses_of_data,
     uses_of_run,
 )
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.verification import verify_path
 from tests.datasets import trees
 

@@ -17,7 +17,8 @@ from pyojeong.evaluation.accuracy.voted import (
     voted_faces,
     voted_figures,
 )
-from pyojeong.runtime.analyzer import Analyzer, find_classifier
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.runtime.golden import PICTURES
 
 COLUMNS = ("image", "agree", *FERPLUS8.names, "unknown")

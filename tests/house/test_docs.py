@@ -1,6 +1,8 @@
 """What the documents say is so."""
 
+import doctest
 import re
+import warnings
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / n for n in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/cli.md")]
 DOCUMENTS += [ROOT / "docs" / n for n in ("curation.md", "benchmarks/curation.md")]
 DOCUMENTS += [ROOT / "docs" / n for n in ("experiments.md", "seed2021.md")]
-DOCUMENTS += [ROOT / "docs" / n for n in ("video.md", "responsible-use.md")]
+DOCUMENTS += [
+    ROOT / "docs" / n for n in ("python.md", "columns.md", "video.md", "responsible-use.md")
+]
 
 
 def commands() -> list[str]:
@@ -55,6 +59,55 @@ def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.chdir(tmp_path)
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+@pytest.fixture
+def two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder as the pages assume it."""
+    picture = Path(pyojeong.__file__).parent / "pictures" / "astronaut.jpg"
+    (tmp_path / "photo.jpg").write_bytes(picture.read_bytes())
+    make_clip(tmp_path / "clip.mp4", frames=24)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("two_files")
+def test_the_python_page_runs_and_has_every_public_name() -> None:
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    known: dict[str, object] = {}
+    with warnings.catch_warnings():
+        for block in blocks:
+            exec(compile(block, "docs/python.md", "exec"), known)
+    used = set(re.findall(r"\w+", "\n".join(blocks)))
+    assert sorted(set(pyojeong.__all__) - used - {"__version__"}) == []
+
+
+def functions_with_examples() -> list[str]:
+    return [n for n in pyojeong.__all__ if "Example:" in (getattr(pyojeong, n).__doc__ or "")]
+
+
+@pytest.mark.parametrize("name", functions_with_examples())
+@pytest.mark.usefixtures("two_files")
+def test_examples_in_docstrings_run(name: str) -> None:
+    thing = getattr(pyojeong, name)
+    tests = doctest.DocTestFinder(recurse=True).find(thing, name, globs={})
+    tests += [
+        found
+        for base in getattr(thing, "__mro__", ())[1:-1]
+        for found in doctest.DocTestFinder().find(base, base.__name__, globs={})
+    ]
+    assert sum(len(test.examples) for test in tests)
+    for test in tests:
+        result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
+        assert result.failed == 0
+
+
+def test_functions_have_examples() -> None:
+    functions = [n for n in pyojeong.__all__ if n[0].islower() and n.islower()]
+    own = [
+        n for n in functions if not n.startswith(("read_csv", "read_json", "read_parquet", "__"))
+    ]
+    assert set(own) <= set(functions_with_examples())
 
 
 def test_every_floor_of_the_source_stands_in_the_architecture() -> None:

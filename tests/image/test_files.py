@@ -24,10 +24,10 @@ from pyojeong.image.files import (
     check_image,
     decode_image,
     from_pil,
-    load_image,
     read_image,
     write_image,
 )
+from pyojeong.image.sources import load_image, load_named
 
 Y, X = np.mgrid[0:30, 0:40]
 SMOOTH = np.stack([X * 6, Y * 8, 255 - X * 3 - Y * 4], axis=2).astype(np.uint8)
@@ -475,7 +475,7 @@ def test_load_image_takes_what_people_have(tmp_path):
             (opened, str(path)),
             (SMOOTH, "<array>"),
         ):
-            image, got = load_image(source)
+            image, got = load_named(source)
             assert np.array_equal(image, SMOOTH)
             assert got == name
     for nonsense in (None, 3, [str(path)], object()):

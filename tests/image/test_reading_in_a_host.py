@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
-from pyojeong.batch import analyze_files
 from pyojeong.core.atomic_write import atomic_path, atomic_write
 from pyojeong.core.errors import ImageUnreadable
 from pyojeong.core.face import FrameResult
@@ -20,7 +19,9 @@ from pyojeong.datasets.exporting import EXPORTERS
 from pyojeong.datasets.fingerprint import fingerprinted
 from pyojeong.datasets.samples import Sample, Split, write_manifest
 from pyojeong.image import files
-from pyojeong.image.files import from_pil, load_image, read_image
+from pyojeong.image.files import from_pil, read_image
+from pyojeong.image.sources import load_image
+from pyojeong.runtime.batch import analyze_files
 
 
 def picture(path: Path, *, size: int = 32, **options) -> Path:

@@ -8,11 +8,28 @@ import pytest
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult
 from pyojeong.core.labels import FER7
-from pyojeong.output.columns import COLUMNS, absent, columns_of, present, to_markdown
+from pyojeong.output.columns import COLUMNS, absent, columns_of, present
+from pyojeong.output.columns_page import SNIPPETS, to_markdown
 from pyojeong.output.rows import FORMATS, PARSERS
 from pyojeong.output.tables import CsvSink, read_csv
+from pyojeong.runtime.golden import PICTURES
+from tests.video.made import make_clip
 
 ROOT = Path(__file__).parents[2]
+
+
+def test_the_snippets_of_the_documentation_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_clip(tmp_path / "clip.mp4", frames=30)
+    (tmp_path / "photo.jpg").write_bytes((PICTURES / "astronaut.jpg").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, object] = {}
+    for _, code in SNIPPETS:
+        exec(compile(code, "docs/columns.md", "exec"), known)
+    said = capsys.readouterr().out
+    assert "1 of 1 faces clear, 1 files failed" in said
+    assert "(0, 72)" in said
 
 
 def test_the_documentation_is_generated() -> None:

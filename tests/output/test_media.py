@@ -1,6 +1,7 @@
 """Annotated images: what is painted, what must stay untouched, and every odd size."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7, FERPLUS8
 from pyojeong.image.files import read_image
 from pyojeong.output import drawing, label_layout, media
-from pyojeong.output.media import AnnotatedImages, annotate
+from pyojeong.output.annotated_images import AnnotatedImages
 
 GRAY = (128, 128, 128)
 
@@ -25,6 +26,15 @@ def face(box, label="happy", share=0.9, *, threshold=0.0, labels=FER7, track=Non
 
 def result(*faces, source="a.jpg", index=0):
     return FrameResult(source, index, 0.0, (1, 1), faces)
+
+
+def fitting(image, result):
+    """The result as one of this image."""
+    return replace(result, size_wh=(image.shape[1], image.shape[0]))
+
+
+def annotate(image, result, **options):
+    return media.annotate(image, fitting(image, result), **options)
 
 
 def flat(width, height, color=GRAY):
@@ -260,7 +270,20 @@ def test_other_label_sets_and_faces_without_expression():
 
 def test_bad_arrays_are_refused():
     with pytest.raises(BadArray):
-        annotate(np.zeros((4, 4, 3), np.float32), result())
+        media.annotate(np.zeros((4, 4, 3), np.float32), result())
+
+
+def test_an_image_of_another_size_is_refused():
+    with pytest.raises(BadArray, match=r"640 x 480 pixels.*480 x 640.*load_image"):
+        media.annotate(flat(480, 640), replace(result(), size_wh=(640, 480)))
+
+
+def test_without_panels_there_are_labels_only():
+    image = flat(640, 480)
+    one = result(face((100, 100, 200, 220)))
+    small = annotate(image, one, panels=False)
+    assert small.shape == image.shape
+    assert (small != image).any(2).sum() < (annotate(image, one) != image).any(2).sum()
 
 
 # --- label_layout ---
@@ -308,7 +331,7 @@ def test_names_of_saved_pictures(tmp_path):
     folder = AnnotatedImages(tmp_path / "out")
     image = flat(8, 8)
     sources = ["a/x.jpg", "b/x.jpg", "a/x.jpg", "b/X.JPG", "x.png", "<array>", "표정.webp", ""]
-    names = [folder.save(image, result(source=s)).name for s in sources]
+    names = [folder.save(image, fitting(image, result(source=s))).name for s in sources]
     assert names == [
         "x.annotated.jpg",
         "x-2.annotated.jpg",
@@ -319,14 +342,19 @@ def test_names_of_saved_pictures(tmp_path):
         "표정.annotated.png",
         "picture.annotated.png",
     ]
-    assert folder.save(image, result(source="v.mp4", index=12)).name == "v.000012.annotated.png"
-    again = AnnotatedImages(tmp_path / "out").save(image, result(source="c/x.jpg"))
+    assert (
+        folder.save(image, fitting(image, result(source="v.mp4", index=12))).name
+        == "v.000012.annotated.png"
+    )
+    again = AnnotatedImages(tmp_path / "out").save(image, fitting(image, result(source="c/x.jpg")))
     assert again.name == "x.annotated.jpg", "another run replaces"
 
 
 def test_what_is_saved_is_what_was_drawn(tmp_path):
     image = flat(8, 8, (10, 200, 30))
-    path = AnnotatedImages(tmp_path, suffix=".png").save(image, result(source="a/x.jpg"))
+    path = AnnotatedImages(tmp_path, suffix=".png").save(
+        image, fitting(image, result(source="a/x.jpg"))
+    )
     assert path.name == "x.annotated.png"
     assert np.array_equal(read_image(path), image)
 
@@ -334,7 +362,7 @@ def test_what_is_saved_is_what_was_drawn(tmp_path):
 def test_saving_where_nothing_can_be(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):
-        AnnotatedImages(tmp_path / "file").save(flat(8, 8), result())
+        AnnotatedImages(tmp_path / "file").save(flat(8, 8), fitting(flat(8, 8), result()))
 
 
 def test_sources_known_in_advance_get_names_that_no_order_changes(tmp_path):
@@ -350,7 +378,7 @@ def test_sources_known_in_advance_get_names_that_no_order_changes(tmp_path):
     names = []
     for order in (sources, sources[::-1]):
         folder = AnnotatedImages(tmp_path, sources=sources)
-        names.append({s: folder.save(image, result(source=s)).name for s in order})
+        names.append({s: folder.save(image, fitting(image, result(source=s))).name for s in order})
     assert names[0] == names[1]
     assert len({name.casefold() for name in names[0].values()}) == len(sources)
     assert names[0]["sub-01/x.jpg"] == "sub-01_x.annotated.jpg"

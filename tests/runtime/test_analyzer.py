@@ -13,7 +13,7 @@ from pyojeong import Analyzer
 from pyojeong.core.errors import BadArray, ImageUnreadable, ModelError, ModelUnknown
 from pyojeong.core.face import Box, Face
 from pyojeong.image.files import read_image
-from pyojeong.runtime.analyzer import RETIRED, find_classifier
+from pyojeong.runtime.classifier_names import RETIRED, find_classifier
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES, golden_logits, read_golden
 from pyojeong.zoo import DEFAULT_MODEL, FER2013_MODEL, find
 
@@ -136,9 +136,15 @@ def test_non_contiguous_arrays(analyzer: Analyzer) -> None:
     assert analyzer.analyze(fortran).faces == analyzer.analyze(ASTRONAUT).faces
 
 
-def test_single_crop_instead_of_a_list(analyzer: Analyzer) -> None:
-    with pytest.raises(BadArray, match="Wrap a single crop in a list"):
-        analyzer.classify(np.zeros((48, 48), np.uint8))
+def test_one_crop_gives_one_answer(analyzer: Analyzer) -> None:
+    gray = np.arange(48 * 48, dtype=np.uint8).reshape(48, 48)
+    rgb = np.repeat(gray[..., None], 3, axis=2)
+    (wanted,) = analyzer.classify([gray])
+    for crop in (gray, gray[..., None], rgb, gray[None], rgb[None], [rgb]):
+        assert analyzer.classify(crop) == [wanted]
+    assert len(analyzer.classify(np.stack([gray, gray]))) == 2
+    with pytest.raises(BadArray, match=r"\(2, 1, 1, 48, 48\)"):
+        analyzer.classify(np.zeros((2, 1, 1, 48, 48), np.uint8))
 
 
 def test_bad_files(analyzer: Analyzer, tmp_path: Path) -> None:

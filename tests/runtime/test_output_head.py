@@ -10,7 +10,8 @@ from pyojeong.core.calibration import adjust_prior, softmax
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import ModelMismatch, PriorInvalid
 from pyojeong.core.labels import FER7, FERPLUS8
-from pyojeong.runtime.analyzer import Analyzer, find_classifier
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.runtime.golden import GOLDEN_PICTURE
 from pyojeong.runtime.output_head import OutputHead
 

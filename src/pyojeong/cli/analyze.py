@@ -14,7 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.table import Table
 
 from pyojeong._version import __version__
-from pyojeong.batch import Extra, FileResult, analyze_files, file_results
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.earlier_results import drawings, refuse_vanished, remove_drawings
@@ -38,9 +37,10 @@ from pyojeong.core.output_files import remove_others, require_writable
 from pyojeong.core.unfinished import NOTE, noted, unfinished
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.runtime.batch import Extra, FileResult, analyze_files, file_results
 
 if TYPE_CHECKING:
-    from pyojeong.output.media import AnnotatedImages
+    from pyojeong.output.annotated_images import AnnotatedImages
 
 _ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
 ANNOTATED = "annotated"
@@ -349,7 +349,7 @@ def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[
 def _annotated(request: AnalyzeRequest, sources: list[str]) -> "AnnotatedImages | None":
     if not request.annotate or request.out is None:
         return None
-    from pyojeong.output.media import AnnotatedImages
+    from pyojeong.output.annotated_images import AnnotatedImages
 
     return AnnotatedImages(request.out / ANNOTATED, suffix=request.annotate_as, sources=sources)
 

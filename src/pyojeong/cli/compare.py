@@ -58,8 +58,8 @@ def compare_models(one: str, other: str, manifest: Path, split: str, console: Co
     from pyojeong.datasets.samples import Split, manifest_labels
     from pyojeong.evaluation.scoring import predict_split
     from pyojeong.evaluation.test_split_guard import record_use
-    from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.classifier import Classifier
+    from pyojeong.runtime.classifier_names import find_classifier
 
     labels = manifest_labels(manifest)
     if len(labels) > 10:

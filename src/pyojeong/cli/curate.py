@@ -201,7 +201,7 @@ def run_faces(request: FacesRequest, console: Console) -> int:
     from pyojeong.curate.extraction import BoxCrop, extract_faces, whole_frame
     from pyojeong.datasets.picture_files import require_files, require_unchanged
     from pyojeong.datasets.samples import manifest_size
-    from pyojeong.runtime.analyzer import find_classifier
+    from pyojeong.runtime.classifier_names import find_classifier
     from pyojeong.runtime.detection.registry import build_detector
 
     require_files(request.manifest)

@@ -70,8 +70,8 @@ def evaluate_split(
     from pyojeong.core.output_files import require_new
     from pyojeong.datasets.samples import Split, manifest_labels
     from pyojeong.evaluation.scoring import figures, predict_split
-    from pyojeong.runtime.analyzer import find_classifier
     from pyojeong.runtime.classifier import Classifier
+    from pyojeong.runtime.classifier_names import find_classifier
 
     entry = find_classifier(model)
     if out is not None:

@@ -77,7 +77,7 @@ def read_experiment(
         raise MissingExtra("training", "train") from error
     min_steps = MIN_STEPS
     if path is None or (str(path) == NAME and not path.exists()):
-        from pyojeong.runtime.analyzer import find_classifier
+        from pyojeong.runtime.classifier_names import find_classifier
 
         table = finetune_experiment(find_classifier(start))
         min_steps = FEW_STEPS

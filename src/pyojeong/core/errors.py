@@ -12,7 +12,8 @@
     ├── ModelError
     │   ├── ModelUnknown
     │   ├── ModelCorrupt
-    │   └── ModelMismatch
+    │   ├── ModelMismatch
+    │   └── DeviceUnavailable
     ├── DataError
     │   ├── ManifestInvalid
     │   └── LabelUnknown
@@ -141,6 +142,14 @@ class ModelCorrupt(ModelError):  # noqa: N818
 
 class ModelMismatch(ModelError):  # noqa: N818
     """A network's inputs, outputs or labels differ from what its card says."""
+
+
+class DeviceUnavailable(ModelError):  # noqa: N818
+    """The device or provider that was asked for is not there."""
+
+
+class DeviceWarning(UserWarning):
+    """The device that was chosen automatically could not be used; networks run on the CPU."""
 
 
 class DataError(PyojeongError):

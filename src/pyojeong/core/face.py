@@ -7,7 +7,8 @@ Right and left are always the subject's own.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -279,6 +280,8 @@ class FrameResult:
         faces: The faces, largest first.
         model_ids: The models that took part, detector first.
         error: Why the source could not be read; "" = it was read.
+        preview: A small copy of the image as JPEG, for notebooks; only of single images that were
+            not files. It is not written, and does not count in comparisons.
     """
 
     source: str
@@ -288,6 +291,7 @@ class FrameResult:
     faces: tuple[Face, ...] = ()
     model_ids: tuple[str, ...] = ()
     error: str = ""
+    preview: bytes | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` is its inverse."""
@@ -318,6 +322,19 @@ class FrameResult:
             model_ids=tuple(data["model_ids"]),
             error=error,
         )
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one flat dictionary per face, as ``pyojeong.to_records`` does.
+
+        A frame without a face gives one record with empty face columns.
+        """
+        # Imported by name: this package is the lowest and must not know the tables.
+        records = import_module("pyojeong.output.records").to_records(self)
+        return list(records)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the image with its faces, and their scores as bars."""
+        return str(import_module("pyojeong.output.notebook").result_html(self))
 
 
 class Detector(Protocol):

@@ -18,8 +18,8 @@ from pyojeong.core.feature import HogVector
 from pyojeong.core.labels import FER7
 from pyojeong.experiments.results import cost_key
 from pyojeong.export.files import open_unmeasured
-from pyojeong.runtime.analyzer import find_classifier
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.training.experiment import build_sized
 
 Say = Callable[[str], None]

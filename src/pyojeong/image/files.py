@@ -360,26 +360,6 @@ def check_image(array: NDArray[Any], *, what: str = "image") -> Image:
     return np.ascontiguousarray(array)
 
 
-def load_image(source: Any) -> tuple[Image, str]:
-    """Return an image given as path, encoded bytes, PIL image or array, and a name for it.
-
-    Raises:
-        ImageUnreadable: When a file, bytes or PIL image could not be used.
-        BadArray: When an array could not be used, or the type is none of these.
-    """
-    if isinstance(source, np.ndarray):
-        return check_image(source), "<array>"
-    if isinstance(source, str | os.PathLike):
-        return read_image(source), os.fspath(source)
-    if isinstance(source, bytes | bytearray | memoryview):
-        return decode_image(bytes(source)), "<bytes>"
-    if isinstance(source, PilImage.Image):
-        return from_pil(source), getattr(source, "filename", "") or "<PIL image>"
-    raise BadArray(
-        "image", expected="a path, bytes, PIL image or uint8 array", got=type(source).__name__
-    )
-
-
 def write_image(path: Path, image: Image) -> None:
     """Write RGB pixels as PNG or JPEG (by the ending), whole or not at all.
 

@@ -2,15 +2,14 @@
 
 A column is a path into the JSON form of a frame or face (``FrameResult.to_dict``), or a value that
 is computed from it. To add one, add a ``ColumnSpec`` to ``COLUMNS``; nothing else changes.
-``python -m pyojeong.output.columns`` prints docs/columns.md.
+``python -m pyojeong.output.columns_page`` prints docs/columns.md.
 """
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pyojeong.core.labels import FER7, LABEL_SETS, LabelSet
+from pyojeong.core.labels import LABEL_SETS, LabelSet
 
 Tree = dict[Any, Any]
 Key = str | int
@@ -31,8 +30,10 @@ class ColumnSpec:
         group: ``frame`` (every row), ``face``, or ``timeline`` (clips and ``--eyes``).
         path: Where the value lies in the dictionary of a frame or face; () = it is computed.
         compute: Dictionary of a face -> the value, where there is no path; it is not read back.
+        missing: Value of rows in which it was not measured, and of frames without a face.
         required: A table without it is not a table of results.
         old_names: What it was called in earlier schemas; still read.
+        get: Dictionary of a frame or face -> the value; ``missing`` when there is none.
     """
 
     name: str
@@ -43,22 +44,14 @@ class ColumnSpec:
     group: str = "face"
     path: tuple[Key, ...] = ()
     compute: Callable[[Tree], Any] | None = None
+    missing: Any = None
     required: bool = False
     old_names: tuple[str, ...] = ()
+    get: Callable[[Tree], Any] = field(init=False, repr=False, compare=False)
 
-    def get(self, source: Tree) -> Any:
-        """Return the value in the dictionary of a frame or face; None when it was not measured."""
-        if self.compute is not None:
-            return self.compute(source)
-        node: Any = source
-        for key in self.path:
-            if isinstance(node, dict):
-                node = node.get(key)
-                if node is None:
-                    return None
-            else:
-                node = node[key]
-        return node
+    def __post_init__(self) -> None:
+        # A table asks for millions of values: how one is found is decided once for each column.
+        object.__setattr__(self, "get", _getter(self.path, self.compute, self.missing))
 
     def set(self, target: Tree, value: Any) -> None:
         """Put a value that was read into the dictionary; lists are dictionaries of positions."""
@@ -76,6 +69,36 @@ class ColumnSpec:
             path=tuple(keys.get(key, key) for key in self.path),
             old_names=tuple(name.replace(_LABEL, label) for name in self.old_names),
         )
+
+
+def _getter(
+    path: tuple[Key, ...], compute: Callable[[Tree], Any] | None, missing: Any
+) -> Callable[[Tree], Any]:
+    if compute is None and len(path) == 1:
+        key = path[0]
+        return lambda source: source.get(key, missing)
+    if compute is None and len(path) == 2 and missing is None:
+        first, second = path
+        return lambda source: _part(source.get(first), second)
+    found = compute or (lambda source: _at_path(source, path))
+
+    def get(source: Tree) -> Any:
+        value = found(source)
+        return missing if value is None else value
+
+    return get
+
+
+def _part(node: Any, key: Key) -> Any:
+    return None if node is None else node.get(key) if isinstance(node, dict) else node[key]
+
+
+def _at_path(node: Any, path: tuple[Key, ...]) -> Any:
+    for key in path:
+        node = _part(node, key)
+        if node is None:
+            return None
+    return node
 
 
 def _of_expression(key: str) -> Callable[[Tree], Any]:
@@ -170,8 +193,8 @@ _FACE = [
         description="the best label, or unclear",
     ),
     ColumnSpec(
-        name="unclear", dtype="bool", compute=_of_expression("unclear"),
-        description="the best score is below the threshold",
+        name="unclear", dtype="bool", compute=_of_expression("unclear"), missing=False,
+        description="the best score is below the threshold; false where there is no face",
     ),
     ColumnSpec(
         name="top", dtype="text", compute=_of_expression("top"),
@@ -194,7 +217,9 @@ _TIMELINE = [
     ),
     ColumnSpec(
         name="smooth_unclear", dtype="bool", group="timeline", path=("smoothed", "unclear"),
-        description="`--smooth`: the best smoothed score is below the threshold",
+        missing=False,
+        description="`--smooth`: the best smoothed score is below the threshold; false where "
+        "there is none",
     ),
     ColumnSpec(
         name="smooth_{label}", dtype="float32", group="timeline",
@@ -345,34 +370,3 @@ def lengths() -> dict[tuple[Key, ...], int]:
                 path = each.path[:at]
                 out[path] = max(out.get(path, 0), key + 1)
     return out
-
-
-def to_markdown() -> str:
-    """Return docs/columns.md."""
-    lines = [
-        "# Columns of the tables",
-        "",
-        "<!-- Written by `python -m pyojeong.output.columns`; do not edit. -->",
-        "",
-        "CSV and Parquet have one row for each face. Frames without a face produce one row with",
-        "empty face columns. What was not measured is empty, never zero. JSON lines hold the same",
-        "as one dictionary for each frame. Tables of earlier schemas are read: their old names",
-        "count, and columns that they lack are empty. Columns that are not in this list stay where",
-        "they are when `pyojeong video redact` rewrites a table.",
-        "",
-        "`{label}`: one column for each label of the table's label set, for example "
-        f"`score_{FER7.names[3]}`.",
-        "",
-        "| column | type | unit | since schema | what it holds |",
-        "|---|---|---|---|---|",
-    ]
-    groups: Mapping[str, str] = {"timeline": " (clips and `--eyes`)"}
-    for each in COLUMNS:
-        old = f" Earlier: `{'`, `'.join(each.old_names)}`." if each.old_names else ""
-        words = f"{each.description}{groups.get(each.group, '')}.{old}"
-        lines.append(f"| `{each.name}` | {each.dtype} | {each.unit} | {each.since} | {words} |")
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(to_markdown())

@@ -6,18 +6,14 @@ universal design"), which stay apart for colour-blind readers. An unclear answer
 box is gray and dashed and its bars have no colour.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image as PilImage
 
-from pyojeong.core.errors import OutputError
+from pyojeong.core.errors import BadArray
 from pyojeong.core.face import Expression, Face, FrameResult, Image
-from pyojeong.core.file_search import identity
-from pyojeong.core.output_names import distinct_names, folded_name, shortened
-from pyojeong.image.files import check_image, write_image
+from pyojeong.image.files import check_image
 from pyojeong.output.drawing import Color, Rect, fill, line, mix, stroke, text_width, write
 from pyojeong.output.label_layout import Size, chips, corner, panels
 
@@ -40,7 +36,6 @@ _TEXT: Color = (245, 246, 248)
 _DIM: Color = (176, 180, 187)
 _TRACK: Color = (70, 75, 84)  # the empty part of a bar
 
-_JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp"})
 _SMALLEST = 320.0  # images smaller than this (root of their area) are enlarged to it
 _MOST_PANELS = 6  # more faces get small labels without bars
 
@@ -90,7 +85,9 @@ def _look(face: Face) -> _Look:
     return _Look(face, _UNCLEAR if e.unclear else COLORS.get(e.top[0], _PLAIN))
 
 
-def annotate(image: Image, result: FrameResult, *, keep_size: bool = False) -> Image:
+def annotate(
+    image: Image, result: FrameResult, *, keep_size: bool = False, panels: bool = True
+) -> Image:
     """Draw a result on a copy of its image.
 
     Up to six faces get panels with bars beside them if all of the panels find room; else every
@@ -101,15 +98,23 @@ def annotate(image: Image, result: FrameResult, *, keep_size: bool = False) -> I
         image: uint8 (H, W, 3) RGB, the image that ``result`` is about.
         result: What to draw.
         keep_size: Never enlarge or extend the image (frames of a video).
+        panels: Draw panels with bars where there is room; False: small labels only.
 
     Returns:
         uint8 (H', W', 3) RGB; with ``keep_size``, or for images that are large enough and have
         room, H' = H and W' = W.
 
     Raises:
-        BadArray: When ``image`` is not such an array.
+        BadArray: When ``image`` is not such an array, or its size is not that of the result: a
+            photograph that another library opened without its EXIF turn, for example.
+
+    Example:
+        >>> from pyojeong import Analyzer, annotate, load_image
+        >>> image = load_image("photo.jpg")
+        >>> annotate(image, Analyzer().analyze(image)).dtype
+        dtype('uint8')
     """
-    canvas = check_image(image).copy()
+    canvas = _fitting(check_image(image), result).copy()
     looks = [_look(face) for face in result.faces]
     if not looks:
         return canvas
@@ -122,6 +127,9 @@ def annotate(image: Image, result: FrameResult, *, keep_size: bool = False) -> I
         canvas = np.array(PilImage.fromarray(canvas).resize((width, height), how))
     boxes = [_visible(look.face, factor, (width, height)) for look in looks]
     text = max(0.018 * (height * width) ** 0.5, 12.0 if keep_size else 13.0)
+    if not panels:
+        _with_chips(canvas, looks, boxes, text)
+        return canvas
     for size in (text, max(0.85 * text, 12.0), max(0.7 * text, 12.0)):
         if _with_panels(canvas, looks, boxes, size):
             return canvas
@@ -137,6 +145,19 @@ def annotate(image: Image, result: FrameResult, *, keep_size: bool = False) -> I
         text /= 0.85
     _with_chips(canvas, looks, boxes, text)
     return canvas
+
+
+def _fitting(image: Image, result: FrameResult) -> Image:
+    """Refuse an image on which the boxes of a result would be in wrong places."""
+    size = (image.shape[1], image.shape[0])
+    if tuple(result.size_wh) != size:
+        raise BadArray(
+            f"image of {result.source}",
+            expected="{} x {} pixels as the result says".format(*result.size_wh),
+            got="{} x {}".format(*size),
+            cure="Read the image with pyojeong.load_image, which turns it as its EXIF data say.",
+        )
+    return image
 
 
 def _visible(face: Face, factor: float, size_wh: tuple[int, int]) -> Rect:
@@ -307,76 +328,3 @@ def _draw_bar(canvas: Image, rect: Rect, share: float, color: Color) -> None:
     # The full bar, painted through a window that ends where the share does: even 1% is to scale.
     end = round(rect[0] + (rect[2] - rect[0]) * min(share, 1.0))
     fill(canvas[:, : max(end, 0)], rect, color, radius=radius)
-
-
-class AnnotatedImages:
-    """A folder of annotated images: ``<stem>.annotated.jpg`` for JPEG sources, else ``.png``.
-
-    Two sources of one run never have one file: where file names agree, the folders above are put
-    before them (``sub-01_photo.annotated.jpg``), also where names differ in case only. What an
-    earlier run left in the folder is replaced.
-
-    Args:
-        folder: Is made when the first image is saved.
-        suffix: ``".png"`` or ``".jpg"`` for all of them; None = as the source.
-        sources: All sources of the run, so that names do not depend on the order in which images
-            are saved. Sources that are not among them get a number where names agree (``-2``).
-
-    Attributes:
-        written: Names of the files that were written.
-    """
-
-    def __init__(
-        self, folder: str | Path, *, suffix: str | None = None, sources: Sequence[str] = ()
-    ) -> None:
-        self.folder = Path(folder)
-        self.suffix = suffix
-        once = list(dict.fromkeys(sources))
-        self._inputs = {identity(source) for source in once} - {None}
-        names = distinct_names(once, [_ending(source, suffix) for source in once])
-        self._stems = dict(zip(once, names, strict=True))
-        self.written: set[str] = set()
-        self._taken: dict[str, tuple[str, int]] = {
-            folded_name(f"{name}{_ending(source, suffix)}"): (source, 0)
-            for source, name in self._stems.items()
-        }
-
-    def save(self, image: Image, result: FrameResult) -> Path:
-        """Draw ``result`` on ``image`` and write it.
-
-        Returns:
-            The file that was written.
-
-        Raises:
-            BadArray: When ``image`` is not uint8 (H, W, 3).
-            OutputError: When it could not be written, or would replace one of the sources.
-        """
-        frame = (result.source, result.index)
-        number = 1
-        name = self._file_name(result, number)
-        while self._taken.setdefault(folded_name(name), frame) != frame:
-            number += 1
-            name = self._file_name(result, number)
-        path = self.folder / name
-        if identity(path) in self._inputs:
-            raise OutputError(f"{path} is an input of this command; choose another --out folder")
-        write_image(path, annotate(image, result))
-        self.written.add(name)
-        return path
-
-    def _file_name(self, result: FrameResult, number: int) -> str:
-        stem = self._stems.get(result.source)
-        if stem is None:
-            # "<array>" is not a file name everywhere.
-            stem = shortened(Path(result.source).stem.strip("<>") or "picture")
-        if result.index:
-            stem += f".{result.index:06d}"
-        if number > 1:
-            stem += f"-{number}"
-        return stem + _ending(result.source, self.suffix)
-
-
-def _ending(source: str, suffix: str | None) -> str:
-    if suffix is None:
-        suffix = ".jpg" if Path(source).suffix.lower() in _JPEG else ".png"
-    return f".annotated{suffix}"

@@ -62,7 +62,7 @@ def rows(result: FrameResult, columns: Sequence[ColumnSpec], labels: LabelSet) -
         shown: Tree = {"face": number, **face.to_dict()}
         yield [column.get(frame if column.group == "frame" else shown) for column in columns]
     if not result.faces:
-        yield [column.get(frame) if column.group == "frame" else None for column in columns]
+        yield [column.get(frame if column.group == "frame" else {}) for column in columns]
 
 
 def frames(

@@ -22,6 +22,8 @@ from pyojeong.output.tables import ROWS_PER_GROUP, readable
 from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 
 _OF_FRAME = frozenset(column.name for column in COLUMNS if column.group == "frame")
+_EMPTY = {column.name: column.missing for column in COLUMNS if column.missing is not None}
+"""Values in a row without a face, where they are not empty."""
 _NEEDED = ("source", "index", "track_id", "face")
 
 R = TypeVar("R")
@@ -102,7 +104,8 @@ def _csv(path: Path, tracks: Collection[int]) -> None:
                     row[face] = str(number)
                 if emptied:
                     row[:] = [
-                        v if n in _OF_FRAME else "" for n, v in zip(header, row, strict=False)
+                        v if n in _OF_FRAME else FORMATS["bool"](_EMPTY[n]) if n in _EMPTY else ""
+                        for n, v in zip(header, row, strict=False)
                     ]
                 out.write(",".join(map(quoted, row)) + "\n")
 
@@ -136,7 +139,8 @@ def _parquet(path: Path, tracks: Collection[int]) -> None:
     if any(k.emptied for k in kept):
         for at, field in enumerate(table.schema):
             if field.name not in _OF_FRAME:
-                column = pc.if_else(emptied, arrow.scalar(None, field.type), out.column(at))
+                empty = arrow.scalar(_EMPTY.get(field.name), field.type)
+                column = pc.if_else(emptied, empty, out.column(at))
                 out = out.set_column(at, field.with_nullable(True), column)
     out = out.replace_schema_metadata(table.schema.metadata)
     with atomic_path(path) as temporary:

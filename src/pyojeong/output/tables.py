@@ -161,6 +161,13 @@ class CsvSink(_TextSink):
         return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def arrow_schema(arrow: Any, columns: Iterable[ColumnSpec]) -> Any:
+    """Return the columns as a pyarrow schema."""
+    types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64()}
+    types |= {"float32": arrow.float32(), "bool": arrow.bool_()}
+    return arrow.schema([(c.name, types[c.dtype]) for c in columns])
+
+
 class ParquetSink(_Table):
     """A Parquet file with the same columns as the CSV, typed and compressed.
 
@@ -195,9 +202,7 @@ class ParquetSink(_Table):
         self.labels = labels
         self.timeline = timeline
         self._columns = columns_of(labels, timeline=timeline)
-        types = {"text": arrow.string(), "int": arrow.int64(), "float": arrow.float64()}
-        types |= {"float32": arrow.float32(), "bool": arrow.bool_()}
-        self._schema = arrow.schema([(c.name, types[c.dtype]) for c in self._columns])
+        self._schema = arrow_schema(arrow, self._columns)
         self._table = arrow.Table.from_arrays
         self._array = arrow.array
         self._rows: list[Row] = []

@@ -9,65 +9,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.calibration import Prior, estimate_prior
-from pyojeong.core.errors import BadArray, ModelError, PriorInvalid
+from pyojeong.core.calibration import Prior
+from pyojeong.core.errors import (
+    BadArray,
+    InputError,
+    without_frames,
+)
 from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
-from pyojeong.image.files import load_image
+from pyojeong.image.resize import preview_of
+from pyojeong.image.sources import image_path, load_image, load_named
+from pyojeong.runtime.analyzer_jobs import AnalyzerJobs, OnError, check_on_error
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.runtime.detection.any_rotation import AnyRotation
 from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.eyes import Eyes
-from pyojeong.zoo import SHORT_NAMES, Entry, cards, find, flags_outside
+from pyojeong.runtime.prior_estimation import prior_of
+from pyojeong.runtime.session import find_device
 
-RETIRED = ("default-vggface2", "columns-m-fer2013-fer7.vggface2-v1")
-"""Models of earlier versions."""
-
-ENVIRONMENT = "PYOJEONG_MODEL"
-"""Environment variable with the id or path that ``model="default"`` stands for instead."""
+_LONGEST_NAME = 200
 
 
-def find_classifier(name: str, *, allow: str | Iterable[str] | None = None) -> Entry:
-    """Return the zoo entry of a classifier.
-
-    Args:
-        name: Id, path of a card or ONNX file, or one of ``SHORT_NAMES``. What ``"default"`` means
-            may be set by the environment variable ``PYOJEONG_MODEL``.
-        allow: Licence flags, or patterns such as ``"data:*"``, that its card may carry; a string
-            names several between commas. None = any.
-
-    Raises:
-        ModelUnknown: With the nearest names.
-        ModelError: When the card carries another flag, or the model was part of earlier versions.
-    """
-    if name == "default":
-        name = os.environ.get(ENVIRONMENT) or name
-    if name in RETIRED:
-        raise ModelError(
-            f"model {name!r} is no longer part of pyojeong: use 'default', which is better on "
-            "photographs, or install an earlier version"
-        )
-    entry = find(SHORT_NAMES.get(name, name), kind="classifier")
-    if allow is None:
-        return entry
-    if isinstance(allow, str):
-        allow = [part.strip() for part in allow.split(",")]
-    allow = [flag for flag in allow if flag]
-    outside = flags_outside(entry.card, allow)
-    if outside:
-        fitting = [
-            i
-            for i, e in cards().items()
-            if e.card.kind == "classifier" and not flags_outside(e.card, allow)
-        ]
-        raise ModelError(
-            f"model {entry.card.id!r} carries the licence flags {', '.join(outside)}, which are "
-            f"not among the allowed ones ({', '.join(allow) or 'none'}). Models that may be used: "
-            f"{', '.join(fitting) or 'none'}"
-        )
-    return entry
-
-
-class Analyzer:
+class Analyzer(AnalyzerJobs):
     """Finds faces and reads their expressions; may be used from many threads at once.
 
     Models are loaded when the object is made, from files inside the package: nothing is ever
@@ -96,6 +59,9 @@ class Analyzer:
             ``"between"``, or label -> share; None = the default that the model's card states.
         threshold: Answers whose best score is below it are ``unclear``, in [0, 1]; 0 = always
             answer; None = the one that the model's card states.
+        device: ``"auto"`` (the best that the installed onnxruntime offers, else the CPU),
+            ``"cpu"``, ``"cuda"``, ``"coreml"``, ``"directml"``, or a list of onnxruntime's
+            providers. Answers are the same to the last bit on the CPU only.
         output: ``"auto"``: the share of people who would give each label, where the model learned
             votes. ``"fer2013"``: the label that FER2013 would give, for benchmarks; ``"labels"``:
             the label that the training data of a model without votes would give.
@@ -107,6 +73,7 @@ class Analyzer:
         InputError: When ``threshold`` is no number from 0 to 1.
         PriorInvalid: When ``prior`` names an unknown label, lacks one, or does not sum to 1.
         ModelCorrupt: When a weight file is damaged or was swapped.
+        DeviceUnavailable: When ``device`` is unknown, or onnxruntime does not offer it here.
 
     Example:
         >>> from pyojeong import Analyzer
@@ -130,33 +97,61 @@ class Analyzer:
         prior: Prior | None = None,
         threshold: float | None = None,
         output: str = "auto",
+        device: str | Sequence[str] = "auto",
     ) -> None:
-        threads = _threads(threads)
+        if allow is not None and not isinstance(allow, str):
+            allow = tuple(allow)  # an iterator could be read once only
+        if not isinstance(device, str):
+            device = tuple(device)
+        given = {k: v for k, v in locals().items() if k not in {"self", "__class__"}}
+        given["threads"] = threads = _threads(threads)
         entry = find_classifier(model, allow=allow)
+        # In another process "default" may mean another model, and the working folder may differ.
+        given["model"] = entry.card.id if entry.bundled else str(entry.weights.resolve())
+        self._given = given
         self.classifier = Classifier.open(
             entry,
             threads=threads,
+            device=find_device(device),
             views=views,
             output=output,
             labels=labels,
             prior=prior,
             threshold=threshold,
         )
+        self.device = self.classifier.device  # the CPU, where another one does not start
         if isinstance(detector, str):
             detector = build_detector(
-                detector, min_face=min_face, threads=threads, any_rotation=any_rotation
+                detector,
+                min_face=min_face,
+                threads=threads,
+                any_rotation=any_rotation,
+                device=self.device,
             )
         elif any_rotation:
             detector = AnyRotation(detector)
         self.detector = detector
         self._searched = {"min_face": min_face, "any_rotation": any_rotation}
-        self.eyes = Eyes(threads=threads) if eyes else None
+        self.eyes = Eyes(threads=threads, device=self.device) if eyes else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Networks are opened again where the copy arrives: a pool of processes, for example.
+        return _made_again, (type(self), self.options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that make the same analyzer, in another process too."""
+        return dict(self._given)
 
     @property
     def model_ids(self) -> tuple[str, ...]:
-        """Ids of detector and classifier, then of the networks that measure eyes."""
+        """Ids of detector and classifier, then of the networks that measure eyes.
+
+        On other devices than the CPU, device and provider come last: ``"cuda:CUDA"``.
+        """
         more = () if self.eyes is None else self.eyes.model_ids
-        return (self.detector.id, self.classifier.card.id, *more)
+        where = () if self.device.is_cpu else (self.device.id,)
+        return (self.detector.id, self.classifier.card.id, *more, *where)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -179,7 +174,8 @@ class Analyzer:
         """Read one image.
 
         Args:
-            image: Path, encoded bytes, PIL image, or uint8 array (H, W, 3) RGB or (H, W) gray.
+            image: Path, encoded bytes, binary file, data URL, PIL image, torch tensor, or uint8
+                array (H, W, 3) RGB or (H, W) gray; see ``pyojeong.load_image``.
 
         Returns:
             The faces, largest first; none is a normal answer.
@@ -188,15 +184,42 @@ class Analyzer:
             ImageUnreadable: When a file or bytes could not be decoded.
             BadArray: When an array has the wrong dtype or shape.
         """
-        return self.analyze_batch([image])[0]
+        pixels, name = load_named(image)
+        result = self.analyze_frames([(pixels, name, 0, 0.0)])[0]
+        return result if name == image_path(image) else replace(result, preview=preview_of(pixels))
 
-    def analyze_batch(self, images: Iterable[Any]) -> list[FrameResult]:
+    def analyze_batch(
+        self, images: Iterable[Any], *, on_error: OnError = "raise"
+    ) -> list[FrameResult]:
         """Read several images; the same answers as ``analyze`` on each, in order.
 
-        Faces of all images go through the classifier together.
+        Faces of all images go through the classifier together, and all images are in memory at
+        once: for many files, ``analyze_files``.
+
+        Args:
+            images: Each as ``analyze`` takes it.
+            on_error: ``"raise"`` the first error, or ``"keep"``: an image that could not be read
+                gives a result without faces whose ``error`` says why.
+
+        Raises:
+            ImageUnreadable: With ``"raise"``, when an image could not be decoded.
+            BadArray: With ``"raise"``, when an array could not be used.
         """
-        loaded = [load_image(image) for image in images]
-        return self.analyze_frames([(image, name, 0, 0.0) for image, name in loaded])
+        check_on_error(on_error)
+        results: list[FrameResult | None] = []
+        frames = []
+        for image in images:
+            try:
+                pixels, name = load_named(image)
+            except InputError as error:
+                if on_error == "raise":
+                    raise
+                results.append(_failed(_name_of(image), without_frames(error)))
+            else:
+                results.append(None)
+                frames.append((pixels, name, 0, 0.0))
+        read = iter(self.analyze_frames(frames))
+        return [next(read) if result is None else result for result in results]
 
     def analyze_frames(self, frames: Sequence[tuple[Image, str, int, float]]) -> list[FrameResult]:
         """Read decoded frames.
@@ -232,28 +255,32 @@ class Analyzer:
 
     def detect(self, image: Any) -> tuple[Face, ...]:
         """Find only the faces of an image, largest first."""
-        return self.detector.detect(load_image(image)[0])
+        return self.detector.detect(load_image(image))
 
     def classify(self, crops: Iterable[NDArray[np.uint8]]) -> list[Expression]:
         """Read faces that are already cut out.
 
         Args:
             crops: uint8 images of one face each, filled by the face as FER2013's are; (H, W)
-                gray or (H, W, 3) RGB, of any sizes. An array (N, H, W) or (N, H, W, 3) works too.
+                gray or (H, W, 3) RGB, of any sizes. An array (N, H, W) or (N, H, W, 3) works too,
+                and one crop by itself: an array (H, W), (H, W, 1) or (H, W, 3).
 
         Returns:
-            One expression per crop, in order.
+            One expression per crop, in order; a list also of one.
 
         Raises:
             BadArray: When a crop has the wrong dtype or shape.
         """
-        if isinstance(crops, np.ndarray) and crops.ndim not in {3, 4}:
-            raise BadArray(
-                "crops",
-                expected="a list of images, or (N, H, W) or (N, H, W, 3)",
-                got=str(crops.shape),
-                cure="Wrap a single crop in a list.",
-            )
+        if isinstance(crops, np.ndarray):
+            if crops.ndim not in {2, 3, 4}:
+                raise BadArray(
+                    "crops",
+                    expected="a list of images, or (H, W), (H, W, 3), (N, H, W) or (N, H, W, 3)",
+                    got=str(crops.shape),
+                )
+            # Three columns are the channels of one crop, not the width of many.
+            if crops.ndim == 2 or (crops.ndim == 3 and crops.shape[2] in {1, 3}):
+                crops = [crops]
         return self.classifier.expressions(self.classifier.crop_outputs(crops))
 
     def estimate_prior(self, results: Iterable[FrameResult]) -> dict[str, float]:
@@ -273,36 +300,23 @@ class Analyzer:
             PriorInvalid: When there are fewer than 50 faces, results are of another model or assume
                 other base rates than this analyzer's, or the model does not state any.
         """
-        head, model = self.classifier.head, self.classifier.card.id
-        rows = []
-        for result in results:
-            if result.model_ids and model not in result.model_ids:
-                raise PriorInvalid(
-                    f"{result.source}: was read with {', '.join(result.model_ids)}, not with "
-                    f"{model}: read the images with this analyzer"
-                )
-            for face in result.faces:
-                if face.expression is None:
-                    continue
-                if (face.expression.prior, face.expression.label_set) != (
-                    head.prior,
-                    head.label_set,
-                ):
-                    raise PriorInvalid(
-                        f"{result.source}: answers assume the base rates "
-                        f"{face.expression.prior or 'of an unknown prior'!r} of "
-                        f"{face.expression.label_set.id}, this analyzer's assume {head.prior!r} "
-                        f"of {head.label_set.id}: read the images with this analyzer"
-                    )
-                rows.append(face.expression.scores)
-        if head.shares is None:
-            raise PriorInvalid(
-                f"model {self.classifier.card.id!r} does not say which base rates it was "
-                "calibrated to: export it again with this version of pyojeong"
-            )
-        scores = np.stack(rows) if rows else np.zeros((0, len(head.label_set)))
-        shares = estimate_prior(scores, head.shares)
-        return dict(zip(head.label_set.names, map(float, shares), strict=True))
+        return prior_of(results, self.classifier)
+
+
+def _made_again(kind: type[Analyzer], options: dict[str, Any]) -> Analyzer:
+    return kind(**options)
+
+
+def _failed(name: str, error: Exception) -> FrameResult:
+    return FrameResult(name, 0, 0.0, (0, 0), error=str(error))
+
+
+def _name_of(image: Any) -> str:
+    """Return a name for something that is no readable image."""
+    if isinstance(image, str | os.PathLike):
+        name = os.fsdecode(os.fspath(image))
+        return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+    return f"<{type(image).__name__}>"
 
 
 def _threads(threads: int | None) -> int:

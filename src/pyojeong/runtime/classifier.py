@@ -21,6 +21,7 @@ from pyojeong.image.preprocess import (
     warp,
 )
 from pyojeong.image.tta import seen_through, view_matrices
+from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.output_head import OutputHead
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import Entry
@@ -61,11 +62,12 @@ class Classifier:
         self._views = view_matrices(card.preprocess.size_hw, views)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - options, all but one keyword-only
         cls,
         entry: Entry,
         *,
         threads: int = 1,
+        device: Device = CPU_DEVICE,
         views: int = 1,
         output: str = "auto",
         labels: str | None = None,
@@ -76,7 +78,14 @@ class Classifier:
         head = OutputHead.of(
             entry.card, output=output, labels=labels, prior=prior, threshold=threshold
         )
-        return cls(entry.card, Session(entry, threads=threads), views=views, head=head)
+        return cls(
+            entry.card, Session(entry, threads=threads, device=device), views=views, head=head
+        )
+
+    @property
+    def device(self) -> Device:
+        """Where the network runs."""
+        return self._session.device if isinstance(self._session, Session) else CPU_DEVICE
 
     @property
     def label_set(self) -> LabelSet:

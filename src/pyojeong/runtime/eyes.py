@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pyojeong.core.eyes import EyeSignals, HeadPose, Pair
 from pyojeong.core.face import Face, Image
 from pyojeong.image.preprocess import Matrix, apply, invert, warp
+from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.facemesh import LEFT_EYE, RIGHT_EYE, FaceMesh, Mesh
 from pyojeong.runtime.head_pose import pose_of, rotation_of
 from pyojeong.runtime.session import Session, SessionLike
@@ -65,6 +66,7 @@ class Eyes:
 
     Args:
         threads: Threads inside one run.
+        device: Where networks run.
         mesh: FaceMesh; None = the bundled one.
         iris: The iris network; None = the bundled one.
     """
@@ -73,12 +75,13 @@ class Eyes:
         self,
         *,
         threads: int = 1,
+        device: Device = CPU_DEVICE,
         mesh: FaceMesh | None = None,
         iris: SessionLike | None = None,
     ) -> None:
-        self._mesh = mesh or FaceMesh(threads=threads)
+        self._mesh = mesh or FaceMesh(threads=threads, device=device)
         shape = (None, SIDE, SIDE, 3)
-        self._iris = iris or Session(find(MODEL), threads=threads, inputs=[shape])
+        self._iris = iris or Session(find(MODEL), threads=threads, device=device, inputs=[shape])
 
     @property
     def model_ids(self) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pyojeong.core.face import Box, Image
 from pyojeong.image.preprocess import apply, invert, warp
+from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 
@@ -66,12 +67,21 @@ class FaceMesh:
 
     Args:
         threads: Threads inside one run.
+        device: Where networks run.
         session: The network; None = the bundled one.
     """
 
-    def __init__(self, *, threads: int = 1, session: SessionLike | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int = 1,
+        device: Device = CPU_DEVICE,
+        session: SessionLike | None = None,
+    ) -> None:
         shape = (1, SIDE, SIDE, 3)
-        self._session = session or Session(find(MODEL), threads=threads, inputs=[shape])
+        self._session = session or Session(
+            find(MODEL), threads=threads, device=device, inputs=[shape]
+        )
 
     @property
     def id(self) -> str:

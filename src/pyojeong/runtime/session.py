@@ -5,8 +5,12 @@ describes, and a network whose inputs or outputs differ from what the card (or t
 that a swapped file ends in an error and not in wrong numbers.
 """
 
+import ctypes
+import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +19,15 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from pyojeong.core.card import ModelCard
-from pyojeong.core.errors import BadArray, ModelCorrupt, ModelMismatch
+from pyojeong.core.errors import (
+    BadArray,
+    DeviceUnavailable,
+    DeviceWarning,
+    ModelCorrupt,
+    ModelMismatch,
+)
 from pyojeong.core.labels import label_set
+from pyojeong.runtime.devices import CPU, CPU_DEVICE, Device, choose_device
 from pyojeong.runtime.network_check import check_network
 from pyojeong.runtime.trial_run import try_network
 from pyojeong.zoo import Entry, verify
@@ -82,6 +93,10 @@ class Session:
             else on the machine down, so it is off.
         inputs: Shapes the inputs must be able to take, in the order of the graph. By default a
             card with a ``preprocess`` asks for its (N, C, H, W) and other cards ask for nothing.
+        device: Where it runs, from ``find_device``.
+
+    In a process that was forked the network is opened again when it is first used: the threads of
+    the parent are not there.
 
     Raises:
         ModelCorrupt: When the file is missing, is not the card's, or is not an ONNX network.
@@ -97,12 +112,16 @@ class Session:
         threads: int = 1,
         spin: bool = False,
         inputs: Sequence[Shape] | None = None,
+        device: Device = CPU_DEVICE,
     ) -> None:
         if threads < 1:
             raise BadArray("threads", expected="at least 1", got=str(threads))
         self._card = entry.card
         _verify_once(entry, inputs)
-        self._ort = _open(entry, threads, spin=spin)
+        self._open = partial(_open, entry, threads, device, spin=spin)
+        self._ort = self._open()
+        self._process = os.getpid()
+        self._device = device
         self._inputs = tuple(map(_port, self._ort.get_inputs()))
         self._outputs = tuple(map(_port, self._ort.get_outputs()))
         _check_inputs(entry.card, self._inputs, inputs)
@@ -122,6 +141,11 @@ class Session:
     def card(self) -> ModelCard:
         """The model's card."""
         return self._card
+
+    @property
+    def device(self) -> Device:
+        """Where it runs: the CPU, when a device that was chosen automatically does not start."""
+        return self._device if self._ort.get_providers()[0] != CPU else CPU_DEVICE
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -163,7 +187,7 @@ class Session:
                     got=f"{array.dtype} {_show(array.shape)}",
                 )
         try:
-            outputs = [np.asarray(out) for out in self._ort.run(None, dict(tensors))]
+            outputs = [np.asarray(out) for out in self._here().run(None, dict(tensors))]
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise ModelMismatch(f"model {self.id!r} refuses its input: {error}") from error
         for port, out in zip(self._outputs, outputs, strict=True):
@@ -174,6 +198,14 @@ class Session:
                     "input"
                 )
         return outputs
+
+    def _here(self) -> ort.InferenceSession:
+        """Return the network of this process."""
+        if self._process != os.getpid():
+            # The parent's is never freed: that would wait for threads that are not here.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._ort))
+            self._ort, self._process = self._open(), os.getpid()
+        return self._ort
 
     def _named(self, feed: Feed) -> Mapping[str, Array]:
         names = [port.name for port in self._inputs]
@@ -241,7 +273,16 @@ def _verify_once(entry: Entry, inputs: Sequence[Shape] | None) -> None:
         _verified.add(key)
 
 
-def _open(entry: Entry, threads: int, *, spin: bool) -> ort.InferenceSession:
+def find_device(wanted: str | Sequence[str]) -> Device:
+    """Return the device of a name, or of a list of onnxruntime's providers.
+
+    Raises:
+        DeviceUnavailable: When there is no such device, or onnxruntime does not offer it here.
+    """
+    return choose_device(wanted, ort.get_available_providers())
+
+
+def _open(entry: Entry, threads: int, device: Device, *, spin: bool) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -252,13 +293,31 @@ def _open(entry: Entry, threads: int, *, spin: bool) -> ort.InferenceSession:
     options.enable_cpu_mem_arena = False
     options.log_severity_level = _ERRORS_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    providers = list(device.providers)
     try:
-        return ort.InferenceSession(str(entry.weights), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(entry.weights), options, providers=providers)
     except Exception as error:  # onnxruntime's exceptions share no public base class
         raise ModelCorrupt(
             f"weight file {entry.weights} of model {entry.card.id!r} could not be opened as an "
             f"ONNX network by onnxruntime {ort.__version__}: {error}"
         ) from error
+    if not device.is_cpu and session.get_providers()[0] != providers[0]:
+        _fell_back(device)
+    return session
+
+
+def _fell_back(device: Device) -> None:
+    """Say that onnxruntime runs a network on the CPU, because the device does not start.
+
+    Raises:
+        DeviceUnavailable: When the device was asked for by name.
+    """
+    words = f"onnxruntime offers {device.providers[0]} and could not start it"
+    if device.chosen:
+        raise DeviceUnavailable(
+            f"device {device.name!r}: {words}; check its driver and libraries, or use device='cpu'"
+        )
+    warnings.warn(DeviceWarning(f"{words}: networks run on the CPU"), stacklevel=2)
 
 
 def _port(node: Any) -> Port:

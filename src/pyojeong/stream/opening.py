@@ -47,21 +47,21 @@ def reason(error: BaseException) -> str:
     return " ".join(words.split())
 
 
-def open_file(path: str | Path) -> Any:
-    """Open a clip on disk.
+def open_file(path: str | Path, name: str = "") -> Any:
+    """Open a clip on disk; ``name`` is what it is called in messages, "" = its path.
 
     Raises:
         VideoUnreadable: When it is missing, empty or no clip.
         MissingExtra: When PyAV is not installed.
     """
-    av, name = import_av(), str(path)
+    av, name = import_av(), name or str(path)
     empty = False
     if _is_archive(Path(path)):
         raise VideoUnreadable(f"{name}: is an archive, not a clip; unpack it first")
     try:
         empty = Path(path).is_file() and not Path(path).stat().st_size
         # The prefix keeps "12:30.mp4" from being taken for an address.
-        return av.open(f"file:{name}", metadata_errors="ignore")
+        return av.open(f"file:{path}", metadata_errors="ignore")
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise VideoUnreadable(f"{name}: {error.strerror}") from error
     except (av.FFmpegError, OSError, ValueError) as error:

@@ -5,18 +5,17 @@ a time; results come in the clip's order, with track numbers. At most a few segm
 however long the clip is.
 """
 
-import os
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from pyojeong.core.errors import VideoTruncated, VideoTruncatedWarning, VideoUnreadable
 from pyojeong.core.face import Face, FrameResult
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.clip_input import clip_on_disk
 from pyojeong.stream.frame_reader import Descriptor, FrameReader, nearest
 from pyojeong.stream.segments import Segment, Selection, segments
 from pyojeong.stream.source import Clip, Frame
@@ -201,7 +200,7 @@ def no_frames(clip: Clip, selection: Selection) -> VideoUnreadable:
 
 
 def read_video(  # noqa: PLR0913 - options, all but one keyword-only
-    path: str | os.PathLike[str],
+    path: Any,
     *,
     analyzer: Analyzer | None = None,
     stride: int = 1,
@@ -214,7 +213,7 @@ def read_video(  # noqa: PLR0913 - options, all but one keyword-only
     """Read a clip frame by frame, with people numbered; memory does not grow with its length.
 
     Args:
-        path: The clip.
+        path: The clip: a path, its bytes, or a binary file.
         analyzer: Reads the frames; None = ``Analyzer(threads=1)``. With ``eyes=True`` heads, eyes
             and gaze are measured too.
         stride: Every so many frames.
@@ -238,16 +237,15 @@ def read_video(  # noqa: PLR0913 - options, all but one keyword-only
 
     Example:
         >>> from pyojeong import read_video
-        >>> for frame in read_video("clip.mp4", fps=5):           # doctest: +SKIP
-        ...     print(frame.time_s, [f.expression.label for f in frame.faces])
+        >>> frames = list(read_video("clip.mp4", fps=5))
+        >>> frames[0].time_s
+        0.0
     """
     selection = Selection(stride=stride, fps=fps, start_s=start_s, end_s=end_s)
     reader = analyzer or Analyzer(threads=1)
     empty = True
-    with Clip(Path(path)) as clip:
-        for chunk in read_frames(
-            clip, reader, os.fspath(path), selection=selection, workers=workers
-        ):
+    with clip_on_disk(path) as (file, name), Clip(file, name=name) as clip:
+        for chunk in read_frames(clip, reader, name, selection=selection, workers=workers):
             empty = empty and not chunk.results
             yield from chunk.results
     if empty:

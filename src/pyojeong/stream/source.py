@@ -123,6 +123,7 @@ class Clip:
         path: The file; with ``device`` the name of a camera, with ``address`` that of a stream.
         device: Kind of camera (libavdevice's name of it, such as ``"v4l2"``); None = a file.
         address: ``path`` is the address of a stream (RTSP, HTTP).
+        name: What it is called in messages; "" = as ``path``.
         options: For the camera: ``video_size``, ``framerate``.
 
     Attributes:
@@ -146,10 +147,12 @@ class Clip:
         *,
         device: str | None = None,
         address: bool = False,
+        name: str = "",
         options: dict[str, str] | None = None,
     ) -> None:
         av = import_av()
-        self.name = without_password(str(path)) if address else str(path)
+        self._path = str(path)
+        self.name = name or (without_password(str(path)) if address else str(path))
         self.error = ""
         self.notes: tuple[str, ...] = ()
         self._next = 0
@@ -167,9 +170,9 @@ class Clip:
             self.facts = _animation_facts(self._animation)
         else:
             if device is not None:
-                self._container = open_device(self.name, device, options or {})
+                self._container = open_device(self._path, device, options or {})
             else:
-                self._container = open_address(str(path)) if address else open_file(path)
+                self._container = open_address(str(path)) if address else open_file(path, self.name)
             self._choose(frame_threads=device is None and not address)
         joined = self._animation is None and self._container.format.name in _JOINED
         self._clock = FrameClock(self.facts.rate, self._start, joined=joined)
@@ -322,7 +325,7 @@ class Clip:
             return "the file ends within a frame"
         if short := self._coverage.shortage(float(self._start)):
             return short
-        ended = not lacks_end(self.name, self._container.format.name)
+        ended = not lacks_end(self._path, self._container.format.name)
         return "" if ended else "the end of the file is missing"
 
     def __enter__(self) -> Self:

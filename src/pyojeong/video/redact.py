@@ -13,7 +13,7 @@ from pyojeong.core.labels import label_set
 from pyojeong.core.one_writer import one_writer
 from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import TABLE_READERS
-from pyojeong.runtime.analyzer import find_classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending

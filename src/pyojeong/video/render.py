@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from pyojeong.core.card import ModelCard
-from pyojeong.core.face import Face, FrameResult, Image
+from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.printable import printable
 from pyojeong.output.clip_file import ClipFile
 from pyojeong.output.elan import write_eaf
@@ -78,7 +78,7 @@ def render(clip: ProcessedClip, options: VideoOptions) -> Extras:
     pictures: list[tuple[Event, Image]] = []
     with extras.attempt("report.html"):
         if options.report and options.pictures and not options.aggregate:
-            wanted = _picture_frames(summary, clip.results())
+            wanted = picture_frames(summary, clip.results())
     if wanted or options.annotate:
         pictures = _second_pass(clip, options, wanted, extras)
     if options.report and "report.html" not in extras.failed:
@@ -134,8 +134,8 @@ def _annotations(summary: Summary) -> Iterator[Annotation]:
         yield Annotation(f"person {c.track_id}: eyes", c.start_s, c.end_s, words)
 
 
-def _picture_frames(summary: Summary, results: Iterator[FrameResult]) -> dict[int, list[Event]]:
-    """Numbers of the frames that show the longest events at their surest, and which events."""
+def picture_frames(summary: Summary, results: Iterator[FrameResult]) -> dict[int, list[Event]]:
+    """Return numbers of the frames that show the longest events at their surest, and which ones."""
     longest = sorted(summary.events, key=lambda e: (-e.length_s, e.start_s))[:MOST_PICTURES]
     times: dict[float, list[Event]] = {}
     for event in longest:
@@ -168,18 +168,15 @@ def _second_pass(
             events = wanted.get(result.index, [])
             if events or annotator.active:
                 pixels = frame.pixels()
-                pictures += [(e, _cut(pixels, _of(result, e))) for e in events]
+                pictures += [(e, cut_face(pixels, result, e)) for e in events]
                 annotator.add(pixels, result)
             result = next(coming, None)
     return sorted(pictures, key=lambda p: (p[0].start_s, p[0].track_id))
 
 
-def _of(result: FrameResult, event: Event) -> Face:
-    return next(f for f in result.faces if f.track_id == event.track_id)
-
-
-def _cut(pixels: Image, face: Face) -> Image:
-    """Return a square around a face, as far as it lies within the frame."""
+def cut_face(pixels: Image, result: FrameResult, event: Event) -> Image:
+    """Return a square around the face of an event, as far as it lies within the frame."""
+    face = next(f for f in result.faces if f.track_id == event.track_id)
     b = face.box
     half = max(b.width, b.height) * (0.5 + _PICTURE_ROOM)
     cx, cy = (b.x1 + b.x2) / 2, (b.y1 + b.y2) / 2

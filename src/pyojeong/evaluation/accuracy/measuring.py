@@ -30,8 +30,9 @@ from pyojeong.evaluation.accuracy.voted import (
 )
 from pyojeong.evaluation.scoring import predict_split
 from pyojeong.image.preprocess import to_gray
-from pyojeong.runtime.analyzer import Analyzer, find_classifier
+from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.runtime.output_head import OutputHead
 from pyojeong.zoo import Entry
 

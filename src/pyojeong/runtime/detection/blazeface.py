@@ -18,6 +18,7 @@ from pyojeong.image.boxes import iou
 from pyojeong.image.canvas import fit
 from pyojeong.image.files import check_image
 from pyojeong.runtime.detection.proposals import Candidates
+from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 
@@ -37,6 +38,7 @@ class BlazeFace:
         min_face: Faces whose box has a shorter side than this many pixels are left out.
         score_threshold: Faces with a lower score are left out.
         threads: Threads inside one run.
+        device: Where networks run.
         second_look: Look again for a face that fills the image, when none was found; doubles the
             time of images without faces.
         session: The network; None = the bundled one.
@@ -48,11 +50,14 @@ class BlazeFace:
         min_face: int = 20,
         score_threshold: float = 0.5,
         threads: int = 1,
+        device: Device = CPU_DEVICE,
         second_look: bool = True,
         session: SessionLike | None = None,
     ) -> None:
         shape = (1, SIDE, SIDE, 3)
-        self._session = session or Session(find(MODEL), threads=threads, inputs=[shape])
+        self._session = session or Session(
+            find(MODEL), threads=threads, device=device, inputs=[shape]
+        )
         self._min_face = min_face
         self._score_threshold = score_threshold
         self._second_look = second_look

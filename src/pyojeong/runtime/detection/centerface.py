@@ -16,6 +16,7 @@ from pyojeong.core.face import Face, Image
 from pyojeong.image.canvas import fit
 from pyojeong.image.files import check_image
 from pyojeong.runtime.detection.proposals import Candidates
+from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 
@@ -34,6 +35,7 @@ class CenterFace:
         min_face: Faces whose box has a shorter side than this many pixels are left out.
         score_threshold: Faces with a lower score are left out.
         threads: Threads inside one run.
+        device: Where networks run.
         size: Every image is shrunk or enlarged to about size x size pixels of whatever aspect
             ratio, and time grows with the square of it. None = chosen for each image so that a
             face of ``min_face`` keeps ``SMALLEST`` pixels, within ``size_range``.
@@ -47,6 +49,7 @@ class CenterFace:
         min_face: int = 20,
         score_threshold: float = 0.4,
         threads: int = 1,
+        device: Device = CPU_DEVICE,
         size: int | None = None,
         size_range: tuple[int, int] = (160, 640),
         session: SessionLike | None = None,
@@ -54,7 +57,9 @@ class CenterFace:
         if size is not None and not _MULTIPLE <= size <= 4096:
             raise BadArray("size", expected="32 to 4096 pixels", got=str(size))
         shape = (1, 3, None, None)
-        self._session = session or Session(find(MODEL), threads=threads, inputs=[shape])
+        self._session = session or Session(
+            find(MODEL), threads=threads, device=device, inputs=[shape]
+        )
         self._min_face = min_face
         self._score_threshold = score_threshold
         self._size = size

@@ -28,6 +28,7 @@ from pyojeong.runtime.detection.centerface import CenterFace
 from pyojeong.runtime.detection.mtcnn import Onet
 from pyojeong.runtime.detection.proposals import Candidates
 from pyojeong.runtime.detection.small_faces import SmallFaces
+from pyojeong.runtime.devices import CPU_DEVICE, Device
 
 GLANCE_SIZES = (128, 480)
 """Input sizes of CenterFace: that of photographs below 360 pixels, and that of the largest ones."""
@@ -70,19 +71,21 @@ class CenterFaceOnet:
             512-pixel image, and ever larger ones in larger images.
         score_threshold: Least probability of O-net; raises ``sure`` with it.
         threads: Threads inside one run.
+        device: Where networks run.
         size: Input size of CenterFace when ``min_face`` is None; None = it grows with the image
             within ``GLANCE_SIZES``; see ``CenterFace``.
         proposal_threshold: Least score of CenterFace for a second look.
         sure: Score of CenterFace from which a face stays although O-net rejects it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options, all keyword-only
         self,
         *,
         min_face: int | None = None,
         small_faces: bool = True,
         score_threshold: float = 0.7,
         threads: int = 1,
+        device: Device = CPU_DEVICE,
         size: int | None = None,
         proposal_threshold: float = 0.12,
         sure: float = SURE,
@@ -96,12 +99,15 @@ class CenterFaceOnet:
             min_face=min_face or GLANCE_FACE,
             score_threshold=proposal_threshold,
             threads=threads,
+            device=device,
             size=None if min_face else size,
             size_range=(160, 640) if min_face else GLANCE_SIZES,
         )
-        self._onet = Onet(threads=threads)
+        self._onet = Onet(threads=threads, device=device)
         self._small = (
-            SmallFaces(score_threshold=_LEAST_SMALL, threads=threads) if small_faces else None
+            SmallFaces(score_threshold=_LEAST_SMALL, threads=threads, device=device)
+            if small_faces
+            else None
         )
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
@@ -228,7 +234,11 @@ class CenterFaceOnet:
 
 
 def fast(
-    *, min_face: int | None = None, score_threshold: float = 0.7, threads: int = 1
+    *,
+    min_face: int | None = None,
+    score_threshold: float = 0.7,
+    threads: int = 1,
+    device: Device = CPU_DEVICE,
 ) -> CenterFaceOnet:
     """Return the detector without the search for small faces: about 2.5 times as fast.
 
@@ -239,7 +249,12 @@ def fast(
         min_face: As for ``CenterFaceOnet``.
         score_threshold: Least probability of O-net.
         threads: Threads inside one run.
+        device: Where networks run.
     """
     return CenterFaceOnet(
-        min_face=min_face, score_threshold=score_threshold, threads=threads, small_faces=False
+        min_face=min_face,
+        score_threshold=score_threshold,
+        threads=threads,
+        device=device,
+        small_faces=False,
     )

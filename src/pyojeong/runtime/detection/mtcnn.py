@@ -22,6 +22,7 @@ from pyojeong.image.canvas import Canvas, scaled
 from pyojeong.image.files import check_image
 from pyojeong.image.preprocess import warp
 from pyojeong.runtime.detection.proposals import Candidates
+from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 
@@ -49,12 +50,21 @@ class Onet:
 
     Args:
         threads: Threads inside one run.
+        device: Where networks run.
         session: The network; None = the bundled one.
     """
 
-    def __init__(self, *, threads: int = 1, session: SessionLike | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int = 1,
+        device: Device = CPU_DEVICE,
+        session: SessionLike | None = None,
+    ) -> None:
         shape = (None, 48, 48, 3)
-        self._session = session or Session(find(ONET), threads=threads, inputs=[shape])
+        self._session = session or Session(
+            find(ONET), threads=threads, device=device, inputs=[shape]
+        )
 
     def refine(self, image: Image, boxes: NDArray[np.floating]) -> Candidates:
         """Corrected boxes, face probabilities and five landmarks of (N, 4) boxes, in one batch.
@@ -80,6 +90,7 @@ class Mtcnn:
         min_face: Smallest face to look for, in pixels; time grows with 1 / min_face squared.
         score_threshold: Least probability of the last network; None = that of ``thresholds``.
         threads: Threads inside one run.
+        device: Where networks run.
         factor: Size of each level of the pyramid against the one before.
         thresholds: Least probabilities of the three networks.
         max_side: Images with a longer side are shrunk to it first.
@@ -93,6 +104,7 @@ class Mtcnn:
         min_face: int = 40,
         score_threshold: float | None = None,
         threads: int = 1,
+        device: Device = CPU_DEVICE,
         factor: float = 0.709,
         thresholds: Thresholds | None = None,
         max_side: int = 1280,
@@ -103,9 +115,11 @@ class Mtcnn:
         self._onet_threshold = limits.onet if score_threshold is None else score_threshold
         self._pnet_threshold, self._rnet_threshold = limits.pnet, limits.rnet
         self._min_face, self._factor, self._max_side = max(min_face, 1), factor, max_side
-        self._pnet = Session(find(PNET), threads=threads, inputs=[(1, None, None, 3)])
-        self._rnet = Session(find(RNET), threads=threads, inputs=[(None, 24, 24, 3)])
-        self._onet = Onet(threads=threads)
+        self._pnet = Session(
+            find(PNET), threads=threads, device=device, inputs=[(1, None, None, 3)]
+        )
+        self._rnet = Session(find(RNET), threads=threads, device=device, inputs=[(None, 24, 24, 3)])
+        self._onet = Onet(threads=threads, device=device)
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
         """Return the faces of ``image`` (uint8 (H, W, 3) RGB) with landmarks, largest first.

@@ -11,6 +11,7 @@ from pyojeong.core.registry import Registry, build
 
 if TYPE_CHECKING:  # the command line's help reads the names without NumPy
     from pyojeong.core.face import Detector
+    from pyojeong.runtime.devices import Device
 
 _HERE = "pyojeong.runtime.detection"
 
@@ -25,14 +26,32 @@ DETECTORS: "Registry[Callable[..., Detector]]" = Registry(
         "blazeface": f"{_HERE}.blazeface:BlazeFace",
     },
 )
-"""Name -> class; every one takes the keywords ``min_face``, ``score_threshold``, ``threads``."""
+"""Name -> class; every one takes the keywords ``min_face``, ``score_threshold`` and ``threads``.
+
+Those that can run elsewhere than on the CPU also take ``device``."""
 
 DEFAULT = "centerface-onet"
 """What ``"auto"`` stands for, chosen by measurement (docs/benchmarks/detectors.md)."""
 
 
+def list_detectors() -> list[str]:
+    """Return the names that ``Analyzer(detector=...)`` takes, those of other packages included.
+
+    Example:
+        >>> from pyojeong import list_detectors
+        >>> list_detectors()[0]
+        'auto'
+    """
+    return ["auto", *DETECTORS]
+
+
 def build_detector(
-    name: str, *, min_face: int | None = None, threads: int = 1, any_rotation: bool = False
+    name: str,
+    *,
+    min_face: int | None = None,
+    threads: int = 1,
+    any_rotation: bool = False,
+    device: "Device | None" = None,
 ) -> "Detector":
     """Build a detector.
 
@@ -40,6 +59,7 @@ def build_detector(
         name: A name in ``DETECTORS``, or ``"auto"`` for ``DEFAULT``.
         min_face: Shorter side of the smallest face wanted, in pixels; None = the detector's own.
         threads: Threads inside one run of a network.
+        device: Where networks run; None = the CPU.
         any_rotation: Look for faces on their side and upside down, too: four times as slow.
 
     Raises:
@@ -51,6 +71,8 @@ def build_detector(
     if name not in DETECTORS:
         raise ModelUnknown(name, ("auto", *DETECTORS), kind="detector")
     options: dict[str, Any] = {"threads": threads}
+    if device is not None and not device.is_cpu:
+        options["device"] = device
     if min_face is not None:
         if min_face < 1:
             raise BadArray("min_face", expected="at least 1 pixel", got=str(min_face))

@@ -12,6 +12,7 @@ from pyojeong.core.face import Image
 from pyojeong.image.canvas import scaled
 from pyojeong.image.preprocess import Pixels, to_gray
 from pyojeong.runtime.detection.proposals import Candidates
+from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.session import Session, SessionLike
 from pyojeong.zoo import find
 
@@ -32,6 +33,7 @@ class SmallFaces:
     Args:
         score_threshold: Least score of a proposal, in [0, 1].
         threads: Threads inside one run.
+        device: Where networks run.
         session: The network; None = the bundled one.
     """
 
@@ -40,10 +42,13 @@ class SmallFaces:
         *,
         score_threshold: float = 0.3,
         threads: int = 1,
+        device: Device = CPU_DEVICE,
         session: SessionLike | None = None,
     ) -> None:
         shape = (None, 1, None, None)
-        self._session = session or Session(find(MODEL), threads=threads, inputs=[shape])
+        self._session = session or Session(
+            find(MODEL), threads=threads, device=device, inputs=[shape]
+        )
         self._score_threshold = score_threshold
 
     def candidates(self, image: Image, *, narrowest: float, widest: float) -> Candidates:

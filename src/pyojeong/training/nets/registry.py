@@ -1,9 +1,9 @@
 """All nets by name, and what each of them offers; the contract tests find them here."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from pyojeong.core.errors import ModelUnknown
 from pyojeong.core.registry import Registry, build
@@ -38,27 +38,6 @@ def build_columns(
         for name, rest in zip(names, options, strict=True)
     ]
     return Columns(nets, num_classes=num_classes, lenses=lenses)
-
-
-class Net(Protocol):
-    """What every net offers beside being an ``nn.Module``.
-
-    Its builder takes the keywords ``num_classes`` (logits) and ``in_channels`` (1 gray, 3 RGB),
-    and ``size_hw`` when it is made for one size of input.
-
-    Attributes:
-        num_features: Length F of its feature vector.
-        classifier: Maps features (N, F) to logits (N, ``num_classes``).
-    """
-
-    num_features: int
-    classifier: nn.Module
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits (N, K) of inputs (N, C, H, W)."""
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Return features (N, F) of inputs (N, C, H, W)."""
 
 
 _OWN: dict[str, Callable[..., nn.Module]] = {

@@ -2,18 +2,26 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Condition, Semaphore
+from typing import Protocol
 
 from pyojeong.core.errors import ImageUnreadable, InputError, one_line, without_frames
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.file_search import Found
 from pyojeong.core.memory import release_free_memory
 from pyojeong.image.files import is_out_of_memory, no_memory, pixels_stated, read_image
-from pyojeong.runtime.analyzer import Analyzer
+
+
+class FrameAnalyzer(Protocol):
+    """What reads decoded frames: ``Analyzer``."""
+
+    def analyze_frames(self, frames: Sequence[tuple[Image, str, int, float]]) -> list[FrameResult]:
+        """Read (image, source, index, time in seconds) of each."""
+
 
 ROOM_PIXELS = 12_500_000
 """Pixels of the images that are in work at once, for each CPU of the machine."""
@@ -94,7 +102,7 @@ def _pixels_of(path: str) -> int:
 
 
 def _read(
-    analyzer: Analyzer,
+    analyzer: FrameAnalyzer,
     item: str,
     extra: Extra | None,
     turn: AbstractContextManager[object] | None = None,
@@ -123,7 +131,7 @@ def _read(
 
 
 def analyze_files(
-    analyzer: Analyzer,
+    analyzer: FrameAnalyzer,
     inputs: Iterable[str | FileResult],
     *,
     jobs: int = 1,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
-from pyojeong.batch import analyze_files
 from pyojeong.core.errors import OutputError
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.runtime.batch import analyze_files
 from pyojeong.runtime.golden import GOLDEN_PICTURE, PICTURES
 
 
@@ -54,7 +54,7 @@ def test_failed_images_do_not_stay_in_memory(tmp_path):
     code = """
 import resource, sys
 from pyojeong import Analyzer
-from pyojeong.batch import analyze_files
+from pyojeong.runtime.batch import analyze_files
 analyzer = Analyzer(threads=1)
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,296 @@
+"""Results as flat records, data frames and Arrow tables: the rows of the tables, in memory.
+
+The columns are those of ``output.columns``. A frame without a face is one row with empty face
+columns: no frame is ever lost.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyojeong.core.errors import BadArray, DataError, MissingExtra
+from pyojeong.core.face import Face, FrameResult
+from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.output.columns import ColumnSpec, columns_of
+from pyojeong.output.rows import rows
+from pyojeong.output.tables import TABLE_READERS, CsvSink, JsonSink, ParquetSink, arrow_schema
+from pyojeong.parquet import load_pyarrow
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Results = FrameResult | Iterable[FrameResult]
+"""One frame, or several in order."""
+
+NEVER_EMPTY = frozenset({"source", "index", "time_s", "unclear", "smooth_unclear", "schema"})
+"""Columns that have a value in every row."""
+
+
+def to_records(
+    results: Results, *, labels: LabelSet | None = None, timeline: bool | None = None
+) -> list[dict[str, Any]]:
+    """Return one dictionary per face: name of the column -> plain value, None = not measured.
+
+    Args:
+        results: One frame, or several in order.
+        labels: Decides the ``score_`` columns; None = those of the first face.
+        timeline: With the columns of clips and eyes; None = when a face has some of them.
+
+    Raises:
+        LabelUnknown: When faces have scores of different label sets.
+
+    Example:
+        >>> from pyojeong import Box, Face, FrameResult, to_records
+        >>> result = FrameResult("a.jpg", 0, 0.0, (640, 480), (Face(Box(8, 8, 80, 80), 0.9),))
+        >>> to_records(result)[0]["box_x2"]
+        80.0
+    """
+    frames, columns, names = _prepared(results, labels, timeline)
+    heads = [column.name for column in columns]
+    return [
+        dict(zip(heads, row, strict=True))
+        for frame in frames
+        for row in rows(frame, columns, names)
+    ]
+
+
+def to_dataframe(
+    results: Results, *, labels: LabelSet | None = None, timeline: bool | None = None
+) -> "pd.DataFrame":
+    """Return a pandas DataFrame with one row per face.
+
+    ``unclear`` and ``smooth_unclear`` are booleans without gaps, so ``d[d.unclear]`` works;
+    ``head_valid``, ``eyes_valid`` and ``gaze_valid`` are pandas' nullable ``boolean`` (<NA>: it was
+    not tried). Whole numbers are ``int64``, or ``Int64`` where they can be empty.
+
+    Args:
+        results: One frame, or several in order.
+        labels: Decides the ``score_`` columns; None = those of the first face.
+        timeline: With the columns of clips and eyes; None = when a face has some of them.
+
+    Raises:
+        MissingExtra: When pandas is not installed.
+        LabelUnknown: When faces have scores of different label sets.
+
+    Example:
+        >>> from pyojeong import Box, Face, FrameResult, to_dataframe
+        >>> result = FrameResult("a.jpg", 0, 0.0, (640, 480), (Face(Box(8, 8, 80, 80), 0.9),))
+        >>> to_dataframe(result)[["source", "box_x1", "score"]].to_dict("records")
+        [{'source': 'a.jpg', 'box_x1': 8.0, 'score': 0.9}]
+    """
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        raise MissingExtra("a DataFrame", "pandas") from error
+    frames, columns, names = _prepared(results, labels, timeline)
+    kinds = _pandas_types(int(pd.__version__.partition(".")[0]))
+    values = _by_column(frames, columns, names)
+    return pd.DataFrame(
+        {
+            column.name: pd.Series(cells, dtype=kinds[column.dtype, column.name in NEVER_EMPTY])
+            for column, cells in zip(columns, values, strict=True)
+        }
+    )
+
+
+def _pandas_types(major: int) -> dict[tuple[str, bool], str]:
+    text = "str" if major >= 3 else "object"
+    return {
+        ("text", True): text,
+        ("text", False): text,
+        ("int", True): "int64",
+        ("int", False): "Int64",
+        ("float", True): "float64",
+        ("float", False): "float64",
+        ("float32", False): "float32",
+        ("bool", True): "bool",
+        ("bool", False): "boolean",
+    }
+
+
+def to_arrow(
+    results: Results, *, labels: LabelSet | None = None, timeline: bool | None = None
+) -> "pa.Table":
+    """Return a pyarrow table with one row per face: what ``to_parquet`` writes.
+
+    Args:
+        results: One frame, or several in order.
+        labels: Decides the ``score_`` columns; None = those of the first face.
+        timeline: With the columns of clips and eyes; None = when a face has some of them.
+
+    Raises:
+        MissingExtra: When pyarrow is not installed.
+        LabelUnknown: When faces have scores of different label sets.
+
+    Example:
+        >>> from pyojeong import Box, Face, FrameResult, to_arrow
+        >>> result = FrameResult("a.jpg", 0, 0.0, (640, 480), (Face(Box(8, 8, 80, 80), 0.9),))
+        >>> to_arrow(result).num_rows
+        1
+    """
+    arrow, _ = load_pyarrow("an Arrow table")
+    frames, columns, names = _prepared(results, labels, timeline)
+    schema = arrow_schema(arrow, columns)
+    values = _by_column(frames, columns, names)
+    arrays = [arrow.array(c, f.type) for c, f in zip(values, schema, strict=True)]
+    return arrow.Table.from_arrays(arrays, schema=schema)
+
+
+def _prepared(
+    results: Results, labels: LabelSet | None, timeline: bool | None
+) -> tuple[list[FrameResult], list[ColumnSpec], LabelSet]:
+    frames = [results] if isinstance(results, FrameResult) else list(results)
+    for frame in frames:
+        if not isinstance(frame, FrameResult):
+            raise BadArray(
+                "results",
+                expected="a FrameResult or several",
+                got=type(frame).__name__,
+                cure="Pass what Analyzer.analyze, analyze_files or read_video return.",
+            )
+    faces = [face for frame in frames for face in frame.faces]
+    if labels is None:
+        sets = (face.expression.label_set for face in faces if face.expression is not None)
+        labels = next(sets, FER7)
+    if timeline is None:
+        timeline = any(map(_has_timeline, faces))
+    return frames, columns_of(labels, timeline=timeline), labels
+
+
+def _has_timeline(face: Face) -> bool:
+    parts = (face.pose, face.eyes, face.smoothed, face.baseline_delta, face.luma)
+    return any(part is not None for part in parts)
+
+
+def _by_column(
+    frames: list[FrameResult], columns: list[ColumnSpec], labels: LabelSet
+) -> list[list[Any]]:
+    """Return the values of every column."""
+    table = [row for frame in frames for row in rows(frame, columns, labels)]
+    return [list(cells) for cells in zip(*table, strict=True)] if table else [[] for _ in columns]
+
+
+def _written(
+    sink: type[JsonSink | CsvSink | ParquetSink],
+    results: Results,
+    path: str | os.PathLike[str],
+    labels: LabelSet | None,
+    timeline: bool | None,
+    **options: Any,
+) -> Path:
+    frames, columns, labels = _prepared(results, labels, timeline)
+    timeline = any(column.group == "timeline" for column in columns)
+    with sink(path, labels=labels, timeline=timeline, **options) as table:
+        for frame in frames:
+            table.write(frame)
+    return Path(path)
+
+
+def to_csv(
+    results: Results,
+    path: str | os.PathLike[str],
+    *,
+    labels: LabelSet | None = None,
+    timeline: bool | None = None,
+    excel: bool = False,
+) -> Path:
+    """Write results as CSV, whole or not at all: the table of ``pyojeong analyze --format csv``.
+
+    Args:
+        results: One frame, or several in order.
+        path: The file; one that exists is replaced.
+        labels: Decides the ``score_`` columns; None = those of the first face.
+        timeline: With the columns of clips and eyes; None = when a face has some of them.
+        excel: With the mark that Excel needs for Korean, and formulas neutralised.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: When it could not be written.
+        LabelUnknown: When faces have scores of different label sets.
+
+    Example:
+        >>> from pyojeong import FrameResult, to_csv
+        >>> to_csv(FrameResult("a.jpg", 0, 0.0, (640, 480)), "results.csv").name
+        'results.csv'
+    """
+    return _written(CsvSink, results, path, labels, timeline, excel=excel)
+
+
+def to_jsonl(results: Results, path: str | os.PathLike[str]) -> Path:
+    """Write results as JSON lines, one frame a line, whole or not at all.
+
+    Args:
+        results: One frame, or several in order.
+        path: The file; one that exists is replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: When it could not be written.
+
+    Example:
+        >>> from pyojeong import FrameResult, to_jsonl
+        >>> to_jsonl(FrameResult("a.jpg", 0, 0.0, (640, 480)), "results.jsonl").name
+        'results.jsonl'
+    """
+    return _written(JsonSink, results, path, None, None)
+
+
+def to_parquet(
+    results: Results,
+    path: str | os.PathLike[str],
+    *,
+    labels: LabelSet | None = None,
+    timeline: bool | None = None,
+) -> Path:
+    """Write results as a Parquet table with checksums, whole or not at all.
+
+    Args:
+        results: One frame, or several in order.
+        path: The file; one that exists is replaced.
+        labels: Decides the ``score_`` columns; None = those of the first face.
+        timeline: With the columns of clips and eyes; None = when a face has some of them.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: When it could not be written.
+        MissingExtra: When pyarrow is not installed.
+        LabelUnknown: When faces have scores of different label sets.
+
+    Example:
+        >>> from pyojeong import FrameResult, to_parquet
+        >>> to_parquet(FrameResult("a.jpg", 0, 0.0, (640, 480)), "results.parquet").name
+        'results.parquet'
+    """
+    return _written(ParquetSink, results, path, labels, timeline)
+
+
+def read_table(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
+    """Yield the frames of a table of results (CSV, JSON lines or Parquet, by its ending), in order.
+
+    Args:
+        path: A file that ``to_csv``, ``to_jsonl``, ``to_parquet``, ``pyojeong analyze`` or
+            ``pyojeong video`` wrote.
+
+    Raises:
+        DataError: When the ending is none of these, or while iterating: when the file is missing,
+            damaged or no table of results.
+        MissingExtra: When pyarrow is needed and not installed.
+
+    Example:
+        >>> from pyojeong import FrameResult, read_table, to_csv
+        >>> [r.source for r in read_table(to_csv(FrameResult("a.jpg", 0, 0.0, (8, 8)), "r.csv"))]
+        ['a.jpg']
+    """
+    kinds = {".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+    kind = kinds.get(Path(path).suffix.lower())
+    if kind is None:
+        raise DataError(f"table {os.fspath(path)}: expected a file that ends in {', '.join(kinds)}")
+    return TABLE_READERS[kind](path)

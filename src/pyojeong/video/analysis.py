@@ -1,0 +1,272 @@
+"""Clips from Python: what ``pyojeong video`` does, with the frames as the answer."""
+
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from pyojeong.core.errors import (
+    BadArray,
+    InputError,
+    ModelError,
+    PyojeongError,
+    VideoTruncated,
+    VideoTruncatedWarning,
+)
+from pyojeong.core.face import Expression, FrameResult, Image
+from pyojeong.core.labels import FER7
+from pyojeong.core.video_result import VideoResult
+from pyojeong.output.tables import TABLE_READERS
+from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.runtime.classifier_names import find_classifier
+from pyojeong.stream.clip_input import clip_on_disk
+from pyojeong.stream.segments import Selection
+from pyojeong.stream.source import Clip
+from pyojeong.video.options import ENDINGS, VideoOptions
+from pyojeong.video.process import ClipResult, read_clip
+from pyojeong.video.render import cut_face, picture_frames
+from pyojeong.video.report import ReportFacts
+from pyojeong.video.report import write_report as write_page
+from pyojeong.video.summary import Event, Summary
+
+_KINDS = tuple(ENDINGS)
+
+
+def analyze_video(
+    analyzer: Analyzer,
+    source: Any,
+    *,
+    out: str | os.PathLike[str] | None,
+    eyes: bool | None,
+    progress: Any,
+    on_truncated: Literal["raise", "warn", "ignore"],
+    **options: Any,
+) -> VideoResult:
+    """Read a clip; see ``Analyzer.analyze_video``, which has the defaults."""
+    if on_truncated not in {"raise", "warn", "ignore"}:
+        raise BadArray(
+            "on_truncated", expected="'raise', 'warn' or 'ignore'", got=repr(on_truncated)
+        )
+    if eyes is not None and eyes != (analyzer.eyes is not None):
+        analyzer = type(analyzer)(**{**analyzer.options, "eyes": eyes})
+    wanted = _options(analyzer, written=out is not None, **options)
+    tell = {} if progress is None else {"progress": progress}
+    with clip_on_disk(source) as (path, name):
+        in_memory = name != str(path)
+        if out is not None:
+            if in_memory:
+                raise InputError(f"{name}: results in a folder need a clip with a path: save it")
+            video = _collected(read_clip(path, Path(out), analyzer, wanted, **tell), name)
+        else:
+            with tempfile.TemporaryDirectory(prefix="pyojeong-video-") as folder:
+                outcome = read_clip(path, Path(folder), analyzer, wanted, **tell)
+                video = replace(_collected(outcome, name), folder=None)
+    if video.error:
+        words = f"{name}: {video.error}"
+        if on_truncated == "raise":
+            raise VideoTruncated(words, frames=len(video))
+        if on_truncated == "warn":
+            warnings.warn(VideoTruncatedWarning(words), stacklevel=3)
+    return video
+
+
+def _options(  # noqa: PLR0913 - options, all but one keyword-only
+    analyzer: Analyzer,
+    *,
+    written: bool,
+    baseline: Any,
+    formats: Sequence[str],
+    aggregate: bool,
+    start_s: float,
+    end_s: float | None,
+    stride: int,
+    fps: float | None,
+    detect_every: int,
+    jobs: int,
+    **others: Any,
+) -> VideoOptions:
+    unknown = [name for name in formats if name not in _KINDS]
+    if isinstance(formats, str) or unknown:
+        raise BadArray("formats", expected=f"a list of {', '.join(_KINDS)}", got=repr(formats))
+    if jobs < 1:
+        raise BadArray("jobs", expected="at least 1", got=str(jobs))
+    span, scores = _baseline(analyzer, baseline)
+    selection = Selection(
+        stride=stride, fps=fps, start_s=start_s, end_s=end_s, detect_every=detect_every
+    )
+    if not written:  # the frames come back through the table that keeps everything
+        if others["annotate"]:
+            raise InputError("annotate: needs out=, the folder that gets annotated.mp4")
+        others = {**others, "report": False, "excel": False}
+        formats = ("json",)
+    elif not formats and not aggregate:
+        raise BadArray("formats", expected="at least one table", got="none",
+                       cure="Use aggregate=True to keep no frames.")  # fmt: skip
+    return VideoOptions(
+        selection=selection,
+        formats=() if aggregate else tuple(dict.fromkeys(formats)),
+        baseline_s=span,
+        baseline=scores,
+        aggregate=aggregate,
+        workers=jobs,
+        **{**others, "pictures": others["pictures"] and not aggregate},
+    )
+
+
+def _baseline(
+    analyzer: Analyzer, baseline: Any
+) -> tuple[tuple[float, float] | None, tuple[float, ...] | None]:
+    """Return a span of time, or the scores of a neutral face."""
+    if baseline is None:
+        return None, None
+    if isinstance(baseline, Expression):
+        return None, tuple(map(float, baseline.scores))
+    if isinstance(baseline, tuple | list):
+        numbers = len(baseline) == 2 and all(
+            isinstance(t, int | float | np.number) for t in baseline
+        )
+        if not numbers or not 0 <= baseline[0] < baseline[1]:
+            raise InputError(
+                f"baseline {baseline!r}: expected (start, end) in seconds, the end behind the "
+                "start, or an image"
+            )
+        return (float(baseline[0]), float(baseline[1])), None
+    faces = analyzer.analyze(baseline).faces
+    if not faces or faces[0].expression is None:
+        raise InputError("baseline: no face in this image")
+    return None, tuple(map(float, faces[0].expression.scores))
+
+
+def _collected(outcome: ClipResult, name: str) -> VideoResult:
+    """Return what lies in a folder of results."""
+    frames: tuple[FrameResult, ...] = ()
+    for kind in ("json", "parquet", "csv"):
+        table = outcome.folder / f"results.{ENDINGS[kind]}"
+        if table.is_file():
+            frames = tuple(replace(frame, source=name) for frame in TABLE_READERS[kind](table))
+            break
+    return VideoResult(
+        source=name,
+        frames=frames,
+        summary=json.loads((outcome.folder / "summary.json").read_text(encoding="utf-8")),
+        notes=outcome.notes,
+        error=outcome.error,
+        failed=outcome.failed,
+        folder=outcome.folder,
+    )
+
+
+def write_report(
+    results: Iterable[FrameResult],
+    path: str | os.PathLike[str],
+    *,
+    hold_s: float = 0.5,
+    pictures: bool = True,
+    clip: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Write the report page of a clip: shares of time, timelines, events, quality of the data.
+
+    Args:
+        results: Frames of one clip, in order, with people numbered: from ``read_video`` or
+            ``Analyzer.analyze_video``.
+        path: The page; one that exists is replaced.
+        hold_s: Shortest event, in seconds.
+        pictures: Show key frames, where the clip can be read again.
+        clip: Where the clip is now; None = as the results name it.
+
+    Returns:
+        The path.
+
+    Raises:
+        BadArray: When there are no results, results of several clips, or of photographs.
+        OutputError: When it could not be written.
+
+    Example:
+        >>> from pyojeong import read_video, write_report
+        >>> write_report(read_video("clip.mp4"), "report.html").name
+        'report.html'
+    """
+    frames = tuple(results)
+    _check_frames(frames)
+    sets = (f.expression.label_set for r in frames for f in r.faces if f.expression is not None)
+    summary = Summary(next(sets, FER7), hold_s=hold_s)
+    for frame in frames:
+        summary.add(frame)
+    summary.finish()
+    source = Path(frames[0].source if clip is None else clip)
+    facts = ReportFacts(
+        clip=str(source),
+        settings={
+            "times": "from the clip's beginning",
+            "models": ", ".join(frames[0].model_ids) or "not known",
+        },
+        card=_card_of(frames),
+        decoded=frames[-1].index + 1,
+        error=results.error if isinstance(results, VideoResult) else "",
+        pictures=_key_pictures(source, summary, frames) if pictures else (),
+    )
+    return write_page(Path(path), summary, facts)
+
+
+def _check_frames(frames: Sequence[FrameResult]) -> None:
+    """Refuse what is not the frames of one clip in their order."""
+    cure = "Pass what read_video or Analyzer.analyze_video return."
+    if not frames:
+        raise BadArray("results", expected="at least one frame", got="none", cure=cure)
+    if len({frame.source for frame in frames}) > 1:
+        raise BadArray("results", expected="frames of one clip", got="of several", cure=cure)
+    times = [frame.time_s for frame in frames]
+    if any(after <= before for before, after in pairwise(times)):
+        raise BadArray("results", expected="frames in order", got="others", cure=cure)
+    if any(face.track_id is None for frame in frames for face in frame.faces):
+        raise BadArray(
+            "results", expected="faces with track_id", got="those of photographs", cure=cure
+        )
+
+
+def _key_pictures(
+    source: Path, summary: Summary, frames: Sequence[FrameResult]
+) -> list[tuple[Event, Image]]:
+    """Return the faces of the longest events, where the clip can be read; else none."""
+    wanted = picture_frames(summary, iter(frames))
+    known = {frame.index: frame for frame in frames if frame.index in wanted}
+    found: list[tuple[Event, Image]] = []
+    try:
+        with Clip(source) as clip:
+            for frame in clip:
+                if frame.index in known:
+                    pixels = frame.pixels()
+                    if (pixels.shape[1], pixels.shape[0]) != tuple(known[frame.index].size_wh):
+                        return []  # another clip
+                    result = known.pop(frame.index)
+                    found += [(e, cut_face(pixels, result, e)) for e in wanted[frame.index]]
+                if not known:
+                    break
+    except PyojeongError:
+        return []  # bytes, or a clip that has moved
+    return sorted(found, key=lambda pair: (pair[0].start_s, pair[0].track_id))
+
+
+def _card_of(frames: Sequence[FrameResult]) -> dict[str, Any]:
+    """Return what is known of the model and its answers, for the report."""
+    ids = frames[0].model_ids
+    expressions = (f.expression for r in frames for f in r.faces if f.expression is not None)
+    first = next(expressions, None)
+    out: dict[str, Any] = {"id": ids[1] if len(ids) > 1 else "not known"}
+    with suppress(ModelError):  # a model that is not here
+        card = find_classifier(out["id"]).card
+        out |= {"what": card.description, "licence": " ".join((card.license, *card.license_flags))}
+        out["not tested for"] = " ".join(card.limits)
+    if first is not None:
+        out["unclear below"] = f"{first.threshold:.2f}"
+        if first.prior:
+            out["base rates"] = first.prior
+    return out

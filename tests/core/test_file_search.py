@@ -160,6 +160,9 @@ def test_results_of_earlier_runs_are_left_out(tmp_path: Path) -> None:
     found = search_folder(tmp_path, IMAGES)
     assert below(tmp_path, found) == ["a.jpg", "annotated/mine.jpg"]
     assert found.reasons() == {file_search.OWN: 3, "not images": 1}
+    put(tmp_path, "mine/annotated/own.jpg")  # beside a table of somebody else
+    put(tmp_path, "mine/results.csv", data=b"image,label\nown.jpg,happy\n")
+    assert "mine/annotated/own.jpg" in below(tmp_path, search_folder(tmp_path, IMAGES))
     put(tmp_path, "x.mp4", "r/x/annotated.mp4", "r/y/annotated.incomplete.mp4", data=MP4)
     assert below(tmp_path, search_folder(tmp_path, CLIPS)) == ["x.mp4"]
 
@@ -271,7 +274,7 @@ def test_rights_of_real_folders(mode: int, tmp_path: Path) -> None:
     assert len(found.items) == 2
 
 
-def test_files_that_cannot_be_opened_are_counted(
+def test_files_that_are_closed_are_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, "a.jpg", "secret")
@@ -281,8 +284,11 @@ def test_files_that_cannot_be_opened_are_counted(
 
     monkeypatch.setattr(file_search.os, "open", refuse)
     found = search_folder(tmp_path, IMAGES)
-    assert below(tmp_path, found) == ["a.jpg"]
-    assert found.reasons() == {file_search.CLOSED: 1}
+    assert [Path(path).name for path in found.files] == ["a.jpg"]
+    assert [Path(failure.path).name for failure in found.failures] == ["secret"]
+    assert "Permission denied; give yourself the right" in found.failures[0].message
+    named = find_inputs([str(tmp_path / "*")], IMAGES)
+    assert [Path(failure.path).name for failure in named.failures] == ["secret"]
 
 
 # --- what users name ---
@@ -373,3 +379,31 @@ def test_what_a_pattern_matches_is_judged_as_in_a_folder(tangled: Path) -> None:
     assert [Path(f).name for f in found.files] == ["b.jpg", "z.jpg", "a.jpg"]
     assert found.reasons()["not images"] == 1  # also seen below a link to the folder above
     assert find_inputs([f"{tangled}/text/t.*"], IMAGES).files == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights of folders are those of POSIX")
+def test_a_pattern_that_ends_in_a_plain_name_names_closed_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "ok/a.jpg", "closed/a.jpg")
+    real_stat, real_lstat = os.stat, os.lstat
+
+    def refused(path: object, *more: object, **named: object) -> os.stat_result:
+        if "closed/" in os.fspath(path):  # type: ignore[call-overload]
+            raise PermissionError(13, "Permission denied", path)
+        return real_stat(path, *more, **named)  # type: ignore[call-overload]
+
+    def refused_link(path: object, **named: object) -> os.stat_result:
+        if "closed/" in os.fspath(path):  # type: ignore[call-overload]
+            raise PermissionError(13, "Permission denied", path)
+        return real_lstat(path, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(os, "lstat", refused_link)
+    for pattern in ("*/a.jpg", "clo*/a.jpg", "clo*/x/*.jpg"):
+        found = find_inputs([str(tmp_path / pattern)], IMAGES)
+        assert len(found.failures) == 1, pattern
+        assert "closed: this folder could not be searched" in found.failures[0].message
+    assert [
+        Path(p).parent.name for p in find_inputs([str(tmp_path / "*/a.jpg")], IMAGES).files
+    ] == ["ok"]

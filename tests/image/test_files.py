@@ -63,7 +63,7 @@ def png(width, height, *, bits=8, color=2, data=b""):
         (encoded(PICTURE, "JPEG")[:400], "damaged"),
         (encoded(PICTURE, "JPEG")[:-300], "damaged"),
         (encoded(PICTURE, "PNG")[:60], "damaged"),
-        (png(0, 10), "not an image"),
+        (png(0, 10), "is damaged"),
     ],
 )
 def test_useless_files_say_why_and_which(tmp_path, content, says):
@@ -193,7 +193,74 @@ def test_transparency_is_laid_on_white():
     assert image[1, 0] == pytest.approx(np.array([227.4, 127, 127]), abs=1)
     assert image[1, 1] == pytest.approx(np.array([244, 204, 204]), abs=1)
     gray_alpha = Image.merge("LA", [Image.new("L", (1, 1), 100), Image.new("L", (1, 1), 0)])
-    assert decode_image(encoded(gray_alpha, "PNG")).tolist() == [[[255, 255, 255]]]
+    notes: list[str] = []
+    white = decode_image(encoded(gray_alpha, "PNG"), notes=notes)
+    assert white.tolist() == [[[255, 255, 255]]]
+    assert notes == ["every pixel is transparent: it is read as white"]
+
+
+@pytest.mark.parametrize("header", [56, 108, 124])
+def test_a_bitmap_whose_fourth_byte_is_unused_has_its_colours(header):
+    """Windows' clipboard and capture tools write such files."""
+    pixels = np.random.default_rng(1).integers(0, 255, (5, 7, 3), np.uint8)
+    data = np.dstack([pixels[..., ::-1], np.zeros((5, 7), np.uint8)])[::-1].tobytes()
+    info = struct.pack("<IiiHHIIiiII", header, 7, 5, 1, 32, 3, len(data), 2835, 2835, 0, 0)
+    info += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    info = info.ljust(header, b"\0")
+    at = 14 + header
+    notes: list[str] = []
+    image = decode_image(
+        b"BM" + struct.pack("<IHHI", at + len(data), 0, 0, at) + info + data, notes=notes
+    )
+    assert np.array_equal(image, pixels)
+    assert "every pixel is transparent" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\0\0\0\x0cjP  \r\n", "JPEG 2000 image; convert"),
+        (b"\xff\x0a12345", "JPEG XL image; convert"),
+        (b"8BPS\0\1", "Photoshop image; export"),
+        (b"\n <!DOCTYPE html><html>", r"web page \(HTML\); download the image"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
+        (b"PK\3\4abc", "archive; unpack"),
+        (b"\0\0\0\x18ftypcrx abcd", "raw file of a camera"),
+        (b"hello", "not an image that is read; convert"),
+    ],
+)
+def test_files_of_other_kinds_get_their_cure(data, words):
+    with pytest.raises(ImageUnreadable, match=words):
+        decode_image(data)
+
+
+def test_a_raw_file_is_not_read_by_its_preview(tmp_path):
+    from PIL import TiffImagePlugin
+
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[50706] = b"\1\4\0\0"
+    tags.tagtype[50706] = 1
+    Image.new("RGB", (16, 12)).save(tmp_path / "a.dng", "TIFF", tiffinfo=tags)
+    with pytest.raises(ImageUnreadable, match="only a preview could be read; convert"):
+        read_image(tmp_path / "a.dng")
+
+
+def test_several_images_in_a_heic_file_are_said(tmp_path):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    one, two = (Image.new("RGB", (64, 64), c) for c in ("red", "blue"))
+    one.save(tmp_path / "a.heic", save_all=True, append_images=[two])
+    notes: list[str] = []
+    assert read_image(tmp_path / "a.heic", notes=notes)[0, 0, 0] > 200
+    assert notes == ["holds 2 images: the main one is read"]
+
+
+@pytest.mark.parametrize("name", ["http://a.b/c.jpg", "rtsp://u:secret@h/x.jpg", "s3://b/k.png"])
+def test_an_address_is_said_to_be_one(name):
+    with pytest.raises(ImageUnreadable, match="is an address, and nothing is downloaded") as caught:
+        read_image(name)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])

@@ -34,7 +34,7 @@ def picture(path: Path, *, size: int = 32, **options) -> Path:
 def warned(tmp_path: Path) -> Path:
     """An image at which Pillow warns: a palette with transparency in bytes."""
     path = tmp_path / "palette.png"
-    image = PilImage.new("P", (16, 16))
+    image = PilImage.new("P", (16, 16), 200)
     image.putpalette(list(range(256)) * 3)
     image.save(path, transparency=bytes(range(256)))
     return path

@@ -569,7 +569,7 @@ def test_odd_names(tmp_path, monkeypatch, name):
 
 
 def test_addresses_are_not_fetched():
-    with pytest.raises(VideoUnreadable, match="No such file"):
+    with pytest.raises(VideoUnreadable, match="is an address, and nothing is downloaded"):
         Clip("http://127.0.0.1:9/a.mp4")
 
 

@@ -15,6 +15,12 @@ _RAW = dict.fromkeys(
     | {".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".sr2", ".srf", ".srw", ".x3f"},
     "camera raw files, to be converted first",
 )
+_OTHER_IMAGES = dict.fromkeys(
+    {".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".jxl", ".jxr", ".wdp", ".hdp", ".psd", ".psb"}
+    | {".tga", ".ico", ".cur", ".pcx", ".svg", ".svgz", ".eps", ".xcf", ".exr", ".hdr", ".dds"}
+    | {".pict", ".sgi", ".ras", ".xbm", ".xpm", ".pbm", ".pfm", ".pam", ".jls", ".dcm"},
+    "images of formats that are to be converted first",
+)
 _SOUND = dict.fromkeys(
     {".aac", ".flac", ".m4a", ".m4b", ".m4p", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
     | {".wma"},
@@ -58,6 +64,35 @@ _CLIP_STARTS = (
     b"\x06\x0e\x2b\x34",  # MXF
     b"GIF87a",
     b"GIF89a",
+    b".RMF",  # RealMedia
+    b"YUV4MPEG2",
+    b"DKIF",  # IVF
+    b"nut/multimedia container",
+)
+_NAL_STARTS = frozenset({0x67, 0x27, 0x47, 0x09, 0x40, 0x46})
+"""First bytes behind a start code: parameter sets and delimiters of H.264 and H.265."""
+_FOREIGN = (
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 image; convert it to JPEG or PNG"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 image; convert it to JPEG or PNG"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image; convert it to JPEG or PNG"),
+    (b"\xff\x0a", "a JPEG XL image; convert it to JPEG or PNG"),
+    (b"8BPS", "a Photoshop image; export it as JPEG or PNG"),
+    (b"\x76\x2f\x31\x01", "an OpenEXR image; convert it to JPEG or PNG"),
+    (b"DDS ", "a DirectDraw image; convert it to JPEG or PNG"),
+    (b"\0\0\1\0", "an icon; convert it to PNG"),
+    (b"\x0a\x05\x01", "a PCX image; convert it to PNG"),
+    (b"%!PS", "a PostScript file; convert it to PNG"),
+    (b"%PDF", "a PDF; export its pages as JPEG or PNG"),
+    (b"FUJIFILMCCD-RAW", "a raw file of a camera; convert it to JPEG or TIFF"),
+    (b"FOVb", "a raw file of a camera; convert it to JPEG or TIFF"),
+    (b"IIRO", "a raw file of a camera; convert it to JPEG or TIFF"),
+    (b"IIRS", "a raw file of a camera; convert it to JPEG or TIFF"),
+    (b"IIU\0", "a raw file of a camera; convert it to JPEG or TIFF"),
+    (b"version https://git-lfs", "a Git LFS pointer; `git lfs pull` fetches the image itself"),
+    (b"PK\3\4", "an archive; unpack it first"),
+    (b"\x1f\x8b", "an archive; unpack it first"),
+    (b"7z\xbc\xaf", "an archive; unpack it first"),
+    (b"Rar!", "an archive; unpack it first"),
 )
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 
@@ -80,6 +115,22 @@ def media_kind(data: bytes) -> str:
     if others & _AVIF_BRANDS:
         return "avif"
     return "clip" if major in _CLIP_BRANDS or major[:3] in {b"iso", b"3gp", b"3g2"} else ""
+
+
+def foreign_kind(head: bytes) -> str:
+    """Return what a file is that is no image of a known format, with the cure; "" = not known.
+
+    Args:
+        head: The file, or its first ``HEAD_BYTES``.
+    """
+    if head[4:8] == b"ftyp" and head[8:12] == b"crx ":
+        return "a raw file of a camera; convert it to JPEG or TIFF"
+    text = head[:HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "a web page (HTML); download the image itself"
+    if b"<svg" in text and text.startswith((b"<svg", b"<?xml", b"<!doctype svg")):
+        return "an SVG drawing; export it as PNG"
+    return next((what for start, what in _FOREIGN if head.startswith(start)), "")
 
 
 def is_animated_webp(head: bytes) -> bool:
@@ -118,8 +169,8 @@ def is_image(head: bytes) -> bool:
 def is_clip(head: bytes) -> bool:
     """Return whether a file begins as a clip does.
 
-    Known are MP4, MOV, Matroska, WebM, AVI, FLV, ASF, MPEG streams, Ogg with Theora, MXF, GIF, and
-    WebP and PNG images that are animated.
+    Known are MP4, MOV, Matroska, WebM, AVI, FLV, ASF, MPEG streams, Ogg with Theora, MXF,
+    RealMedia, Y4M, IVF, NUT, raw H.264 and H.265, GIF, and WebP and PNG images that are animated.
     """
     if head[4:8] == b"ftyp":
         return media_kind(head) not in {"heic", "avif"} and head[8:12] not in _OTHER_BRANDS
@@ -129,7 +180,8 @@ def is_clip(head: bytes) -> bool:
         return head[8:12] == b"AVI " or is_animated_webp(head)
     if head[:4] == b"OggS":
         return b"theora" in head[:64]
-    if head.startswith(_CLIP_STARTS) or is_animated_png(head):
+    raw = head[:4] == b"\0\0\0\x01" and len(head) > 4 and head[4] in _NAL_STARTS
+    if raw or head.startswith(_CLIP_STARTS) or is_animated_png(head):
         return True
     # A transport stream: a byte 0x47 at the beginning of every packet.
     return any(
@@ -147,7 +199,10 @@ IMAGES = FileKind(
         | {".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
         | {".pnm", ".heic", ".heif", ".hif", ".avif"}
     ),
-    refused={**_UNFINISHED, **_RAW, ".thm": "previews that cameras write"},
+    refused={
+        **_UNFINISHED, **_RAW, **_OTHER_IMAGES,
+        ".thm": "previews that cameras write", ".mjpeg": "clips", ".mjpg": "clips",
+    },
     matches=is_image,
 )  # fmt: skip
 """Photographs; ``.jpg_large`` and the like are names that browsers save."""
@@ -157,9 +212,11 @@ CLIPS = FileKind(
     suffixes=frozenset(
         {".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".gif", ".mpg", ".mpeg"}
         | {".mpe", ".m1v", ".m2v", ".mts", ".m2ts", ".m2t", ".ts", ".vob", ".wmv", ".asf", ".flv"}
-        | {".f4v", ".ogv", ".ogm", ".3gp", ".3g2", ".mxf", ".dv", ".insv", ".apng"}
+        | {".f4v", ".ogv", ".ogm", ".3gp", ".3g2", ".mxf", ".dv", ".insv", ".apng", ".rm"}
+        | {".rmvb", ".y4m", ".ivf", ".nut", ".mjpeg", ".mjpg", ".h264", ".264", ".avc", ".h265"}
+        | {".265", ".hevc", ".wtv", ".amv", ".vro", ".mod", ".tod"}
     ),
-    by_content=frozenset({".ts", ".mts"}),
+    by_content=frozenset({".ts", ".mts", ".mod", ".nut"}),
     refused={**_UNFINISHED, **_SOUND, ".lrv": "previews that cameras write"},
     matches=is_clip,
 )

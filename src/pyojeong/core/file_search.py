@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,6 @@ OUT = "in the folder of results"
 SPECIAL = "pipes, sockets and devices"
 LOOP = "links to folders that are searched anyway"
 NOWHERE = "links that lead nowhere"
-CLOSED = "could not be opened"
 REPEATED = "given more than once"
 
 _SYSTEM_FOLDERS = frozenset(
@@ -33,11 +32,18 @@ _SYSTEM_FOLDERS = frozenset(
     | {"lost+found", "lost.dir", "__pycache__"}
 )
 _SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
+_OWN_TABLES = {
+    "results.jsonl": b'"schema"',
+    "results.csv": b"source,index",
+    "results.parquet": b"model_ids",
+    "inputs.json": b'"left_out"',
+}
+"""Tables of a run -> what every one of them holds at its beginning or its end."""
 _OWN_FILES = re.compile(
     r".+\.annotated\.(jpe?g|png)|annotated(\.incomplete)?\.mp4", re.IGNORECASE | re.DOTALL
 )
-_OWN_TABLES = frozenset({"results.jsonl", "results.csv", "results.parquet", "inputs.json"})
 CURE = "give yourself the right to read it, or leave it out"
+_MARK_BYTES = 1 << 16
 _BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -141,20 +147,38 @@ def reason_by_name(name: str, *, folder: bool) -> str | None:
 
 
 def reason_by_kind(path: str, kind: FileKind) -> str | None:
-    """Return why a file is not taken for one of a kind, or None when it is one."""
+    """Return why a file is not taken for one of a kind, or None when it is one.
+
+    Raises:
+        OSError: When its content decides, and it could not be opened.
+    """
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - names need not be valid Unicode
     if suffix in kind.refused:
         return kind.refused[suffix]
     if suffix in kind.suffixes and suffix not in kind.by_content:
         return None
-    try:
-        # A pipe that took the file's place must not block.
-        number = os.open(path, os.O_RDONLY | _BLOCKING)
-        with os.fdopen(number, "rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError:
-        return CLOSED
+    # A pipe that took the file's place must not block.
+    number = os.open(path, os.O_RDONLY | _BLOCKING)
+    with os.fdopen(number, "rb") as file:
+        head = file.read(HEAD_BYTES)
     return None if kind.matches(head) else f"not {kind.noun}s"
+
+
+def _is_own_table(path: str) -> bool:
+    """Return whether a table of results is one of this package."""
+    mark = _OWN_TABLES[os.path.basename(path)]  # noqa: PTH119 - names need not be valid Unicode
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            head = file.read(_MARK_BYTES)
+            file.seek(max(file.seek(0, os.SEEK_END) - _MARK_BYTES, 0))
+            return mark in head or mark in file.read(_MARK_BYTES)
+    except OSError:
+        return False
+
+
+def closed(path: str, what: str, error: OSError) -> Failure:
+    """Return the failure of a file or folder that the system does not open."""
+    return Failure(path, f"{path}: {what}: {error.strerror or error}; {CURE}")
 
 
 def dead_link(path: str, kind: FileKind | None) -> Failure | LeftOut:
@@ -281,8 +305,7 @@ class _Search:
             self.found.left_out.append(LeftOut(path, reason, files))
 
     def fail(self, path: str, what: str, error: OSError) -> None:
-        message = f"{path}: {what}: {error.strerror or error}; {CURE}"
-        self.found.items.append(Failure(path, message))
+        self.found.items.append(closed(path, what, error))
 
     def visit(self, folder: str) -> None:
         """Sort the entries of a folder into files, further folders, links and what is left out."""
@@ -298,19 +321,19 @@ class _Search:
         except OSError as error:
             self.fail(folder, "this folder could not be searched", error)
             return
-        names = {entry.name for entry in listed}
+        tables = [entry.path for entry in listed if entry.name in _OWN_TABLES]
         for entry in listed:
             path = entry.name if folder == "." else os.path.join(folder, entry.name)  # noqa: PTH118
             try:
-                self.sort(entry, path, names)
+                self.sort(entry, path, lambda: any(map(_is_own_table, tables)))
             except OSError as error:
                 self.fail(path, "could not be read", error)
 
-    def sort(self, entry: os.DirEntry[str], path: str, names: set[str]) -> None:
+    def sort(self, entry: os.DirEntry[str], path: str, own: Callable[[], bool]) -> None:
         linked = entry.is_symlink()
         folder = self.is_folder(entry)
         reason = reason_by_name(entry.name, folder=folder)
-        if folder and entry.name == "annotated" and names & _OWN_TABLES:
+        if folder and entry.name == "annotated" and own():
             reason = OWN  # beside the tables of the same run
         if folder and not linked and self.out_id is not None and identity(path) == self.out_id:
             reason = OUT

@@ -17,6 +17,7 @@ from pyojeong.core.file_search import (
     Failure,
     Found,
     LeftOut,
+    closed,
     count_files,
     dead_link,
     each_once,
@@ -159,7 +160,11 @@ class _Inputs:
             else:
                 self.found.left_out.append(judged)
         else:
-            reason = reason_by_kind(match, self.kind) if is_file(match) else SPECIAL
+            try:
+                reason = reason_by_kind(match, self.kind) if is_file(match) else SPECIAL
+            except OSError as error:
+                self.take(closed(match, "could not be read", error))
+                return
             if reason is None:
                 self.take(match)
             else:

@@ -8,17 +8,18 @@ ones are failures.
 import fnmatch
 import glob
 import os
+import stat
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from pyojeong.core.file_search import (
-    CURE,
     LOOP,
     NOWHERE,
     Failure,
     LeftOut,
+    closed,
     identity,
     path_order,
 )
@@ -64,10 +65,11 @@ class PatternSearch:
                 yield from self._expand(inner, rest)
         elif not glob.has_magic(part):
             path = os.path.join(folder, part)  # noqa: PTH118 - names need not be valid Unicode
-            if rest:
-                yield from self._expand(path, rest) if os.path.isdir(path) else ()  # noqa: PTH112
-            elif os.path.lexists(path):
+            mode = self._mode(path, links=not rest)
+            if not rest and mode is not None:
                 yield path
+            elif rest and mode is not None and stat.S_ISDIR(mode):
+                yield from self._expand(path, rest)
         else:
             for path, may_hold_more in self._matching(folder, part):
                 if not rest:
@@ -106,11 +108,26 @@ class PatternSearch:
             with os.scandir(folder or ".") as entries:
                 return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            what = f"this folder could not be searched: {error.strerror or error}"
-            failure = Failure(folder, f"{folder}: {what}; {CURE}")
+            failure = closed(folder, "this folder could not be searched", error)
             if failure not in self.failures:
                 self.failures.append(failure)
             return []
+
+    def _mode(self, path: str, *, links: bool) -> int | None:
+        """Return what a path is; None when it is not there.
+
+        In a closed folder nothing is known of it: that is one failure.
+        """
+        try:
+            return (os.lstat(path) if links else os.stat(path)).st_mode  # noqa: PTH116
+        except PermissionError as error:
+            folder = os.path.dirname(path) or "."  # noqa: PTH120
+            failure = closed(folder, "this folder could not be searched", error)
+            if failure not in self.failures:
+                self.failures.append(failure)
+        except (OSError, ValueError):
+            pass
+        return None
 
     def _leads_to_folder(self, entry: os.DirEntry[str], path: str) -> bool:
         """Return whether an entry is a folder; a link that leads nowhere is left out."""

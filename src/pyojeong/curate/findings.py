@@ -29,6 +29,7 @@ from pyojeong.core.atomic_write import atomic_path, atomic_write, remove_stale
 from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import DataError, ManifestInvalid, one_line
 from pyojeong.core.output_files import describe_files, missing_files
+from pyojeong.core.printable import is_unicode
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.manifest_files import store_of
 from pyojeong.datasets.samples import manifest_id, manifest_size
@@ -323,5 +324,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write a JSON object, whole or not at all."""
+    sealed = with_checksum(data)
+    text = json.dumps(sealed, indent=2, ensure_ascii=False)
+    if not is_unicode(text):  # a name with bytes that are no characters
+        text = json.dumps(sealed, indent=2)
     with atomic_write(path, "w") as file:
-        file.write(json.dumps(with_checksum(data), indent=2, ensure_ascii=False) + "\n")
+        file.write(text + "\n")

@@ -16,6 +16,7 @@ from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import DataError, OutputBusy
 from pyojeong.core.file_search import search_folder
 from pyojeong.core.one_writer import one_writer
+from pyojeong.core.output_names import as_unicode
 from pyojeong.datasets.importing import ImportOptions, Ticker, import_dataset, layout_of
 from pyojeong.datasets.label_map import some
 from pyojeong.datasets.layout import searchable
@@ -143,7 +144,7 @@ def _convert(
     if done.sums.given > done.sums.read:
         said.append(f"samples: {done.sums}")
     with atomic_write(_warnings_of(target), "w") as file:
-        json.dump(said, file, ensure_ascii=False)
+        json.dump([as_unicode(line) for line in said], file, ensure_ascii=False)
 
 
 def _warnings_of(table: Path) -> Path:
@@ -170,11 +171,11 @@ def _digest(paths: list[Path], salt: str) -> str:
 
     What searches leave out (hidden files, dead links, ...) does not count.
     """
-    digest = hashlib.sha256(salt.encode())
+    digest = hashlib.sha256(os.fsencode(salt))
     for path in paths:
         try:
             if path.is_dir():
-                digest.update(str(path.resolve()).encode())
+                digest.update(os.fsencode(path.resolve()))
                 for item in search_folder(path, None).items:
                     if not isinstance(item, str):  # the import says what is wrong with it
                         digest.update(os.fsencode(f"{item.message}\n"))

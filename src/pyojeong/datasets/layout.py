@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import lzma
+import math
 import os
 import zlib
 from collections import Counter
@@ -227,12 +228,15 @@ def open_text(path: Path) -> Iterator[TextIO]:
     """Open a text file, plain or .gz, .xz, .bz2.
 
     Raises:
-        DataError: When it could not be read, also in the middle, or breaks the rules of CSV.
+        DataError: When it could not be read, also in the middle, is in another encoding than
+            UTF-8, or breaks the rules of CSV.
     """
     try:
         with as_text(opened_bytes(path, lines=True)) as file:
             yield file
-    except (*_UNREADABLE, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not in UTF-8; save it as 'CSV UTF-8'") from error
+    except (*_UNREADABLE, csv.Error) as error:
         raise DataError(f"{path}: could not be read: {error}") from error
 
 
@@ -269,10 +273,22 @@ def held_out_groups(groups: Iterable[str]) -> set[str]:
 
     For data sets without official splits whose people must not stand on both sides.
     """
-    names = sorted(set(groups), key=lambda g: hashlib.sha256(g.encode()).digest())
+    names = sorted(set(groups), key=lambda g: hashlib.sha256(os.fsencode(g)).digest())
     if len(names) < 2:
         return set()
     return set(names[: max(1, round(HOLD_OUT * len(names)))])
+
+
+def finite(written: str) -> float:
+    """Return the number in a cell.
+
+    Raises:
+        ValueError: When it is none, or not finite.
+    """
+    value = float(written)
+    if not math.isfinite(value):
+        raise ValueError(f"{written!r} is not finite")
+    return value
 
 
 def cut_box(image: Pixels, box: tuple[float, float, float, float]) -> Pixels | None:

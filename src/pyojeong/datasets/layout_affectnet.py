@@ -16,6 +16,7 @@ from pyojeong.datasets.layout import (
     coded,
     cut_box,
     find_root,
+    finite,
     no_votes,
     open_text,
     pictures_in,
@@ -124,7 +125,7 @@ def _picture_file(root: Path, named: str) -> Path:
 
 def _box(table: Path, i: int, row: dict[str, str]) -> tuple[float, float, float, float]:
     try:
-        x, y, width, height = (float(row[column]) for column in _BOX)
+        x, y, width, height = (finite(row[column]) for column in _BOX)
     except (TypeError, ValueError):
         got = [row[column] for column in _BOX]
         raise ManifestInvalid(

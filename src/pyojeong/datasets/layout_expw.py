@@ -11,6 +11,7 @@ from pyojeong.datasets.layout import (
     coded,
     cut_box,
     find_root,
+    finite,
     held_out,
     no_votes,
     open_text,
@@ -102,7 +103,7 @@ def _parsed(
     words = line.split()
     try:
         *name, face_id, top, left, right, bottom, _, label = words
-        box = (float(left), float(top), float(right), float(bottom))
+        box = (finite(left), finite(top), finite(right), finite(bottom))
     except ValueError:
         name, box, face_id, label = [], (0, 0, 0, 0), "", ""
     if not name:

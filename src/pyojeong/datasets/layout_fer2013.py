@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -19,12 +20,14 @@ import numpy as np
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, FER2013_TO_FER7, LabelSet
+from pyojeong.datasets.label_map import some
 from pyojeong.datasets.layout import coded, find_root, held_out, open_text, png
 from pyojeong.datasets.layout_ferplus import JoinedVotes
 from pyojeong.datasets.layout_table import picture_folder
 from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.split_names import split_of
 from pyojeong.datasets.unpacking import Bounded, as_text, opened_bytes
 
 SIDE = 48
@@ -64,16 +67,20 @@ def _archived(path: Path) -> str | None:
     """Return the name of the table inside an archive; None for other files."""
     if not path.name.lower().endswith(_ARCHIVES):
         return None
+    names = _members(path)
+    return next((n for t in _TABLES for n in names if n.rpartition("/")[2] == t), None)
+
+
+def _members(path: Path) -> list[str]:
+    """Return the names of the files in an archive; nothing when it is damaged."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
-                names = [member.filename for member in archive.infolist() if not member.is_dir()]
-        else:
-            with _tar(path) as archive:
-                names = [member.name for member in archive if member.isreg()]
+                return [member.filename for member in archive.infolist() if not member.is_dir()]
+        with _tar(path) as archive:
+            return [member.name for member in archive if member.isreg()]
     except _BROKEN:
-        return None
-    return next((n for t in _TABLES for n in names if n.rpartition("/")[2] == t), None)
+        return []
 
 
 def _there(member: IO[bytes] | None, path: Path, inside: str) -> IO[bytes]:
@@ -139,30 +146,51 @@ def read_fer2013(
     votes: Path | None = None,
     labels: LabelSet = FER7,
     skipped: Counter[str] | None = None,  # noqa: ARG001 - a table leaves nothing out
-    notes: Notes | None = None,  # noqa: ARG001 - nor has it images beside it
+    notes: Notes | None = None,
 ) -> Iterator[Sample]:
     """FER2013 as one table, plain or .gz/.xz/.bz2, or inside a .zip or .tar archive.
 
     Columns are found by name with surrounding spaces ignored: ``emotion`` (0 angry 1 disgust
     2 fear 3 happy 4 sad 5 surprise 6 neutral), ``pixels`` (2,304 numbers of a 48 x 48 gray
     image), ``Usage``. The image becomes a lossless PNG. Kaggle's ``train.csv`` has no
-    ``Usage``: all of it is for training, less a tenth held out by a digest of the image.
+    ``Usage``: all of it is for training, less a tenth held out by a digest of the image. Tables
+    without ``Usage`` whose names are those of splits (train.csv, val.csv, test.csv) are read
+    together.
 
     Args:
         path: The table, or the folder that holds it.
         votes: FER+'s ``fer2013new.csv``, whose rows are the same images in the same order.
         labels: Any set with FER7's names.
         skipped: Not used.
-        notes: Not used.
+        notes: Get a line about tables beside it that are not read.
 
     Raises:
         DataError: When there are several tables, or the file could not be read, has no
             labels, or the votes are not those of its rows.
         ManifestInvalid: When a row is wrong.
     """
+    notes = Notes() if notes is None else notes
     table = path
+    parts: list[tuple[Split, Path]] = []
     if path.is_dir():
-        table = _table_in(need_root(path, _table_in, MARKER)) or path
+        root = need_root(path, _table_in, MARKER)
+        table = _table_in(root) or path
+        parts = _parts(root, table, notes)
+    if (inside := _archived(table)) is not None:
+        _note_archived(table, inside, notes)
+    if parts and votes is not None:
+        raise DataError(f"{votes}: votes are joined to one table, not to {len(parts)}")
+    has_valid = any(split is Split.VALID for split, _ in parts)
+    for split, part in parts:
+        for sample in _samples(part, None, labels):
+            held = sample.split is Split.VALID and split is Split.TRAIN and not has_valid
+            yield sample if held else replace(sample, split=split)
+    if not parts:
+        yield from _samples(table, votes, labels)
+
+
+def _samples(table: Path, votes: Path | None, labels: LabelSet) -> Iterator[Sample]:
+    """Yield the rows of one table."""
     joined = None if votes is None else JoinedVotes(votes, table)
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     i = -1
@@ -187,6 +215,66 @@ def read_fer2013(
         joined.check(i + 1)
 
 
+def _parts(root: Path, table: Path, notes: Notes) -> list[tuple[Split, Path]]:
+    """Return the splits of a folder that has a table for each; nothing when one table is read.
+
+    Raises:
+        DataError: When it is not clear which of several tables are meant.
+    """
+    headers = {file: _names_in(file) for file in _tables_in(root)}
+    headers = {file: names for file, names in headers.items() if "pixels" in names}
+    others = [file for file in headers if file != table]
+    unlabelled = [file for file in others if "emotion" not in headers[file]]
+    labelled = [file for file in others if file not in unlabelled]
+    if unlabelled:
+        notes.warnings.append(
+            f"not read: {some([f.name for f in unlabelled])}, whose images have no labels"
+        )
+    if not labelled or "usage" in headers.get(table, ()):
+        if labelled:
+            notes.warnings.append(
+                f"not read: {some([f.name for f in labelled])}; {table.name} names the splits of "
+                "its images itself"
+            )
+        return []
+    every = [table, *labelled]
+    splits = [split_of(file.name.partition(".")[0]) for file in every]
+    if (
+        None in splits
+        or len(set(splits)) < len(splits)
+        or any("usage" in headers[file] for file in labelled)
+    ):
+        raise DataError(
+            f"{root}: several tables of images: {some([f.name for f in every])}; name one of "
+            "them, or import each and put the tables together with `pyojeong data merge`"
+        )
+    return [(split, file) for split, file in zip(splits, every, strict=True) if split is not None]
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    """Return the tables of a folder, plain and packed."""
+    ends = tuple(f".csv{end}" for end in _PACKED)
+    return sorted(f for f in folder.iterdir() if f.name.lower().endswith(ends) and f.is_file())
+
+
+def _names_in(table: Path) -> list[str]:
+    """Return the columns of a table, in small letters; nothing when it could not be read."""
+    try:
+        with open_text(table) as file:
+            return [name.strip().lower() for name in next(csv.reader(file), [])]
+    except DataError:
+        return []
+
+
+def _note_archived(path: Path, inside: str, notes: Notes) -> None:
+    """Say which other tables of an archive are not read."""
+    others = [n for n in _members(path) if n != inside and n.lower().endswith(".csv")]
+    if others:
+        notes.warnings.append(
+            f"of {path.name} only {inside} is read, not {some(others)}; unpack it to import those"
+        )
+
+
 def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:
     """Return the positions of emotion, pixels and usage (None = there is none)."""
     names = [name.strip().lower() for name in header]
@@ -194,6 +282,10 @@ def _columns(table: Path, header: list[str]) -> tuple[int, int, int | None]:
     if "nf" in names and "image name" in names:
         raise ManifestInvalid(
             f"{table}: these are FER+'s votes, not images; give fer2013.csv, and this as --votes"
+        )
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
+        raise ManifestInvalid(
+            f"{table}: expected commas between the columns, got {shown}; save it so"
         )
     if "pixels" not in names:
         raise ManifestInvalid(

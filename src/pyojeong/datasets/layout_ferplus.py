@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pyojeong.core.errors import DataError, ManifestInvalid
-from pyojeong.core.labels import FER7, FERPLUS8, LabelSet
+from pyojeong.core.labels import FER7, FERPLUS8, LabelSet, folded
 from pyojeong.datasets.layout import Labeller, find_root, no_votes, open_text
 from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.notes import Notes
@@ -21,6 +21,10 @@ _FOLDERS = {
     "FER2013Test": Split.TEST,
 }
 _COLUMNS = 10
+_HEADER = (
+    "Usage", "Image name", "neutral", "happiness", "surprise", "sadness", "anger", "disgust",
+    "fear", "contempt", "unknown", "NF",
+)  # fmt: skip
 _USAGES = ("Training", "PublicTest", "PrivateTest")
 _ENOUGH = 200
 """Rows from which on the share of agreeing labels is judged."""
@@ -47,11 +51,42 @@ def _vote_rows(path: Path) -> list[tuple[str, tuple[int, ...] | None]]:
     out: list[tuple[str, tuple[int, ...] | None]] = []
     with open_text(path) as file:
         rows = csv.reader(file)
-        next(rows, None)
-        for i, row in enumerate(rows):
-            counts = _counts(path, i, row)
-            out.append((row[0].strip(), counts if row[1].strip() else None))
+        places = _places(path, next(rows, []))
+        for i, row in enumerate(r for r in rows if any(cell.strip() for cell in r)):
+            if len(row) <= max(places):
+                raise ManifestInvalid(
+                    f"{path}: expected {max(places) + 1} columns, got {len(row)}", row=i
+                )
+            usage, name, *cells = (row[place] for place in places)
+            counts = _counts(path, i, cells)
+            out.append((usage.strip(), counts if name.strip() else None))
     return out
+
+
+def _places(path: Path, header: list[str]) -> list[int]:
+    """Return where a table has its columns, in the order of ``_HEADER``.
+
+    Raises:
+        ManifestInvalid: When one is missing.
+    """
+    names = [folded(name) for name in header]
+    votes = [name for name in _HEADER[2:10] if folded(name) in names]
+    if not votes:  # a header in other words: the columns are those of the authors
+        return list(range(len(_HEADER)))
+    missing = [name for name in _HEADER if folded(name) not in names]
+    at = [_HEADER.index(name) for name in missing]
+    renamed = len(header) == len(_HEADER) and all(
+        names[i] not in map(folded, _HEADER) for i in at if i < len(names)
+    )
+    if renamed and not {*_HEADER[2:10]} & {*missing}:
+        return [_HEADER.index(n) if n in missing else names.index(folded(n)) for n in _HEADER]
+    if missing:
+        shown = ", ".join(name[:20] for name in header[:14]) or "nothing"
+        raise ManifestInvalid(
+            f"{path}: no column {', '.join(missing)}; FER+'s fer2013new.csv has "
+            f"{', '.join(_HEADER)}, this table has {shown}"
+        )
+    return [names.index(folded(name)) for name in _HEADER]
 
 
 class JoinedVotes:
@@ -126,7 +161,7 @@ class JoinedVotes:
 
 def _counts(path: Path, i: int, row: list[str]) -> tuple[int, ...]:
     try:
-        counts = tuple(int(v) for v in row[2 : 2 + _COLUMNS])
+        counts = tuple(int(v) for v in row)
     except ValueError as error:
         raise ManifestInvalid(f"{path}: votes are not numbers ({error})", row=i) from error
     if len(counts) != _COLUMNS or min(counts) < 0:
@@ -208,12 +243,13 @@ def read_ferplus_folders(
             continue
         outside = Outside(table.parent, skipped)
         with open_text(table) as file:
-            for i, row in enumerate(csv.reader(file)):
+            filled = (r for r in csv.reader(file) if any(cell.strip() for cell in r))
+            for i, row in enumerate(filled):
                 if len(row) < 2 + _COLUMNS:
                     raise ManifestInvalid(
                         f"{table}: expected name, box and 10 counts, got {len(row)} columns", row=i
                     )
-                counts = _counts(table, i, row)
+                counts = _counts(table, i, row[2 : 2 + _COLUMNS])
                 if row[0].strip() in outside:
                     continue
                 notes.know(table.parent / row[0].strip())

@@ -24,24 +24,55 @@ from pyojeong.datasets.own_pictures import (
 )
 from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.spelled_names import SpelledNames
+from pyojeong.datasets.split_names import split_of
 from pyojeong.datasets.whole_set import split_folders
 
+TABLE = "metadata.csv"
 MARKER = "train/metadata.csv with columns file_name,label (imagefolder)"
 _REST = "\0"
 """Key of the cells behind the last column; no column has this name."""
 
 
-def _tables(path: Path) -> list[tuple[Split, Path]]:
-    parts = split_folders(path) or [(Split.TRAIN, path)]
-    return [(split, part / "metadata.csv") for split, part in parts if _has_table(part)]
+def _tables(path: Path) -> list[tuple[Split | None, Path]]:
+    """Return the tables and their splits; None = the folder in a file's name tells its split."""
+    parts = split_folders(path)
+    tables: list[tuple[Split | None, Path]] = []
+    tables += [(split, part / TABLE) for split, part in parts if _has_table(part)]
+    if tables or not _has_table(path):
+        return tables
+    return [(None if parts else Split.TRAIN, path / TABLE)]
 
 
 def _has_table(path: Path) -> bool:
-    table = path / "metadata.csv"
-    if not table.is_file():
-        return False
+    table = path / TABLE
+    return table.is_file() and {"file_name", "label"} <= set(_header(table))
+
+
+def _header(table: Path) -> list[str]:
     with open_text(table) as file:
-        return {"file_name", "label"} <= {name.strip() for name in next(csv.reader(file), [])}
+        return [name.strip() for name in _first(csv.reader(file))]
+
+
+def _first(rows: Iterator[list[str]]) -> list[str]:
+    """Return the first row that is not blank."""
+    return next((row for row in rows if any(cell.strip() for cell in row)), [])
+
+
+def unread_table(path: Path) -> str:
+    """Return what keeps a ``metadata.csv`` in a folder from being read; "" when there is none."""
+    places = [path, *(part for _, part in split_folders(path))]
+    table = next((place / TABLE for place in places if (place / TABLE).is_file()), None)
+    if table is None:
+        return ""
+    try:
+        header = _header(table)
+    except DataError as error:
+        return str(error)
+    shown = ", ".join(header) or "nothing"
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
+        return f"{table}: expected commas between the columns, got {shown}; save it so"
+    return f"{table}: expected the columns file_name and label, got {shown}; rename them"
 
 
 def _fits_imagefolder(path: Path) -> bool:
@@ -110,6 +141,7 @@ def read_imagefolder(
     _note_unnamed(path, list(pictures.values()), notes)
     seen = Counter(picture.raw for picture in pictures.values())
     has_valid = any(split is Split.VALID for split, _ in split_folders(root))
+    has_valid = has_valid or any(p.split is Split.VALID for p in pictures.values())
     found = Found(place=root, pictures=list(pictures.values()), seen=seen, has_valid=has_valid)
     yield from samples_of(found, own, labels, skipped=skipped, notes=notes)
 
@@ -130,7 +162,7 @@ def _said(picture: Picture, *, split: bool) -> str:
 
 
 def _rows_of(
-    root: Path, split: Split, table: Path, outside: Outside, notes: Notes
+    root: Path, split: Split | None, table: Path, outside: Outside, notes: Notes
 ) -> Iterator[Picture]:
     """Yield the rows of a ``metadata.csv`` whose file lies in the data set's folder.
 
@@ -140,8 +172,9 @@ def _rows_of(
     """
     check_quotes(table)
     extra = ExtraCells(table)
+    names = SpelledNames(table.parent)
     with open_text(table) as file:
-        header = [name.strip() for name in next(csv.reader(file), [])]
+        header = [name.strip() for name in _first(csv.reader(file))]
         rows = csv.DictReader(file, header, restkey=_REST)
         for i, row in enumerate(rows):
             extra.add(rows.line_num + 1, row.get(_REST))
@@ -149,12 +182,14 @@ def _rows_of(
                 raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
             if os.path.join(table.parent.absolute(), row["file_name"]) in outside:  # noqa: PTH118
                 continue
-            path = Path(os.path.normpath(table.parent / row["file_name"]))
+            path = names.find(row["file_name"])
+            inside = path.relative_to(root)
+            first = split_of(inside.parts[0]) if len(inside.parts) > 1 else None
             yield Picture(
                 file=path,
                 raw=row["label"],
-                split=split,
-                source=path.relative_to(root).as_posix(),
+                split=split or first or Split.TRAIN,
+                source=inside.as_posix(),
                 key=row["file_name"],
                 group=row.get("group") or "",
             )

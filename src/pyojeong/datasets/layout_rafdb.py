@@ -105,7 +105,7 @@ def _sample(picture: Path, label: str, split: Split, source: str) -> Sample:
 
 def _fits_kaggle(path: Path) -> bool:
     folders = [f.name for _, part in split_folders(path) for f in subfolders(part)]
-    return bool(folders) and all(name.isdigit() for name in folders)
+    return bool(folders) and all(name.isdecimal() for name in folders)
 
 
 def is_rafdb_kaggle(path: Path) -> bool:
@@ -145,14 +145,15 @@ def read_rafdb_kaggle(
     check_whole(path, root, own.label_map, notes=notes)
     parts = split_folders(root)
     notes.warnings.append(_meaning(root, parts))
-    name = Labeller(root, _LABELS, labels, skipped)
+    cure = "state what they mean with --map NUMBER=LABEL, or take the folders out"
+    name = Labeller(root, _LABELS, labels, skipped, cure=cure)
     has_valid = any(split is Split.VALID for split, _ in parts)
     found = False
     for split, part in parts:
         for folder in subfolders(part):
             for picture in pictures_in(folder, deep=True):
                 notes.know(picture)
-                label = name(folder.name)
+                label = name(str(int(folder.name)))  # 01 is 1
                 if label is not None:
                     found = True
                     source = picture.relative_to(root).as_posix()
@@ -172,7 +173,7 @@ def _meaning(root: Path, parts: list[tuple[Split, Path]]) -> str:
         DataError: When they may mean different things.
     """
     numbers = sorted({folder.name for _, part in parts for folder in subfolders(part)}, key=int)
-    if "0" in numbers:
+    if 0 in map(int, numbers):
         affectnet = coded(AFFECTNET_TO_FER7)
         raise DataError(
             f"{root}: classes are numbered {', '.join(numbers)}; state what the numbers mean, with "

@@ -4,10 +4,8 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.file_search import is_file
@@ -19,6 +17,7 @@ from pyojeong.datasets.named_files import Outside
 from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.own_pictures import Found, OwnOptions, Picture, nfc, samples_of
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.spelled_names import SpelledNames
 from pyojeong.datasets.split_names import split_of
 
 LAYOUT = "table"
@@ -127,22 +126,6 @@ def picture_folder(table: Path) -> Path | None:
         return None
 
 
-@contextmanager
-def _opened(table: Path) -> Iterator[TextIO]:
-    """Open the table.
-
-    Raises:
-        DataError: As ``open_text``; for other encodings it says what to do.
-    """
-    try:
-        with open_text(table) as file:
-            yield file
-    except DataError as error:
-        if isinstance(error.__cause__, UnicodeDecodeError):
-            raise DataError(f"{table}: is not in UTF-8; save it as 'CSV UTF-8'") from error
-        raise
-
-
 def table_file(path: Path, table: Path) -> Path:
     """Return the table as named, or in the folder of pictures.
 
@@ -159,7 +142,7 @@ def _rows(path: Path, table: Path, own: OwnOptions, notes: Notes) -> tuple[list[
     """Return all rows, and whether ``--groups`` names a column."""
     rows = []
     extra = ExtraCells(table)
-    with _opened(table) as file:
+    with open_text(table) as file:
         reader = csv.DictReader(file, restkey=_REST)
         header = [str(h) for h in reader.fieldnames or ()]
         columns = _columns(table, header, own)
@@ -197,7 +180,7 @@ def _like_split(table: Path, header: list[str], columns: _Columns, notes: Notes)
     """
     taken = {columns.image, columns.label, columns.group}
     for column in (h for h in header if folded(h) in _LIKE_SPLIT and h not in taken):
-        with _opened(table) as file:
+        with open_text(table) as file:
             cells = Counter((row[column] or "").strip() for row in csv.DictReader(file))
         others = [repr(cell) for cell in cells if cell and split_of(cell) is None]
         if others:
@@ -270,14 +253,16 @@ def _split(table: Path, line: int, written: str | None) -> Split | None:
 
 def _present(path: Path, table: Path, rows: list[_Row], counts: Counter[str]) -> list[_Row]:
     """Return the rows whose file is there, under the name that it has on disk."""
-    names = {nfc(f.relative_to(path).as_posix()): f for f in pictures_in(path, deep=True)}
+    names = SpelledNames(path)
     present, missing = [], []
     outside = Outside(path, counts)
     for row in rows:
         # What is opened is ``key``: the name as written need not lead to the same file.
         if row.named in outside or row.picture.key in outside:
             continue
-        file = names.get(nfc(row.picture.key), path / row.picture.key)
+        file = path / row.named if Path(row.named).is_absolute() else names.find(row.named)
+        if not is_file(file):
+            file = names.find(row.picture.key)
         if is_file(file):
             present.append(replace(row, picture=replace(row.picture, file=file)))
         else:
@@ -288,11 +273,16 @@ def _present(path: Path, table: Path, rows: list[_Row], counts: Counter[str]) ->
     if not present:
         raise DataError(
             f"{table}: none of its {len(rows):,} rows names a file in {path}: the table names "
-            f"{some(missing)}; the folder has {some(list(names)) or 'no images'}"
+            f"{some(missing)}; the folder has {some(_pictures(path)) or 'no images'}"
         )
     if missing:
         counts[f"file is missing ({some(missing)})"] += len(missing)
     return present
+
+
+def _pictures(path: Path) -> list[str]:
+    """Return the names of a folder's images."""
+    return [nfc(f.relative_to(path).as_posix()) for f in pictures_in(path, deep=True)]
 
 
 def _distinct(table: Path, rows: list[_Row], label_map: LabelMap) -> list[_Row]:

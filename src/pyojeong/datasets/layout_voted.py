@@ -26,6 +26,7 @@ from pyojeong.datasets.named_files import leads_out
 from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
+from pyojeong.datasets.spelled_names import SpelledNames
 
 TABLES = ("labels.csv", "votes.csv")
 MARKER = "labels.csv or votes.csv (image, one column a label with its votes) beside images/"
@@ -89,29 +90,31 @@ def read_voted(
     with open_text(table) as file:
         rows = list(csv.DictReader(file))
     kept = []
+    pictures = SpelledNames(root / "images")
     spelled = {r.get("publisher_label") or "" for r in rows} - {""}
     names = {raw: found for raw in spelled if (found := expression(raw))}
     name = Labeller(root, {**{n: n for n in FERPLUS8.names}, **names}, labels, skipped)
     for i, row in enumerate(rows):
         if Path(row["image"]).name != row["image"] or leads_out(root / "images", row["image"]):
             raise ManifestInvalid(f"{table}: expected the name of a file in images/", row=i)
-        notes.know(root / "images" / row["image"])
+        picture = pictures.find(row["image"])
+        notes.know(picture)
         counts = _counts(table, i, row)
         raw = _best(counts) or row.get("publisher_label") or ""
         if not raw:
             name.skip("no label: votes are divided or for unknown")
         elif (label := name(raw)) is not None:
-            kept.append((row["image"], label, counts))
+            kept.append((row["image"], picture, label, counts))
     name.finish()
     if not kept:
         raise DataError(f"{table}: no image has a label")
-    valid = held_out_groups(person_of(image) for image, _, _ in kept)
-    for image, label, counts in kept:
+    valid = held_out_groups(person_of(image) for image, *_ in kept)
+    for image, picture, label, counts in kept:
         person = person_of(image)
         yield Sample(
             label=label,
             split=Split.VALID if person in valid else Split.TRAIN,
-            path=str(root / "images" / image),
+            path=str(picture),
             votes=counts,
             group=person,
             source=image,

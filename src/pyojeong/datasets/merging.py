@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, FERPLUS8, FERPLUS_TO_FER7, LabelSet
+from pyojeong.core.output_names import as_unicode
 from pyojeong.datasets.importing import Ticker
 from pyojeong.datasets.samples import (
     Sample,
@@ -125,12 +126,13 @@ def _mapping(from_: LabelSet, to: LabelSet) -> dict[str, str | None]:
 
 
 def _prefixes(manifests: Sequence[Path]) -> list[str]:
-    """File names without ending; the second of a name becomes ``name-2``."""
+    """File names without ending; the second of a name becomes ``name-2``, if no table has that."""
+    stems = [as_unicode(manifest.stem) for manifest in manifests]
     out: list[str] = []
-    for manifest in manifests:
-        name, number = manifest.stem, 2
-        while name in out:
-            name, number = f"{manifest.stem}-{number}", number + 1
+    for stem in stems:
+        name, number = stem, 2
+        while name in out or (name != stem and name in stems):
+            name, number = f"{stem}-{number}", number + 1
         out.append(name)
     return out
 

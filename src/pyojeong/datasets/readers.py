@@ -16,6 +16,7 @@ from pyojeong.datasets import (
     layout_rafdb,
     layout_voted,
 )
+from pyojeong.datasets.label_map import some
 from pyojeong.datasets.layout import Reader, first_picture
 from pyojeong.datasets.layout_fer2013 import read_fer2013
 from pyojeong.datasets.layout_ferplus import read_ferplus_votes
@@ -58,6 +59,7 @@ OWN_READERS = {
 }
 """Those of them that read pictures of one's own, whose labels and groups can be stated."""
 
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".7z", ".rar")
 _BY_LISTS = ("ferplus", "rafdb", "affectnet", "affectnet8", "expw", "ckplus", "fer2013")
 """Layouts that lists and tables give away, which may lie beside pictures of one's own."""
 
@@ -97,6 +99,12 @@ def _check_alone(path: Path, layout: str) -> None:
         )
 
 
+def _archives_in(path: Path) -> list[str]:
+    """Return the names of the archives in a folder, or of the file itself when it is one."""
+    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
+    return [f.name for f in files if f.name.lower().endswith(_ARCHIVES)]
+
+
 def detect_layout(path: Path) -> str:
     """Return the key of ``READERS`` that fits a file or folder.
 
@@ -113,6 +121,12 @@ def detect_layout(path: Path) -> str:
     refusal = layout_folders.refusal(path)
     if refusal is not None:
         raise DataError(refusal)
+    unread = layout_imagefolder.unread_table(path) if path.is_dir() else ""
+    if unread:
+        raise DataError(f"{path}: not a data set in a known layout; {unread}")
+    packed = _archives_in(path)
+    if packed:
+        raise DataError(f"{path}: holds archives and no images: unpack {some(packed)} first")
     looked = "; ".join(f"{name}: {MARKERS[name][1]}" for name in READERS)
     raise DataError(
         f"{path}: not a data set in a known layout. Looked for {looked}. "

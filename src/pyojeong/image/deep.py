@@ -26,6 +26,7 @@ _OVEREXPOSED = 16
 """Floats up to this have 1 for white; more than that are the values of integers."""
 _BITS_PER_SAMPLE = 258
 _PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339
+_SUBFILE_TYPE, _SUB_IMAGES, _DNG_VERSION = 254, 330, 50706
 _ORIENTATION = 0x0112
 
 Remark = Callable[[str], None]
@@ -71,6 +72,15 @@ def to_eight_bits(
 
 def _unsigned(tags: Mapping[int, Any]) -> bool:
     return tags.get(_SAMPLE_FORMAT, (1,)) in {1, (1,)}
+
+
+def is_camera_raw(tags: Mapping[int, Any]) -> bool:
+    """Return whether a TIFF file is a raw file of a camera (DNG, NEF, CR2, ARW ...).
+
+    Its first image is a preview, and the sensor's values lie in an image below it.
+    """
+    preview = bool(int(tags.get(_SUBFILE_TYPE, 0) or 0) & 1)
+    return _DNG_VERSION in tags or (preview and _SUB_IMAGES in tags)
 
 
 def has_signed_bytes(tags: Mapping[int, Any]) -> bool:

@@ -20,11 +20,20 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 from PIL import ImageOps, UnidentifiedImageError
 
+from pyojeong.core.addresses import is_address, without_password
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import BadArray, ImageUnreadable, ImageWarning
 from pyojeong.core.face import Image
-from pyojeong.core.file_kinds import media_kind
-from pyojeong.image.deep import Remark, deep_colors, has_signed_bytes, is_deep, to_eight_bits
+from pyojeong.core.file_search import is_file
+from pyojeong.image.deep import (
+    Remark,
+    deep_colors,
+    has_signed_bytes,
+    is_camera_raw,
+    is_deep,
+    to_eight_bits,
+)
+from pyojeong.image.formats import prepare_for, why_no_image
 from pyojeong.image.png_chunks import without_large_text
 from pyojeong.image.quiet_pillow import quiet_pillow
 from pyojeong.image.torn import load_pixels, read_torn_jpeg
@@ -48,6 +57,8 @@ _PART = 1 << 20
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _ORIENTATION = 0x0112  # EXIF's tag
+_INVISIBLE = 1  # of 255
+_LONGEST_SHOWN = 200  # characters of an address
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "HEIF", "AVIF")
 """What is decoded. Pillow knows more, but hands EPS to an external program, for instance."""
@@ -71,6 +82,12 @@ def read_image(
     Raises:
         ImageUnreadable: When it is missing, empty, damaged, too large or not an image.
     """
+    named = os.fspath(path)
+    if isinstance(named, str) and is_address(named) and not is_file(named):
+        raise ImageUnreadable(
+            f"{without_password(named)[:_LONGEST_SHOWN]}: is an address, and nothing is "
+            "downloaded; download the image first"
+        )
     path = Path(path)
     try:
         data = _bytes_of(path)
@@ -135,7 +152,7 @@ def decode_image(
         raise ImageUnreadable(f"{name}: the file is empty (0 bytes)")
     lines: list[str] = []
     try:
-        _prepare_for(data, name)
+        prepare_for(data, name)
         image = _decoded(without_large_text(data), name, max_pixels, lines.append)
     except MemoryError:
         raise no_memory(name) from None
@@ -150,7 +167,7 @@ def decode_image(
 def _decoded(data: bytes, name: str, max_pixels: int, remark: Remark) -> Image:
     PilImage.init()
     formats = [f for f in _FORMATS if f in PilImage.OPEN]
-    with _explained(name), PilImage.open(io.BytesIO(data), formats=formats) as picture:
+    with _explained(name, data), PilImage.open(io.BytesIO(data), formats=formats) as picture:
         _check_size(picture, name, max_pixels)
         _check_cost(picture, data, name)
         broken = load_pixels(picture)
@@ -171,6 +188,8 @@ def _decoded(data: bytes, name: str, max_pixels: int, remark: Remark) -> Image:
 def _count_frames(picture: PilImage.Image, remark: Remark) -> None:
     """Say that a file holds more than the image that is read."""
     frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format == "HEIF":
+        remark(f"holds {frames} images: the main one is read")
     if frames > 1 and picture.format == "TIFF":
         remark(f"holds {frames} pages: the first one is read")
     elif frames > 1 and picture.format in _ANIMATED:
@@ -193,7 +212,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def _explained(name: str, data: bytes = b"") -> Iterator[None]:
     """Turn whatever Pillow raises into ``ImageUnreadable``, and keep its warnings quiet."""
     try:
         with quiet_pillow():
@@ -201,7 +220,7 @@ def _explained(name: str) -> Iterator[None]:
     except ImageUnreadable:
         raise
     except UnidentifiedImageError:
-        raise ImageUnreadable(f"{name}: is not an image in a supported format") from None
+        raise ImageUnreadable(f"{name}: {why_no_image(data)}") from None
     except PilImage.DecompressionBombError:
         raise ImageUnreadable(f"{name}: is too large to unpack safely") from None
     except MemoryError:
@@ -209,35 +228,9 @@ def _explained(name: str) -> Iterator[None]:
     # Pillow's decoders raise many kinds (struct.error, EOFError, ZeroDivisionError ...) on
     # damaged bytes; all of them mean one thing to the caller.
     except Exception as error:
-        raise ImageUnreadable(f"{name}: damaged or incomplete ({error})") from error
-
-
-def _prepare_for(data: bytes, name: str) -> None:
-    """Load what HEIC files need; say what is missing for AVIF, and what a clip is.
-
-    The file's content decides, not its ending.
-    """
-    kind = media_kind(data)
-    if kind == "clip":
         raise ImageUnreadable(
-            f"{name}: is a clip, not an image; read it with `pyojeong video`, or give its true "
-            "ending"
-        )
-    if kind == "avif":
-        PilImage.init()
-        if "AVIF" not in PilImage.OPEN:
-            raise ImageUnreadable(
-                f"{name}: AVIF images need a newer Pillow: pip install --upgrade 'pillow>=11.3'"
-            )
-    if kind != "heic":
-        return
-    try:
-        import pillow_heif
-    except ImportError:
-        raise ImageUnreadable(
-            f"{name}: HEIC images need an optional part: pip install 'pyojeong[heic]'"
-        ) from None
-    pillow_heif.register_heif_opener()
+            f"{name}: damaged or incomplete ({error}); copy or download it again"
+        ) from error
 
 
 def _check_size(picture: PilImage.Image, name: str, max_pixels: int) -> None:
@@ -254,6 +247,11 @@ def _check_cost(picture: PilImage.Image, data: bytes, name: str) -> None:
 
     And those of which Pillow makes others: TIFF files with signed bytes.
     """
+    if is_camera_raw(getattr(picture, "tag_v2", None) or {}):
+        raise ImageUnreadable(
+            f"{name}: is a raw file of a camera, of which only a preview could be read; convert it "
+            "to JPEG or TIFF"
+        )
     if has_signed_bytes(getattr(picture, "tag_v2", None) or {}):
         raise ImageUnreadable(f"{name}: holds signed values; save it with unsigned ones")
     pixels = picture.size[0] * picture.size[1]
@@ -332,9 +330,18 @@ def _to_rgb(
         picture = to_eight_bits(picture, remark, name, tags=tags)
     if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
+        if _is_invisible(rgba):
+            if picture.format == "BMP":  # capture tools leave the fourth byte of a pixel unused
+                remark("every pixel is transparent: the colours are read without transparency")
+                return rgba.convert("RGB")
+            remark("every pixel is transparent: it is read as white")
         white = PilImage.new("RGBA", rgba.size, (255, 255, 255, 255))
         picture = PilImage.alpha_composite(white, rgba)
     return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _is_invisible(rgba: PilImage.Image) -> bool:
+    return int(np.asarray(rgba.getchannel("A")).max(initial=0)) <= _INVISIBLE
 
 
 def check_image(array: NDArray[Any], *, what: str = "image") -> Image:

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 from PIL import Image as PilImage
 
+from pyojeong.core.addresses import is_address, without_password
 from pyojeong.core.errors import BadArray, ImageUnreadable
 from pyojeong.core.face import Image
 from pyojeong.image.files import MAX_BYTES, check_image, decode_image, from_pil, read_image
@@ -20,7 +21,6 @@ _TAKEN = (
 _LONGEST_NAME = 4096  # of a path on Linux; no system takes longer ones
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]{200,}=*\s*")
 _SHOWN = 60
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DATA_URL = re.compile(r"data:(?P<kind>[^,;]*)(?P<more>[^,]*),", re.IGNORECASE)
 
 
@@ -78,10 +78,10 @@ def image_path(source: Any) -> str | bytes | None:
 def _from_path(source: str | os.PathLike[str]) -> Image:
     text = os.fspath(source)
     if isinstance(text, str) and not os.path.exists(text):  # noqa: PTH110 - "a://b" may be a file
-        if _URL.match(text):
+        if is_address(text):
             raise ImageUnreadable(
-                f"{_short(text)}: is an address, and nothing is downloaded; fetch it first and "
-                "pass its bytes"
+                f"{_short(without_password(text))}: is an address, and nothing is downloaded; "
+                "fetch it first and pass its bytes"
             )
         if len(text) > _LONGEST_NAME or _BASE64.fullmatch(text):
             raise ImageUnreadable(

@@ -1,4 +1,8 @@
-"""Animated WebP images as clips; FFmpeg reads animated PNG and GIF itself."""
+"""Animations that Pillow reads: WebP, and GIF files that FFmpeg reads only in part.
+
+FFmpeg reads other animated GIF and PNG files itself. Images of a GIF file without a graphic control
+extension, which holds their time, it puts into one packet with the next.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,26 +15,29 @@ from PIL import Image as PilImage
 from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.file_kinds import HEAD_BYTES, is_animated_webp
 from pyojeong.image.files import from_pil
+from pyojeong.stream.ends import lacks_gif_times
 
 _SHORTEST_MS = 10
 _DEFAULT_MS = 100
 """Frames of at most ``_SHORTEST_MS`` are shown for so long, as browsers do."""
 
 
-class WebpAnimation:
-    """The frames of an animated WebP file, with the parts of PyAV's container that are used.
+class PillowAnimation:
+    """The frames of an animated file, with the parts of PyAV's container that are used.
 
     Args:
         path: The file.
+        kind: ``"WEBP"`` or ``"GIF"``.
 
     Raises:
         VideoUnreadable: When it is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: str) -> None:
         self._name = str(path)
+        self.codec = kind.lower()
         try:
-            self._picture = PilImage.open(path, formats=["WEBP"])
+            self._picture = PilImage.open(path, formats=[kind])
             self.frames: int = getattr(self._picture, "n_frames", 1)
         except Exception as error:  # Pillow raises many kinds on damaged bytes
             raise VideoUnreadable(f"{path}: is a damaged animation ({error})") from error
@@ -61,7 +68,7 @@ class WebpAnimation:
             self._picture.close()
 
 
-def open_animation(path: str | Path) -> WebpAnimation | None:
+def open_animation(path: str | Path) -> PillowAnimation | None:
     """Return the animation in a file, by its content; None when it is none that is read here.
 
     Raises:
@@ -72,4 +79,8 @@ def open_animation(path: str | Path) -> WebpAnimation | None:
             head = file.read(HEAD_BYTES)
     except (OSError, ValueError):
         return None  # said when it is opened as a clip
-    return WebpAnimation(Path(path)) if is_animated_webp(head) else None
+    if is_animated_webp(head):
+        return PillowAnimation(Path(path), "WEBP")
+    if head.startswith((b"GIF87a", b"GIF89a")) and lacks_gif_times(path):
+        return PillowAnimation(Path(path), "GIF")
+    return None

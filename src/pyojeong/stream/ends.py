@@ -20,6 +20,7 @@ _CLUSTER = b"\x1f\x43\xb6\x75"
 _ASF_HEAD = 1 << 16
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
+_CONTROL = b"\xf9"
 
 
 def lacks_end(path: str | Path, kind: str) -> bool:
@@ -50,28 +51,44 @@ def _png_ends(file: BinaryIO) -> bool:
 
 
 def _gif_ends(file: BinaryIO) -> bool:
-    head = file.read(_GIF_HEAD)
-    if len(head) < _GIF_HEAD:
+    return _gif_blocks(file)[0]
+
+
+def lacks_gif_times(path: str | Path) -> bool:
+    """Return whether a GIF file has several images, and some of them have no time of their own."""
+    try:
+        with Path(path).open("rb") as file:
+            _, images, controls = _gif_blocks(file)
+    except (OSError, ValueError):
         return False
+    return images > 1 and controls < images
+
+
+def _gif_blocks(file: BinaryIO) -> tuple[bool, int, int]:
+    """Return whether a GIF file has its end, its images, and those with a control extension."""
+    head, images, controls, announced = file.read(_GIF_HEAD), 0, 0, False
+    if len(head) < _GIF_HEAD:
+        return False, 0, 0
     _skip_table(file, head[10])
     while block := file.read(1):
         if block[0] == _TRAILER:
-            return True
+            return True, images, controls
         if block[0] == _EXTENSION:
-            file.seek(1, 1)
+            announced = file.read(1)[:1] == _CONTROL or announced
         elif block[0] == _IMAGE:
             place = file.read(9)
             if len(place) < 9:
-                return False
+                break
+            images, controls, announced = images + 1, controls + announced, False
             _skip_table(file, place[8])
             file.seek(1, 1)
         else:
-            return True  # none of GIF's blocks: what follows is not known to be missing
+            return True, images, controls  # none of GIF's blocks: nothing is known to be missing
         while length := file.read(1):
             if not length[0]:
                 break
             file.seek(length[0], 1)
-    return False
+    return False, images, controls
 
 
 def _skip_table(file: BinaryIO, flags: int) -> None:

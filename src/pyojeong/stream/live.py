@@ -18,13 +18,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from pyojeong.core.addresses import is_address, without_password
 from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.face import Face, FrameResult, Image
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import identity, is_file
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.frame_reader import FrameReader
-from pyojeong.stream.opening import is_address, without_password
 from pyojeong.stream.scene_cuts import is_cut
 from pyojeong.stream.smooth import Trailing
 from pyojeong.stream.source import Clip, Frame
@@ -97,7 +97,8 @@ class Camera:
         loop: bool = False,
     ) -> None:
         self.kind = kind_of_source(source)
-        self.name = without_password(source) if self.kind == "stream" else source
+        there = identity(source) is not None  # a file may have any name
+        self.name = source if there else without_password(source)
         self.error = ""
         self._source = source
         self._loop = loop and self.kind == "clip"
@@ -116,13 +117,13 @@ class Camera:
         other = _other_than_file(self._source) if named else ""
         if other:
             raise VideoUnreadable(
-                f"{self._source}: is a {other}; --source takes a clip, a camera's number or a "
+                f"{self.name}: is a {other}; --source takes a clip, a camera's number or a "
                 "stream's address (rtsp://, http://)"
             )
         if self.kind == "clip":
             if identity(self._source) is None:
                 raise VideoUnreadable(
-                    f"{self._source}: no such file; --source takes a clip, a camera's number or a "
+                    f"{self.name}: no such file; --source takes a clip, a camera's number or a "
                     "stream's address (rtsp://, http://)"
                 )
             return Clip(self._source)

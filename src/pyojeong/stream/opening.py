@@ -1,14 +1,14 @@
 """Opening clips, cameras and streams with PyAV; what goes wrong becomes one line."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.addresses import is_address, without_password
 from pyojeong.core.errors import MissingExtra, VideoUnreadable
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _TIMEOUT_S = 10.0
+_ROWS_OF_JPEG = frozenset({".mjpeg", ".mjpg"})
 
 
 _HEAD = 262
@@ -29,16 +29,6 @@ def import_av() -> Any:
     return av
 
 
-def is_address(name: str) -> bool:
-    """Return whether a name is the address of a stream, such as ``rtsp://host/path``."""
-    return _ADDRESS.match(name) is not None
-
-
-def without_password(name: str) -> str:
-    """Return an address without the password in it, for messages and results."""
-    return re.sub(r"(?<=://)([^/@]*?):[^/]*@", r"\1:***@", name, count=1)
-
-
 def reason(error: BaseException) -> str:
     """Return what FFmpeg or the system says of an error, in one line."""
     if type(error).__name__ == "ExitError":  # how PyAV says that a time limit has passed
@@ -56,12 +46,19 @@ def open_file(path: str | Path, name: str = "") -> Any:
     """
     av, name = import_av(), name or str(path)
     empty = False
+    if is_address(name) and not Path(path).exists():
+        raise VideoUnreadable(
+            f"{without_password(name)}: is an address, and nothing is downloaded; download the "
+            "clip first, or read a stream live with `pyojeong webcam --source`"
+        )
     if _is_archive(Path(path)):
         raise VideoUnreadable(f"{name}: is an archive, not a clip; unpack it first")
     try:
         empty = Path(path).is_file() and not Path(path).stat().st_size
+        # FFmpeg takes a row of JPEG images for a single one.
+        kind = "mjpeg" if Path(path).suffix.lower() in _ROWS_OF_JPEG else None
         # The prefix keeps "12:30.mp4" from being taken for an address.
-        return av.open(f"file:{path}", metadata_errors="ignore")
+        return av.open(f"file:{path}", format=kind, metadata_errors="ignore")
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise VideoUnreadable(f"{name}: {error.strerror}") from error
     except (av.FFmpegError, OSError, ValueError) as error:

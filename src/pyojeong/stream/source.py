@@ -18,10 +18,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.addresses import without_password
 from pyojeong.core.errors import VideoUnreadable
 from pyojeong.core.face import Image
 from pyojeong.image.files import MAX_PIXELS
-from pyojeong.stream.animation import WebpAnimation, open_animation
+from pyojeong.stream.animation import PillowAnimation, open_animation
 from pyojeong.stream.clock import FrameClock
 from pyojeong.stream.ends import lacks_end
 from pyojeong.stream.opening import (
@@ -30,7 +31,6 @@ from pyojeong.stream.opening import (
     open_device,
     open_file,
     reason,
-    without_password,
 )
 from pyojeong.stream.picture_stream import choose_picture_stream, clip_start
 from pyojeong.stream.shortage import Coverage
@@ -346,9 +346,9 @@ class Clip:
             self._container.close()
 
 
-def _animation_facts(animation: WebpAnimation) -> ClipFacts:
+def _animation_facts(animation: PillowAnimation) -> ClipFacts:
     return ClipFacts(
-        codec="webp",
+        codec=animation.codec,
         frames=animation.frames,
         duration_s=None,  # known when all frames were read
         rate=None,

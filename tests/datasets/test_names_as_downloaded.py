@@ -272,3 +272,31 @@ def test_votes_are_read_by_the_names_of_their_columns(tmp_path: Path) -> None:
     votes_table(tmp_path / "short.csv", NAMES.replace("sadness,", ""), usual)
     with pytest.raises(ManifestInvalid, match="no column sadness"):
         read_ferplus_votes(tmp_path / "short.csv")
+
+
+def test_replacing_the_table_of_another_data_set_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, name in enumerate(("A/happy", "A/sad", "B/happy", "B/sad")):
+        for i in range(3):
+            picture(tmp_path / name / f"{i}.png", 10 * number + i)
+    out, other = tmp_path / "a.parquet", tmp_path / "b.parquet"
+
+    def said(*words: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["data", *words, "--out", str(out)])
+        assert ended.value.code == 0
+        lines = capsys.readouterr().err.splitlines()
+        return "".join(line for line in lines if line.startswith("replaces"))
+
+    taken(tmp_path / "B", other)
+    assert said("import", str(tmp_path / "A")) == ""
+    assert said("import", str(tmp_path / "A")) == ""
+    assert said("import", str(tmp_path / "B")).endswith(
+        f"made by `pyojeong data import {tmp_path}/A`"
+    )
+    assert f"data import {tmp_path}/B" in said("split", str(other))
+    main_table = tmp_path / "c.parquet"
+    taken(tmp_path / "A", main_table)
+    assert f"data split {other}" in said("merge", str(other), str(main_table))
+    assert f"data merge {other} {main_table}" in said("clean", str(other))

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
-from pyojeong.cli.sums import print_counts, print_table_counts
+from pyojeong.cli.sums import print_counts, print_table_counts, saying_what_is_replaced
 from pyojeong.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -165,7 +165,10 @@ def run_clean(request: CleanRequest, console: Console) -> int:
                 "label is right",
                 soft_wrap=True,
             )
-    with console.status("writing"):
+    with (
+        saying_what_is_replaced(request.out, "clean", [store.manifest], console),
+        console.status("writing"),
+    ):
         done = clean(store, request.out)
     for words, counts in (("dropped", done.dropped), ("relabelled", done.relabelled)):
         said = ", ".join(f"{n:,} {split}" for split, n in sorted(counts.items())) or "none"
@@ -214,7 +217,10 @@ def run_faces(request: FacesRequest, console: Console) -> int:
 
     detector = build_detector(request.detector, min_face=request.min_face)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with bars(console, *columns, TimeRemainingColumn()) as progress:
+    with (
+        saying_what_is_replaced(request.out, "faces", [request.manifest], console),
+        bars(console, *columns, TimeRemainingColumn()) as progress,
+    ):
         task = progress.add_task("images", total=manifest_size(request.manifest))
         done = extract_faces(
             request.manifest,

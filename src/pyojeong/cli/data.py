@@ -21,7 +21,7 @@ from rich.table import Table
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
 from pyojeong.cli.conversion import NOTHING_SAID, OwnWords
-from pyojeong.cli.sums import print_counts, print_table_counts
+from pyojeong.cli.sums import print_counts, print_table_counts, saying_what_is_replaced
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.labels import LabelSet, label_set
@@ -94,7 +94,10 @@ def run_import(request: ImportRequest, console: Console) -> int:
         own=request.own.options(labels),
     )
     out = _out_file(request.out)
-    with _counting(console, "reading", None) as tick:
+    with (
+        saying_what_is_replaced(out, "import", [request.source], console),
+        _counting(console, "reading", None) as tick,
+    ):
         done = import_dataset(request.source, out, options, tick=tick)
     console.print(f"layout {done.layout}")
     console.print(_counts_table(done.counts, labels))
@@ -220,7 +223,10 @@ def run_split(manifest: Path, out: Path, options: SplitOptions, console: Console
     """Deal out the rows again; print the counts of before and after, and which rows moved."""
     _table_file(manifest)
     require_unchanged(manifest)
-    with _counting(console, "splitting", manifest_size(manifest)) as tick:
+    with (
+        saying_what_is_replaced(out, "split", [manifest], console),
+        _counting(console, "splitting", manifest_size(manifest)) as tick,
+    ):
         done = split(manifest, _out_file(out), options, tick=tick)
     console.print(_counts_table(done.counts, manifest_labels(out)))
     console.print(f"{done.units:,} units (people, or images that stand alone) were kept whole")
@@ -262,7 +268,10 @@ def run_merge(manifests: Sequence[Path], out: Path, *, labels: str | None, conso
     for manifest in manifests:
         require_unchanged(manifest)
     wanted = None if labels is None else label_set(labels)
-    with _counting(console, "merging", total) as tick:
+    with (
+        saying_what_is_replaced(out, "merge", manifests, console),
+        _counting(console, "merging", total) as tick,
+    ):
         done = merge(manifests, _out_file(out), labels=wanted, tick=tick)
     for prefix, count in done.sources.items():
         console.print(f"{count:,} from {as_markup(prefix)}", soft_wrap=True)

@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,20 @@ def print_counts(counts: InputCounts, noun: str, console: Console) -> int:
     """
     console.print(as_markup(f"{noun}: {counts}"), soft_wrap=True, highlight=False)
     return int(counts.failed > 0)
+
+
+@contextmanager
+def saying_what_is_replaced(
+    out: Path, command: str, sources: Sequence[Path], console: Console
+) -> Iterator[None]:
+    """Say, after a data set's table was written, which other one it has replaced."""
+    from pyojeong.datasets.manifest_files import made_by, replaced_table
+
+    before = replaced_table(out, made_by(command, sources))
+    yield
+    if before:
+        said = as_markup(f"replaces the table in {out}, made by `pyojeong data {before}`")
+        console.print(said, soft_wrap=True)
 
 
 def print_table_counts(

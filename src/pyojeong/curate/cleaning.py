@@ -8,6 +8,7 @@ from pathlib import Path
 from pyojeong.core.errors import DataError
 from pyojeong.curate.decisions import RULE, Decision, DecisionLog, latest_decisions, merged
 from pyojeong.curate.findings import Store
+from pyojeong.datasets.manifest_files import made_by
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 
 
@@ -134,7 +135,9 @@ def clean(store: Store, out: Path) -> Cleaned:
             else:
                 yield replace(sample, decision=f"kept by {_decided_by(decision)}")
 
-    kept = write_manifest(out, rows(), manifest_labels(store.manifest))
+    kept = write_manifest(
+        out, rows(), manifest_labels(store.manifest), made=made_by("clean", [store.manifest])
+    )
     return Cleaned(kept, dict(dropped), dict(relabelled), len(conflicts))
 
 

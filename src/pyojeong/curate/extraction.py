@@ -17,6 +17,7 @@ from pyojeong.core.face import Box, Detector, Face
 from pyojeong.core.inputs import InputCounts
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.label_map import images
+from pyojeong.datasets.manifest_files import made_by
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows, write_manifest
 from pyojeong.image.features import content_hash, perceptual_hash
 from pyojeong.image.files import decode_image
@@ -120,7 +121,9 @@ def extract_faces(
         if not with_face:
             raise DataError(_nothing_found(manifest, len(without), unreadable))
 
-    count = write_manifest(out, rows(), manifest_labels(manifest))
+    count = write_manifest(
+        out, rows(), manifest_labels(manifest), made=made_by("faces", [manifest])
+    )
     return Extracted(count, tuple(without), tuple(unreadable), with_face, tuple(sorted(crowded)))
 
 

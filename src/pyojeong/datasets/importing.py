@@ -19,6 +19,7 @@ from pyojeong.datasets.layout import searchable
 from pyojeong.datasets.layout_folders import class_root
 from pyojeong.datasets.layout_table import LAYOUT as TABLE
 from pyojeong.datasets.layout_table import read_table
+from pyojeong.datasets.manifest_files import made_by
 from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.own_pictures import OwnOptions
 from pyojeong.datasets.picture_files import is_missing
@@ -117,7 +118,9 @@ def import_dataset(
     remarks: dict[str, str] = {}
     prints = fingerprinted(samples, jobs=options.jobs, embed=options.embed, remarks=remarks)
     with searchable(source):
-        rows = write_manifest(out, census.watch(prints), options.labels)
+        rows = write_manifest(
+            out, census.watch(prints), options.labels, made=made_by("import", [source])
+        )
     if remarks:
         first, why = next(iter(remarks.items()))
         notes.warnings.append(

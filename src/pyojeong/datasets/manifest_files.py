@@ -6,11 +6,15 @@ import os
 import shlex
 import struct
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from pyojeong.core.errors import DataError, OutputError
+from pyojeong.core.output_names import as_unicode
 from pyojeong.parquet import open_parquet
 
+MADE_BY = "pyojeong.made_by"
+"""Key of a table's metadata."""
 _SETTLED_NS = 20_000_000
 """A time of change tells two states of a file apart when they are further apart than this."""
 
@@ -53,6 +57,12 @@ def refuse_stranding(path: Path, identity: str) -> None:
         )
 
 
+def made_by(command: str, sources: Iterable[Path]) -> str:
+    """Return what a table is made by: a command and its inputs, as its metadata hold it."""
+    places = [as_unicode(os.path.abspath(source)) for source in sources]  # noqa: PTH100
+    return shlex.join([command, *places])
+
+
 def require_replaceable(path: Path) -> None:
     """Refuse to replace a file that is no data-set table.
 
@@ -69,6 +79,35 @@ def require_replaceable(path: Path) -> None:
         raise OutputError(
             f"{path} is there already and is no data-set table of pyojeong: name another --out"
         )
+
+
+def newest_picture_ns(path: Path) -> int | None:
+    """Return when the newest of a table's files was changed, as it was when it was made.
+
+    Of the files without a ``file_state``. None for tables of the earliest versions.
+
+    Raises:
+        OSError: When it could not be read or is damaged.
+    """
+    with open_parquet(path) as file:
+        stored = (file.metadata.metadata or {}).get(b"pyojeong.newest_ns")
+    return None if stored is None else int(stored)
+
+
+def replaced_table(path: Path, made: str) -> str:
+    """Return what the table that is there was made by; "" when nothing is lost by replacing it.
+
+    Args:
+        path: The file that is written.
+        made: What the new one is made by.
+    """
+    try:
+        with open_parquet(path) as file:
+            stored = (file.metadata.metadata or {}).get(MADE_BY.encode())
+    except (OSError, ValueError):
+        return ""
+    before = "" if stored is None else stored.decode("utf-8", "replace")
+    return "" if before == made else before
 
 
 def changed_ns(path: str | None) -> int:

@@ -9,6 +9,7 @@ from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, FERPLUS8, FERPLUS_TO_FER7, LabelSet
 from pyojeong.core.output_names import as_unicode
 from pyojeong.datasets.importing import Ticker
+from pyojeong.datasets.manifest_files import made_by
 from pyojeong.datasets.samples import (
     Sample,
     Split,
@@ -91,7 +92,7 @@ def merge(
                     group=f"{prefix}/{sample.group}" if sample.group else "",
                 )
 
-    count = write_manifest(out, rows(), wanted)
+    count = write_manifest(out, rows(), wanted, made=made_by("merge", manifests))
     leaks = sum(split is None for split in seen.values())
     return Merged(count, dict(given), dict(skipped), leaks)
 

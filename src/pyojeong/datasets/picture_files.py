@@ -14,11 +14,10 @@ from pyojeong.core.errors import DataError, ImageUnreadable, PicturesLeftOut
 from pyojeong.core.inputs import InputCounts
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.label_map import images, some
-from pyojeong.datasets.manifest_files import changed_ns, same_file_state
+from pyojeong.datasets.manifest_files import changed_ns, newest_picture_ns, same_file_state
 from pyojeong.datasets.samples import (
     Sample,
     Split,
-    newest_picture_ns,
     read_manifest,
     read_paths,
     read_states,

@@ -18,7 +18,12 @@ from pyojeong.core.atomic_write import atomic_path
 from pyojeong.core.errors import ManifestInvalid
 from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.core.one_writer import one_writer
-from pyojeong.datasets.manifest_files import changed_ns, refuse_stranding, require_replaceable
+from pyojeong.datasets.manifest_files import (
+    MADE_BY,
+    changed_ns,
+    refuse_stranding,
+    require_replaceable,
+)
 from pyojeong.datasets.manifest_paths import check_path
 from pyojeong.parquet import CheckedFile, load_pyarrow, open_parquet, parquet_writer
 
@@ -94,13 +99,16 @@ def _schema(pa: Any, labels: LabelSet) -> Any:
     )
 
 
-def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> int:
+def write_manifest(
+    path: Path, samples: Iterable[Sample], labels: LabelSet, *, made: str = ""
+) -> int:
     """Write samples in streaming fashion, whole or not at all.
 
     Args:
         path: The ``.parquet`` file.
         samples: The rows; consumed once, never held all in memory.
         labels: The label set that every ``label`` belongs to.
+        made: What it is made by (``made_by``), for whoever replaces it.
 
     Returns:
         Number of rows.
@@ -109,6 +117,7 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
         ManifestInvalid: When a label is not in the set or there is no row.
         MissingExtra: When pyarrow is not installed.
         OutputBusy: When another process writes the file.
+        OutputError: When there is a file of another kind.
     """
     pa, _ = load_pyarrow()
     schema = _schema(pa, labels)
@@ -138,21 +147,13 @@ def write_manifest(path: Path, samples: Iterable[Sample], labels: LabelSet) -> i
             digests = {"pyojeong.id": identity.hexdigest()[:32]}
             digests["pyojeong.content"] = content.hexdigest()[:32]
             digests["pyojeong.newest_ns"] = str(newest)
+            if made:
+                digests[MADE_BY] = made
             writer.add_key_value_metadata(digests)
         refuse_stranding(path, identity.hexdigest()[:32])
         if not count:
             raise ManifestInvalid("the data set has no samples")
     return count
-
-
-def newest_picture_ns(path: Path) -> int | None:
-    """Return when the newest of a manifest's files was changed, as it was when it was made.
-
-    Of the files without a ``file_state``. None for manifests of the earliest versions.
-    """
-    with _open(path) as (file, _):
-        stored = (file.metadata.metadata or {}).get(b"pyojeong.newest_ns")
-    return None if stored is None else int(stored)
 
 
 def _identify(digest: Any, sample: Sample) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from pyojeong.core.errors import DataError
 from pyojeong.datasets.importing import Ticker
+from pyojeong.datasets.manifest_files import made_by
 from pyojeong.datasets.samples import (
     Sample,
     Split,
@@ -109,7 +110,7 @@ def split(
             if tick is not None:
                 tick(1)
 
-    write_manifest(out, moved(), labels)
+    write_manifest(out, moved(), labels, made=made_by("split", [manifest]))
     moves = Counter(zip(rows.splits, place, strict=True))
     return SplitResult(dict(counts), len(units), place.count(None), dict(moves))
 

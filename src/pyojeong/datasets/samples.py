@@ -144,11 +144,9 @@ def write_manifest(
                 columns["split"] = [s.split.value for s in rows]
                 writer.write_table(pa.table(columns, schema=schema))
                 count += len(rows)
-            digests = {"pyojeong.id": identity.hexdigest()[:32]}
+            digests = {"pyojeong.id": identity.hexdigest()[:32], MADE_BY: made}
             digests["pyojeong.content"] = content.hexdigest()[:32]
             digests["pyojeong.newest_ns"] = str(newest)
-            if made:
-                digests[MADE_BY] = made
             writer.add_key_value_metadata(digests)
         refuse_stranding(path, identity.hexdigest()[:32])
         if not count:

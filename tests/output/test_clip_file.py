@@ -11,6 +11,8 @@ import pytest
 
 from pyojeong.core.errors import OutputError
 from pyojeong.output.clip_file import ClipFile
+from pyojeong.stream.source import Clip
+from tests.stream.made import ffmpeg
 
 
 def picture(i, size=(64, 48)):
@@ -264,3 +266,26 @@ def test_sound_with_channels_in_an_order_of_its_own_is_left_out_with_a_line(
     with av.open(str(tmp_path / "b.mp4")) as made:
         assert bool(made.streams.audio) == kept
         assert len(list(made.decode(video=0))) == 20
+
+
+def test_sound_goes_on_behind_a_joint(tmp_path):
+    """Transport streams put one behind the other: their clocks jump, the sound does not end."""
+    part = with_sound(tmp_path / "base.mp4", "-c:v", "libx264", "-c:a", "aac", seconds=1)
+    ffmpeg("-i", part, "-c", "copy", tmp_path / "one.ts")
+    ffmpeg("-i", part, "-c", "copy", "-output_ts_offset", "100", tmp_path / "two.ts")
+    one, two = ((tmp_path / f"{n}.ts").read_bytes() for n in ("one", "two"))
+    for name, data in (("ahead", one + two), ("back", two + one)):
+        clip = tmp_path / f"{name}.ts"
+        clip.write_bytes(data)
+        out = tmp_path / f"{name}.mp4"
+        with (
+            Clip(clip) as frames,
+            ClipFile(out, (64, 48), sound_of=clip, clock_start_s=frames.facts.start_s) as file,
+        ):
+            for frame in frames:
+                file.write(frame.pixels(), frame.time_s)
+        assert file.note == ""
+        with av.open(str(out)) as made:
+            sound = [(float(f.pts * f.time_base), f.to_ndarray()) for f in made.decode(audio=0)]
+        late = [np.abs(samples).max() for at, samples in sound if 1.3 < at < 1.8]
+        assert min(late) > 0.05

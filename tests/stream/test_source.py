@@ -931,3 +931,22 @@ def test_archives_are_no_clips(tmp_path):
             archive.add(picture, "b.jpg")
         with pytest.raises(VideoUnreadable, match="is an archive, not a clip"):
             Clip(tmp_path / name)
+
+
+def test_sound_packets_that_do_not_state_their_length(tmp_path):
+    """ADPCM in FLV: the last packet of sound is longer than the images, and nothing is missing."""
+    path = tmp_path / "f.flv"
+    source = (
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=d=1.2:s=64x48:r=30",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=440:d=1.2",
+    )
+    ffmpeg(*source, "-c:v", "flv", "-c:a", "adpcm_swf", "-ar", "11025", path)
+    with Clip(path) as clip:
+        assert len(list(clip)) == 36
+    assert clip.error == ""

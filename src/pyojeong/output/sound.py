@@ -19,6 +19,9 @@ _RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _GAP_S = 0.1
 """Holes longer than this are filled with silence, so that what follows stays in time."""
 _SILENCE = 1024
+_BACK_S, _AHEAD_S = 0.5, 10.0
+"""Steps of time back and ahead by more than this are joints of files (``stream.clock``)."""
+_JOINED = frozenset({"mpegts", "mpeg"})
 _DISK = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
@@ -77,8 +80,12 @@ class Sound:
         self._format: tuple[Any, ...] = ()
 
     def _decoded(self, source: Any) -> Iterator[tuple[float, Any]]:
-        """Yield times of the clip's clock and frames; damaged packets are passed over."""
+        """Yield times of the clip's clock and frames; damaged packets are passed over.
+
+        Where files were joined, times go on from the frame before, as those of the images do.
+        """
         following = float((source.start_time or 0) * source.time_base)
+        joined, shift_s = self._source.format.name in _JOINED, 0.0
         for packet in self._source.demux(source):
             frames: Any = ()
             try:
@@ -89,7 +96,9 @@ class Sound:
                 if not frame.samples or not frame.sample_rate:
                     continue
                 stated = None if frame.pts is None else float(frame.pts * frame.time_base)
-                at = following if stated is None else stated
+                at = following if stated is None else stated + shift_s
+                if at - following < -_BACK_S or (joined and at - following > _AHEAD_S):
+                    shift_s, at = shift_s + following - at, following
                 following = at + frame.samples / frame.sample_rate
                 yield at, frame
 

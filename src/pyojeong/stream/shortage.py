@@ -16,6 +16,7 @@ _SOUND_S = 0.1
 _UNKNOWN = 1 << 30
 """Number of frames in the header of an AVI file that was not finished."""
 _STATING = ("mov", "matroska", "avi", "flv", "asf")
+_LONGEST_PACKET_S = 2.0
 _LATE_S = 0.5
 """Sound that ends so much earlier than stated is a shortage."""
 
@@ -40,6 +41,7 @@ class Coverage:
         self._last_packet_s: float | None = None
         self._stamps_s: list[float] = []
         self._frames = 0
+        self._packets_s: dict[int, tuple[float, float]] = {}
 
     def add_packet(self, packet: Any) -> None:
         """Count a packet of any stream."""
@@ -49,14 +51,21 @@ class Coverage:
         own = packet.stream is self._stream
         start = float(stamp * packet.time_base)
         end = start + float((packet.duration or 0) * packet.time_base)
-        if own and not packet.duration:
-            end += self._frame_s
+        if not packet.duration:
+            end += self._frame_s if own else self._step_s(packet.stream.index, start)
         if packet.size:
             self.reached_s = max(self.reached_s, end)
         if own:  # an empty packet repeats the image before it
             self._images_s = max(self._images_s, end)
             if packet.size and not packet.is_discard:
                 self._last_packet_s = max(start, self._last_packet_s or start)
+
+    def _step_s(self, stream: int, start: float) -> float:
+        """Return how long a packet of sound lasts that does not say so: as the one before it."""
+        before, step = self._packets_s.get(stream, (start, 0.0))
+        step = start - before if 0 < start - before <= _LONGEST_PACKET_S else step
+        self._packets_s[stream] = (start, step)
+        return step
 
     def add_frame(self, raw: Any) -> None:
         """Count a decoded frame."""

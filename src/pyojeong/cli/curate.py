@@ -45,6 +45,10 @@ def run_curate(request: CurateRequest, console: Console) -> int:
     from pyojeong.datasets.picture_files import missing_files, require_unchanged
 
     store = open_store(request.manifest, request.store)
+    if request.report is not None:
+        from pyojeong.curate.report import require_report
+
+        require_report(request.report)  # before checks that take hours
     missing = missing_files(request.manifest)
     missing.refuse_all()
     require_unchanged(request.manifest)

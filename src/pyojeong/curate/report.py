@@ -47,9 +47,18 @@ def write_report(store: Store, out: Path, *, command: str = "", pictures: int = 
     for check in store.checks():
         _check(page, store, check, sample_of, pictures)
     _decisions(page, store)
+    return page.write(require_report(out))
+
+
+def require_report(out: Path) -> Path:
+    """Return the file of a report; an earlier report may be replaced, other files not.
+
+    Raises:
+        OutputError: When there is a file of another kind.
+    """
     file = out if out.suffix == ".html" else out / "report.html"
     require_new(file, unless=lambda data: b"pyojeong" in data)  # a report is made again
-    return page.write(file)
+    return file
 
 
 def _overview(page: Page, store: Store, sample_of: dict[int, Sample]) -> None:

@@ -1,6 +1,7 @@
 """Names of labels that the user states (``--map NAME=LABEL``): folders and tables of one's own."""
 
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from pyojeong.core.errors import DataError, LabelUnknown
 from pyojeong.core.labels import FERPLUS8, LabelSet, folded
 
 _NUMBERED = re.compile(r"^\d{1,2}[\s_.\-]+(?=\D)")
+_PLAIN = re.compile(r"[\w.,:+@%/=-]+")
+"""What a shell takes as it is."""
 _CODES = {
     "an": "angry",
     "ang": "angry",
@@ -98,6 +101,34 @@ def expression(written: str) -> str | None:
 def is_code(written: str) -> bool:
     """Return whether a name is the code of an expression in some data set, such as ``AN``."""
     return folded(written) in _CODES
+
+
+def map_option(name: str, label: str) -> str:
+    """Return the option that states a name, as it is typed in a shell."""
+    word = f"{name}={label}"
+    return f"--map {word if _PLAIN.fullmatch(word) else shlex.quote(word)}"
+
+
+def codes_read(seen: Mapping[str, int], label_map: LabelMap, *, ending: str = "") -> list[str]:
+    """Return one sentence on names that are read as codes of data sets; nothing without any.
+
+    Args:
+        seen: Names that occur -> number of images.
+        label_map: Stated names are no codes.
+        ending: What is put behind a name: ``"/"`` for folders.
+    """
+    codes = {
+        name: to
+        for name in sorted(seen)
+        if is_code(name) and folded(name) not in label_map.targets and (to := expression(name))
+    }
+    if not codes:
+        return []
+    read = ", ".join(f"{name}{ending} is {to}" for name, to in codes.items())
+    return [
+        f"names are read as codes of data sets: {read}; if they mean something else, state it: "
+        f"{map_option(next(iter(codes)), 'LABEL')}"
+    ]
 
 
 def parse_label_map(words: Iterable[str], labels: LabelSet) -> LabelMap:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, LabelSet
-from pyojeong.datasets.label_map import NO_MAP, LabelMap, images, listed, some
+from pyojeong.datasets.label_map import NO_MAP, LabelMap, images, listed, map_option, some
 from pyojeong.datasets.layout import (
     find_root,
     first_picture,
@@ -94,10 +94,9 @@ def refusal(path: Path) -> str | None:
     seen = unnamed_folders(path)
     if seen:
         first = next(iter(seen))
-        word = f"'{first}=happy'" if " " in first else f"{first}=happy"
         return (
             f"{path}: no class folders: saw {listed(seen, ending='/')}; name them with "
-            f"`pyojeong train` or `data import` and --map {word}, or rename them"
+            f"`pyojeong train` or `data import` and {map_option(first, 'happy')}, or rename them"
         )
     loose = pictures_in(path)
     if loose:

@@ -179,6 +179,7 @@ def _like_split(table: Path, header: list[str], columns: _Columns, notes: Notes)
     Such a column is read when all of its cells are names of splits.
     """
     taken = {columns.image, columns.label, columns.group}
+    chosen: str | None = None
     for column in (h for h in header if folded(h) in _LIKE_SPLIT and h not in taken):
         with open_text(table) as file:
             cells = Counter((row[column] or "").strip() for row in csv.DictReader(file))
@@ -190,9 +191,16 @@ def _like_split(table: Path, header: list[str], columns: _Columns, notes: Notes)
                 "divides the images"
             )
         elif any(cells):
-            notes.warnings.append(f"the column {column!r} of {table.name} is read as the split")
-            return column
-    return None
+            if chosen is None:
+                said = f"the column {column!r} of {table.name} is read as the split"
+                chosen = column
+            else:
+                said = (
+                    f"the column {column!r} of {table.name} is not read: {chosen!r} is the split; "
+                    "rename the one that is meant to 'split'"
+                )
+            notes.warnings.append(said)
+    return chosen
 
 
 def _inside(path: Path, named: str) -> str:
@@ -207,6 +215,8 @@ def _columns(table: Path, header: list[str], own: OwnOptions) -> _Columns:
     twice = [h for h, n in Counter(header).items() if n > 1]
     if twice:
         raise DataError(f"{table}: columns of one name: {', '.join(map(repr, twice))}")
+    if header and header[0].lower().startswith("sep="):
+        raise DataError(f"{table}: begins with a line for Excel ({header[0]}); delete that line")
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         raise DataError(f"{table}: expected commas between the columns, got {shown}; save it so")
 

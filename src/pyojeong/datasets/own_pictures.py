@@ -15,7 +15,15 @@ from pathlib import Path
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.hold_out import FEWEST, Candidate, hold_out
-from pyojeong.datasets.label_map import LabelMap, images, listed, merged, some
+from pyojeong.datasets.label_map import (
+    LabelMap,
+    codes_read,
+    images,
+    listed,
+    map_option,
+    merged,
+    some,
+)
 from pyojeong.datasets.layout import Labeller
 from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.samples import Sample, Split
@@ -136,6 +144,7 @@ def samples_of(
         return to if to in labels.names else None
 
     notes.warnings += merged(filled, kept_label, ending=found.ending)
+    notes.warnings += codes_read(filled, label_map, ending=found.ending)
     kept: list[tuple[Picture, str]] = []
     for picture in found.pictures:
         label = name(picture.raw)
@@ -180,10 +189,9 @@ def _labeller(
             name.unknown[raw] = count
     if name.unknown:
         first = min(name.unknown)
-        word = f"'{first}={{}}'" if " " in first or not first else f"{first}={{}}"
         name.cure = (
-            f"name them with `pyojeong train` or `data import` and --map {word.format('LABEL')} "
-            f"(or --map {word.format('skip')}), or {found.what}"
+            f"name them with `pyojeong train` or `data import` and {map_option(first, 'LABEL')} "
+            f"(or {map_option(first, 'skip')}), or {found.what}"
         )
     name.finish()
     return name

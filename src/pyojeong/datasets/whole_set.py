@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from pyojeong.core.errors import DataError
-from pyojeong.datasets.label_map import LabelMap, is_code, listed
+from pyojeong.datasets.label_map import LabelMap, is_code, listed, map_option
 from pyojeong.datasets.layout import pictures_in, subfolders
 from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.own_pictures import Picture, nfc
@@ -72,7 +72,7 @@ def _beside_splits(
         raise DataError(
             f"{root}: {listed(beside, ending='/')} beside the splits {names}: move the images into "
             "a split, rename the folder after a split, or leave it out with "
-            f"`pyojeong train` or `data import` and --map '{next(iter(beside))}=skip'"
+            f"`pyojeong train` or `data import` and {map_option(next(iter(beside)), 'skip')}"
         )
     return left_out
 

@@ -18,7 +18,7 @@ OTHER = {
     "paths": ["other.jpg"], "formats": ["csv"], "excel": True, "annotate": True,
     "annotate_as": ".png", "detector": "mtcnn", "model": "default-fer2013", "min_face": 60,
     "any_rotation": True, "views": 2, "eyes": True, "prior": "balanced", "labels": "ferplus8",
-    "threshold": 0.9,
+    "threshold": 0.9, "device": "cpu",
 }  # fmt: skip
 """Another value of every option of `pyojeong analyze`."""
 NOT_RESULTS = {"out", "overwrite", "jobs", "threads", "allow"}
@@ -41,7 +41,9 @@ def photos(tmp_path: Path) -> Path:
 
 
 def names(out: Path) -> set[str]:
-    return {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    return {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()} - {
+        "settings.toml"
+    }
 
 
 def test_tables_and_drawings_of_an_earlier_command_go(

@@ -139,7 +139,7 @@ def test_a_killed_analyze_is_repeated_and_other_settings_are_refused(
     rows = (out / "results.jsonl").read_text().splitlines()
     assert len(rows) == 6
     assert sorted(p.name for p in out.rglob("*") if p.is_file()) == sorted(
-        [*(f"{n}.annotated.jpg" for n in range(6)), "inputs.json", "results.jsonl"]
+        [*(f"{n}.annotated.jpg" for n in range(6)), "inputs.json", "results.jsonl", "settings.toml"]
     )
     assert run(*common, "--threshold", 0.9) == 0  # a finished run may be made again
 

@@ -88,7 +88,7 @@ def test_names_are_kept_as_data_and_never_interpreted(folder: Path, tmp_path: Pa
     assert r"b\u202egpj.exe.jpg" in shown
     assert r"back\.jpg" in shown
     assert r"\udcc7\udca5\udcc1\udca4.jpg" in shown or "ǥ" in shown
-    assert r"failed bro\x1b[31m[bold]ken.jpg: is not an image" in shown
+    assert r"failed bro\x1b[31m[bold]ken.jpg: is damaged" in shown
     found = {r.source for r in read_json(tmp_path / "results.jsonl")}
     assert set(NAMES) <= found
     escaped = {name.encode("utf-8", "backslashreplace").decode() for name in found}

@@ -235,7 +235,7 @@ def test_selection_baseline_and_aggregate(clip: Path, tmp_path: Path) -> None:
         (["--baseline", "0:05-0:01"], "its end must lie behind its start"),
         (["--smooth", "0"], "smoothing: expected a positive number"),
         (["--model", "nothing"], "unknown classifier"),
-        (["-f", "xml"], "known are parquet, csv, json"),
+        (["-f", "xml"], "'parquet', 'csv', 'json'"),
     ],
 )
 def test_wrong_options_are_one_line(

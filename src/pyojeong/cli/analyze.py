@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -67,6 +68,7 @@ class AnalyzeRequest:
     jobs: int = 1
     threads: int | None = None
     views: int = 1
+    device: str = "auto"
     allow: str | None = None
     eyes: bool = False
     prior: str | None = None
@@ -83,7 +85,7 @@ class AnalyzeRequest:
         """Return everything that decides the results, by the names of options."""
         inputs = [os.path.abspath(path) for path in self.paths]  # noqa: PTH100 - links stay
         others = ["excel", "annotate", "annotate_as", "detector", "model", "min_face", "views"]
-        others += ["any_rotation", "eyes", "prior", "labels", "threshold"]
+        others += ["any_rotation", "eyes", "prior", "labels", "threshold", "device"]
         named = {f"--{name.replace('_', '-')}": getattr(self, name) for name in others}
         return {"inputs": inputs, "--format": self.formats, **named, "version": __version__}
 
@@ -148,6 +150,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         any_rotation=request.any_rotation,
         threads=threads,
         views=request.views,
+        device=request.device,
         allow=request.allow,
         eyes=request.eyes,
         prior=request.prior,
@@ -211,6 +214,9 @@ def _read_and_report(
     note += f", [red]{tally.unmarked} not annotated[/]" if tally.unmarked else ""
     note += f", [red]{len(tally.failures)} failed[/]" if tally.failures else ""
     counts = f"{_count(tally.pictures, 'image')}, {_count(tally.faces, 'face')}{note}."
+    if tally.labels:
+        labels = ", ".join(f"{label} {n:,}" for label, n in tally.labels.most_common())
+        counts += f" {labels}."
     console.print(f"{counts}{as_markup(where)}", soft_wrap=True)
     head = analyzer.classifier.head
     if tally.faces and head.output == "votes":
@@ -263,6 +269,7 @@ class _Tally:
     table: _Faces
     pictures: int = 0
     faces: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
     noted: int = 0
     unmarked: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -299,6 +306,8 @@ class _Tally:
         self.unmarked += bool(outcome.extra_error)
         self.pictures += 1
         self.faces += len(outcome.result.faces)
+        read = (face.expression for face in outcome.result.faces)
+        self.labels.update(expression.label for expression in read if expression is not None)
         self.table.add(outcome.result)
 
 

@@ -7,6 +7,7 @@ stdout carries data. Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage
 import os
 import sys
 import warnings
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -20,13 +21,17 @@ from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.cli.options import (
     JOBS,
     AllowOption,
+    Answers,
     AnyRotationOption,
     DataOption,
     DetectorOption,
+    DeviceName,
+    DeviceOption,
     EpochsOption,
     ExcelOption,
     EyesOption,
     FastOption,
+    FormatOption,
     GroupsOption,
     ImageColumnOption,
     JobsOption,
@@ -41,7 +46,10 @@ from pyojeong.cli.options import (
     PriorOption,
     ScoredSplit,
     TableOption,
+    ThreadsOption,
     ThresholdOption,
+    Views,
+    ViewsOption,
     VotesOption,
     deprecated_alias,
     detector_named,
@@ -54,6 +62,7 @@ from pyojeong.cli.streams import (
     replace_unknown_characters,
     stdout_errors,
 )
+from pyojeong.cli.study import ConfigOption, settings_beside
 from pyojeong.cli.video_app import redact, video_app, webcam
 from pyojeong.core.errors import PyojeongError
 
@@ -65,23 +74,18 @@ app = typer.Typer(
     cls=RootGroup,
     help="표정 · reads the appearance of facial expressions; trains and ships the models that do.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(video_app, name="video")
-app.command()(webcam)
+READ, LIVE, DATA, TRAIN, TOOLS = "Read", "Live", "Data", "Train", "Tools"
+"""Groups of commands in the help."""
+
+app.add_typer(video_app, name="video", rich_help_panel=READ)
+app.command(rich_help_panel=LIVE)(webcam)
 app.command("forget", hidden=True)(deprecated_alias(redact, "forget", "video redact"))
-app.add_typer(bench_app, name="bench")
-app.add_typer(data_app, name="data")
-app.add_typer(experiments_app, name="experiments")
-
-
-class Format(StrEnum):
-    """Machine-readable outputs."""
-
-    JSON = "json"
-    CSV = "csv"
-    PARQUET = "parquet"
+app.add_typer(bench_app, name="bench", rich_help_panel=TOOLS)
+app.add_typer(data_app, name="data", rich_help_panel=DATA)
+app.add_typer(experiments_app, name="experiments", rich_help_panel=TRAIN)
 
 
 class Storage(StrEnum):
@@ -116,13 +120,12 @@ def _root(
     pass
 
 
-@app.command()
+@app.command(rich_help_panel=READ)
 def analyze(
+    ctx: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Images, folders or glob patterns.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.")] = None,
-    formats: Annotated[
-        list[Format] | None, typer.Option("--format", "-f", help="May be given several times.")
-    ] = None,
+    formats: FormatOption = None,
     excel: ExcelOption = False,
     annotate: Annotated[bool, typer.Option(help="Write annotated images to --out.")] = False,
     overwrite: Annotated[
@@ -134,15 +137,15 @@ def analyze(
     fast: FastOption = False,
     any_rotation: AnyRotationOption = False,
     jobs: JobsOption = JOBS,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads inside each network.")] = None,
-    views: Annotated[
-        int, typer.Option(help="Views of each face to average: 1, 2 or 10; slower, steadier.")
-    ] = 1,
+    threads: ThreadsOption = None,
+    views: ViewsOption = Views.ONE,
+    device: DeviceOption = DeviceName.AUTO,
     allow: AllowOption = None,
     eyes: EyesOption = None,
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Read the expressions in photographs.
 
@@ -150,6 +153,7 @@ def analyze(
     """
     from pyojeong.cli.analyze import AnalyzeRequest, run
 
+    del config  # it has set the defaults
     if annotate and out is None:
         raise typer.BadParameter("annotated images need a folder: add --out DIR")
     chosen = [f.value for f in formats or ()]
@@ -169,17 +173,20 @@ def analyze(
         any_rotation=any_rotation,
         jobs=jobs,
         threads=threads,
-        views=views,
+        views=int(views),
+        device=device.value,
         allow=allow,
         eyes=bool(eyes),
         prior=prior,
         threshold=threshold,
-        labels=labels,
+        labels=labels and labels.value,
     )
-    raise typer.Exit(run(request, _stderr()))
+    with nullcontext() if out is None else settings_beside(out, ctx):
+        code = run(request, _stderr())
+    raise typer.Exit(code)
 
 
-@app.command()
+@app.command(rich_help_panel=READ)
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results.")] = Path(
         "demo-out"
@@ -200,9 +207,9 @@ def demo(
     raise typer.Exit(run(request, _stderr()))
 
 
-@app.command()
+@app.command(rich_help_panel=TOOLS)
 def models(
-    json_: Annotated[bool, typer.Option("--json", help="Print the cards as JSON lines.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the cards as a JSON list.")] = False,
 ) -> None:
     """List the available models with licence and measured accuracy."""
     from pyojeong.cli.models import list_models
@@ -210,7 +217,7 @@ def models(
     list_models(as_json=json_)
 
 
-@app.command()
+@app.command(rich_help_panel=TOOLS)
 def doctor(
     folder: Annotated[
         Path | None, typer.Argument(help="Results, a data set or models; checks what is stored.")
@@ -232,7 +239,7 @@ def _manifest(data: Path, votes: Path | None, console: "Console", *own: Any) -> 
     return manifest_with_progress(data, votes, console, OwnWords(label_map or (), *others))
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def train(
     data: DataOption,
     experiment: Annotated[
@@ -284,7 +291,7 @@ def train(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def export(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
     data: DataOption,
@@ -323,7 +330,7 @@ def export(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=TRAIN)
 def evaluate(
     data: DataOption,
     model: ModelOption = "default",
@@ -337,8 +344,8 @@ def evaluate(
         ScoredSplit, typer.Option(help="valid, or test; every use of the test split is recorded.")
     ] = ScoredSplit.VALID,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="JSON file.")] = None,
-    threads: Annotated[int, typer.Option(min=1)] = 2,
-    output: OutputOption = "auto",
+    threads: ThreadsOption = None,
+    output: OutputOption = Answers.AUTO,
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
 ) -> None:
@@ -348,7 +355,8 @@ def evaluate(
     console = _stderr()
     own = (label_map, groups, table, image_column, label_column)
     manifest = _manifest(data, votes, console, *own)
-    answers = {"output": output, "prior": prior, "threshold": threshold, "threads": threads}
+    answers = {"output": output.value, "prior": prior, "threshold": threshold}
+    answers["threads"] = threads or 2
     raise typer.Exit(
         evaluate_split(model, manifest, split.value, out=out, answers=answers, console=console)
     )

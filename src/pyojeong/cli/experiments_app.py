@@ -231,7 +231,7 @@ def distill(
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="File of soft labels (.npz).")],
     like: Annotated[
-        str, typer.Option(help="Name of the student's experiment: its [augment] draws the views.")
+        str, typer.Option(help="Name of the student's experiment: its \\[augment] draws the views.")
     ],
     votes: VotesOption = None,
     folder: FolderOption = Path("experiments"),

@@ -1,4 +1,4 @@
-"""``pyojeong models``: the models that are there, for people and as JSON lines."""
+"""``pyojeong models``: the models that are there, for people and as JSON."""
 
 import json
 import sys
@@ -16,13 +16,13 @@ from pyojeong.zoo import SHORT_NAMES, cards
 
 
 def list_models(*, as_json: bool) -> None:
-    """Print the models with licence and measured accuracy, or their cards as JSON lines."""
+    """Print the models with licence and measured accuracy, or their cards as a JSON list."""
     entries = cards()
     called = {model: name for name, model in SHORT_NAMES.items()}
     if as_json:
         ascii_only = not is_utf8(getattr(sys.stdout, "encoding", None) or "utf-8")
-        for entry in entries.values():
-            echo(json.dumps(json.loads(entry.card.to_json()), ensure_ascii=ascii_only))
+        shown = [json.loads(entry.card.to_json()) for entry in entries.values()]
+        echo(json.dumps(shown, indent=1, ensure_ascii=ascii_only))
         return
 
     answering = Table(box=None, header_style="bold", pad_edge=False)

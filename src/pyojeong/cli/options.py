@@ -11,6 +11,47 @@ import typer
 from pyojeong.runtime.detection.registry import DEFAULT, DETECTORS
 
 
+class Format(StrEnum):
+    """Tables of results."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSON = "json"
+
+
+class DeviceName(StrEnum):
+    """Where networks run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    COREML = "coreml"
+    DIRECTML = "directml"
+
+
+class LabelSetName(StrEnum):
+    """Label sets of answers."""
+
+    FER7 = "fer7"
+    FERPLUS8 = "ferplus8"
+
+
+class Answers(StrEnum):
+    """Which output of a model answers."""
+
+    AUTO = "auto"
+    LABELS = "labels"
+    FER2013 = "fer2013"
+
+
+class Views(StrEnum):
+    """How many views of each face are averaged."""
+
+    ONE = "1"
+    TWO = "2"
+    TEN = "10"
+
+
 class ScoredSplit(StrEnum):
     """Splits that models are scored on."""
 
@@ -65,6 +106,30 @@ ProcessesOption = Annotated[
 JOBS = 2
 """Default of both."""
 
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        help="Threads inside each network. Default: the CPUs, at most 4; 1 where --jobs is more.",
+    ),
+]
+ViewsOption = Annotated[
+    Views,
+    typer.Option("--views", help="Views of each face that are averaged; slower and steadier."),
+]
+DeviceOption = Annotated[
+    DeviceName,
+    typer.Option(
+        "--device",
+        help="Where networks run; auto: the best that onnxruntime offers here. Only the CPU gives "
+        "the same answers to the last bit.",
+    ),
+]
+FormatOption = Annotated[
+    list[Format] | None,
+    typer.Option("--format", "-f", help="Tables to write; several times for several."),
+]
 EyesOption = Annotated[
     bool | None,
     typer.Option(
@@ -158,11 +223,11 @@ ThresholdOption = Annotated[
     ),
 ]
 LabelsOption = Annotated[
-    str | None,
+    LabelSetName | None,
     typer.Option("--labels", help="fer7, or ferplus8 (also contempt). Default: the model's."),
 ]
 OutputOption = Annotated[
-    str,
+    Answers,
     typer.Option(
         "--output",
         help="auto: what analyze answers (shares of votes, if the model has them); labels: the "

@@ -17,12 +17,21 @@ from pyojeong.core.printable import printable
 
 _FULL = {errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
+_ORDER = (
+    "analyze", "video", "demo", "webcam", "data", "train", "experiments", "evaluate", "export",
+    "models", "doctor", "bench",
+)  # fmt: skip
 _CommandError: type[Exception] = typer.BadParameter.__mro__[2]
 """Typer does not export the root of its errors of usage."""
 
 
 class RootGroup(TyperGroup):
     """The root of the commands: errors of usage show arguments without interpreting them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, in the order in which the help shows them."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda n: _ORDER.index(n) if n in _ORDER else len(_ORDER))
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments."""

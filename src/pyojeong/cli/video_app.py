@@ -10,9 +10,12 @@ from pyojeong.cli.options import (
     JOBS,
     AllowOption,
     DetectorOption,
+    DeviceName,
+    DeviceOption,
     ExcelOption,
     EyesOption,
     FastOption,
+    FormatOption,
     JobsOption,
     LabelsOption,
     MinFaceOption,
@@ -24,6 +27,7 @@ from pyojeong.cli.options import (
     formats_for_excel,
 )
 from pyojeong.cli.streams import echo
+from pyojeong.cli.study import ConfigOption, settings_beside
 
 
 class _DefaultCommand(TyperGroup):
@@ -41,19 +45,15 @@ video_app = typer.Typer(
     help="Read clips: a table, a report page and events for each; take people out of results.",
 )
 
-TABLES = ("parquet", "csv", "json")
-
 
 @video_app.command(
     "process", epilog="Take people out of finished results: pyojeong video redact --help"
 )
 def video(
+    ctx: typer.Context,
     clips: Annotated[list[str], typer.Argument(help="Clips, or folders that hold some.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one folder in it per clip.")],
-    formats: Annotated[
-        list[str] | None,
-        typer.Option("--format", "-f", help="parquet (default), csv, json; several times."),
-    ] = None,
+    formats: FormatOption = None,
     excel: ExcelOption = False,
     annotate: Annotated[bool, typer.Option(help="Also write annotated.mp4, with sound.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
@@ -84,22 +84,23 @@ def video(
     min_face: MinFaceOption = None,
     fast: FastOption = False,
     workers: JobsOption = JOBS,
+    device: DeviceOption = DeviceName.AUTO,
     allow: AllowOption = None,
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Read clips: a table, a report page and events for each; the same command resumes."""
     from pyojeong.cli.console import make_console
     from pyojeong.cli.video import run
     from pyojeong.cli.video_request import VideoRequest
 
-    wrong = [name for name in formats or () if name not in TABLES]
-    if wrong:
-        raise typer.BadParameter(f"--format {wrong[0]}: known are {', '.join(TABLES)}")
+    del config  # it has set the defaults
     if excel and aggregate:
         raise typer.BadParameter("--excel: --aggregate writes no table; leave one of them out")
-    chosen = formats_for_excel(formats) if excel else formats
+    named = [name.value for name in formats or ()]
+    chosen = formats_for_excel(named) if excel else named
     request = VideoRequest(
         clips=clips,
         out=out,
@@ -122,12 +123,15 @@ def video(
         model=model,
         min_face=min_face,
         workers=workers,
+        device=device.value,
         allow=allow,
         prior=prior,
         threshold=threshold,
-        labels=labels,
+        labels=labels and labels.value,
     )
-    raise typer.Exit(run(request, make_console(stderr=True)))
+    with settings_beside(out, ctx):
+        code = run(request, make_console(stderr=True))
+    raise typer.Exit(code)
 
 
 @video_app.command("redact")
@@ -170,11 +174,14 @@ def webcam(
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
+    device: DeviceOption = DeviceName.AUTO,
+    config: ConfigOption = None,
 ) -> None:
     """Read a camera live on a local page; nothing is stored unless you ask."""
     from pyojeong.cli.console import make_console
     from pyojeong.cli.webcam import WebcamRequest, run
 
+    del config  # it has set the defaults
     width, _, height = size.lower().partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise typer.BadParameter(f"--size {size}: expected for example 640x480")
@@ -194,6 +201,7 @@ def webcam(
         open_page=open_page,
         prior=prior,
         threshold=threshold,
-        labels=labels,
+        labels=labels and labels.value,
+        device=device.value,
     )
     raise typer.Exit(run(request, make_console(stderr=True)))

@@ -35,6 +35,7 @@ class VideoRequest:
     model: str = "default"
     min_face: int | None = None
     workers: int = 2
+    device: str = "auto"
     allow: str | None = None
     prior: str | None = None
     labels: str | None = None
@@ -62,6 +63,7 @@ def make_analyzer(request: VideoRequest) -> Analyzer:
         detector=request.detector,
         min_face=request.min_face,
         threads=1,
+        device=request.device,
         allow=request.allow,
         eyes=request.eyes,
         prior=request.prior,

@@ -33,6 +33,7 @@ class WebcamRequest:
     rate: int = 30
     detector: str = "auto"
     model: str = "default"
+    device: str = "auto"
     port: int = 0
     host: str = "127.0.0.1"
     open_page: bool = True
@@ -62,6 +63,7 @@ def run(request: WebcamRequest, console: Console) -> int:
         request.model,
         detector=request.detector,
         threads=1,
+        device=request.device,
         eyes=request.eyes,
         prior=request.prior,
         labels=request.labels,

@@ -47,6 +47,8 @@ class ExportFormat(StrEnum):
 
     FOLDERS = "folders"
     IMAGEFOLDER = "imagefolder"
+    IMAGEFOLDER_JSONL = "imagefolder-jsonl"
+    DATASETS = "datasets"
     FER2013 = "fer2013"
 
 
@@ -163,7 +165,10 @@ def data_export(
     table: ManifestArgument,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder, or a .csv file.")],
     format_: Annotated[
-        ExportFormat, typer.Option("--format", "-f", help="Class folders, Hugging Face, or CSV.")
+        ExportFormat,
+        typer.Option(
+            "--format", "-f", help="Class folders, Hugging Face's imagefolder or Parquet, or CSV."
+        ),
     ] = ExportFormat.FOLDERS,
 ) -> None:
     """Write a table as files that other tools read."""

@@ -1,10 +1,11 @@
 """A manifest becomes files that other tools read: class folders, fer2013.csv, imagefolder."""
 
 import csv
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,20 @@ from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError, ImageUnreadable, OutputError
 from pyojeong.core.labels import FER7, FER2013_TO_FER7
 from pyojeong.core.one_writer import one_writer
+from pyojeong.core.output_names import as_unicode
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.importing import Ticker
 from pyojeong.datasets.layout import png
 from pyojeong.datasets.layout_fer2013 import SIDE, USAGES
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
 from pyojeong.image.preprocess import Pixels, matrix_for_crop, to_gray, warp
+from pyojeong.parquet import load_pyarrow, parquet_writer
 
 _FER2013 = Preprocess(size_hw=(SIDE, SIDE), color="gray", mean=(0.0,), std=(1.0,))
 _USAGE_OF = {split: usage for usage, split in USAGES.items()}
 _EMOTION_OF = {FER7.names[to]: i for i, to in enumerate(FER2013_TO_FER7)}
+_HUB_SPLITS = {Split.TRAIN: "train", Split.VALID: "validation", Split.TEST: "test"}
+_ROWS_OF_GROUP = 256
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
@@ -96,6 +101,85 @@ def export_imagefolder(manifest: Path, out: Path, *, tick: Ticker | None = None)
                 file.close()
 
 
+def export_imagefolder_jsonl(manifest: Path, out: Path, *, tick: Ticker | None = None) -> Exported:
+    """``<out>/<split>/<row>_<name>.png`` and ``<out>/<split>/metadata.jsonl``, with groups.
+
+    As ``export_imagefolder``, with one JSON object a line: ``file_name``, ``label`` and ``group``.
+    """
+    with _whole_folder(out) as folder, ExitStack() as stack:
+        _make_splits(folder)
+        files: dict[Split, Any] = {}
+
+        def write(row: int, sample: Sample, pixels: Pixels) -> None:
+            place = folder / sample.split.value
+            if sample.split not in files:
+                opened = (place / "metadata.jsonl").open("w", encoding="utf-8", newline="\n")
+                files[sample.split] = stack.enter_context(opened)
+            name = _name(row, sample)
+            (place / name).write_bytes(_encoded(sample, pixels))
+            said = {"file_name": name, "label": sample.label, "group": sample.group or None}
+            files[sample.split].write(json.dumps(said) + "\n")
+
+        done = _each(manifest, write, tick)
+        stack.close()  # before the folder takes its name
+        return done
+
+
+def export_datasets(manifest: Path, out: Path, *, tick: Ticker | None = None) -> Exported:
+    """``<out>/data/<split>-00000-of-00001.parquet``: what Hugging Face's ``datasets`` reads.
+
+    ``load_dataset(out)`` gives the features ``image`` (Image), ``label`` (ClassLabel with the
+    names of the label set), ``group`` and ``source``; the validation split is called so. Images are
+    PNG, without loss. Arguments and errors are those of ``export_class_folders``.
+    """
+    names = list(manifest_labels(manifest).names)
+    arrow, _ = load_pyarrow("the export for datasets")
+    features = {
+        "image": {"_type": "Image"},
+        "label": {"names": names, "_type": "ClassLabel"},
+        "group": {"dtype": "string", "_type": "Value"},
+        "source": {"dtype": "string", "_type": "Value"},
+    }
+    image = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
+    fields = [("image", image), ("label", arrow.int64())]
+    fields += [("group", arrow.string()), ("source", arrow.string())]
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    schema = arrow.schema(fields, metadata=about)
+    with _whole_folder(out) as folder, ExitStack() as stack:
+        (folder / "data").mkdir()
+        writers: dict[Split, Any] = {}
+        waiting: dict[Split, list[dict[str, Any]]] = {}
+
+        def flush(split: Split) -> None:
+            rows = waiting.pop(split, [])
+            if rows:
+                writers[split].write_table(arrow.Table.from_pylist(rows, schema=schema))
+
+        def write(row: int, sample: Sample, pixels: Pixels) -> None:
+            split = sample.split
+            if split not in writers:
+                file = folder / "data" / f"{_HUB_SPLITS[split]}-00000-of-00001.parquet"
+                writers[split] = stack.enter_context(parquet_writer(file, schema))
+            cell = {"bytes": _encoded(sample, pixels), "path": _name(row, sample)}
+            rows = waiting.setdefault(split, [])
+            rows.append(
+                {
+                    "image": cell,
+                    "label": names.index(sample.label),
+                    "group": sample.group or None,
+                    "source": as_unicode(sample.source),
+                }
+            )
+            if len(rows) == _ROWS_OF_GROUP:
+                flush(split)
+
+        done = _each(manifest, write, tick)
+        for split in list(writers):
+            flush(split)
+        stack.close()  # before the folder takes its name
+        return done
+
+
 def export_fer2013(manifest: Path, out: Path, *, tick: Ticker | None = None) -> Exported:
     """``fer2013.csv``: emotion, pixels (48 x 48 gray), Usage.
 
@@ -134,6 +218,8 @@ def export_fer2013(manifest: Path, out: Path, *, tick: Ticker | None = None) -> 
 EXPORTERS: dict[str, Callable[..., Exported]] = {
     "folders": export_class_folders,
     "imagefolder": export_imagefolder,
+    "imagefolder-jsonl": export_imagefolder_jsonl,
+    "datasets": export_datasets,
     "fer2013": export_fer2013,
 }
 """Format -> its function."""

@@ -1,10 +1,12 @@
-"""Hugging Face's imagefolder: ``<root>/{train,test}/metadata.csv`` beside its images."""
+"""Hugging Face's imagefolder: ``<root>/<split>/metadata.csv`` (or .jsonl) beside its images."""
 
 import csv
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TextIO
 
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.file_search import is_file
@@ -28,8 +30,8 @@ from pyojeong.datasets.spelled_names import SpelledNames
 from pyojeong.datasets.split_names import split_of
 from pyojeong.datasets.whole_set import split_folders
 
-TABLE = "metadata.csv"
-MARKER = "train/metadata.csv with columns file_name,label (imagefolder)"
+TABLES = ("metadata.csv", "metadata.jsonl")
+MARKER = "train/metadata.csv or metadata.jsonl with file_name and label (imagefolder)"
 _REST = "\0"
 """Key of the cells behind the last column; no column has this name."""
 
@@ -38,20 +40,41 @@ def _tables(path: Path) -> list[tuple[Split | None, Path]]:
     """Return the tables and their splits; None = the folder in a file's name tells its split."""
     parts = split_folders(path)
     tables: list[tuple[Split | None, Path]] = []
-    tables += [(split, part / TABLE) for split, part in parts if _has_table(part)]
-    if tables or not _has_table(path):
+    tables += [(split, table) for split, part in parts if (table := _table_in(part))]
+    whole = _table_in(path)
+    if tables or whole is None:
         return tables
-    return [(None if parts else Split.TRAIN, path / TABLE)]
+    return [(None if parts else Split.TRAIN, whole)]
 
 
-def _has_table(path: Path) -> bool:
-    table = path / TABLE
-    return table.is_file() and {"file_name", "label"} <= set(_header(table))
+def _table_in(folder: Path) -> Path | None:
+    """Return the table of a folder.
+
+    Raises:
+        DataError: When there are two.
+    """
+    found = [
+        folder / name
+        for name in TABLES
+        if (folder / name).is_file() and {"file_name", "label"} <= set(_header(folder / name))
+    ]
+    if len(found) > 1:
+        raise DataError(f"{folder}: holds {' and '.join(TABLES)}: delete the one that is not meant")
+    return found[0] if found else None
 
 
 def _header(table: Path) -> list[str]:
     with open_text(table) as file:
+        if table.suffix == ".jsonl":
+            return list(_json_row(table, 0, next((line for line in file if line.strip()), "{}")))
         return [name.strip() for name in _first(csv.reader(file))]
+
+
+def _json_row(table: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ManifestInvalid(f"{table}: is no line of JSON ({error})", row=number) from None
 
 
 def _first(rows: Iterator[list[str]]) -> list[str]:
@@ -62,7 +85,8 @@ def _first(rows: Iterator[list[str]]) -> list[str]:
 def unread_table(path: Path) -> str:
     """Return what keeps a ``metadata.csv`` in a folder from being read; "" when there is none."""
     places = [path, *(part for _, part in split_folders(path))]
-    table = next((place / TABLE for place in places if (place / TABLE).is_file()), None)
+    tables = (place / name for place in places for name in TABLES)
+    table = next((file for file in tables if file.is_file()), None)
     if table is None:
         return ""
     try:
@@ -164,20 +188,16 @@ def _said(picture: Picture, *, split: bool) -> str:
 def _rows_of(
     root: Path, split: Split | None, table: Path, outside: Outside, notes: Notes
 ) -> Iterator[Picture]:
-    """Yield the rows of a ``metadata.csv`` whose file lies in the data set's folder.
+    """Yield the rows of a table whose file lies in the data set's folder.
 
     Raises:
         DataError: When a quote is not closed.
         ManifestInvalid: When one lacks its file name or label.
     """
-    check_quotes(table)
     extra = ExtraCells(table)
     names = SpelledNames(table.parent)
     with open_text(table) as file:
-        header = [name.strip() for name in _first(csv.reader(file))]
-        rows = csv.DictReader(file, header, restkey=_REST)
-        for i, row in enumerate(rows):
-            extra.add(rows.line_num + 1, row.get(_REST))
+        for i, row in enumerate(_table_rows(table, file, extra)):
             if not row.get("file_name") or row.get("label") is None:
                 raise ManifestInvalid(f"{table}: expected file_name and label", row=i)
             if os.path.join(table.parent.absolute(), row["file_name"]) in outside:  # noqa: PTH118
@@ -194,3 +214,18 @@ def _rows_of(
                 group=row.get("group") or "",
             )
     notes.warnings += extra.warnings()
+
+
+def _table_rows(table: Path, file: TextIO, extra: ExtraCells) -> Iterator[dict[str, Any]]:
+    if table.suffix == ".jsonl":
+        for number, line in enumerate(line for line in file if line.strip()):
+            row = _json_row(table, number, line)
+            said = {key: row.get(key) for key in ("file_name", "label", "group")}
+            yield {key: str(value) for key, value in said.items() if value is not None}
+        return
+    check_quotes(table)
+    header = [name.strip() for name in _first(csv.reader(file))]
+    rows = csv.DictReader(file, header, restkey=_REST)
+    for each in rows:
+        extra.add(rows.line_num + 1, each.get(_REST))
+        yield each

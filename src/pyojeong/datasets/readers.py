@@ -7,6 +7,7 @@ from pyojeong.core.errors import DataError
 from pyojeong.datasets import (
     layout_affectnet,
     layout_ckplus,
+    layout_datasets,
     layout_expw,
     layout_fer2013,
     layout_ferplus,
@@ -43,6 +44,7 @@ READERS: dict[str, Reader] = {
     "voted-photographs": layout_voted.read_voted,
     "fer2013": read_fer2013,
     "imagefolder": layout_imagefolder.read_imagefolder,
+    "datasets": layout_datasets.read_datasets,
     "ck48": layout_ckplus.read_ck48,
     "jaffe": layout_jaffe.read_jaffe,
     "fer2013-folders": read_class_folders,
@@ -73,6 +75,7 @@ MARKERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "voted-photographs": (layout_voted.is_voted, layout_voted.MARKER),
     "fer2013": (layout_fer2013.find_table, layout_fer2013.MARKER),
     "imagefolder": (layout_imagefolder.is_imagefolder, layout_imagefolder.MARKER),
+    "datasets": (layout_datasets.is_datasets, layout_datasets.MARKER),
     "ck48": (layout_ckplus.is_ck48, layout_ckplus.CK48_MARKER),
     "jaffe": (layout_jaffe.is_jaffe, layout_jaffe.MARKER),
     "fer2013-folders": (layout_folders.is_fer2013_folders, layout_folders.FER2013_MARKER),

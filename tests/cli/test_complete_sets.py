@@ -21,7 +21,7 @@ OTHER = {
     "threshold": 0.9, "device": "cpu",
 }  # fmt: skip
 """Another value of every option of `pyojeong analyze`."""
-NOT_RESULTS = {"out", "overwrite", "jobs", "threads", "allow"}
+NOT_RESULTS = {"out", "remote", "overwrite", "jobs", "threads", "allow"}
 
 
 def test_every_option_that_changes_results_is_part_of_their_record(tmp_path: Path) -> None:

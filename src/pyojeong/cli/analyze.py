@@ -19,9 +19,10 @@ from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.earlier_results import drawings, refuse_vanished, remove_drawings
 from pyojeong.cli.options import FAST_MISSES
+from pyojeong.cli.remote_inputs import find_images
 from pyojeong.cli.sums import print_counts, short_paths
+from pyojeong.core.addresses import is_address
 from pyojeong.core.face import Expression, FrameResult, Image, Sink
-from pyojeong.core.file_kinds import IMAGES
 from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.input_record import (
     Made,
@@ -31,7 +32,7 @@ from pyojeong.core.input_record import (
     earlier_outputs,
     write_inputs,
 )
-from pyojeong.core.inputs import InputCounts, find_inputs, refuse_empty
+from pyojeong.core.inputs import InputCounts, refuse_empty
 from pyojeong.core.interrupts import held_interrupts
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_files import remove_others, require_writable
@@ -69,6 +70,7 @@ class AnalyzeRequest:
     threads: int | None = None
     views: int = 1
     device: str = "auto"
+    remote: bool = False
     allow: str | None = None
     eyes: bool = False
     prior: str | None = None
@@ -83,7 +85,10 @@ class AnalyzeRequest:
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the results, by the names of options."""
-        inputs = [os.path.abspath(path) for path in self.paths]  # noqa: PTH100 - links stay
+        inputs = [
+            path if is_address(path) else os.path.abspath(path)  # noqa: PTH100 - links stay
+            for path in self.paths
+        ]
         others = ["excel", "annotate", "annotate_as", "detector", "model", "min_face", "views"]
         others += ["any_rotation", "eyes", "prior", "labels", "threshold", "device"]
         named = {f"--{name.replace('_', '-')}": getattr(self, name) for name in others}
@@ -139,7 +144,7 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     refuse_empty(request.paths)
     require(request.formats)
     again = _check_out(request)
-    found = find_inputs(request.paths, IMAGES, out=request.out)
+    found = find_images(request.paths, out=request.out, remote=request.remote)
     if request.out is not None and not request.overwrite:
         refuse_vanished(request.out, found.files)
     threads = request.threads or (1 if request.jobs > 1 else None)
@@ -324,7 +329,9 @@ def _read_all(
         shown = bars(console, *columns, TimeRemainingColumn(), transient=True, few=len(inputs) < 3)
         progress = stack.enter_context(shown)
         task = progress.add_task("reading", total=len(inputs))
-        for outcome in analyze_files(analyzer, inputs, jobs=request.jobs, extra=extra):
+        for outcome in analyze_files(
+            analyzer, inputs, jobs=request.jobs, extra=extra, remote=request.remote
+        ):
             progress.advance(task)
             with held_interrupts():
                 for sink in sinks:

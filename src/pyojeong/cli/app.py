@@ -44,6 +44,7 @@ from pyojeong.cli.options import (
     ModelOption,
     OutputOption,
     PriorOption,
+    RemoteOption,
     ScoredSplit,
     TableOption,
     ThreadsOption,
@@ -128,6 +129,7 @@ def analyze(
     formats: FormatOption = None,
     excel: ExcelOption = False,
     annotate: Annotated[bool, typer.Option(help="Write annotated images to --out.")] = False,
+    remote: RemoteOption = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace results of other images in --out.")
     ] = False,
@@ -166,6 +168,7 @@ def analyze(
         formats=chosen,
         excel=excel,
         annotate=annotate,
+        remote=remote,
         overwrite=overwrite,
         detector=detector_named(detector, fast=fast),
         model=model,

@@ -126,6 +126,13 @@ DeviceOption = Annotated[
         "the same answers to the last bit.",
     ),
 ]
+RemoteOption = Annotated[
+    bool,
+    typer.Option(
+        "--remote",
+        help="Read addresses (s3://, gs://, https:// ...) too: a file, a folder/ or a pattern.",
+    ),
+]
 FormatOption = Annotated[
     list[Format] | None,
     typer.Option("--format", "-f", help="Tables to write; several times for several."),

@@ -19,6 +19,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from pyojeong._version import __version__
+from pyojeong.core.addresses import is_address
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import InputError, OutputError
 from pyojeong.core.input_record import INPUTS, read_earlier
@@ -129,6 +130,8 @@ def _word(config: Path, key: str, value: Any, paths: set[str]) -> Any:
 
 def _placed(config: Path, value: Any) -> Any:
     """Return a path relative to the folder of the file."""
+    if is_address(str(value)):
+        return str(value)
     text = os.path.expanduser(str(value))  # noqa: PTH111 - patterns are no paths
     return os.path.join(config.absolute().parent, text)  # noqa: PTH118 - an absolute one stays
 
@@ -205,5 +208,6 @@ def _toml(value: Any, *, paths: bool) -> str:
         value = value.value
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    text = os.path.abspath(value) if paths else str(value)  # noqa: PTH100 - links stay
+    places = paths and not is_address(str(value))
+    text = os.path.abspath(value) if places else str(value)  # noqa: PTH100 - links stay
     return json.dumps(as_unicode(text), ensure_ascii=False)

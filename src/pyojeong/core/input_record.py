@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.addresses import is_address
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import InputError
@@ -81,7 +82,7 @@ def write_inputs(
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(path)  # noqa: PTH100 - links stay what they are
+    return path if is_address(path) else os.path.abspath(path)  # noqa: PTH100 - links stay what they are
 
 
 @dataclass(frozen=True, slots=True)

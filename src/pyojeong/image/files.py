@@ -86,7 +86,7 @@ def read_image(
     if isinstance(named, str) and is_address(named) and not is_file(named):
         raise ImageUnreadable(
             f"{without_password(named)[:_LONGEST_SHOWN]}: is an address, and nothing is "
-            "downloaded; download the image first"
+            "downloaded; download the image first, or add --remote (remote=True)"
         )
     path = Path(path)
     try:

@@ -39,6 +39,7 @@ class AnalyzerJobs(ABC):
         *,
         on_error: OnError = "keep",
         jobs: int = 1,
+        remote: bool = False,
     ) -> Iterator[FrameResult]:
         """Read image files, one result per path, in order; the rows of ``pyojeong analyze``.
 
@@ -48,6 +49,8 @@ class AnalyzerJobs(ABC):
                 ``error`` says why, also in tables. ``"raise"`` the first error.
             jobs: Files that are read at once, in threads. With more than one, use
                 ``Analyzer(threads=1)``.
+            remote: Read addresses (``s3://``, ``gs://``, ``https://`` ...) through fsspec; without
+                it they are errors.
 
         Yields:
             One result for each path; ``source`` is the path as it was given. What is doubtful in
@@ -74,13 +77,18 @@ class AnalyzerJobs(ABC):
             )
         if jobs < 1:
             raise BadArray("jobs", expected="at least 1", got=str(jobs))
-        return self._read_files(paths, on_error, jobs)
+        return self._read_files(paths, on_error, jobs, remote=remote)
 
     def _read_files(
-        self, paths: Iterable[str | os.PathLike[str]], on_error: OnError, jobs: int
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        on_error: OnError,
+        jobs: int,
+        *,
+        remote: bool,
     ) -> Iterator[FrameResult]:
         names = (os.fsdecode(os.fspath(path)) for path in paths)
-        for outcome in analyze_files(self, names, jobs=jobs):
+        for outcome in analyze_files(self, names, jobs=jobs, remote=remote):
             if outcome.error is not None and on_error == "raise":
                 raise outcome.error
             for note in outcome.notes:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from threading import Condition, Semaphore
 from typing import Protocol
 
+from pyojeong.core.addresses import is_address
 from pyojeong.core.errors import ImageUnreadable, InputError, one_line, without_frames
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.file_search import Found
 from pyojeong.core.memory import release_free_memory
 from pyojeong.image.files import is_out_of_memory, no_memory, pixels_stated, read_image
+from pyojeong.image.remote import read_remote
 
 
 class FrameAnalyzer(Protocol):
@@ -106,11 +108,14 @@ def _read(
     item: str,
     extra: Extra | None,
     turn: AbstractContextManager[object] | None = None,
+    *,
+    remote: bool = False,
 ) -> FileResult:
     notes: list[str] = []
+    read = read_remote if remote and is_address(item) else read_image
     try:
         with turn or nullcontext():
-            image = read_image(item, notes=notes)
+            image = read(item, notes=notes)
             if image.size > 3 * _LARGE:
                 release_free_memory()
         result = analyzer.analyze_frames([(image, item, 0, 0.0)])[0]
@@ -136,6 +141,7 @@ def analyze_files(
     *,
     jobs: int = 1,
     extra: Extra | None = None,
+    remote: bool = False,
 ) -> Iterator[FileResult]:
     """Read files with several threads; outcomes come in the order of the inputs.
 
@@ -145,6 +151,7 @@ def analyze_files(
         jobs: Images in work at once; fewer where they have more than 12.5 megapixels for each CPU.
         extra: Called in the worker thread for every image that was read. An error in it is part
             of the outcome, and the result is kept.
+        remote: Read addresses through fsspec; without it they are errors.
     """
     cpus = max(os.cpu_count() or 1, 1)
     room = _Room(ROOM_PIXELS * cpus)
@@ -155,8 +162,8 @@ def analyze_files(
             return item
         with room.hold(item) if jobs > 1 else nullcontext(0) as pixels:
             if pixels <= _LARGE:
-                return _read(analyzer, item, extra)
-            outcome = _read(analyzer, item, extra, turn=decoding)
+                return _read(analyzer, item, extra, remote=remote)
+            outcome = _read(analyzer, item, extra, turn=decoding, remote=remote)
             release_free_memory()
             return outcome
 

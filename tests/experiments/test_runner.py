@@ -28,7 +28,8 @@ from pyojeong.export.exporter import ExportOptions, export_run
 from pyojeong.training import loop as training
 from pyojeong.training.data.portion import stratified
 from pyojeong.training.loop import train
-from pyojeong.training.run import Run, pack
+from pyojeong.training.packing import pack
+from pyojeong.training.run import Run
 from pyojeong.verification import verify_path
 from tests.training.tiny import TOML, manifest, samples
 

@@ -13,7 +13,8 @@ from pyojeong.training.data.datamodule import FaceDataset, load_faces
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import train
 from pyojeong.training.nets.registry import build_net
-from pyojeong.training.run import Run, load_last, load_picked, pack
+from pyojeong.training.packing import pack
+from pyojeong.training.run import Run, load_last, load_picked
 from tests.training.tiny import TOML, manifest
 
 SMALL = {"name": "se_resnet", "stem": 4, "widths": [8, 12, 16, 16], "depths": [1, 1, 1, 1]}

@@ -19,8 +19,9 @@ from pyojeong.datasets.predictions import read_predictions
 from pyojeong.datasets.samples import Split
 from pyojeong.runtime.golden import golden_path, read_golden
 from pyojeong.training.loop import train
+from pyojeong.training.packing import pack
 from pyojeong.training.pretrained import _read
-from pyojeong.training.run import WEIGHTS, Run, load_best, load_last, load_picked, pack
+from pyojeong.training.run import WEIGHTS, Run, load_best, load_last, load_picked
 from pyojeong.training.run_identity import IMAGES, images_trained_on
 from pyojeong.training.soft_labels import SoftLabels
 from tests.training.tiny import TOML, manifest

@@ -1,16 +1,23 @@
 """Packed runs: small, and the same net."""
 
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import torch
 
-from pyojeong.core.errors import ExperimentError
+from pyojeong.core.errors import ExperimentError, OutputBusy, OutputError
+from pyojeong.core.line_files import append_lines
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split
+from pyojeong.datasets.split_uses import RUN_FILE
 from pyojeong.distillation.teacher import teach
+from pyojeong.training import packing
 from pyojeong.training.loop import train
-from pyojeong.training.run import Run, load_last, load_picked, pack
+from pyojeong.training.packing import pack
+from pyojeong.training.run import WEIGHTS, Run, load_last, load_picked
 from pyojeong.training.run_identity import IMAGES, images_trained_on
 from pyojeong.training.start import accuracy_before
 from pyojeong.training.weight_digests import note_digest
@@ -165,3 +172,94 @@ def test_an_unfinished_run_is_not_packed(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with pytest.raises(ExperimentError, match="only finished runs"):
         pack(Run(tmp_path / "run"), tmp_path / "packed")
+
+
+OTHER = TOML.replace("epochs = 6", "epochs = 1")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory, finished: tuple[Run, Path]) -> Run:
+    """A run of the same name and other settings."""
+    return train(OTHER, finished[1], tmp_path_factory.mktemp("other") / "runs")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+def test_a_pack_of_another_run_of_that_name_is_not_written_over(
+    finished: tuple[Run, Path], other: Run, tmp_path: Path
+) -> None:
+    run = copied(finished[0], tmp_path)
+    (run.folder / "result.json").write_text("{}")
+    packed = pack(run, tmp_path / "packed")
+    before = contents(tmp_path / "packed")
+    with pytest.raises(
+        ExperimentError, match=r"another run of that name \(experiment\.toml, .*--out"
+    ):
+        pack(other, tmp_path / "packed")
+    (packed / "notes.txt").write_text("mine")
+    with pytest.raises(ExperimentError, match=r"holds notes\.txt, which is of no pack"):
+        pack(run, tmp_path / "packed")
+    assert contents(tmp_path / "packed") == {**before, "tiny/notes.txt": b"mine"}
+    with pytest.raises(ExperimentError, match="which is of no pack"):
+        pack(run, run.folder.parent)
+    with pytest.raises(ExperimentError, match="is packed already: copy the folder"):
+        pack(Run(packed), tmp_path / "again")
+
+
+def test_a_pack_is_replaced_with_all_its_files(
+    finished: tuple[Run, Path], other: Run, tmp_path: Path
+) -> None:
+    run = copied(finished[0], tmp_path)
+    (run.folder / "result.json").write_text("{}")
+    whole = contents(pack(run, tmp_path / "packed"))
+    packed = Run(tmp_path / "packed" / "tiny")
+    assert "result.json" in whole
+    (run.folder / "result.json").unlink()  # it is measured again
+    # Words of this run beside weights of another one, as earlier versions left them when killed.
+    for name in (WEIGHTS, f"{WEIGHTS}.sha256.json"):
+        shutil.copy(pack(other, tmp_path / "others") / name, packed.folder)
+    with one_writer(packed.folder), pytest.raises(OutputBusy):
+        pack(run, tmp_path / "packed")
+    pack(run, tmp_path / "packed")
+    assert contents(packed.folder) == {k: v for k, v in whole.items() if k != "result.json"}
+    assert [file.name for file in (tmp_path / "packed").iterdir()] == ["tiny"]
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "done.json", "curves.jsonl", "packed"])
+def test_a_pack_on_a_full_disk_leaves_the_earlier_one(
+    finished: tuple[Run, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run = copied(finished[0], tmp_path)
+    pack(run, tmp_path / "packed")
+    before = contents(tmp_path / "packed")
+    real, rename = packing.atomic_write, Path.rename
+
+    def full(path: Path, *mode: str) -> AbstractContextManager[IO[Any]]:
+        if path.name == name:
+            raise OutputError(f"cannot write {path}: No space left on device")
+        return real(path, *mode)
+
+    def stuck(path: Path, target: Path) -> Path:
+        if path.name == name:
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(packing, "atomic_write", full)
+    monkeypatch.setattr(Path, "rename", stuck)
+    for out in ("packed", "new"):
+        with pytest.raises(OutputError, match="No space left"):
+            pack(run, tmp_path / out)
+    assert contents(tmp_path / "packed") == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_use_of_a_test_split_vanishes_from_a_pack(
+    finished: tuple[Run, Path], tmp_path: Path
+) -> None:
+    run = copied(finished[0], tmp_path)
+    packed = pack(run, tmp_path / "packed")
+    append_lines(packed / RUN_FILE, [{"model": "tiny", "time": "2026-01-02"}], count_tail=True)
+    with pytest.raises(ExperimentError, match="has had a use of the test split"):
+        pack(run, tmp_path / "packed")

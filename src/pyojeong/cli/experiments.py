@@ -366,7 +366,8 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
 
 
 def pack_run(run: Path, out: Path) -> Path:
-    """Copy a finished run with its weights alone; see ``training.run.pack``."""
+    """Copy a finished run with its weights alone; see ``training.packing``."""
     with needs_training():
-        from pyojeong.training.run import Run, pack
+        from pyojeong.training.packing import pack
+        from pyojeong.training.run import Run
     return pack(Run(run), out)

@@ -11,7 +11,6 @@ and be exported, but not be resumed.
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,24 +19,18 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.json_record import read_record
 from pyojeong.core.run_files import changed_run_file_words, changed_run_files
-from pyojeong.datasets.split_uses import RUN_FILE
 from pyojeong.evaluation.test_split_guard import uses_of_run
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import Classify
-from pyojeong.training.weight_digests import check_digest, note_digest
+from pyojeong.training.weight_digests import check_digest
 
 WEIGHTS = "weights.safetensors"
-_WORDS = (
-    "experiment.toml", "environment.json", "curves.jsonl", "done.json", "result.json",
-    "test_looks.jsonl",  # of earlier versions
-    RUN_FILE,
-)  # fmt: skip
 
 
 def read_curves(file: Path) -> list[dict[str, Any]]:
@@ -189,35 +182,6 @@ def load_last(run: Run, *, num_classes: int) -> Classify:
     return _load(run, run.last, num_classes)
 
 
-def pack(run: Run, out: Path) -> Path:
-    """Copy a finished run to a folder of its name in ``out``, with its result's weights alone.
-
-    Weights are kept as float16 (norms and their statistics as float32), a twelfth of a checkpoint.
-
-    Raises:
-        ExperimentError: When the run is not finished.
-    """
-    if not run.done:
-        raise ExperimentError(f"{run.folder} is not finished: only finished runs can be packed")
-    run.check_files()
-    folder = out / run.experiment.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in _WORDS:
-        if (run.folder / name).exists():
-            shutil.copyfile(run.folder / name, folder / name)
-    classes = int(_weights_of(run.picked)["net.classifier.weight"].shape[0])
-    task = load_picked(run, num_classes=classes)
-    small = {
-        name: value.half() if value.is_floating_point() and value.dim() > 1 else value
-        for name, value in task.scored.state_dict().items()
-    }
-    data = save({k: v.contiguous() for k, v in small.items()})
-    with atomic_write(folder / WEIGHTS) as file:
-        file.write(data)
-        note_digest(folder / WEIGHTS, data)
-    return folder
-
-
 def mean_weights(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """Return the mean of several nets' weights: a uniform soup.
 
@@ -251,12 +215,6 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
             "folder and train again"
         ) from error
     return state
-
-
-def _weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """Return the net's weights in a checkpoint, as ``HeadedNet`` names them."""
-    state = read_checkpoint(checkpoint)["state_dict"]
-    return {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
 
 
 def _load(run: Run, checkpoint: Path, num_classes: int) -> Classify:

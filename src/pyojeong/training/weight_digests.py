@@ -23,7 +23,7 @@ def note_digest(weights: Path, data: bytes | memoryview) -> None:
     with suppress(ExperimentError):  # a damaged list is written again with the new weights
         earlier = _digests(weights)
     known = [hashlib.sha256(data).hexdigest(), *earlier]
-    write_record(_beside(weights), {"sha256": list(dict.fromkeys(known))[:_KEPT]})
+    write_record(digest_file(weights), {"sha256": list(dict.fromkeys(known))[:_KEPT]})
 
 
 def check_digest(weights: Path) -> None:
@@ -44,12 +44,13 @@ def check_digest(weights: Path) -> None:
         )
 
 
-def _beside(weights: Path) -> Path:
+def digest_file(weights: Path) -> Path:
+    """Return the small file beside weights."""
     return weights.with_name(f"{weights.name}.sha256.json")
 
 
 def _digests(weights: Path) -> list[str]:
-    file = _beside(weights)
+    file = digest_file(weights)
     if not file.exists():
         return []
     return [str(digest) for digest in read_record(file, cure=_CURE, keys=["sha256"])["sha256"]]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -261,6 +262,29 @@ def test_one_look_at_the_test_split(tmp_path: Path) -> None:
         score_test(tmp_path / "runs" / "tiny", data)
     with pytest.raises(ExperimentError, match="no result yet"):
         score_test(tmp_path / "runs" / "gone", data)
+
+
+def test_other_data_of_the_same_name_are_not_scored(
+    finished: tuple[Path, Path, dict], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(finished[0] / "runs" / "tiny", tmp_path / "runs" / "tiny"))
+    other = tmp_path / finished[1].name
+    write_manifest(other, samples(175), FER7)
+    with pytest.raises(
+        ExperimentError, match=r"trained on other data than .*splits .* were others"
+    ):
+        score_test(run, other)
+    other.unlink()
+    other = tmp_path / "renamed.parquet"
+    shutil.copy(finished[1], other)
+    with pytest.raises(ExperimentError, match=r"the data were tiny\.parquet, are renamed\.parquet"):
+        score_test(run, other)
+    votes = [replace(sample, votes=(10,) + (0,) * 9) for sample in samples()]
+    write_manifest(tmp_path / finished[1].name, votes, FER7)
+    with pytest.raises(ExperimentError, match=r"the votes, groups or decisions .* were others"):
+        score_test(run, tmp_path / finished[1].name)
+    assert Run(run).test_split_uses == []
+    assert json.loads((run / "result.json").read_text())["test"] is None
 
 
 def test_labels_of_the_test_split_cannot_reach_a_result(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pyojeong.evaluation.test_split_guard import record_use, refuse_second_use
 from pyojeong.experiments.measure import score_split
 from pyojeong.experiments.results import RESULT_CURE
 from pyojeong.training.run import Run
-from pyojeong.training.run_identity import data_name
+from pyojeong.training.run_identity import require_same_data
 
 
 def score_test(run_folder: Path, manifest: Path) -> dict[str, Any]:
@@ -39,11 +39,7 @@ def score_test(run_folder: Path, manifest: Path) -> dict[str, Any]:
         result = read_record(file, cure=RESULT_CURE, keys=["status", "name"])
         if result["status"] != "finished":
             raise ExperimentError(f"{run_folder} failed: there is nothing to score")
-        trained_on = run.environment["manifest"]
-        if data_name(trained_on) != data_name(manifest.name):
-            raise ExperimentError(
-                f"{run_folder} was trained on {trained_on}, not on {manifest.name}"
-            )
+        require_same_data(run, manifest)
         refuse_second_use(run_folder)
         temperature = result["valid"]["temperature"]
         scored = score_split(run, manifest, Split.TEST, temperature=temperature)

@@ -97,9 +97,21 @@ def _starts(
             yield (f"{given} was another file (sha256 {before[name][:12]}..., is {digest[:12]}...)")
 
 
-def _data(
-    environment: dict[str, Any], manifest: Path, *, limit: int | None, min_steps: int | None
-) -> Iterator[str]:
+def require_same_data(run: Run, manifest: Path) -> None:
+    """Refuse data that a run was not trained on.
+
+    Raises:
+        ExperimentError: When they differ; with what differs. Runs of earlier versions say less.
+    """
+    found = list(_other_data(run.environment, manifest))
+    if found:
+        raise ExperimentError(
+            f"{run.folder} was trained on other data than {manifest}: {summary(found)}. "
+            "Give the data set that it was trained on"
+        )
+
+
+def _other_data(environment: dict[str, Any], manifest: Path) -> Iterator[str]:
     before, now = data_name(environment["manifest"]), data_name(manifest.name)
     if before != now:
         yield f"the data were {before}, are {now}"
@@ -107,6 +119,12 @@ def _data(
         yield f"the images, labels or splits of {now} were others (--map and --groups count)"
     elif environment.get("manifest_content", content := manifest_content(manifest)) != content:
         yield f"the votes, groups or decisions of {now} were others"
+
+
+def _data(
+    environment: dict[str, Any], manifest: Path, *, limit: int | None, min_steps: int | None
+) -> Iterator[str]:
+    yield from _other_data(environment, manifest)
     if "limit" not in environment:  # a run of an earlier version
         return
     if environment["limit"] != limit:

@@ -63,8 +63,9 @@ def test_weights_are_given_or_fitted_and_sum_to_one(
     assert sum(soft.facts["teachers"].values()) == pytest.approx(1, abs=1e-3)
     given = teach(runs, data, Augment(), views=1, weights=[3, 1])
     assert given.facts["teachers"] == {"tiny": 0.75, "other": 0.25}
-    with pytest.raises(ExperimentError, match="expected 2 numbers"):
-        teach(runs, data, Augment(), views=1, weights=[1])
+    for wrong in ([1], [float("nan"), 1], [float("inf"), 1], [-1, 2], [0, 0], [1e308, 1e308]):
+        with pytest.raises(ExperimentError, match="expected 2 finite numbers"):
+            teach(runs, data, Augment(), views=1, weights=wrong)
 
 
 def test_progress_counts_every_answer(taught: tuple[Path, Path, list[Run], SoftLabels]) -> None:

@@ -1,21 +1,27 @@
 """Ensembles of runs: right answers, right weights, one use of the test split."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from pyojeong.core.errors import BadArray, ExperimentError
-from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
+from pyojeong.core.checksums import checked
+from pyojeong.core.errors import BadArray, ExperimentError, OutputError
+from pyojeong.core.json_record import write_record
+from pyojeong.core.labels import FER7
+from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, write_manifest
+from pyojeong.distillation.teacher import teach
+from pyojeong.evaluation.test_split_guard import uses_of_data
 from pyojeong.image.preprocess import matrix_for_crop, to_tensor, warp
 from pyojeong.image.tta import seen_through, view_matrices
 from pyojeong.training.data.datamodule import load_faces
-from pyojeong.training.ensemble.evaluate import fit_ensemble, score_test_split
+from pyojeong.training.ensemble.evaluate import fit_ensemble, score_test_split, views_of
 from pyojeong.training.loop import train
 from pyojeong.training.run import Run, load_picked
-from tests.training.tiny import TOML, manifest
+from tests.training.tiny import TOML, manifest, samples
 
 Made = tuple[Path, Path, list[Run]]
 
@@ -73,7 +79,8 @@ def test_a_record_without_temperatures_is_of_answers_as_they_are(made: Made) -> 
     folder, data, runs = made
     file = folder / "old.json"
     record = fit_ensemble(runs, data, file)
-    del record["temperatures"]
+    for key in ("temperatures", "weights_sha256", "manifest_id"):
+        del record[key]
     file.write_text(json.dumps(record))
     parts = [by_hand(run, data, Split.TEST, 1) for run in runs]
     mixed = sum(w * own for w, (own, _) in zip(record["members"].values(), parts, strict=True))
@@ -98,11 +105,11 @@ def test_one_look_and_no_fitting_after_it(made: Made) -> None:
     mixed = sum(w * own for w, own in zip(shares, warm, strict=True))
     wanted = (mixed.argmax(1) == parts[0][1]).mean()
     assert record["test"]["accuracy"]["value"] == pytest.approx(wanted, abs=1e-5)
-    assert json.loads(file.read_text()) == record
+    assert checked(json.loads(file.read_text())) == record
     for again in (score_test_split, fit_ensemble):
         with pytest.raises(ExperimentError, match="look"):
             again(runs, data, file)
-    assert json.loads(file.read_text()) == record
+    assert checked(json.loads(file.read_text())) == record
 
 
 def test_numbers_of_views_that_there_are(made: Made) -> None:
@@ -110,3 +117,92 @@ def test_numbers_of_views_that_there_are(made: Made) -> None:
     with pytest.raises(BadArray, match="views"):
         fit_ensemble(runs, data, folder / "three.json", views=3)
     assert not (folder / "three.json").exists()
+
+
+def test_a_record_belongs_to_its_weights_and_data(made: Made, tmp_path: Path) -> None:
+    _, data, runs = made
+    file = tmp_path / "pair.json"
+    record = fit_ensemble(runs, data, file)
+    assert record["weights_sha256"].keys() == {"tiny", "other"}
+    again = TOML.replace("epochs = 6", "epochs = 1")
+    retrained = [train(again, data, tmp_path / "runs"), runs[1]]
+    other = tmp_path / data.name
+    write_manifest(other, samples(175), FER7)
+    (tmp_path / "poisoned").mkdir()
+    poisoned = manifest(tmp_path / "poisoned", poison=Split.TEST)
+    uses = len(uses_of_data(data))
+    for given, table, said in (
+        (retrained, data, r"weights_sha256\.tiny was"),
+        (runs, other, "manifest_id was .*the valid split was another"),
+        (runs, poisoned, "manifest_id was"),
+    ):
+        with pytest.raises(ExperimentError, match=f"other weights or data: {said}"):
+            score_test_split(given, table, file)
+    for key in ("weights_sha256", "manifest_id"):
+        del record[key]  # as earlier versions wrote it
+    file.write_text(json.dumps(record))
+    with pytest.raises(ExperimentError, match="the valid split was another"):
+        score_test_split(runs, other, file)
+    assert "test" not in json.loads(file.read_text())
+    assert len(uses_of_data(data)) == uses
+    assert "test" in score_test_split(runs, data, file)
+
+
+def test_two_runs_of_one_name_are_named(made: Made, tmp_path: Path) -> None:
+    _, data, runs = made
+    copy = Run(Path(shutil.copytree(runs[0].folder, tmp_path / "copy")))
+    for give in (
+        lambda: fit_ensemble([runs[0], copy], data, tmp_path / "pair.json"),
+        lambda: teach([runs[0], copy], data, runs[0].experiment.augment, views=1),
+    ):
+        with pytest.raises(ExperimentError, match=r"two runs are called tiny: .*/tiny and .*/copy"):
+            give()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"members": {"tiny": 1e400, "other": 0.5}},
+        {"members": {"tiny": -1.0, "other": 0.5}},
+        {"members": {"tiny": "a", "other": 0.5}},
+        {"members": ["tiny", "other"]},
+        {"members": {"tiny": 0.0, "other": 0.0}},
+        {"temperatures": {"tiny": 0.0, "other": 1.0}},
+        {"temperatures": {"tiny": 1.0}},
+        {"temperatures": {"tiny": float("nan"), "other": 1.0}},
+        {"views": "x"},
+        {"views": 3},
+        {"valid": {}},
+    ],
+)
+def test_a_record_that_says_what_could_not_be_is_one_line(
+    made: Made, tmp_path: Path, changed: dict
+) -> None:
+    _, data, runs = made
+    file = tmp_path / "pair.json"
+    write_record(file, {"members": {"tiny": 1.0}, "views": 1, "valid": {}, **changed})
+    uses = len(uses_of_data(data))
+    with pytest.raises(ExperimentError, match=r"no record of an ensemble .*; restore"):
+        score_test_split(runs, data, file)
+    with pytest.raises(ExperimentError, match=r"no record of an ensemble .*; restore"):
+        views_of(file)
+    assert len(uses_of_data(data)) == uses
+
+
+def test_a_damaged_record_is_one_line_and_a_file_of_others_stays(
+    made: Made, tmp_path: Path
+) -> None:
+    _, data, runs = made
+    file = tmp_path / "pair.json"
+    fit_ensemble(runs, data, file)
+    whole = file.read_bytes()
+    shares = whole.replace(b'"temperatures": {\n  "tiny": ', b'"temperatures": {\n  "tiny": 1')
+    assert shares != whole
+    for damage in (shares, b"[]", b"{}", b"\xff", whole[:-9]):
+        file.write_bytes(damage)
+        with pytest.raises(ExperimentError, match=r"(is damaged|lacks members).*fit the ensemble"):
+            score_test_split(runs, data, file)
+    file.write_text("my notes")
+    with pytest.raises(OutputError, match="is there already"):
+        fit_ensemble(runs, data, file)
+    assert file.read_text() == "my notes"

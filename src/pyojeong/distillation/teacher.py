@@ -1,6 +1,7 @@
 """Soft labels: finished runs answer together to fixed views of the training faces."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
 from pyojeong.training.data.augment import Augment, Draws
 from pyojeong.training.data.datamodule import FaceDataset, Faces, load_faces
-from pyojeong.training.ensemble.member import Member, Tick, open_member
+from pyojeong.training.ensemble.member import Member, Tick, open_member, require_distinct
 from pyojeong.training.ensemble.weights import fit_temperatures, fit_weights, temper
 from pyojeong.training.run import Run
 from pyojeong.training.soft_labels import SoftLabels, in_steps
@@ -42,8 +43,9 @@ def teach(
         tick: Called with progress; ``answers_needed`` says of how much.
 
     Raises:
-        ExperimentError: When a run is unfinished, or weights do not fit.
+        ExperimentError: When a run is unfinished, two have the same name, or weights do not fit.
     """
+    require_distinct(runs)
     labels = manifest_labels(manifest)
     teachers = [open_member(run, classes=len(labels)) for run in runs]
     digest = split_hash(read_manifest(manifest, splits=[Split.TRAIN]))
@@ -103,9 +105,11 @@ def _shares(
     as_they_are = np.ones(len(teachers))
     if weights is not None:
         given = np.asarray(weights, np.float64)
-        if len(given) != len(teachers) or (given < 0).any() or given.sum() <= 0:
+        finite = math.isfinite(sum(weights))
+        if len(given) != len(teachers) or not finite or (given < 0).any() or given.sum() <= 0:
             raise ExperimentError(
-                f"weights: expected {len(teachers)} numbers that are not negative, got {weights}"
+                f"weights: expected {len(teachers)} finite numbers that are not negative and not "
+                f"all 0, got {weights}"
             )
         return np.asarray(given / given.sum(), np.float64), as_they_are
     if len(teachers) == 1:

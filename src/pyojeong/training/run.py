@@ -78,6 +78,11 @@ class Run:
         return self.folder / WEIGHTS
 
     @property
+    def result_weights(self) -> Path:
+        """The file that the run's result is read from: a checkpoint, or packed weights."""
+        return self.picked if self.picked.exists() else self.packed
+
+    @property
     def done(self) -> bool:
         """True when the last epoch is over."""
         return (self.folder / "done.json").exists()

@@ -1,7 +1,8 @@
 """Finished runs that answer together: as teachers of a student, or as an ensemble."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -83,3 +84,20 @@ def open_member(run: Run, *, classes: int) -> Member:
     return Member(
         name=experiment.name, model=model, pre=experiment.preprocess, channels_last=channels_last
     )
+
+
+def require_distinct(runs: Sequence[Run]) -> None:
+    """Refuse runs of the same name: what is made of their answers knows them by it.
+
+    Raises:
+        ExperimentError: When two have the same; with both folders.
+    """
+    seen: dict[str, Path] = {}
+    for run in runs:
+        name = run.experiment.name
+        if name in seen:
+            raise ExperimentError(
+                f"two runs are called {name}: {seen[name]} and {run.folder}; give each run once, "
+                "and train runs that answer together under names of their own"
+            )
+        seen[name] = run.folder

@@ -18,7 +18,8 @@ from pyojeong.cli.experiments import write_report
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.evaluation.paired_comparison import Difference, compare
 from pyojeong.experiments.reference_labels import Truth, read_truth
-from pyojeong.experiments.results import experiment_of, read_results
+from pyojeong.experiments.result_files import read_results
+from pyojeong.experiments.results import experiment_of
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "experiments" / "results"

@@ -15,7 +15,7 @@ from pyojeong.datasets.samples import Split
 from pyojeong.evaluation.scoring import predict_split
 from pyojeong.experiments.cost import measure_cost
 from pyojeong.experiments.measure import settings
-from pyojeong.experiments.results import RESULT_VERSION
+from pyojeong.experiments.result_files import RESULT_VERSION
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.run import read_curves

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.experiments.reference_labels import read_truth
+from pyojeong.experiments.result_files import read_results
 from pyojeong.experiments.result_table import rate, short_count, short_reason, to_csv, to_markdown
 from pyojeong.experiments.results import (
     SORTS,
@@ -21,7 +23,6 @@ from pyojeong.experiments.results import (
     matching_results,
     over_seeds,
     read_costs,
-    read_results,
     row_of,
     sort_by,
 )
@@ -263,3 +264,39 @@ def test_words_from_results_do_not_become_markup(tmp_path: Path) -> None:
     text = page_of(tmp_path, result, failed("full/x", "<em>"))
     for hidden in ("<b>&", "full/<b>", "<i>", "<u>", "<s>", "<em>"):
         assert hidden not in text
+
+
+def test_two_results_of_a_name_are_both_named_when_they_differ(tmp_path: Path) -> None:
+    keep(tmp_path, made("tiny.s1"))
+    again = made("tiny.s1", 0.3)
+    keep(tmp_path / "zkept", made("tiny.s1"))
+    assert len(read_results(tmp_path)) == 1
+    keep(tmp_path / "zkept", again)
+    with pytest.raises(
+        ExperimentError, match=r"/tiny\.s1\.json and .*zkept/tiny\.s1\.json are differ"
+    ):
+        read_results(tmp_path)
+    keep(tmp_path, looked(again))  # the copy is of the time before the test split was scored
+    for folder in (tmp_path, tmp_path / "zkept"):
+        keep(folder, looked(again))
+        assert read_results(tmp_path)[0]["test"] is not None
+        keep(folder, again)
+    other = looked(again)
+    other["test"]["accuracy"]["value"] = 0.9
+    keep(tmp_path, looked(again))
+    keep(tmp_path / "zkept", other)
+    with pytest.raises(ExperimentError, match="are different results of tiny"):
+        read_results(tmp_path)
+
+
+def test_what_is_no_result_of_its_name_is_one_line(tmp_path: Path) -> None:
+    keep(tmp_path, made("tiny.s1"), made("tiny.s2"))
+    (tmp_path / "tiny.s2.json").write_text((tmp_path / "tiny.s1.json").read_text())
+    with pytest.raises(ExperimentError, match=r"tiny\.s2\.json holds the result of tiny\.s1: call"):
+        read_results(tmp_path)
+    (tmp_path / "tiny.s2.json").write_text('{"settings": 1, "status": "finished", "version": 1}')
+    with pytest.raises(ExperimentError, match="is no result: it has no name"):
+        read_results(tmp_path)
+    (tmp_path / "tiny.s2.json").unlink()
+    os.mkfifo(tmp_path / "x.json")
+    assert [result["name"] for result in read_results(tmp_path)] == ["tiny.s1"]

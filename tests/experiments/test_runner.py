@@ -18,11 +18,16 @@ from lightning.pytorch import loggers
 
 from pyojeong.core.checksums import checked
 from pyojeong.core.errors import DataError, ExperimentError, OutputError
+from pyojeong.core.json_record import write_record
 from pyojeong.core.labels import FER7
+from pyojeong.core.line_files import append_lines
 from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, read_manifest, write_manifest
+from pyojeong.datasets.split_uses import RUN_FILE
+from pyojeong.evaluation.test_split_guard import uses_of_data
+from pyojeong.experiments import score_test as score_test_module
 from pyojeong.experiments.catalogue import Planned
-from pyojeong.experiments.results import read_results
+from pyojeong.experiments.result_files import read_results
 from pyojeong.experiments.runner import RunOptions, run_all, run_planned, unfinished
 from pyojeong.experiments.score_test import score_test
 from pyojeong.export.exporter import ExportOptions, export_run
@@ -285,6 +290,101 @@ def test_other_data_of_the_same_name_are_not_scored(
         score_test(run, tmp_path / finished[1].name)
     assert Run(run).test_split_uses == []
     assert json.loads((run / "result.json").read_text())["test"] is None
+
+
+def copied(finished: tuple[Path, Path, dict], folder: Path) -> Path:
+    shutil.copytree(finished[0] / "runs", folder / "runs")
+    return folder / "runs"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"name": "other"}, "name"),
+        ({"seed": 4}, "seed"),
+        ({"environment": {"manifest": "other.parquet"}}, "environment"),
+        ({"curves": []}, "curves"),
+    ],
+)
+def test_a_result_of_another_run_is_noticed(
+    finished: tuple[Path, Path, dict], tmp_path: Path, changed: dict, said: str
+) -> None:
+    runs = copied(finished, tmp_path)
+    result = checked(json.loads((runs / "tiny" / "result.json").read_text()))
+    write_record(runs / "tiny" / "result.json", {**result, **changed})
+    for use in (
+        lambda: run_planned(planned(), finished[1], runs),
+        lambda: read_results(runs),
+        lambda: score_test(runs / "tiny", finished[1]),
+        lambda: pack(Run(runs / "tiny"), tmp_path / "packed"),
+    ):
+        with pytest.raises(ExperimentError, match=rf"is of another run \({said}\); .*remove it"):
+            use()
+    bad = [found for found in verify_path(runs) if not found.ok]
+    assert [(found.path.name, said in found.detail) for found in bad] == [("result.json", True)]
+
+
+def test_a_kept_copy_replaces_no_file_of_others(
+    finished: tuple[Path, Path, dict], tmp_path: Path
+) -> None:
+    runs, kept = copied(finished, tmp_path), tmp_path / "kept"
+    kept.mkdir()
+    for mine in ('{"status": "mine"}', json.dumps({**finished[2], "name": "other"}), "[" * 10**5):
+        (kept / "tiny.json").write_text(mine)
+        for use in (
+            lambda: score_test(runs / "tiny", finished[1], keep=kept),
+            lambda: run_planned(planned(), finished[1], runs, options=RunOptions(keep=kept)),
+            lambda: run_all(
+                [planned("a"), planned()], finished[1], runs, options=RunOptions(keep=kept)
+            ),
+        ):
+            with pytest.raises(OutputError, match=r"tiny\.json is there already and is no result"):
+                use()
+        assert (kept / "tiny.json").read_text() == mine
+    assert Run(runs / "tiny").test_split_uses == []
+    assert not (runs / "a").exists()
+    (kept / "tiny.json").write_text(json.dumps(finished[2]))
+    result = score_test(runs / "tiny", finished[1], keep=kept)
+    copy = json.loads((kept / "tiny.json").read_text())
+    assert "checksum" in copy
+    assert checked(copy) == result
+
+
+def test_a_use_that_was_recorded_before_a_full_disk_is_finished(
+    finished: tuple[Path, Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = copied(finished, tmp_path)
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OutputError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr(score_test_module, "write_record", full)
+    with pytest.raises(OutputError, match="No space left"):
+        score_test(runs / "tiny", finished[1])
+    monkeypatch.undo()
+    (use,) = Run(runs / "tiny").test_split_uses
+    uses = len(uses_of_data(finished[1]))
+    assert json.loads((runs / "tiny" / "result.json").read_text())["test"] is None
+    result = score_test(runs / "tiny", finished[1])
+    assert result["test"]["accuracy"]["value"] == use["accuracy"]
+    assert len(result["test"]["answers"]) == 42
+    assert result["test_split_uses"] == [use]
+    assert "scored" not in use
+    assert len(uses_of_data(finished[1])) == uses
+    with pytest.raises(
+        ExperimentError, match=r"figures are in .*test_split_uses\.jsonl\. Each run"
+    ):
+        score_test(runs / "tiny", finished[1])
+
+
+def test_figures_of_other_weights_finish_no_use(
+    finished: tuple[Path, Path, dict], tmp_path: Path
+) -> None:
+    runs = copied(finished, tmp_path)
+    more = {"weights_sha256": "0" * 64, "scored": {"n": 1}}
+    append_lines(runs / "tiny" / RUN_FILE, [{"model": "tiny", **more}], count_tail=True)
+    with pytest.raises(ExperimentError, match="Each run is scored once"):
+        score_test(runs / "tiny", finished[1])
 
 
 def test_labels_of_the_test_split_cannot_reach_a_result(tmp_path: Path) -> None:

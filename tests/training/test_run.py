@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pyojeong.core.errors import ExperimentError, OutputBusy, OutputError
+from pyojeong.core.json_record import write_record
 from pyojeong.core.line_files import append_lines
 from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split
@@ -191,7 +192,7 @@ def test_a_pack_of_another_run_of_that_name_is_not_written_over(
     finished: tuple[Run, Path], other: Run, tmp_path: Path
 ) -> None:
     run = copied(finished[0], tmp_path)
-    (run.folder / "result.json").write_text("{}")
+    write_record(run.folder / "result.json", {"name": "tiny", "seed": 3, "status": "failed"})
     packed = pack(run, tmp_path / "packed")
     before = contents(tmp_path / "packed")
     with pytest.raises(
@@ -212,7 +213,7 @@ def test_a_pack_is_replaced_with_all_its_files(
     finished: tuple[Run, Path], other: Run, tmp_path: Path
 ) -> None:
     run = copied(finished[0], tmp_path)
-    (run.folder / "result.json").write_text("{}")
+    write_record(run.folder / "result.json", {"name": "tiny", "seed": 3, "status": "failed"})
     whole = contents(pack(run, tmp_path / "packed"))
     packed = Run(tmp_path / "packed" / "tiny")
     assert "result.json" in whole

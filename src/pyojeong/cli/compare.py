@@ -24,7 +24,7 @@ def compare_results(one: str, other: str, results: Path, console: Console) -> in
             were measured on different pictures.
     """
     from pyojeong.experiments.reference_labels import TRUTH_FILE, read_truth
-    from pyojeong.experiments.results import read_results
+    from pyojeong.experiments.result_files import read_results
 
     known = {r["name"]: r for r in read_results(results) if r["status"] == "finished"}
     for name in (one, other):

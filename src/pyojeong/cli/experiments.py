@@ -17,7 +17,6 @@ from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.sums import PART_OF_A_COMMAND, print_counts, print_run_counts
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from pyojeong.core.inputs import InputCounts
-from pyojeong.core.json_record import read_record
 from pyojeong.core.output_files import require_new
 from pyojeong.core.printable import printable
 
@@ -65,14 +64,16 @@ def list_experiments(folder: Path, runs: Path, names: Sequence[str]) -> None:
 
 def _state(folder: Path) -> tuple[bool, str]:
     """Return whether a run is over, and what there is to say of it."""
+    from pyojeong.experiments.result_files import read_run_result
+
     try:
-        if (file := folder / "result.json").exists():
-            result = read_record(file, cure="", keys=["status"])
+        if (folder / "result.json").exists():
+            result = read_run_result(folder)
             if result["status"] != "finished":
                 return True, str(result["status"])
             return True, f"{100 * result['valid']['accuracy']['value']:.1f} %"
     except (OSError, ValueError, KeyError, TypeError):
-        return True, "result.json is damaged"
+        return True, "result.json is damaged or of another run"
     try:
         lines = (folder / "curves.jsonl").read_text(encoding="utf-8").split("\n")
     except OSError:
@@ -293,7 +294,8 @@ _LONGEST_NAME = 33
 
 
 def _rows(results: Path, only: Sequence[str]) -> list[Any]:
-    from pyojeong.experiments.results import matching_results, read_costs, read_results, row_of
+    from pyojeong.experiments.result_files import read_results
+    from pyojeong.experiments.results import matching_results, read_costs, row_of
 
     costs = read_costs(results) if results.is_dir() else None
     return [row_of(result, costs) for result in matching_results(read_results(results), only)]
@@ -306,7 +308,8 @@ def write_report(results: Path, only: Sequence[str], out: Path) -> Path:
         ExperimentError: When there are no results, or a name matches nothing.
     """
     from pyojeong.experiments.reference_labels import read_truth
-    from pyojeong.experiments.results import matching_results, read_costs, read_results
+    from pyojeong.experiments.result_files import read_results
+    from pyojeong.experiments.results import matching_results, read_costs
     from pyojeong.experiments.results_page import write_page
 
     found = matching_results(read_results(results), only)
@@ -324,13 +327,7 @@ def score_test_once(
     """
     with needs_training():
         from pyojeong.experiments.score_test import score_test
-    result = score_test(run, manifest)
-    if keep is not None:
-        from pyojeong.core.atomic_write import atomic_write
-        from pyojeong.experiments.results import result_path
-
-        with atomic_write(result_path(keep, result["name"]), "w") as file:
-            file.write(json.dumps(result, indent=1) + "\n")
+    result = score_test(run, manifest, keep=keep)
     for split in ("valid", "test"):
         figures = result[split]
         for name in ("accuracy", "balanced_accuracy", "macro_f1"):
@@ -348,7 +345,7 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
         ExperimentError: When there are no results.
     """
     from pyojeong.core.atomic_write import atomic_write
-    from pyojeong.experiments.results import read_results
+    from pyojeong.experiments.result_files import read_results
 
     found = read_results(results)
     if not any(result["status"] == "finished" for result in found):

@@ -80,7 +80,7 @@ def print_run_counts(names: Sequence[str], runs: Path, console: Console) -> int:
     """
     if os.environ.get(PART_OF_A_COMMAND):
         return 0
-    from pyojeong.experiments.results import RESULT_CURE
+    from pyojeong.experiments.result_files import RESULT_CURE
 
     states, pictures = Counter[str](), InputCounts(read=0)
     for name in names:

@@ -4,9 +4,13 @@ Runs of earlier versions lack them and are taken as they are.
 """
 
 import hashlib
+import json
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from pyojeong.core.checksums import checked
 
 KEY = "rests_on"
 TRAIN_IMAGES = "train_images.npy"
@@ -40,6 +44,46 @@ def changed_run_file_words(folder: Path, name: str) -> str:
     if name == TRAIN_IMAGES:
         cure = "restore it from a copy, or remove it, and leaks are no longer counted"
     return f"{folder / name}: is damaged or was changed after the run ended; {cure}"
+
+
+def other_run_in_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
+    """Return in what a result differs from the run in whose folder it lies; nothing elsewhere.
+
+    Args:
+        folder: The folder; without ``experiment.toml`` it is no run folder.
+        result: What its ``result.json`` says.
+    """
+    try:
+        known = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no run folder, or whoever reads the experiment says what it is
+        return []
+    found = [key for key in ("name", "seed") if key in known and result.get(key) != known[key]]
+    environment = result.get("environment")
+    if environment is not None and not _same(environment, _environment(folder)):
+        found.append("environment")
+    if result.get("status") == "finished" and not _same(result.get("curves"), _curves(folder)):
+        found.append("curves")
+    return found
+
+
+def _same(said: Any, here: Any) -> bool:
+    """Return whether JSON types are the same; what could not be read is no difference."""
+    return here is None or json.dumps(said, sort_keys=True) == json.dumps(here, sort_keys=True)
+
+
+def _environment(folder: Path) -> Any:
+    try:
+        return checked(json.loads((folder / "environment.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _curves(folder: Path) -> Any:
+    try:
+        lines = (folder / "curves.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+    except (OSError, ValueError):
+        return None
 
 
 def _digest(file: Path) -> str:

@@ -29,6 +29,8 @@ from pyojeong.datasets.cache import cache_folder
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.datasets.split_uses import EARLIER_RUN_FILE, RUN_FILE, read_uses
 
+_WHOLE = ("scored", "weights_sha256")
+"""What a line of a run's list holds besides the use: all figures, and of which weights."""
 _PATIENCE_S = 10.0
 _PAUSE_S = 0.05
 
@@ -101,7 +103,17 @@ def uses_of_run(folder: Path) -> list[dict[str, Any]]:
     Raises:
         ExperimentError: When a list of uses is damaged; it is named, with the line.
     """
-    return [*read_uses(folder / EARLIER_RUN_FILE), *read_uses(folder / RUN_FILE)]
+    rows = [*read_uses(folder / EARLIER_RUN_FILE), *read_uses(folder / RUN_FILE)]
+    return [{key: value for key, value in row.items() if key not in _WHOLE} for row in rows]
+
+
+def scored_uses_of_run(folder: Path) -> list[dict[str, Any]]:
+    """Return the uses for a run whose figures were recorded in full, with these.
+
+    Raises:
+        ExperimentError: When a list of uses is damaged; it is named, with the line.
+    """
+    return [row for row in read_uses(folder / RUN_FILE) if all(key in row for key in _WHOLE)]
 
 
 def may_show(card: ModelCard, manifest: Path, split: Split) -> bool:
@@ -126,9 +138,10 @@ def refuse_second_use(folder: Path) -> None:
     before = uses_of_run(folder)
     if before:
         when = before[0].get("time", "an earlier day")
+        listed = next((n for n in (RUN_FILE, EARLIER_RUN_FILE) if (folder / n).exists()), RUN_FILE)
         raise ExperimentError(
             f"{folder} was scored on the test split on {when}; its figures are in "
-            f"{folder / 'result.json'}. Each run is scored once: scoring twice would allow "
+            f"{folder / listed}. Each run is scored once: scoring twice would allow "
             "choosing by the test split"
         )
 
@@ -141,6 +154,7 @@ def record_use(
     figures: Mapping[str, Any] | None = None,
     run_folder: Path | None = None,
     more: Mapping[str, Any] | None = None,
+    of_run: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a use of the test split down: in the data set's list, and in the run's folder.
 
@@ -151,6 +165,7 @@ def record_use(
         figures: With ``accuracy`` and ``ece``, each with its ``value``; None = they are elsewhere.
         run_folder: Of a training run.
         more: Further facts, JSON types.
+        of_run: Likewise, for the list in the run's folder alone.
 
     Raises:
         OutputError: When it could not be written; then nothing may be shown.
@@ -165,7 +180,7 @@ def record_use(
     row = {"purpose": purpose, "split_sha256": _digest(manifest), "use": uuid4().hex, **line}
     files = {uses_file(manifest): row}
     if run_folder is not None:
-        files[run_folder / RUN_FILE] = line
+        files[run_folder / RUN_FILE] = {**line, **(of_run or {})}
     copies = copies_file(manifest)
     for file in (*files, copies):
         read_uses(file)  # before one of them is written

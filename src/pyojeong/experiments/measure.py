@@ -13,7 +13,7 @@ from pyojeong.core.errors import DataError
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
 from pyojeong.experiments.cost import measure_cost, milliseconds
-from pyojeong.experiments.results import RESULT_VERSION
+from pyojeong.experiments.result_files import RESULT_VERSION
 from pyojeong.metrics import fit_temperature, summary
 from pyojeong.training.data.datamodule import FaceDataset, Faces, load_faces
 from pyojeong.training.experiment import Experiment

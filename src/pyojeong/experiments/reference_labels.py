@@ -14,7 +14,8 @@ from typing import Any
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest, split_hash
-from pyojeong.experiments.results import beside, read_results
+from pyojeong.experiments.result_files import read_results
+from pyojeong.experiments.results import beside
 
 TRUTH_FILE = "valid.json"
 

@@ -8,56 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pyojeong.core.checksums import checked
 from pyojeong.core.errors import ExperimentError
-from pyojeong.core.run_files import changed_run_file_words, changed_run_files
 
-RESULT_VERSION = 1
 COSTS_VERSION = 1
-
-RESULT_CURE = (
-    "restore it from a copy, or remove it: `pyojeong experiments run` then measures the run again"
-)
-"""What to do when ``result.json`` of a run is damaged."""
-
-
-def result_path(folder: Path, name: str) -> Path:
-    """Return where a run's result is kept: ``<folder>/<name>.json``."""
-    return folder / f"{name}.json"
-
-
-def read_results(folder: Path) -> list[dict[str, Any]]:
-    """Return all results below a folder, sorted by name; of kept ones and of run folders alike.
-
-    Raises:
-        ExperimentError: When the folder is missing, a file is no result, or a file that a run rests
-            on was changed; it is named.
-    """
-    if not folder.is_dir():
-        raise ExperimentError(f"{folder} is not a folder of results: run experiments first")
-    found: dict[str, dict[str, Any]] = {}
-    for file in sorted(folder.rglob("*.json")):
-        if file.parent.name == "mlruns":
-            continue
-        try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-            data = checked(data) if isinstance(data, dict) else data
-        except (OSError, ValueError, RecursionError) as error:
-            raise ExperimentError(
-                f"{file} is no result: {error}; restore it from a copy, or remove it"
-            ) from error
-        if isinstance(data, dict) and file.name == "done.json":
-            for name in changed_run_files(file.parent, data):
-                raise ExperimentError(changed_run_file_words(file.parent, name))
-        if not isinstance(data, dict) or "settings" not in data or "status" not in data:
-            continue
-        if data.get("version") != RESULT_VERSION:
-            raise ExperimentError(
-                f"{file}: result version {data.get('version')}, this pyojeong reads "
-                f"{RESULT_VERSION}: run it again or upgrade"
-            )
-        found[str(data["name"])] = data
-    return [found[name] for name in sorted(found)]
 
 
 def matching_results(

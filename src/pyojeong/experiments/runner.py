@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.errors import ExperimentError, MissingExtra, ModelError, OutputBusy
-from pyojeong.core.json_record import read_record, write_record
+from pyojeong.core.json_record import write_record
 from pyojeong.core.one_writer import one_writer
-from pyojeong.core.output_files import require_new
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.measure import describe, measure_run
-from pyojeong.experiments.results import RESULT_CURE, result_path
+from pyojeong.experiments.result_files import read_run_result, require_own_copy, result_path
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import Progress, TrainingCallbacks, train
 from pyojeong.training.run import Run, read_curves
@@ -70,8 +69,11 @@ def run_planned(
 
     Raises:
         ExperimentError: When the folder holds a run of other settings or data; they are named.
+        OutputError: When the copy would replace a file that is no result of that run.
     """
     folder = runs / planned.name
+    if options.keep is not None:
+        require_own_copy(result_path(options.keep, planned.name), planned.name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with one_writer(folder):
@@ -84,7 +86,7 @@ def run_planned(
         return None
     if options.keep is not None:
         path = result_path(options.keep, planned.name)
-        require_new(path, unless=lambda data: b'"status"' in data)  # a copy is made again
+        require_own_copy(path, planned.name)  # not meanwhile either
         path.parent.mkdir(parents=True, exist_ok=True)
         write_record(path, result, indent=1)
     return result
@@ -107,11 +109,10 @@ def _check(planned: Planned, manifest: Path, runs: Path, options: RunOptions) ->
 
 
 def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
-    file = folder / "result.json"
-    if not file.exists():
+    if not (folder / "result.json").exists():
         return None
     Run(folder).check_files()
-    result = read_record(file, cure=RESULT_CURE, keys=["status"])
+    result = read_run_result(folder)
     return None if again and result["status"] == "failed" else result
 
 
@@ -163,6 +164,8 @@ def run_all(
             settings or data, before any is run; it is named.
     """
     for plan in planned:
+        if options.keep is not None:
+            require_own_copy(result_path(options.keep, plan.name), plan.name)
         try:
             _check(plan, manifest, runs, options)
         except ExperimentError as error:

@@ -6,8 +6,10 @@ from safetensors.torch import save
 
 from pyojeong.core.atomic_write import atomic_write, is_stale, output_errors, work_folder
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.json_record import read_record
 from pyojeong.core.one_writer import LOCK, one_writer
 from pyojeong.core.output_files import describe_files
+from pyojeong.core.run_files import other_run_in_result
 from pyojeong.datasets.split_uses import EARLIER_RUN_FILE, RUN_FILE
 from pyojeong.training.run import WEIGHTS, Run, load_picked, read_checkpoint
 from pyojeong.training.weight_digests import digest_file, note_digest
@@ -35,6 +37,7 @@ def pack(run: Run, out: Path) -> Path:
     run.check_files()
     if not run.picked.exists() and run.packed.exists():
         raise ExperimentError(f"{run.folder} is packed already: copy the folder")
+    _require_own_result(run)
     folder = out / run.experiment.name
     with one_writer(folder):
         _require_same_run(run, folder)
@@ -85,6 +88,16 @@ def _require_same_run(run: Run, folder: Path) -> None:
         raise ExperimentError(
             f"{folder} has had a use of the test split that {run.folder} does not list: {cure}"
         )
+
+
+def _require_own_result(run: Run) -> None:
+    """Refuse to pack a result of another run, which would be taken for this one's."""
+    file = run.folder / "result.json"
+    if file.exists():
+        cure = "restore it from a copy, or remove it"
+        found = other_run_in_result(run.folder, read_record(file, cure=cure))
+        if found:
+            raise ExperimentError(f"{file}: is of another run ({', '.join(found)}); {cure}")
 
 
 def _small_weights(run: Run) -> bytes:

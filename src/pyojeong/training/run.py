@@ -25,7 +25,7 @@ from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.json_record import read_record
 from pyojeong.core.run_files import changed_run_file_words, changed_run_files
-from pyojeong.evaluation.test_split_guard import uses_of_run
+from pyojeong.evaluation.test_split_guard import scored_uses_of_run, uses_of_run
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.weight_digests import check_digest
@@ -91,6 +91,11 @@ class Run:
     def test_split_uses(self) -> list[dict[str, Any]]:
         """Every use of the test split with this run's weights."""
         return uses_of_run(self.folder)
+
+    @property
+    def scored_uses(self) -> list[dict[str, Any]]:
+        """Uses of the test split whose figures were recorded in full, with these."""
+        return scored_uses_of_run(self.folder)
 
     @property
     def experiment(self) -> Experiment:

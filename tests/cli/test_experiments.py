@@ -286,14 +286,20 @@ def test_training_without_torch_names_the_cure(
         )
 
 
-def test_score_test_keeps_the_result_and_prints_the_figure(
+def test_score_test_hands_on_where_to_keep_and_prints_the_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = looked(made("arms/base.s1"))
-    stand_in(monkeypatch, "score_test", score_test=lambda *_: result)
+    given: list[Any] = []
+
+    def score_test(*arguments: Any, keep: Path | None) -> dict[str, Any]:
+        given.append((*arguments, keep))
+        return result
+
+    stand_in(monkeypatch, "score_test", score_test=score_test)
     console = Console(stderr=True, width=200)
     command.score_test_once(tmp_path, tmp_path / "m.parquet", console, keep=tmp_path)
-    assert json.loads((tmp_path / "arms" / "base.s1.json").read_text()) == result
+    assert given == [(tmp_path, tmp_path / "m.parquet", tmp_path)]
     out, err = capsys.readouterr()
     assert float(out) == result["test"]["accuracy"]["value"]
     assert "test" in err

@@ -1,5 +1,6 @@
 """Paired comparison: a run equals itself, sides can be swapped, other images are refused."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.json_record import write_record
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.samples import Split, read_manifest, split_hash, write_manifest
 from pyojeong.evaluation.paired_comparison import compare
@@ -98,9 +100,14 @@ def test_the_truth_is_that_of_the_manifest(manifest: Path, tmp_path: Path) -> No
     assert [FER7.names[int(d)] for d in found.truth] == [s.label for s in valid]
     assert found.split_sha256 == split_hash(valid)
     assert read_truth(tmp_path / "results" / "arms") == found  # kept above the folder
+    assert "checksum" in json.loads(file.read_text())
     result = made("arms/base")
-    result["valid"]["split_sha256"] = found.split_sha256
-    assert found.answers(result) == result["valid"]["answers"]
+    result["valid"] |= {"split_sha256": found.split_sha256, "answers": found.truth}
+    del result["valid"]["confusion"]  # older results lack it
+    assert found.answers(result) == found.truth
+    result["valid"]["answers"] += "0"
+    with pytest.raises(ExperimentError, match="one of them is damaged; remove valid"):
+        found.answers(result)
 
 
 def test_other_pictures_are_refused(manifest: Path, tmp_path: Path) -> None:
@@ -116,6 +123,30 @@ def test_other_pictures_are_refused(manifest: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_truth_is_named(tmp_path: Path) -> None:
-    (tmp_path / "valid.json").write_text("{}")
-    with pytest.raises(ExperimentError, match=r"valid\.json holds no labels"):
+    file = tmp_path / "valid.json"
+    whole = json.loads(keep_truth(tmp_path).read_text())
+    for changed in ({"truth": "9"}, {"truth": "x"}, {"truth": 1}, {"labels": 7}, {"labels": [1]}):
+        file.write_text(json.dumps({**whole, **changed}))
+        with pytest.raises(ExperimentError, match=r"valid\.json: holds no labels .*next run"):
+            read_truth(tmp_path)
+    for text in ("{}", "[]", "", "[" * 10**5):
+        file.write_text(text)
+        with pytest.raises(ExperimentError, match=r"valid\.json: .*next run"):
+            read_truth(tmp_path)
+    write_record(file, whole)
+    assert read_truth(tmp_path) is not None
+    file.write_text(file.read_text().replace("0123", "4123", 1))
+    with pytest.raises(ExperimentError, match=r"valid\.json: is damaged .*checksum differs"):
         read_truth(tmp_path)
+
+
+def test_a_changed_label_of_an_earlier_version_is_noticed(tmp_path: Path) -> None:
+    file = keep_truth(tmp_path)
+    truth = read_truth(tmp_path)
+    assert truth is not None
+    assert truth.answers(made("arms/base"))
+    file.write_text(file.read_text().replace("0123", "4123", 1))  # it has no checksum
+    changed = read_truth(tmp_path)
+    assert changed is not None
+    with pytest.raises(ExperimentError, match="do not come to the confusion that was counted"):
+        changed.answers(made("arms/base"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.json_record import write_record
 from pyojeong.experiments.reference_labels import read_truth
 from pyojeong.experiments.result_files import read_results
 from pyojeong.experiments.result_table import rate, short_count, short_reason, to_csv, to_markdown
@@ -183,7 +184,9 @@ def test_a_result_that_lacks_something_and_costs_that_are_none(tmp_path: Path) -
     del result["params"]
     with pytest.raises(ExperimentError, match="'a' lacks something"):
         row_of(result)
-    for text in ("[]", '{"version": 2, "nets": {}, "unit": ""}', "{"):
+    write_record(tmp_path / "costs.json", costs())
+    changed = (tmp_path / "costs.json").read_text().replace("1.5", "7.5")
+    for text in ("[]", '{"version": 2, "nets": {}, "unit": ""}', "{", changed):
         (tmp_path / "costs.json").write_text(text)
         with pytest.raises(ExperimentError, match=r"costs\.json"):
             read_costs(tmp_path)

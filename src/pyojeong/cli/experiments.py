@@ -17,6 +17,7 @@ from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.sums import PART_OF_A_COMMAND, print_counts, print_run_counts
 from pyojeong.core.errors import ExperimentError, MissingExtra
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.json_record import write_record
 from pyojeong.core.output_files import require_new
 from pyojeong.core.printable import printable
 
@@ -344,9 +345,9 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
     Raises:
         ExperimentError: When there are no results.
     """
-    from pyojeong.core.atomic_write import atomic_write
     from pyojeong.experiments.result_files import read_results
 
+    require_new(out, unless=lambda data: b'"nets"' in data)
     found = read_results(results)
     if not any(result["status"] == "finished" for result in found):
         raise ExperimentError(f"{results} holds no finished run: there is nothing to time")
@@ -357,8 +358,7 @@ def time_nets(results: Path, out: Path, console: Console, *, rounds: int) -> Non
             found, rounds=rounds, say=lambda words: status.update(as_markup(words))
         )
     require_new(out, unless=lambda data: b'"nets"' in data)
-    with atomic_write(out, "w") as file:
-        file.write(json.dumps(costs, indent=1) + "\n")
+    write_record(out, costs, indent=1)
     console.print(f"timed {len(costs['nets'])} nets; wrote {as_markup(out)}", soft_wrap=True)
 
 

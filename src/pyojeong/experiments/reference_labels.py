@@ -5,14 +5,14 @@ image, in the manifest's order) and the split's digest, so that answers to other
 never compared with them.
 """
 
-import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.json_record import read_record, write_record
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_manifest, split_hash
 from pyojeong.experiments.result_files import read_results
 from pyojeong.experiments.results import beside
@@ -44,7 +44,8 @@ class Truth:
         """Return a finished result's answers after checking that they are about these images.
 
         Raises:
-            ExperimentError: When it was measured on another split.
+            ExperimentError: When it was measured on another split, or they do not come to what was
+                counted then.
         """
         if not self.matches_split(result):
             raise ExperimentError(
@@ -55,7 +56,18 @@ class Truth:
                 "of an earlier version does not say which pixels they had: remove it, and "
                 "`pyojeong experiments run` measures the run again"
             )
-        return str(result["valid"]["answers"])
+        answers = str(result["valid"]["answers"])
+        counted = Counter(zip(self.truth, answers, strict=False))
+        names = [str(place) for place in range(len(self.labels))]
+        confusion = [[counted[label, answer] for answer in names] for label in names]
+        known = result["valid"].get("confusion", confusion)
+        if len(answers) != len(self.truth) or confusion != known:
+            raise ExperimentError(
+                f"answers of {result['name']} and the labels in {TRUTH_FILE} do not come to the "
+                f"confusion that was counted: one of them is damaged; remove {TRUTH_FILE}, and the "
+                "next run writes it again, or restore the result"
+            )
+        return answers
 
 
 def read_truth(folder: Path) -> Truth | None:
@@ -67,15 +79,14 @@ def read_truth(folder: Path) -> Truth | None:
     file = beside(folder, TRUTH_FILE)
     if file is None:
         return None
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        truth = Truth(str(data["split_sha256"]), tuple(data["labels"]), str(data["truth"]))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ExperimentError(
-            f"{file} holds no labels ({type(error).__name__}: {error}): remove it, and the next "
-            "run writes it again"
-        ) from error
-    return truth
+    cure = "remove it, and the next run writes it again"
+    data = read_record(file, cure=cure, keys=("split_sha256", "labels", "truth"))
+    digest, labels, truth = (data[key] for key in ("split_sha256", "labels", "truth"))
+    known = isinstance(labels, list) and all(isinstance(name, str) for name in labels)
+    digits = {str(place) for place in range(len(labels))} if known else set()
+    if not (known and isinstance(digest, str) and isinstance(truth, str) and digits >= set(truth)):
+        raise ExperimentError(f"{file}: holds no labels of a split; {cure}")
+    return Truth(digest, tuple(labels), truth)
 
 
 def write_truth(manifest: Path, folder: Path) -> Path:
@@ -100,6 +111,5 @@ def write_truth(manifest: Path, folder: Path) -> Path:
             if result["status"] == "finished":
                 truth.answers(result)
     data = {"split_sha256": truth.split_sha256, "labels": truth.labels, "truth": truth.truth}
-    with atomic_write(folder / TRUTH_FILE, "w") as file:
-        file.write(json.dumps(data, indent=1) + "\n")
+    write_record(folder / TRUTH_FILE, data, indent=1)
     return folder / TRUTH_FILE

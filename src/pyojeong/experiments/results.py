@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.errors import ExperimentError
+from pyojeong.core.json_record import read_record
 
 COSTS_VERSION = 1
 
@@ -69,18 +70,13 @@ def read_costs(folder: Path) -> dict[str, Any] | None:
     if file is None:
         return None
     cure = "measure again with `pyojeong experiments time`"
-    try:
-        costs = json.loads(file.read_text(encoding="utf-8"))
-        version, nets, _ = costs["version"], costs["nets"], costs["unit"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ExperimentError(
-            f"{file} is no table of costs ({type(error).__name__}: {error}): {cure}"
-        ) from error
+    costs = read_record(file, cure=cure, keys=("version", "nets", "unit"))
+    version, nets = costs["version"], costs["nets"]
     if version != COSTS_VERSION or not isinstance(nets, dict):
         raise ExperimentError(
             f"{file}: costs of version {version}, this pyojeong reads {COSTS_VERSION}: {cure}"
         )
-    return dict(costs)
+    return costs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from pyojeong.core.errors import DataError, PyojeongError, one_line
 from pyojeong.core.input_record import INPUTS
 from pyojeong.core.output_files import changed_files
 from pyojeong.core.run_files import KEY as RESTS_ON
-from pyojeong.core.run_files import changed_run_files, other_run_in_result
+from pyojeong.core.run_files import changed_run_files, changed_weights, other_run_in_result
 from pyojeong.curate.decisions import verify_decision_log
 from pyojeong.datasets.manifest_files import is_manifest
 from pyojeong.datasets.picture_files import missing_files, require_unchanged
@@ -140,6 +140,8 @@ def _record(file: Path) -> Verified:
     if other:
         return Verified(file, False, f"is of another run than its folder: {', '.join(other)}")
     changed = [*changed_files(file.parent, outputs), *changed_run_files(file.parent, known)]
+    if file.name == DONE:
+        changed += changed_weights(file.parent, known)
     if changed:
         return Verified(file, False, f"gone or changed since: {', '.join(changed)}")
     files = f", {len(outputs):,} results" if outputs else ""

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from pyojeong.cli.app import app
 from pyojeong.core.errors import ExperimentError, ModelCorrupt, PyojeongError
+from pyojeong.core.json_record import write_record
+from pyojeong.core.run_files import WEIGHTS
 from pyojeong.datasets.layout_affectnet import _value
 from pyojeong.datasets.predictions import read_predictions
 from pyojeong.datasets.samples import Split
@@ -21,7 +23,7 @@ from pyojeong.runtime.golden import golden_path, read_golden
 from pyojeong.training.loop import train
 from pyojeong.training.packing import pack
 from pyojeong.training.pretrained import _read
-from pyojeong.training.run import WEIGHTS, Run, load_best, load_last, load_picked
+from pyojeong.training.run import Run, load_best, load_last, load_picked
 from pyojeong.training.run_identity import IMAGES, images_trained_on
 from pyojeong.training.soft_labels import SoftLabels
 from tests.training.tiny import TOML, manifest
@@ -156,6 +158,7 @@ def test_a_checkpoint_of_another_net_is_one_line(finished, tmp_path) -> None:
     with pytest.raises(ExperimentError, match="is damaged or was changed"):
         load_last(run, num_classes=7)
     run.last.with_name("last.ckpt.sha256.json").unlink()  # as runs of earlier versions
+    write_record(run.folder / "done.json", {**run.summary, "weights_sha256": None})
     with pytest.raises(ExperimentError, match="not those of the experiment"):
         load_last(run, num_classes=7)
     with zipfile.ZipFile(run.last, "w") as archive:

@@ -1,5 +1,6 @@
 """Packed runs: small, and the same net."""
 
+import json
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,13 +13,14 @@ from pyojeong.core.errors import ExperimentError, OutputBusy, OutputError
 from pyojeong.core.json_record import write_record
 from pyojeong.core.line_files import append_lines
 from pyojeong.core.one_writer import one_writer
+from pyojeong.core.run_files import WEIGHTS
 from pyojeong.datasets.samples import Split
 from pyojeong.datasets.split_uses import RUN_FILE
 from pyojeong.distillation.teacher import teach
 from pyojeong.training import packing
-from pyojeong.training.loop import train
+from pyojeong.training.loop import TrainingCallbacks, train
 from pyojeong.training.packing import pack
-from pyojeong.training.run import WEIGHTS, Run, load_last, load_picked
+from pyojeong.training.run import Run, load_last, load_picked
 from pyojeong.training.run_identity import IMAGES, images_trained_on
 from pyojeong.training.start import accuracy_before
 from pyojeong.training.weight_digests import note_digest
@@ -55,6 +57,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
     return train(TOML.replace("epochs = 6", "epochs = 2"), data, folder / "runs"), data
 
 
+OTHER = TOML.replace("epochs = 6", "epochs = 1")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory, finished: tuple[Run, Path]) -> Run:
+    """A run of the same name and other settings."""
+    return train(OTHER, finished[1], tmp_path_factory.mktemp("other") / "runs")
+
+
 def copied(run: Run, folder: Path) -> Run:
     return Run(Path(shutil.copytree(run.folder, folder / "runs" / "tiny")))
 
@@ -86,13 +97,84 @@ def test_weights_of_earlier_versions_have_no_digest(
     run = copied(finished[0], tmp_path)
     for file in run.folder.rglob("*.sha256.json"):
         file.unlink()
+    without_digests(run)
+    flip_a_bit(run.best, at=0.9)
     load_picked(run, num_classes=7)
+    assert Run(pack(run, tmp_path / "packed")).done
+
+
+def without_digests(run: Run) -> None:
+    """Write ``done.json`` as earlier versions did."""
+    done = dict(run.summary)
+    del done["weights_sha256"]
+    write_record(run.folder / "done.json", done)
+
+
+def test_weights_of_an_earlier_epoch_are_not_those_of_a_finished_run(
+    finished: tuple[Run, Path], tmp_path: Path
+) -> None:
+    kept: list[bytes] = []
+
+    def keep(line: dict[str, Any]) -> None:
+        last = tmp_path / "runs" / "tiny" / "checkpoints" / "last.ckpt"
+        kept.extend([last.read_bytes()] if last.exists() else [])
+
+    text = TOML.replace("epochs = 6", 'epochs = 3\npick = "last"')
+    run = train(text, finished[1], tmp_path / "runs", watch=TrainingCallbacks(epoch=keep))
+    for digests in run.folder.rglob("*.sha256.json"):
+        assert len(json.loads(digests.read_text())["sha256"]) == 1
+    whole = run.last.read_bytes()
+    assert kept[-1] != whole
+    run.last.write_bytes(kept[-1])
+    note_digest(run.last, whole)
+    note_digest(run.last, kept[-1])  # the small file alone would accept it
+    for use in (load_last, load_picked):
+        with pytest.raises(ExperimentError, match=r"last\.ckpt: is damaged or was changed"):
+            use(run, num_classes=7)
+    with pytest.raises(ExperimentError, match="is damaged or was changed"):
+        pack(run, tmp_path / "packed")
+    bad = [found for found in verify_path(run.folder) if not found.ok]
+    assert [(f.path.name, "last.ckpt" in f.detail) for f in bad] == [("done.json", True)]
+    run.last.write_bytes(whole)
+    load_picked(run, num_classes=7)
+
+
+def test_weights_that_are_gone_or_new_are_noticed(
+    finished: tuple[Run, Path], tmp_path: Path
+) -> None:
+    run = copied(finished[0], tmp_path)
+    packed = Run(pack(run, tmp_path / "packed"))
+    assert all(found.ok for found in verify_path(tmp_path))
+    for file in (run.best.with_name("best.ckpt.sha256.json"), run.best):
+        file.unlink()
+    bad = [found for found in verify_path(run.folder) if not found.ok]
+    assert [(f.path.name, "best.ckpt" in f.detail) for f in bad] == [("done.json", True)]
+    shutil.copy(packed.packed, run.packed)
+    with pytest.raises(ExperimentError, match="is damaged or was changed"):
+        load_picked(run, num_classes=7)
+    shutil.rmtree(run.folder / "checkpoints")
+    assert not all(found.ok for found in verify_path(run.folder))
+    packed.packed.unlink()
+    (packed.folder / "weights.safetensors.sha256.json").unlink()
+    assert not all(found.ok for found in verify_path(packed.folder))
+
+
+def test_a_pack_holds_the_digest_of_its_own_weights(
+    finished: tuple[Run, Path], other: Run, tmp_path: Path
+) -> None:
+    packed = Run(pack(finished[0], tmp_path / "packed"))
+    others = Run(pack(other, tmp_path / "others"))
+    for name in (WEIGHTS, f"{WEIGHTS}.sha256.json"):
+        shutil.copy(others.folder / name, packed.folder)
+    with pytest.raises(ExperimentError, match="is damaged or was changed"):
+        load_picked(packed, num_classes=7)
 
 
 def test_a_process_that_is_killed_between_digest_and_weights_loses_nothing(
     finished: tuple[Run, Path], tmp_path: Path
 ) -> None:
     run = copied(finished[0], tmp_path)
+    (run.folder / "done.json").unlink()
     note_digest(run.last, b"weights that never took their name")
     load_last(run, num_classes=7)
 
@@ -175,15 +257,6 @@ def test_an_unfinished_run_is_not_packed(tmp_path: Path) -> None:
         pack(Run(tmp_path / "run"), tmp_path / "packed")
 
 
-OTHER = TOML.replace("epochs = 6", "epochs = 1")
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory, finished: tuple[Run, Path]) -> Run:
-    """A run of the same name and other settings."""
-    return train(OTHER, finished[1], tmp_path_factory.mktemp("other") / "runs")
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
 
@@ -247,7 +320,12 @@ def test_a_pack_on_a_full_disk_leaves_the_earlier_one(
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
+    def full_record(path: Path, data: dict[str, Any]) -> None:
+        full(path)
+        write_record(path, data)
+
     monkeypatch.setattr(packing, "atomic_write", full)
+    monkeypatch.setattr(packing, "write_record", full_record)
     monkeypatch.setattr(Path, "rename", stuck)
     for out in ("packed", "new"):
         with pytest.raises(OutputError, match="No space left"):

@@ -13,6 +13,10 @@ from typing import Any
 from pyojeong.core.checksums import checked
 
 KEY = "rests_on"
+WEIGHTS_KEY = "weights_sha256"
+WEIGHTS = "weights.safetensors"
+"""Weights of a packed run, which has no checkpoints."""
+CHECKPOINTS = ("checkpoints/last.ckpt", "checkpoints/best.ckpt")
 TRAIN_IMAGES = "train_images.npy"
 _FILES = ("experiment.toml", "environment.json", "curves.jsonl", TRAIN_IMAGES)
 
@@ -44,6 +48,45 @@ def changed_run_file_words(folder: Path, name: str) -> str:
     if name == TRAIN_IMAGES:
         cure = "restore it from a copy, or remove it, and leaks are no longer counted"
     return f"{folder / name}: is damaged or was changed after the run ended; {cure}"
+
+
+def digests_of_weights(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each checkpoint of a run folder."""
+    found = {name: _digest(folder / name) for name in CHECKPOINTS}
+    return {name: digest for name, digest in found.items() if digest}
+
+
+def known_digest_of(weights: Path) -> str | None:
+    """Return the SHA-256 of weights that ``done.json`` of their run states; "" = it has none.
+
+    None while the run is unfinished, and for runs of earlier versions.
+
+    Raises:
+        ChecksumDiffers: When ``done.json`` is damaged.
+        OSError: When it could not be read.
+        ValueError: When it is no JSON.
+    """
+    depth = 1 if weights.parent.name == "checkpoints" else 0
+    folder = weights.parents[depth]
+    if not (folder / "done.json").exists():
+        return None
+    done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
+    known = checked(done).get(WEIGHTS_KEY) if isinstance(done, dict) else None
+    name = weights.relative_to(folder).as_posix()
+    return str(known.get(name, "")) if isinstance(known, dict) else None
+
+
+def changed_weights(folder: Path, done: Mapping[str, Any]) -> list[str]:
+    """Return the names of weights that are gone or not what they were when the run ended.
+
+    Args:
+        folder: The run folder; they are read whole.
+        done: What its ``done.json`` says.
+    """
+    known = done.get(WEIGHTS_KEY)
+    if not isinstance(known, dict):
+        return []
+    return [name for name, digest in known.items() if _digest(folder / name) != digest]
 
 
 def other_run_in_result(folder: Path, result: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.json_record import write_record
 from pyojeong.core.one_writer import one_writer
-from pyojeong.core.run_files import KEY, digests_of_run
+from pyojeong.core.run_files import KEY, WEIGHTS_KEY, digests_of_run, digests_of_weights
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.training.checkpoint_io import WholeCheckpoints
 from pyojeong.training.data.datamodule import FaceData
@@ -32,24 +32,11 @@ from pyojeong.training.members import joins_members, trained_members
 from pyojeong.training.nets.columns import Columns
 from pyojeong.training.precision import PRECISIONS, Precision
 from pyojeong.training.recipe import Recipe
-from pyojeong.training.run import (
-    Run,
-    load_picked,
-    mean_weights,
-    read_curves,
-    write_text,
-)
-from pyojeong.training.run_identity import (
-    check_same_run,
-    note_training_images,
-    settle_environment,
-)
+from pyojeong.training.run import Run, load_picked, mean_weights, read_curves, write_text
+from pyojeong.training.run_identity import check_same_run, note_training_images, settle_environment
 from pyojeong.training.soft_labels import SoftLabels
-from pyojeong.training.start import (
-    accuracy_before,
-    note_accuracy_before,
-    start_weights,
-)
+from pyojeong.training.start import accuracy_before, note_accuracy_before, start_weights
+from pyojeong.training.weight_digests import settle_digest
 
 Progress = Callable[[dict[str, Any]], None]
 """Called after every epoch with its line of ``curves.jsonl``."""
@@ -216,6 +203,9 @@ def _whole_epochs_kept(run: Run) -> Iterator[None]:
 
 
 def _finish(run: Run, experiment: Experiment, data: FaceData) -> None:
+    for weights in (run.last, run.best):
+        if weights.exists():
+            settle_digest(weights)
     write_record(run.folder / "done.json", _summary(run, experiment, data))
 
 
@@ -232,6 +222,7 @@ def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]
         "valid_commonest_class": round(float(counts.max() / counts.sum()), 6),
         "recipe": {k: getattr(experiment.recipe, k) for k in ("epochs", "batch_size", "lr")},
         KEY: digests_of_run(run.folder),
+        WEIGHTS_KEY: digests_of_weights(run.folder),
     }
 
 

@@ -1,23 +1,24 @@
 """Packed runs: a finished run with its result's weights alone, small enough to keep or send."""
 
+import hashlib
 from pathlib import Path
 
 from safetensors.torch import save
 
 from pyojeong.core.atomic_write import atomic_write, is_stale, output_errors, work_folder
 from pyojeong.core.errors import ExperimentError
-from pyojeong.core.json_record import read_record
+from pyojeong.core.json_record import read_record, write_record
 from pyojeong.core.one_writer import LOCK, one_writer
 from pyojeong.core.output_files import describe_files
-from pyojeong.core.run_files import other_run_in_result
+from pyojeong.core.run_files import WEIGHTS, WEIGHTS_KEY, other_run_in_result
 from pyojeong.datasets.split_uses import EARLIER_RUN_FILE, RUN_FILE
-from pyojeong.training.run import WEIGHTS, Run, load_picked, read_checkpoint
+from pyojeong.training.run import Run, load_picked, read_checkpoint
 from pyojeong.training.weight_digests import digest_file, note_digest
 
 _MADE = ("experiment.toml", "environment.json", "curves.jsonl")
 """What differs between any two trainings: settings, data, and seconds of every epoch."""
-_WORDS = (*_MADE, "done.json", "result.json", EARLIER_RUN_FILE, RUN_FILE)
-_PACKED = {*_WORDS, WEIGHTS, digest_file(Path(WEIGHTS)).name}
+_COPIED = (*_MADE, "result.json", EARLIER_RUN_FILE, RUN_FILE)
+_PACKED = {*_COPIED, "done.json", WEIGHTS, digest_file(Path(WEIGHTS)).name}
 
 
 def pack(run: Run, out: Path) -> Path:
@@ -118,9 +119,12 @@ def _write(run: Run, folder: Path, weights: bytes) -> None:
     with atomic_write(folder / WEIGHTS) as file:
         file.write(weights)
         note_digest(folder / WEIGHTS, weights)
-    for name in sorted(_WORDS, key="done.json".__eq__):
+    for name in _COPIED:
         if (run.folder / name).exists():
             with output_errors(folder / name):
                 data = (run.folder / name).read_bytes()
             with atomic_write(folder / name) as file:
                 file.write(data)
+    known = {WEIGHTS_KEY: {WEIGHTS: hashlib.sha256(weights).hexdigest()}}
+    done = read_record(run.folder / "done.json", cure=f"remove {run.folder} and train again")
+    write_record(folder / "done.json", {**done, **known})

@@ -24,13 +24,11 @@ from safetensors.torch import load_file
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.json_record import read_record
-from pyojeong.core.run_files import changed_run_file_words, changed_run_files
+from pyojeong.core.run_files import WEIGHTS, changed_run_file_words, changed_run_files
 from pyojeong.evaluation.test_split_guard import scored_uses_of_run, uses_of_run
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.weight_digests import check_digest
-
-WEIGHTS = "weights.safetensors"
 
 
 def read_curves(file: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pyojeong.core.errors import DataError, ModelUnknown
+from pyojeong.core.labels import FER7
 from pyojeong.curate import curation
 from pyojeong.curate.checks import CHECKS, build_check, parse_checks
 from pyojeong.curate.cleaning import accept_suggestions, clean
@@ -15,6 +16,7 @@ from pyojeong.curate.curation import Plan, curate
 from pyojeong.curate.decisions import Decision, DecisionLog
 from pyojeong.curate.findings import Finding, Store
 from pyojeong.curate.report import write_report
+from pyojeong.curate.review.index import read_check
 from pyojeong.datasets.samples import Sample, Split, manifest_id, read_manifest
 from tests.curate.made import ASTRONAUT, COFFEE, face, noise, png, sample, write
 
@@ -154,6 +156,33 @@ def test_another_threshold_does_not_run_again(manifest: Path, tmp_path: Path) ->
     curate(store, Plan(parse_checks(["small=0"]), {}, jobs=1))
     assert not (store.folder / "findings" / ".small-1").exists()
     assert len(store.flagged("small")) == 12 > many
+
+
+def test_findings_of_other_votes_are_made_again(tmp_path: Path) -> None:
+    def table(*votes: int) -> Path:
+        rows = [sample(noise(i, 16), "happy", votes=(0, 9, 0, votes[i], *[0] * 6)) for i in (0, 1)]
+        return write(tmp_path / "set.parquet", rows)
+
+    store = Store.beside(table(0, 0))
+    checks = ["votes-disagree", "small"]
+    curate(store, Plan(parse_checks(checks), {}, jobs=1))
+    assert accept_suggestions(store, parse_checks(["votes-disagree"])) == 0
+    small = (store.folder / "findings" / "small" / "done.json").stat().st_mtime_ns
+    store = Store.beside(table(0, 200))
+    for use in (
+        lambda: accept_suggestions(store, parse_checks(["votes-disagree"])),
+        lambda: store.flagged("votes-disagree"),
+        lambda: write_report(store, tmp_path / "report.html"),
+        lambda: read_check(store, "votes-disagree", FER7),
+    ):
+        with pytest.raises(DataError, match=r"votes or groups were others: run .*votes-disagree"):
+            use()
+    curate(store, Plan(parse_checks(checks), {}, jobs=1))
+    assert [f.row for f in store.flagged("votes-disagree")] == [1]
+    assert accept_suggestions(store, parse_checks(["votes-disagree"])) == 1
+    assert (store.folder / "findings" / "small" / "done.json").stat().st_mtime_ns == small
+    (kept,) = (store.folder / "findings").glob(".votes-disagree-*")
+    assert list(kept.glob("part-*.parquet"))
 
 
 def test_clean_applies_decisions_and_leaves_the_original(manifest: Path, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ class BaseCheck:
     """Counted up when the same image would get another score."""
     needs_faces: ClassVar[bool] = False
     """True when it uses ``Image.facts``."""
+    reads_votes: ClassVar[bool] = False
+    """True when it reads more of the table than images, labels and splits (votes, groups)."""
 
     def __init__(self, *, threshold: float | None = None) -> None:
         if threshold is not None:

@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,11 +33,12 @@ from pyojeong.core.output_files import describe_files, missing_files
 from pyojeong.core.printable import is_unicode
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.manifest_files import store_of
-from pyojeong.datasets.samples import manifest_id, manifest_size
+from pyojeong.datasets.samples import manifest_content, manifest_id, manifest_size
 from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 
 STORE_VERSION = 1
 _SOME = "-some"
+_CONTENT = "manifest_content"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,11 @@ class Store:
         if known.get("manifest_id") != self.manifest_id:
             raise DataError(_of_another(folder, known, manifest, self.manifest_id))
 
+    @cached_property
+    def content(self) -> str:
+        """Digest of all that the table says, votes and groups included."""
+        return manifest_content(self.manifest)
+
     @classmethod
     def beside(cls, manifest: Path) -> "Store":
         """Return the store at its usual place, ``set.curation`` beside ``set.parquet``."""
@@ -179,7 +186,10 @@ class Store:
 
     def start(self, check: Check) -> None:
         """Get the folder of a check ready; findings made with other settings stay until it ends."""
-        wanted = {"settings": check.settings(), "states": check.states}
+        settings = check.settings()
+        if getattr(check, "reads_votes", False):  # the table's id says nothing of them
+            settings = {**settings, _CONTENT: self.content}
+        wanted = {"settings": settings, "states": check.states}
         wanted = json.loads(json.dumps(wanted))  # a tuple comes back from the file as a list
         folder, later = self.part_folder(check.name), self._next(check.name)
         for made in (folder, later):
@@ -266,9 +276,30 @@ class Store:
         """Return whether that piece of work is done."""
         return (self._work_folder(check) / f"part-{part}.parquet").exists()
 
+    def require_current(self, check: str) -> None:
+        """Refuse findings that were made from other votes than the table has now.
+
+        Raises:
+            DataError: When it is so; with the command that makes them again.
+        """
+        known = self.settings(check).get("settings")
+        if isinstance(known, dict) and known.get(_CONTENT, self.content) != self.content:
+            raise DataError(
+                f"{self.manifest}: findings of {check} were made when its votes or groups were "
+                f"others: run `pyojeong data curate {shlex.quote(str(self.manifest))} --checks "
+                f"{check}` again"
+            )
+
     def findings(self, check: str, *, at_least: float = 0.0) -> list[Finding]:
-        """Return a check's findings with at least that score, in order of rows."""
+        """Return a check's findings with at least that score, in order of rows.
+
+        Raises:
+            DataError: When they were made from other votes than the table has now.
+            ManifestInvalid: When they are damaged.
+        """
         import pyarrow.compute as pc
+
+        self.require_current(check)
 
         out: list[Finding] = []
         for file in sorted(self.part_folder(check).glob("part-*.parquet")):

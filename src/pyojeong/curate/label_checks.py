@@ -145,6 +145,7 @@ class VotesDisagree(BaseCheck):
 
     name = "votes-disagree"
     states = "nobody voted for the label"
+    reads_votes = True
     threshold = 0.9
 
     def check_table(

@@ -193,8 +193,10 @@ def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
     Of several about one row the one with the highest score.
 
     Raises:
+        DataError: When the findings were made from other votes than the table has now.
         ManifestInvalid: When a file is damaged or names rows that the manifest lacks.
     """
+    store.require_current(name)
     settings = store.settings(name)
     threshold = float(settings.get("threshold", 1.0))
     columns = _finding_columns(store, name)

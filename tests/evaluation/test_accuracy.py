@@ -9,17 +9,26 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from pyojeong.core.errors import DataError
+from pyojeong.cli.app import app
+from pyojeong.core.errors import DataError, OutputBusy, OutputError
 from pyojeong.core.face import Box, Face, Landmarks
 from pyojeong.core.labels import FER7
+from pyojeong.core.one_writer import one_writer
 from pyojeong.datasets.samples import Split, write_manifest
 from pyojeong.evaluation.accuracy.corruptions import CORRUPTIONS
 from pyojeong.evaluation.accuracy.crops import vote_figures
 from pyojeong.evaluation.accuracy.leaks import copies_across_splits
-from pyojeong.evaluation.accuracy.measuring import _Parts, measure, read_measured, write_measured
+from pyojeong.evaluation.accuracy.measuring import (
+    _Parts,
+    _stamp,
+    measure,
+    read_measured,
+    write_measured,
+)
 from pyojeong.evaluation.accuracy.page import to_page
-from pyojeong.evaluation.accuracy.photographs import read_photographs, turned
+from pyojeong.evaluation.accuracy.photographs import digest_of_pictures, read_photographs, turned
 from pyojeong.evaluation.accuracy.tables import tables, to_markdown
 from pyojeong.evaluation.scoring import SplitPredictions
 from pyojeong.evaluation.test_split_guard import may_show
@@ -54,6 +63,107 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def result(manifest: Path, photographs: Path) -> dict[str, Any]:
     return json.loads(json.dumps(measure("default", manifest, photographs=photographs, rounds=20)))
+
+
+def test_photographs_that_differ_share_no_table(result: dict[str, Any], photographs: Path) -> None:
+    other = json.loads(json.dumps(result))
+    other["model"] = "other"
+    other["photographs"]["name"] = "renamed"
+    assert to_markdown([result, other])
+    digest = other["photographs"].pop("images_sha256")  # of an earlier version
+    with pytest.raises(DataError, match=r"measured on different photographs \(.*renamed: 2\)"):
+        to_markdown([result, other])
+    other["photographs"]["name"] = result["photographs"]["name"]
+    assert to_markdown([result, other])
+    other["photographs"] |= {"images_sha256": digest[::-1]}
+    with pytest.raises(DataError, match="measured on different photographs"):
+        to_page([result, other])
+    read = read_photographs(photographs, FER7)
+    pictures = [(Path(s.path or ""), s.label) for s in read]
+    assert digest_of_pictures(pictures) == digest_of_pictures(pictures[::-1]) == digest
+    swapped = [
+        (path, label) for (path, _), (_, label) in zip(pictures, pictures[::-1], strict=True)
+    ]
+    assert digest_of_pictures(swapped) != digest
+    assert digest_of_pictures([(b"other", label) for _, label in pictures]) != digest
+
+
+@pytest.mark.parametrize(
+    ("legend", "said"),
+    [
+        (b"image,emotion\n/etc/hostname,happiness\n", "line 2: expected the name of a file in"),
+        (b"image,emotion\n../legend.csv,happiness\n", "line 2: expected the name of a file in"),
+        (b"image,emotion\na.jpg\n", "line 2: expected .*got 'a.jpg', None"),
+        (b"image,emotion\n,happiness\n", "line 2: expected"),
+        (b"image,feeling\na.jpg,happiness\n", "columns image, emotion"),
+        (b"image,emotion\n\xe9.jpg,happiness\n", "columns image, emotion in UTF-8"),
+        (b"image,emotion\n" + b"a" * 140_000 + b",happiness\n", "columns image, emotion"),
+        (b"image,emotion\na.jpg,happiness\n./a.jpg,sadness\n", "a.jpg is there 2 times: keep"),
+    ],
+)
+def test_a_damaged_legend_is_one_line(tmp_path: Path, legend: bytes, said: str) -> None:
+    (tmp_path / "legend.csv").write_bytes(legend)
+    with pytest.raises(DataError, match=said) as caught:
+        read_photographs(tmp_path, FER7)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "legend.csv").write_bytes(b"\xef\xbb\xbfimage,emotion\na.jpg,happiness\n")
+    (found,) = read_photographs(tmp_path, FER7)
+    assert found.path == str(tmp_path / "images" / "a.jpg")
+
+
+def test_links_that_lead_nowhere_are_no_reason_to_stop(tmp_path: Path) -> None:
+    before = _stamp(tmp_path)
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "gone.jpg")
+    assert _stamp(tmp_path) != before
+
+
+def test_results_are_sealed_and_files_of_others_stay(
+    result: dict[str, Any], tmp_path: Path
+) -> None:
+    file = write_measured(result, tmp_path)
+    assert write_measured(result, tmp_path) == file
+    text = file.read_text()
+    accuracy = f'"value": {result["splits"]["valid"]["accuracy"]["value"]}'
+    assert accuracy in text
+    file.write_text(text.replace(accuracy, '"value": 0.98765', 1))
+    with pytest.raises(DataError, match=r"checksum differs; measure it again"):
+        read_measured(tmp_path)
+    file.write_text(json.dumps(result))  # as earlier versions wrote it
+    assert read_measured(tmp_path) == [result]
+    for mine in ("mine", json.dumps({**result, "model": "other"}), '{"model": "x"}'):
+        file.write_text(mine)
+        with pytest.raises(OutputError, match="is there already"):
+            write_measured(result, tmp_path)
+        assert file.read_text() == mine
+
+
+@pytest.mark.parametrize(("name", "of_others"), [("page.md", "my notes"), ("page.html", "<p>mine")])
+def test_a_page_replaces_pages_only(
+    result: dict[str, Any], tmp_path: Path, name: str, of_others: str
+) -> None:
+    write_measured(result, tmp_path / "results")
+    page = tmp_path / name
+    page.write_text(of_others)
+    arguments = ["bench", "page", str(tmp_path / "results"), "--out", str(page)]
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, OutputError)
+    assert page.read_text() == of_others
+    page.unlink()
+    assert [CliRunner().invoke(app, arguments).exit_code for _ in range(2)] == [0, 0]
+
+
+def test_measuring_stops_before_it_would_replace_a_file(manifest: Path, tmp_path: Path) -> None:
+    file = tmp_path / f"{find_classifier('default').card.id}.json"
+    file.write_text("mine")
+    speed = tmp_path / "speed.md"
+    speed.write_text("mine")
+    accuracy = ["bench", "accuracy", "--data", str(manifest), "--out", str(tmp_path)]
+    for arguments in (accuracy, ["bench", "speed", "--out", str(speed)]):
+        assert isinstance(CliRunner().invoke(app, arguments).exception, OutputError)
+    assert (file.read_text(), speed.read_text()) == ("mine", "mine")
+    file.unlink()
+    with one_writer(file):
+        assert isinstance(CliRunner().invoke(app, accuracy).exception, OutputBusy)
 
 
 def test_the_test_split_of_an_unpublished_pair_is_not_shown(

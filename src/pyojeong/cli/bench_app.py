@@ -25,8 +25,11 @@ def bench_speed(
     rounds: Annotated[int, typer.Option(min=3, help="Timed repetitions.")] = 30,
 ) -> None:
     """Time analyze, classify, import and --help on this machine."""
+    from pyojeong.core.output_files import require_new
     from pyojeong.speed import measure, to_markdown
 
+    if out is not None:
+        require_new(out, unless=lambda data: data.startswith(b"# Speed\n"))  # measured again
     with _stderr().status("measuring"):
         figures = measure(rounds=rounds)
     text = to_markdown(figures)
@@ -63,11 +66,14 @@ def bench_accuracy(
     from pyojeong.cli.conversion import manifest_with_progress
     from pyojeong.cli.sums import print_counts
     from pyojeong.core.inputs import InputCounts
-    from pyojeong.evaluation.accuracy.measuring import measure, write_measured
+    from pyojeong.core.one_writer import one_writer
+    from pyojeong.evaluation.accuracy.measuring import measure, require_own_file, write_measured
+    from pyojeong.runtime.classifier_names import find_classifier
 
     console = _stderr()
+    file = require_own_file(out, find_classifier(model).card.id)
     manifest = manifest_with_progress(data, votes, console)
-    with console.status("measuring") as status:
+    with one_writer(file), console.status("measuring") as status:
         result = measure(
             model,
             manifest,
@@ -76,7 +82,8 @@ def bench_accuracy(
             say=lambda words: status.update(f"measuring: {as_markup(words)}"),
             keep=out,
         )
-    echo(write_measured(result, out))
+        write_measured(result, out)
+    echo(file)
     counts = InputCounts.from_dict(result["pictures"])
     raise typer.Exit(print_counts(counts, "pictures", console))
 
@@ -91,14 +98,17 @@ def bench_page(
     """Put result files of several models side by side, on one page."""
     from pyojeong.cli.sums import print_counts
     from pyojeong.core.inputs import InputCounts
+    from pyojeong.core.output_files import require_new
     from pyojeong.evaluation.accuracy.measuring import read_measured
     from pyojeong.evaluation.accuracy.page import to_page
     from pyojeong.evaluation.accuracy.tables import to_markdown
 
     measured = read_measured(results)
     if out.suffix == ".html":
+        require_new(out, unless=lambda data: b"pyojeong" in data)  # a page is made again
         to_page(measured).write(out)
     elif out.suffix == ".md":
+        require_new(out, unless=lambda data: data.startswith(b"# Accuracy\n"))
         _write(out, to_markdown(measured))
     else:
         raise typer.BadParameter("the page must end in .md or .html", param_hint="--out")

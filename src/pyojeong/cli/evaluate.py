@@ -65,7 +65,7 @@ def evaluate_split(
         answers: Which output answers, and how: arguments of ``Classifier.open``.
         console: Gets progress and summary.
     """
-    from pyojeong.core.atomic_write import atomic_write
+    from pyojeong.core.json_record import write_record
     from pyojeong.core.one_writer import one_writer
     from pyojeong.core.output_files import require_new
     from pyojeong.datasets.samples import Split, manifest_labels
@@ -96,13 +96,12 @@ def evaluate_split(
     rightly = "" if right is None else f", {right:.1%} of those rightly"
     console.print(f"answered (not unclear): {share:.1%} of the faces{rightly}")
     code = print_counts(predictions.sums, "pictures", console)
-    text = json.dumps(result, indent=2) + "\n"
     if out is None:
-        print(text, end="")  # noqa: T201 - this is the command's data
+        print(json.dumps(result, indent=2))  # noqa: T201 - this is the command's data
         return code
-    with one_writer(out), atomic_write(out, "w") as file:
+    with one_writer(out):
         require_new(out, unless=partial(_is_of, model=entry.card.id))  # not meanwhile either
-        file.write(text)
+        write_record(out, result)
     return code
 
 

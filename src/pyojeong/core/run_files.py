@@ -100,7 +100,8 @@ def other_run_in_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
         known = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # no run folder, or whoever reads the experiment says what it is
         return []
-    found = [key for key in ("name", "seed") if key in known and result.get(key) != known[key]]
+    found: list[str] = []
+    found += [key for key in ("name", "seed") if key in known and result.get(key) != known[key]]
     environment = result.get("environment")
     if environment is not None and not _same(environment, _environment(folder)):
         found.append("environment")

@@ -12,15 +12,23 @@ from typing import Any
 
 from pyojeong._version import __version__
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.checksums import checked, with_checksum
+from pyojeong.core.checksums import ChecksumDiffers, checked, with_checksum
 from pyojeong.core.errors import DataError
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.json_record import write_record
+from pyojeong.core.output_files import require_new
 from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Split, manifest_content, manifest_id, read_manifest
 from pyojeong.evaluation.accuracy.crops import corrupted_figures, split_figures
 from pyojeong.evaluation.accuracy.invariance import invariance
 from pyojeong.evaluation.accuracy.leaks import copies_across_splits
-from pyojeong.evaluation.accuracy.photographs import photograph_figures, read_all, read_photographs
+from pyojeong.evaluation.accuracy.photographs import (
+    digest_of_pictures,
+    photograph_figures,
+    read_all,
+    read_photographs,
+)
+from pyojeong.evaluation.accuracy.table import IMAGES
 from pyojeong.evaluation.accuracy.voted import (
     VOTES,
     natural_faces,
@@ -174,7 +182,7 @@ def _stamp(path: Path | None) -> list[Any] | None:
         return [str(path.resolve()), manifest_id(path), manifest_content(path)]
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")):
-        found = file.stat()
+        found = file.stat() if file.exists() else file.lstat()  # a link that leads nowhere
         # Contents cannot change without a new time of change (ctime).
         times = f"{found.st_mtime_ns}\0{found.st_ctime_ns}"
         digest.update(os.fsencode(f"{file.relative_to(path)}\0{found.st_size}\0{times}\n"))
@@ -189,8 +197,10 @@ def _copies(manifest: Path) -> tuple[dict[str, list[int]], dict[str, Any]]:
 def _read_pictures(model: str, folder: Path, threads: int, rounds: int) -> dict[str, Any]:
     analyzer = Analyzer(model, threads=threads)
     labels = analyzer.classifier.label_set
-    read = read_all(analyzer, read_photographs(folder, labels))
-    return {"name": folder.name, **photograph_figures(read, labels, rounds=rounds)}
+    samples = read_photographs(folder, labels)
+    digest = digest_of_pictures((s.image or Path(s.path or ""), s.label) for s in samples)
+    figures = photograph_figures(read_all(analyzer, samples), labels, rounds=rounds)
+    return {"name": folder.name, IMAGES: digest, **figures}
 
 
 def _read_voted(
@@ -198,14 +208,17 @@ def _read_voted(
 ) -> dict[str, Any]:
     analyzer = Analyzer(model, threads=threads)
     card = analyzer.classifier.card
-    read = read_outputs(analyzer, read_voted_photographs(folder))
+    photographs = read_voted_photographs(folder)
+    digest = digest_of_pictures((p.path, json.dumps([p.votes, p.agreed])) for p in photographs)
+    read = read_outputs(analyzer, photographs)
     natural = None
     if card.vote_calibration is not None:
         classifier = Classifier.open(find_classifier(model), threads=threads, output="fer2013")
         predictions = predict_split(classifier, manifest, Split.VALID)
         if (predictions.votes.max(1) > 0).any():
             natural = natural_faces(predictions)
-    return {"name": folder.name, **voted_figures(card, read, natural, rounds=rounds)}
+    figures = voted_figures(card, read, natural, rounds=rounds)
+    return {"name": folder.name, IMAGES: digest, **figures}
 
 
 def _invariance(entry: Entry, classifier: Classifier, manifest: Path) -> dict[str, Any]:
@@ -215,19 +228,40 @@ def _invariance(entry: Entry, classifier: Classifier, manifest: Path) -> dict[st
 
 
 def write_measured(result: dict[str, Any], folder: Path) -> Path:
-    """Keep a model's figures as ``<model>.json``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{result['model']}.json"
-    with atomic_write(file, "w") as stream:
-        stream.write(json.dumps(result, indent=1) + "\n")
+    """Keep a model's figures as ``<model>.json``.
+
+    Raises:
+        OutputError: When there is a file of that name that holds no figures of the model.
+    """
+    file = require_own_file(folder, result["model"])
+    write_record(file, result, indent=1)
     return file
+
+
+def require_own_file(folder: Path, model: str) -> Path:
+    """Return where a model's figures are kept: nothing, or earlier ones, may lie there.
+
+    Raises:
+        OutputError: When something else does.
+    """
+    file = folder / f"{model}.json"
+    require_new(file, unless=partial(_is_of, model=model))
+    return file
+
+
+def _is_of(data: bytes, *, model: str) -> bool:
+    try:
+        known = json.loads(data)
+        return known["model"] == model and "splits" in known
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def read_measured(folder: Path) -> list[dict[str, Any]]:
     """Return all result files of a folder, by name.
 
     Raises:
-        DataError: When there are none, or one was made by another version.
+        DataError: When there are none, one is damaged, or was made by another version.
     """
     files = sorted(folder.glob("*.json"))
     if not files:
@@ -239,7 +273,10 @@ def read_measured(folder: Path) -> list[dict[str, Any]]:
         try:
             result = json.loads(file.read_text(encoding="utf-8"))
             version = result["version"]
-        except (ValueError, KeyError, TypeError) as error:
+            result = checked(result)
+        except ChecksumDiffers as error:
+            raise DataError(f"{file}: {error}; measure it again") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{file} is no result file of `pyojeong bench accuracy`") from error
         if version != VERSION:
             raise DataError(f"{file} is of version {version}, not {VERSION}: measure it again")

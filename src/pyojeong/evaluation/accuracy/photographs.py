@@ -5,7 +5,10 @@ An image in which no face is found counts as wrong. Several faces: the largest i
 """
 
 import csv
-from collections.abc import Callable, Sequence
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from pyojeong.core.errors import DataError
 from pyojeong.core.face import Face
 from pyojeong.core.labels import LabelSet
 from pyojeong.datasets.fingerprint import pixels_of
+from pyojeong.datasets.named_files import leads_out
 from pyojeong.datasets.readers import READERS, detect_layout
 from pyojeong.datasets.samples import Sample, Split
 from pyojeong.evaluation.accuracy.voted import VOTES, read_voted_photographs
@@ -50,7 +54,8 @@ def read_photographs(folder: Path, labels: LabelSet) -> list[Sample]:
      ``legend.csv`` (image, emotion), else a layout that ``pyojeong data import`` knows.
 
     Raises:
-        DataError: When there are none.
+        DataError: When there are none, one is there twice, or ``legend.csv`` is damaged or names
+            files outside of ``images/``.
     """
     if (folder / VOTES).is_file():
         samples = [
@@ -59,23 +64,55 @@ def read_photographs(folder: Path, labels: LabelSet) -> list[Sample]:
             if p.agreed
         ]
     elif (folder / LEGEND).is_file():
-        with (folder / LEGEND).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        samples = [
-            Sample(
-                label=row["emotion"],
-                split=Split.TEST,
-                path=str(folder / "images" / row["image"]),
-                source=row["image"],
-            )
-            for row in rows
-        ]
+        samples = list(_read_legend(folder / LEGEND))
     else:
         samples = list(READERS[detect_layout(folder)](folder))
     known = [s for s in samples if _has(labels, s.label)]
     if not known:
         raise DataError(f"{folder}: no photograph has a label of {', '.join(labels.names)}")
+    named = Counter(os.path.normpath(s.path) for s in known if s.path is not None)
+    for path, count in named.items():
+        if count > 1:
+            raise DataError(f"{folder}: {path} is there {count} times: keep one of its rows")
     return known
+
+
+def _read_legend(file: Path) -> Iterator[Sample]:
+    """Yield the photographs of ``legend.csv``; their names stay below ``images/``."""
+    images = file.with_name("images")
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            for number, row in enumerate(csv.DictReader(stream), start=2):
+                name, label = row["image"], row["emotion"]
+                if not name or not label or leads_out(images, name):
+                    raise DataError(
+                        f"{file}, line {number}: expected the name of a file in images/ and its "
+                        f"emotion, got {name!r}, {label!r}; correct the row, or remove it"
+                    )
+                path = str(images / name)
+                yield Sample(label=label, split=Split.TEST, path=path, source=name)
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{file} could not be read as columns image, emotion in UTF-8: {error!r}"
+        ) from error
+
+
+def digest_of_pictures(pictures: Iterable[tuple[Path | bytes, str]]) -> str:
+    """Return a digest of photographs and what is said of each, independent of their order.
+
+    Raises:
+        DataError: When one could not be read.
+    """
+    digests = []
+    for picture, said in pictures:
+        try:
+            data = picture if isinstance(picture, bytes) else picture.read_bytes()
+        except OSError as error:
+            raise DataError(f"{picture}: could not be read: {error.strerror or error}") from error
+        digests.append(hashlib.sha256(said.encode() + b"\0" + data).hexdigest())
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 
 
 def _has(labels: LabelSet, name: str) -> bool:

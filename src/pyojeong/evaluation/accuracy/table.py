@@ -6,6 +6,8 @@ from typing import Any
 
 Result = Mapping[str, Any]
 SPLITS = {"valid": "validation split", "test": "test split"}
+IMAGES = "images_sha256"
+"""Digest of the photographs and what is said of each; results of earlier versions lack it."""
 
 
 @dataclass(frozen=True, slots=True)

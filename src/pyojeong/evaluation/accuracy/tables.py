@@ -1,11 +1,11 @@
 """Result files of several models as tables, for Markdown and HTML alike."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 from pyojeong.core.errors import DataError
-from pyojeong.evaluation.accuracy.table import SPLITS, Result, Table, percent, plain, share
+from pyojeong.evaluation.accuracy.table import IMAGES, SPLITS, Result, Table, percent, plain, share
 from pyojeong.evaluation.accuracy.voted_tables import voted_tables
 
 _HEADS = {"eight": "vote head", "seven": "main head"}
@@ -19,7 +19,7 @@ def check_same(results: Sequence[Result]) -> None:
     """Refuse to put models side by side that were measured on different images.
 
     Raises:
-        DataError: When a split's hash differs, or there are no results.
+        DataError: When digests of a split or of photographs differ, or there are no results.
     """
     if not results:
         raise DataError("there is no result file; make one with `pyojeong bench accuracy`")
@@ -31,6 +31,26 @@ def check_same(results: Sequence[Result]) -> None:
                     f"{one} and {other} were measured on different images of the {words} "
                     "and cannot share one table; measure both on the same data set"
                 )
+    for part, words in _WHOLE.items():
+        shots = [(r["model"], r[part]) for r in results if r.get(part)]
+        for (one, a), (other, b) in combinations(shots, 2):
+            _check_photographs((one, a), (other, b), words)
+
+
+_WHOLE = {"photographs": "photographs", "voted": "photographs with votes"}
+
+
+def _check_photographs(
+    first: tuple[str, Mapping[str, Any]], second: tuple[str, Mapping[str, Any]], words: str
+) -> None:
+    (one, a), (other, b) = first, second
+    # Without a digest all that is known is the folder's name, and how many there were.
+    keys = (IMAGES,) if IMAGES in a and IMAGES in b else ("name", "n")
+    if any(a[key] != b[key] for key in keys):
+        raise DataError(
+            f"{one} and {other} were measured on different {words} ({a['name']}: {a['n']:,}, "
+            f"{b['name']}: {b['n']:,}) and cannot share one table; measure both on the same folder"
+        )
 
 
 def tables(results: Sequence[Result]) -> list[Table]:

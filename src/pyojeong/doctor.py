@@ -24,7 +24,7 @@ from pyojeong.runtime.classifier_names import ENVIRONMENT, find_classifier
 from pyojeong.runtime.detection.registry import DETECTORS
 from pyojeong.runtime.golden import GOLDEN_ANSWER, GOLDEN_PICTURE, golden_logits, read_golden
 from pyojeong.runtime.session import Session
-from pyojeong.zoo import DEFAULT_MODEL, Entry, cards, find, verify
+from pyojeong.zoo import DEFAULT_MODEL, Entry, cards, find, variant_of, verify
 
 LOGIT_TOLERANCE = 0.02
 SCORE_TOLERANCE = 0.03
@@ -120,7 +120,7 @@ def _detectors() -> tuple[bool, str]:
 
 def _faster_form() -> tuple[bool, str]:
     used = find_classifier("default")
-    variant = cards().get(used.card.variant)
+    variant = variant_of(used)
     forms = [used] if variant is None else [used, variant]
     ms = _ms_per_face(forms)
     times = ", ".join(f"{i} {value:.2f} ms" for i, value in ms.items())

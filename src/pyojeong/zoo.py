@@ -227,6 +227,15 @@ def _at_path(path: Path) -> Entry | None:
     raise ModelUnknown(str(path), (), kind=f"model file (no card {own.name} beside it)")
 
 
+def variant_of(entry: Entry) -> Entry | None:
+    """Return the model with the same weights in another storage; None when there is none.
+
+    Both cards name each other: one that was left by an earlier export is another model.
+    """
+    other = cards().get(entry.card.variant)
+    return other if other is not None and other.card.variant == entry.card.id else None
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits.
 

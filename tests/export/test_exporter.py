@@ -1,6 +1,7 @@
 """A tiny run becomes a model that the runtime serves."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from pyojeong.runtime.golden import golden_crops, golden_logits, read_golden
 from pyojeong.runtime.session import Session
 from pyojeong.training.data.datamodule import FaceDataset, load_faces
 from pyojeong.training.loop import train
+from pyojeong.training.onnx_warm_start import weights_of
 from pyojeong.training.run import Run, load_best
-from pyojeong.zoo import find
+from pyojeong.zoo import find, variant_of
 from tests.training.tiny import TOML, manifest, samples
 
 POINTS = np.array([[114, 130], [174, 130], [144, 160], [122, 190], [166, 190]], np.float32)
@@ -235,6 +237,41 @@ def test_the_float_form_is_kept_as_a_twin(
     alone = predict_split(Classifier.open(find(out / "tiny-x.v1.card.json")), data, Split.VALID)
     beside = predict_split(Classifier.open(whole), data, Split.VALID)
     np.testing.assert_allclose(alone.logits, beside.logits, atol=1e-5)
+
+
+def test_no_variant_of_an_earlier_export_is_left(
+    exported: tuple[Run, Path, Path], quantised: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, data, _ = exported
+    out = Path(shutil.copytree(quantised[0], tmp_path / "out"))
+    other = out / "tiny-x.int8-float16.txt"
+    other.write_text("mine")
+    said: list[str] = []
+    options = ExportOptions(id="tiny-x.int8")
+    export_run(run, data, out, options, detector=Sees(), say=said.append)
+    names = {"tiny-x.int8.card.json", "tiny-x.int8.golden.npz", "tiny-x.int8.onnx", other.name}
+    assert {file.name for file in out.iterdir()} == names
+    assert any("removed the earlier tiny-x.int8-float16" in line for line in said)
+
+
+def test_a_variant_is_one_that_both_cards_name(
+    quantised: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(shutil.copytree(quantised[0], tmp_path / "out"))
+    monkeypatch.setenv("PYOJEONG_MODELS", str(out))
+    small = find("tiny-x.int8")
+    whole = variant_of(small)
+    assert whole is not None
+    assert variant_of(whole) == small
+    assert weights_of(small) == whole
+    alone = replace(small.card, variant="")
+    (out / "tiny-x.int8.card.json").write_text(alone.to_file_text())
+    assert variant_of(find("tiny-x.int8-float16")) is None
+    (out / "tiny-x.int8.card.json").write_text(small.card.to_file_text())
+    lost = replace(whole.card, variant="other")
+    (out / "tiny-x.int8-float16.card.json").write_text(lost.to_file_text())
+    assert variant_of(find("tiny-x.int8")) is None
+    assert weights_of(find("tiny-x.int8")) == small
 
 
 def test_int8_batches_answer_as_single_faces(quantised: tuple[Path, Path]) -> None:

@@ -36,7 +36,7 @@ from pyojeong.export.calibration import (
     choose_threshold,
     label_shares,
 )
-from pyojeong.export.files import model_files, store_model
+from pyojeong.export.files import model_files, store_model, variant_id
 from pyojeong.export.framing import measure_framing
 from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.export.provenance import inherited_flags, origin_of
@@ -115,7 +115,7 @@ def export_run(
     """
     if run.experiment and not run.done:
         raise ExperimentError(f"{run.folder} is not finished: resume it with `pyojeong train`")
-    with model_files(out, options.id) as work:
+    with model_files(out, options.id, say=say) as work:
         return _export(run, manifest, work, options, detector, say)
 
 
@@ -151,7 +151,7 @@ def _export(
     measure = partial(_measure, run=run, manifest=manifest, out=out, origin=origin, say=say)
     if options.storage == "both":
         # One published model: the test split is used in the form that is used by default.
-        name = f"{card.id}-float16"
+        name = variant_id(card.id)
         variant = replace(whole, id=name, file=f"{name}.onnx", variant=card.id)
         variant = store_model(variant, exact, out)
         _finish(variant, out, calibrate, partial(measure, splits=[Split.VALID]))

@@ -1,29 +1,36 @@
 """Writing a network with its card."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
-from pyojeong.core.atomic_write import atomic_write, work_folder
+from pyojeong.core.atomic_write import atomic_write, output_errors, work_folder
 from pyojeong.core.card import ModelCard, Preprocess
+from pyojeong.core.errors import PyojeongError
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.one_writer import one_writer
 from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half, to_onnx
 from pyojeong.runtime.classifier import Classifier
+from pyojeong.runtime.golden import golden_path
 from pyojeong.zoo import CARD_SUFFIX, Entry
+
+Say = Callable[[str], None]
 
 
 @contextmanager
-def model_files(out: Path, name: str) -> Iterator[Path]:
+def model_files(out: Path, name: str, *, say: Say = lambda _: None) -> Iterator[Path]:
     """Yield a temporary folder for the files of a model; they go to ``out`` when the block ends.
+
+    A variant of an earlier export that is not made again is removed: it has other weights.
 
     Args:
         out: The folder of models.
         name: The model's id.
+        say: Called with what is removed.
 
     Raises:
         OutputBusy: When another process makes a model of this id there.
@@ -32,9 +39,33 @@ def model_files(out: Path, name: str) -> Iterator[Path]:
     target = out / f"{name}{CARD_SUFFIX}"
     with one_writer(target), work_folder(target) as work:
         yield work
+        _remove_variant(out, name, made={file.name for file in work.iterdir()}, say=say)
         # Cards come last: what they describe is there.
         for file in sorted(work.iterdir(), key=lambda f: f.name.endswith(CARD_SUFFIX)):
             file.replace(out / file.name)
+
+
+def _remove_variant(out: Path, name: str, *, made: set[str], say: Say) -> None:
+    """Remove the variant of the model that an earlier export of this id left; its card first."""
+    file = out / f"{variant_id(name)}{CARD_SUFFIX}"
+    if file.name in made or not file.is_file():
+        return
+    try:
+        card = ModelCard.read(file)
+    except PyojeongError:  # nobody takes it for this model's
+        return
+    if card.variant != name:
+        return
+    variant = variant_id(name)
+    with output_errors(file):
+        for old in (file, out / f"{variant}.onnx", golden_path(out, variant)):
+            old.unlink(missing_ok=True)
+    say(f"removed the earlier {variant}, which had the weights of the {name} that was replaced")
+
+
+def variant_id(name: str) -> str:
+    """Return the id of a model's float16 variant."""
+    return f"{name}-float16"
 
 
 def store_model(card: ModelCard, data: bytes, out: Path) -> ModelCard:

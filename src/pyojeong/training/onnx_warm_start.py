@@ -18,7 +18,7 @@ from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.runtime.network_check import check_network
 from pyojeong.training.lightning_module import HeadedNet
-from pyojeong.zoo import Entry, cards, verify
+from pyojeong.zoo import Entry, variant_of, verify
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -74,9 +74,7 @@ def _rows_by_name(fresh: Weights, source: Weights, *, known: LabelSet, labels: L
 
 def weights_of(entry: Entry) -> Entry:
     """Return the model that is read: of int8 weights the float16 variant, where there is one."""
-    if "int8_effect" in entry.card.metrics and entry.card.variant in cards():
-        return cards()[entry.card.variant]
-    return entry
+    return (variant_of(entry) or entry) if "int8_effect" in entry.card.metrics else entry
 
 
 def _under(prefix: str, weights: Weights) -> Weights:

@@ -155,6 +155,16 @@ def test_table_adds_means_over_seeds(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "| 2: " in means
 
 
+def test_table_names_what_is_not_averaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(tmp_path, made("arms/base.s1"), made("arms/base.s2", 0.7, epochs=1))
+    assert run("table", "--results", tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "Means over seeds" not in said
+    assert "Not averaged (other seeds have other settings or data): arms/base.\n" in said
+
+
 def test_report_takes_costs_and_labels_from_beside_the_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,6 +139,38 @@ def test_means_over_seeds() -> None:
     assert (lost.status, lost.runs) == ("failed", 0)
 
 
+def test_runs_of_other_settings_or_data_are_not_averaged() -> None:
+    base = made("a/x.s1", 0.5)
+    assert [row.runs for row in over_seeds(map(row_of, (base, made("a/x.s2", mixup=0.0))))] == [2]
+    few = {**made("a/x.s2", 0.7), "train_samples": 20}
+    data = made("a/x.s2", 0.7)
+    data["environment"] = {**data["environment"], "manifest_id": "ab"}
+    limit = made("a/x.s2", 0.7)
+    limit["environment"] = {**limit["environment"], "limit": 20}
+    for other in (made("a/x.s2", 0.7, epochs=1), made("a/x.s2", lr=0.1), few, data, limit):
+        one, two = over_seeds([row_of(base), row_of(other)])
+        assert (one.name, two.name) == ("a/x", "a/x")
+        assert (one.runs, one.accuracy) == (1, row_of(base).accuracy)
+        assert (two.runs, two.accuracy) == (1, row_of(other).accuracy)
+        assert one.reason == two.reason == "other seeds have other settings or data"
+    third = made("a/x.s3", 0.6)
+    same, _ = over_seeds(map(row_of, (base, made("a/x.s2", epochs=1), third)))
+    assert same.runs == 2
+
+
+@pytest.mark.parametrize(
+    ("mixed", "said"), [("arms/a.s2", "data): arms/a."), ("arms/base.s2", "data): arms/base.")]
+)
+def test_seeds_of_other_settings_are_not_compared(tmp_path: Path, mixed: str, said: str) -> None:
+    keep_truth(tmp_path)
+    runs = [made(f"arms/{name}.s{seed}") for name in ("a", "b", "base") for seed in (1, 2)]
+    page = write_page(runs, tmp_path / "r.html", truth=read_truth(tmp_path)).read_text()
+    assert "Not compared" not in page
+    runs = [made(run["name"], epochs=1) if run["name"] == mixed else run for run in runs]
+    page = write_page(runs, tmp_path / "r.html", truth=read_truth(tmp_path)).read_text()
+    assert f"Not compared (other seeds have other settings or {said}" in page
+
+
 def test_a_test_mean_needs_a_look_at_every_seed() -> None:
     seen, unseen = looked(made("a/x.s1")), made("a/x.s2")
     (row,) = over_seeds([row_of(seen), row_of(unseen)])

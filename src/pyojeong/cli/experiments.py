@@ -246,7 +246,7 @@ def show_table(results: Path, only: Sequence[str], format_: str | None, out: Pat
         ExperimentError: When the folder is missing, a file is damaged or a name matches nothing.
     """
     from pyojeong.experiments.result_table import to_csv, to_markdown
-    from pyojeong.experiments.results import over_seeds, sort_by
+    from pyojeong.experiments.results import APART, over_seeds, sort_by
 
     rows = sort_by(_rows(results, only), "accuracy")
     format_ = format_ or ("terminal" if out is None and sys.stdout.isatty() else "markdown")
@@ -256,9 +256,13 @@ def show_table(results: Path, only: Sequence[str], format_: str | None, out: Pat
         text = to_csv(sort_by(rows, "name"))
     else:
         text = to_markdown(rows)
-        means = [row for row in over_seeds(rows) if row.runs > 1]
+        every = over_seeds(rows)
+        means = [row for row in every if row.runs > 1]
         if means:
             text += "\nMeans over seeds:\n\n" + to_markdown(sort_by(means, "accuracy"))
+        apart = dict.fromkeys(row.name for row in every if row.reason == APART)
+        if apart:
+            text += f"\nNot averaged ({APART}): {', '.join(apart)}.\n"
     if out is None:
         print(text, end="")  # noqa: T201 - this is the command's data
         return

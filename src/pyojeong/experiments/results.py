@@ -109,6 +109,7 @@ class Row:
         ms: Milliseconds per face.
         minutes: Training time.
         seed: None over several seeds.
+        made_of: What runs over which a mean is taken must share: settings and data.
         runs: How many finished runs the row is made of.
         seeds_low: Least accuracy over seeds; None for one run. ``seeds_high`` is the greatest.
         their_accuracy: The students' figure on their own images.
@@ -144,6 +145,7 @@ class Row:
     ms: float | None = None
     minutes: float | None = None
     seed: int | None = None
+    made_of: str = ""
     runs: int = 1
     seeds_low: float | None = None
     seeds_high: float | None = None
@@ -185,6 +187,7 @@ def row_of(result: dict[str, Any], costs: dict[str, Any] | None = None) -> Row:
             ms=nets.get(cost_key(chosen), {}).get("ms"),
             minutes=result.get("minutes"),
             seed=result["seed"],
+            made_of=made_of(result),
             their_accuracy=about.get("their_accuracy"),
             status=result["status"],
             reason=result["reason"] or "",
@@ -229,12 +232,44 @@ def _loss(chosen: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+_SAME_DATA = ("manifest_id", "manifest_content", "limit", "min_steps")
+
+
+def made_of(result: dict[str, Any]) -> str:
+    """Return what runs of one experiment share when they differ in the seed alone."""
+    environment = result.get("environment") or {}
+    data = {key: environment.get(key) for key in _SAME_DATA}
+    # Settings that came later than a result were off when it was made.
+    known = {key: value for key, value in {**result["settings"], **data}.items() if value}
+    return json.dumps(known, sort_keys=True)
+
+
 def over_seeds(rows: Iterable[Row]) -> list[Row]:
-    """Return one row per experiment (means, range over seeds), in the order of their first runs."""
+    """Return one row per experiment (means, range over seeds), in the order of their first runs.
+
+    Runs of other settings, data or number of images are other experiments, whatever their name:
+    each kind is a row of its own that says so.
+    """
     together: dict[str, list[Row]] = {}
     for row in rows:
         together.setdefault(experiment_of(row.name), []).append(row)
-    return [_mean(name, group) for name, group in together.items()]
+    return [mean for name, group in together.items() for mean in _means(name, group)]
+
+
+def _means(name: str, rows: Sequence[Row]) -> list[Row]:
+    done = [row for row in rows if row.status == "finished"]
+    kinds = dict.fromkeys((row.made_of, row.train_samples) for row in done)
+    if len(kinds) < 2:
+        return [_mean(name, rows)]
+    out = []
+    for kind in kinds:
+        group = [row for row in done if (row.made_of, row.train_samples) == kind]
+        out.append(replace(_mean(name, group), reason=APART))
+    return out
+
+
+APART = "other seeds have other settings or data"
+"""Reason in a row over seeds when not all runs of the experiment are in it."""
 
 
 _AVERAGED = ("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "ece", "minutes")

@@ -17,7 +17,15 @@ from pyojeong.experiments.result_table import (
     percent,
     short_count,
 )
-from pyojeong.experiments.results import Row, experiment_of, over_seeds, row_of, sort_by
+from pyojeong.experiments.results import (
+    APART,
+    Row,
+    experiment_of,
+    made_of,
+    over_seeds,
+    row_of,
+    sort_by,
+)
 from pyojeong.experiments.run_details import add_run
 from pyojeong.output.charts import Spot
 from pyojeong.output.page import Cell, Page
@@ -206,6 +214,10 @@ def _differences(page: Page, results: Sequence[Result], truth: Truth | None) -> 
     fitting = {k: v for k, v in arms.items() if all(map(truth.matches_split, [*v, *base]))}
     if len(fitting) < len(arms):
         page.text(f"Not compared, as measured on another split: {len(arms) - len(fitting)}.")
+    mixed = [k for k, v in {**fitting, BASE: base}.items() if len(set(map(made_of, v))) > 1]
+    if mixed:
+        page.text(f"Not compared ({APART}): {', '.join(mixed)}.")
+        fitting = {k: v for k, v in fitting.items() if k not in mixed and BASE not in mixed}
     found = [(runs, _against(runs, base, truth)) for runs in fitting.values()]
     if not found:
         return

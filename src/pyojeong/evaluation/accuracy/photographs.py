@@ -99,6 +99,13 @@ def _read_legend(file: Path) -> Iterator[Sample]:
         ) from error
 
 
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: could not be read: {error.strerror or error}") from error
+
+
 def digest_of_pictures(pictures: Iterable[tuple[Path | bytes, str]]) -> str:
     """Return a digest of photographs and what is said of each, independent of their order.
 
@@ -107,10 +114,7 @@ def digest_of_pictures(pictures: Iterable[tuple[Path | bytes, str]]) -> str:
     """
     digests = []
     for picture, said in pictures:
-        try:
-            data = picture if isinstance(picture, bytes) else picture.read_bytes()
-        except OSError as error:
-            raise DataError(f"{picture}: could not be read: {error.strerror or error}") from error
+        data = picture if isinstance(picture, bytes) else _bytes_of(picture)
         digests.append(hashlib.sha256(said.encode() + b"\0" + data).hexdigest())
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
 

@@ -1,5 +1,6 @@
 """Cached answers of teachers: right images, right order, right loss, and no other data."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,6 +161,55 @@ def test_a_file_is_read_back_as_written_and_damage_is_named(
     (tmp_path / "torn.npz").write_bytes((folder / "soft.npz").read_bytes()[:300])
     with pytest.raises(ExperimentError, match=r"torn\.npz: could not be read"):
         SoftLabels.read(tmp_path / "torn.npz")
+
+
+def small() -> SoftLabels:
+    facts = {"augment": None, "labels": "fer7", "split_sha256": ""}
+    return SoftLabels(np.zeros((1, 2, 7), np.uint8), facts, np.zeros((2, 8), np.uint8))
+
+
+def test_no_bit_of_a_file_makes_its_votes_vanish_or_ends_in_a_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "soft.npz"
+    small().write(file)
+    whole = file.read_bytes()
+    directory = whole.index(b"PK\x01\x02")
+    refused = 0
+    for at in range(8 * directory, 8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[at // 8] ^= 1 << at % 8
+        file.write_bytes(flipped)
+        try:
+            found = SoftLabels.read(file)
+        except ExperimentError:
+            refused += 1
+            continue
+        assert found.vote_log_probabilities is not None
+        assert found.facts == small().facts
+    assert refused > 400
+    encrypted = bytearray(whole)
+    encrypted[directory + 8] |= 1
+    file.write_bytes(encrypted)
+    with pytest.raises(ExperimentError, match=r"soft\.npz: could not be read .*encrypted"):
+        SoftLabels.read(file)
+
+
+def test_votes_that_are_gone_and_facts_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "soft.npz"
+    small().write(file)
+    with np.load(file) as data:
+        arrays = dict(data)
+    arrays.pop("vote_log_probabilities")
+    np.savez(file, **arrays)
+    with pytest.raises(ExperimentError, match="its answers to votes are missing"):
+        SoftLabels.read(file)
+    facts = {"format": 1, **small().facts}  # as earlier versions wrote them
+    written = {"log_probabilities": arrays["log_probabilities"]}
+    np.savez(file, **written, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8))
+    assert SoftLabels.read(file).vote_log_probabilities is None
+    facts["teachers"] = {"tiny": float("nan")}
+    np.savez(file, **written, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8))
+    with pytest.raises(ExperimentError, match="its facts hold NaN"):
+        SoftLabels.read(file)
 
 
 def test_an_unfinished_run_does_not_teach(

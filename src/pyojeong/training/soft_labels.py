@@ -9,6 +9,7 @@ right to 1.6 % of itself and nothing falls below 0.0003.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +26,7 @@ from pyojeong.training.data.augment import Augment
 
 _STEP = 1 / 32
 _FORMAT = 1
+_VOTES = "with_votes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ class SoftLabels:
         """Write one compressed file, whole or not at all."""
         require_new(path, unless=lambda data: b"log_probabilities.npy" in data)  # made again
         path.parent.mkdir(parents=True, exist_ok=True)
-        facts = np.frombuffer(json.dumps({"format": _FORMAT, **self.facts}).encode(), np.uint8)
+        known = {"format": _FORMAT, **self.facts, _VOTES: self.vote_log_probabilities is not None}
+        facts = np.frombuffer(json.dumps(known).encode(), np.uint8)
         arrays = {"log_probabilities": self.log_probabilities, "facts": facts}
         if self.vote_log_probabilities is not None:
             arrays["vote_log_probabilities"] = self.vote_log_probabilities
@@ -120,10 +123,11 @@ class SoftLabels:
             raise ExperimentError(f"soft_labels {path}: is not an ordinary file")
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-                facts = json.loads(bytes(data["facts"]))
+                facts = json.loads(bytes(data["facts"]), parse_constant=_no_number)
                 values = data["log_probabilities"]
                 votes = data.get("vote_log_probabilities")
                 _ = [facts[key] for key in ("augment", "labels", "split_sha256")]
+                _require_names(data.files, facts.pop(_VOTES, None))
         except UNREADABLE_ARRAY as error:
             raise ExperimentError(
                 f"soft_labels {path}: could not be read ({error}); create them with `pyojeong "
@@ -166,6 +170,24 @@ class SoftLabels:
                     "the same augmentation, labels and images for teacher and student, or compute "
                     "them again with `pyojeong experiments distill`"
                 )
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"its facts hold {word}")
+
+
+def _require_names(names: Sequence[str], votes: bool | None) -> None:
+    """Refuse a file whose list of arrays is damaged: answers to votes would vanish from it.
+
+    Args:
+        names: Of the arrays.
+        votes: Whether it was written with votes; files of earlier versions do not say.
+    """
+    damaged = sorted({*names} - {"facts", "log_probabilities", "vote_log_probabilities"})
+    if damaged:
+        raise ValueError(f"unknown array {damaged[0]!r}")
+    if votes is not None and votes != ("vote_log_probabilities" in names):
+        raise ValueError("its answers to votes are missing")
 
 
 def in_steps(probabilities: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -324,6 +324,18 @@ def test_a_result_of_another_run_is_noticed(
     assert [(found.path.name, said in found.detail) for found in bad] == [("result.json", True)]
 
 
+def test_a_result_of_a_run_that_is_not_finished_is_not_returned(
+    finished: tuple[Path, Path, dict], tmp_path: Path
+) -> None:
+    runs = copied(finished, tmp_path)
+    (runs / "tiny" / "done.json").unlink()
+    with pytest.raises(ExperimentError, match=r"result\.json: the run .* not finished here; remov"):
+        run_planned(planned(), finished[1], runs)
+    (runs / "tiny" / "experiment.toml").unlink()
+    with pytest.raises(ExperimentError, match=r"is of a training whose experiment\.toml is gone"):
+        run_planned(planned(), finished[1], runs)
+
+
 def test_a_kept_copy_replaces_no_file_of_others(
     finished: tuple[Path, Path, dict], tmp_path: Path
 ) -> None:

@@ -251,6 +251,25 @@ def test_damaged_digests_of_training_images_are_one_line(
     run.check_files()
 
 
+@pytest.mark.parametrize(
+    "name", ["checkpoints/last.ckpt", "checkpoints/best.ckpt", "curves.jsonl", "before.json",
+             "train_images.npy", "weights.safetensors"],
+)  # fmt: skip
+def test_a_training_does_not_go_on_from_files_of_another_run(
+    finished: tuple[Run, Path], tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "runs" / "tiny"
+    file = folder / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"of another run")
+    with pytest.raises(ExperimentError, match=rf"{name}: is of a training whose experiment.toml"):
+        train(OTHER, finished[1], tmp_path / "runs")
+    assert contents(folder) == {name: b"of another run"}
+    file.unlink()
+    shutil.copy(finished[0].folder / "environment.json", folder)  # as a kill may leave it
+    assert train(OTHER, finished[1], tmp_path / "runs").done
+
+
 def test_an_unfinished_run_is_not_packed(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with pytest.raises(ExperimentError, match="only finished runs"):

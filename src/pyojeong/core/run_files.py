@@ -18,6 +18,7 @@ WEIGHTS = "weights.safetensors"
 """Weights of a packed run, which has no checkpoints."""
 CHECKPOINTS = ("checkpoints/last.ckpt", "checkpoints/best.ckpt")
 TRAIN_IMAGES = "train_images.npy"
+BEFORE = "before.json"
 _FILES = ("experiment.toml", "environment.json", "curves.jsonl", TRAIN_IMAGES)
 
 

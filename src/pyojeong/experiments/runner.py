@@ -113,6 +113,11 @@ def _finished(folder: Path, *, again: bool) -> dict[str, Any] | None:
         return None
     Run(folder).check_files()
     result = read_run_result(folder)
+    if result["status"] == "finished" and not Run(folder).done:
+        raise ExperimentError(
+            f"{folder / 'result.json'}: the run that it is of is not finished here; remove it, and "
+            "the run is measured again"
+        )
     return None if again and result["status"] == "failed" else result
 
 

@@ -21,7 +21,7 @@ from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import ExperimentError
 from pyojeong.core.json_record import write_record
 from pyojeong.core.result_key import differences, summary
-from pyojeong.core.run_files import TRAIN_IMAGES
+from pyojeong.core.run_files import BEFORE, TRAIN_IMAGES
 from pyojeong.datasets.samples import Sample, Split, manifest_content, manifest_id, read_rows
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.precision import choose_precision
@@ -53,7 +53,7 @@ def check_same_run(
 
     Raises:
         ExperimentError: When something differs; up to three differences are named. Also when a file
-            of a finished run was changed.
+            of a finished run was changed, or the folder holds files of one without its experiment.
     """
     if not (run.folder / "experiment.toml").exists():
         if run.done:
@@ -61,6 +61,7 @@ def check_same_run(
                 f"{run.folder / 'done.json'}: was not written by a training: the folder has no "
                 "experiment.toml. Choose another folder with --runs, or remove this one"
             )
+        _require_begun_by_nobody(run)
         return
     found = _settings(run.experiment, experiment)
     if (run.folder / "environment.json").exists():
@@ -73,6 +74,23 @@ def check_same_run(
             "Choose another folder with --runs, or remove this one"
         )
     run.check_files()
+
+
+def _require_begun_by_nobody(run: Run) -> None:
+    """Refuse a folder with files of a training whose experiment is gone.
+
+    A new training would go on from them. ``environment.json`` is written before the experiment.
+
+    Raises:
+        ExperimentError: When there is such a file; it is named.
+    """
+    files = (run.last, run.best, run.packed, run.folder / "curves.jsonl", run.folder / BEFORE)
+    found = next((file for file in (*files, run.folder / IMAGES) if file.exists()), None)
+    if found is not None:
+        raise ExperimentError(
+            f"{found}: is of a training whose experiment.toml is gone; restore that from a copy, "
+            "choose another folder with --runs, or remove this one"
+        )
 
 
 def _settings(before: Experiment, now: Experiment) -> list[str]:

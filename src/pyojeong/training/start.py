@@ -6,13 +6,12 @@ import torch
 
 from pyojeong.core.errors import ExperimentError, ModelUnknown
 from pyojeong.core.json_record import read_record, write_record
+from pyojeong.core.run_files import BEFORE
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.onnx_warm_start import start_from_model
 from pyojeong.training.run import Run, load_picked
 from pyojeong.zoo import SHORT_NAMES, find
-
-_BEFORE = "before.json"
 
 _MEASURED = 1024
 """Faces on which the batch norms of a shipped model are measured."""
@@ -24,7 +23,7 @@ def note_accuracy_before(run: Run, task: Classify, data: FaceData, runs: Path) -
 
     Nothing for trainings that start from fresh weights or from another run.
     """
-    file, start = run.folder / _BEFORE, run.experiment.start
+    file, start = run.folder / BEFORE, run.experiment.start
     if file.exists() or start is None or Run(runs / start).done:
         return
     task.eval()
@@ -64,7 +63,7 @@ def start_weights(task: Classify, name: str, data: FaceData, runs: Path) -> None
 
 def accuracy_before(run: Run) -> float | None:
     """Return what ``note_accuracy_before`` wrote; None = nothing."""
-    file = run.folder / _BEFORE
+    file = run.folder / BEFORE
     if not file.exists():
         return None
     cure = "remove it, then give the same command again: the figure is left out"

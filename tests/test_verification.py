@@ -1,6 +1,7 @@
 """`pyojeong doctor FOLDER` notices whatever is not what was written."""
 
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -150,6 +151,52 @@ def test_changed_pictures_of_a_data_set(stored: Path, tmp_path: Path) -> None:
     second.unlink()
     (found,) = verify_path(table)
     assert "missing" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("inputs.json", "[1, 2]", "expected a JSON object"),
+        ("done.json", '{"outputs": [1]}', "outputs are names with their digests"),
+        ("done.json", '{"outputs": {"a": 1}}', ""),
+        ("best.ckpt.sha256.json", '["sha256"]', "expected a JSON object"),
+        ("best.ckpt.sha256.json", '{"sha256": 3}', "it holds no digests"),
+        ("x.json", '{"checksum":' + "[" * 10**5, "nested too deeply"),
+        ("x.card.json", "[" * 10**5, ""),
+        ("decisions/a.jsonl", "[" * 10**5 + "\n", ""),
+    ],
+)
+def test_records_of_another_form_are_one_line(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    (found,) = verify_path(tmp_path)
+    assert not found.ok
+    assert said in found.detail
+    assert "\n" not in found.detail
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.parquet", "a.card.json", "done.json", "inputs.json", "s.parquet.test_split.jsonl",
+     "decisions/a.jsonl", "best.ckpt", "x.json", "experiment.toml", "curves.jsonl"],
+)  # fmt: skip
+def test_pipes_and_devices_are_not_read(tmp_path: Path, name: str) -> None:
+    write_record(tmp_path / "result.json", {"name": "x", "status": "finished", "curves": []})
+    (tmp_path / "checkpoints").mkdir()
+    note_digest(tmp_path / "best.ckpt", b"weights")
+    if name != "best.ckpt":
+        (tmp_path / "best.ckpt").write_bytes(b"weights")
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        make(file)
+        bad = {found.path.name: found.detail for found in verify_path(tmp_path) if not found.ok}
+        others = {"x.json", "curves.jsonl"}  # nothing that a command writes by that name alone
+        assert bad == ({} if name in others else {file.name: "is not an ordinary file"})
+        file.unlink()
 
 
 def test_weights_of_runs_are_compared_with_their_digests(tmp_path: Path) -> None:

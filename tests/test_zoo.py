@@ -141,6 +141,9 @@ def test_missing_weights_are_told(tmp_path):
         verify(Entry(card, tmp_path))
     with pytest.raises(ModelCorrupt, match="could not be read"):
         digest(tmp_path)
+    os.mkfifo(tmp_path / "tiny.onnx")  # whoever opens it waits for ever
+    with pytest.raises(ModelCorrupt, match="could not be read: no ordinary file"):
+        verify(Entry(card, tmp_path))
 
 
 def test_licence_flags():

@@ -37,6 +37,10 @@ DIGEST_SUFFIX = ".sha256.json"
 """Ending of the digests that a training writes beside its weights."""
 
 
+_UNREADABLE = (PyojeongError, OSError, ValueError, LookupError, TypeError, AttributeError)
+"""What damaged files raise, beside RecursionError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What became of one file.
@@ -69,9 +73,14 @@ def verify_path(path: Path) -> Iterator[Verified]:
         check = _check_of(file)
         if check is None:
             continue
+        if not file.is_file() and file.exists():  # a pipe would be waited for, a device never ends
+            yield Verified(file, False, "is not an ordinary file")
+            continue
         try:
             yield check(file)
-        except (PyojeongError, OSError, ValueError, KeyError, TypeError) as error:
+        except RecursionError:
+            yield Verified(file, False, "is damaged: it is nested too deeply")
+        except _UNREADABLE as error:
             yield Verified(file, False, one_line(error))
 
 
@@ -104,6 +113,8 @@ def _check_of(file: Path) -> Callable[[Path], Verified] | None:
 
 def _stored(file: Path) -> bool:
     """Return whether a JSON file is one that commands write."""
+    if not file.is_file():
+        return False
     try:
         data = file.read_bytes()
         return KEY.encode() in data or _LAST_IS_CHECKSUM.search(data) is not None
@@ -123,7 +134,7 @@ def _experiment(file: Path) -> Verified:
     if "recipe" not in tomllib.loads(text):
         return Verified(file, False, "is damaged: it has no [recipe]")
     done = file.with_name(DONE)
-    sealed = done.exists() and RESTS_ON.encode() in done.read_bytes()
+    sealed = done.is_file() and RESTS_ON.encode() in done.read_bytes()
     return Verified(file, True, "experiment of a run", checksum=sealed)
 
 
@@ -133,9 +144,11 @@ def _left_behind(file: Path) -> Verified:
 
 def _record(file: Path) -> Verified:
     """Check a JSON file, and the results that it describes."""
-    data = json.loads(file.read_text(encoding="utf-8"))
-    known: dict[str, Any] = checked(data)
+    data = _json_object(file)
+    known = checked(data)
     outputs = known.get("outputs") if file.name in {DONE, INPUTS} else None
+    if outputs is not None and not isinstance(outputs, dict):
+        return Verified(file, False, "is damaged: outputs are names with their digests")
     other = other_run_in_result(file.parent, known) if file.name == "result.json" else []
     if other:
         return Verified(file, False, f"is of another run than its folder: {', '.join(other)}")
@@ -146,6 +159,13 @@ def _record(file: Path) -> Verified:
         return Verified(file, False, f"gone or changed since: {', '.join(changed)}")
     files = f", {len(outputs):,} results" if outputs else ""
     return Verified(file, True, f"record{files}", checksum=KEY in data)
+
+
+def _json_object(file: Path) -> dict[str, Any]:
+    data = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        raise DataError("is damaged: expected a JSON object")
+    return data
 
 
 def _table(file: Path) -> Verified:
@@ -165,8 +185,12 @@ def _table(file: Path) -> Verified:
 
 def _weights(file: Path) -> Verified:
     """Compare weights of a run with the digest beside them."""
-    known = checked(json.loads(file.read_text(encoding="utf-8")))["sha256"]
+    known = checked(_json_object(file)).get("sha256")
+    if not isinstance(known, list):
+        return Verified(file, False, "is damaged: it holds no digests")
     weights = file.with_name(file.name.removesuffix(DIGEST_SUFFIX))
+    if weights.exists() and not weights.is_file():
+        return Verified(weights, False, "is not an ordinary file")
     with weights.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found not in known:

@@ -242,6 +242,8 @@ def digest(path: Path) -> str:
     Raises:
         ModelCorrupt: When the file is missing or could not be read.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ModelCorrupt(f"weight file {path} could not be read: no ordinary file. {_CURE}")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -98,9 +98,9 @@ def other_run_in_result(folder: Path, result: Mapping[str, Any]) -> list[str]:
         result: What its ``result.json`` says.
     """
     try:
-        known = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # no run folder, or whoever reads the experiment says what it is
-        return []
+        known = tomllib.loads(_text(folder / "experiment.toml"))
+    except (OSError, ValueError, RecursionError):
+        return []  # no run folder, or whoever reads the experiment says what it is
     found: list[str] = []
     found += [key for key in ("name", "seed") if key in known and result.get(key) != known[key]]
     environment = result.get("environment")
@@ -118,21 +118,29 @@ def _same(said: Any, here: Any) -> bool:
 
 def _environment(folder: Path) -> Any:
     try:
-        return checked(json.loads((folder / "environment.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, AttributeError):
+        return checked(json.loads(_text(folder / "environment.json")))
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
 
 
 def _curves(folder: Path) -> Any:
     try:
-        lines = (folder / "curves.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = _text(folder / "curves.jsonl").splitlines()
         return [json.loads(line) for line in lines]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def _text(file: Path) -> str:
+    if not file.is_file():  # a pipe would be waited for
+        raise FileNotFoundError(file)
+    return file.read_text(encoding="utf-8")
 
 
 def _digest(file: Path) -> str:
     """Return the SHA-256 of a file; "" for one that is not there."""
+    if not file.is_file():  # a pipe would be waited for
+        return ""
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -48,7 +48,7 @@ class Selection:
             raise BadArray("fps", expected="no stride beside it", got=f"stride {self.stride}")
         if not 0 <= self.start_s < float("inf"):
             raise BadArray("start", expected="a time from 0 on", got=f"{self.start_s:g}")
-        if self.end_s is not None and not self.end_s > self.start_s:
+        if self.end_s is not None and not self.start_s < self.end_s < float("inf"):
             raise BadArray(
                 "end", expected=f"later than the start ({self.start_s:g} s)", got=f"{self.end_s:g}"
             )

@@ -1,5 +1,6 @@
 """What is done with a clip, as data."""
 
+import math
 from dataclasses import dataclass, field
 
 from pyojeong.core.errors import InputError
@@ -59,10 +60,14 @@ class VideoOptions:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        if self.smooth_s is not None and not self.smooth_s > 0:
+        if self.smooth_s is not None and not 0 < self.smooth_s < math.inf:
             raise InputError(
                 f"smoothing: expected a positive number of seconds, got {self.smooth_s}"
             )
+        if not 0 <= self.hold_s < math.inf:
+            raise InputError(f"hold: expected a number of seconds from 0 on, got {self.hold_s}")
+        if self.baseline_s is not None and not all(map(math.isfinite, self.baseline_s)):
+            raise InputError(f"baseline: expected a time with its end, got {self.baseline_s}")
         if self.aggregate and (self.annotate or self.formats):
             raise InputError(
                 "aggregate keeps no frames: not together with tables or an annotated clip"

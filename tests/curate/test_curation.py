@@ -1,6 +1,7 @@
 """The run over a manifest: resumable, complete, and nothing is ever deleted."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,25 @@ def test_findings_of_other_votes_are_made_again(tmp_path: Path) -> None:
     assert (store.folder / "findings" / "small" / "done.json").stat().st_mtime_ns == small
     (kept,) = (store.folder / "findings").glob(".votes-disagree-*")
     assert list(kept.glob("part-*.parquet"))
+
+
+def test_a_lower_threshold_says_where_reasons_are_missing(manifest: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "s", manifest)
+    curate(store, Plan(parse_checks(["small=0.9"]), {}, jobs=1))
+    before = {f.row: f.reason for f in store.flagged("small")}
+    assert all(before.values())
+    curate(store, Plan(parse_checks(["small=0.01"]), {}, jobs=1))
+    later = {f.row: f.reason for f in store.flagged("small")}
+    assert len(later) > len(before)
+    for row, reason in later.items():
+        said = "below 0.9, the threshold when the check ran: no reason was kept"
+        assert reason == before[row] if row in before else reason.startswith(said)
+    assert read_check(store, "small", FER7).reasons == later
+    curate(store, Plan(parse_checks(["small=0.95"]), {}, jobs=1))
+    assert all(f.reason in before.values() for f in store.flagged("small"))
+    shutil.rmtree(store.part_folder("small"))
+    curate(store, Plan(parse_checks(["small=0.01"]), {}, jobs=1))
+    assert not any("no reason was kept" in f.reason for f in store.flagged("small"))
 
 
 def test_clean_applies_decisions_and_leaves_the_original(manifest: Path, tmp_path: Path) -> None:

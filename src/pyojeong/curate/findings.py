@@ -19,7 +19,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +39,7 @@ from pyojeong.parquet import load_pyarrow, open_parquet, write_table
 STORE_VERSION = 1
 _SOME = "-some"
 _CONTENT = "manifest_content"
+_REASONS = "reasons_from"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +212,8 @@ class Store:
         elif later.exists():
             shutil.rmtree(later)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "settings.json", {**wanted, "threshold": check.threshold})
+        kept = {"threshold": check.threshold, _REASONS: _reasons_from(folder, check.threshold)}
+        write_json(folder / "settings.json", {**wanted, **kept})
 
     def _made_with(self, folder: Path, wanted: Mapping[str, Any]) -> bool:
         file = folder / "settings.json"
@@ -318,7 +320,18 @@ class Store:
         """Return findings at or above the check's threshold."""
         threshold = float(self.settings(check).get("threshold", 1.0))
         # float32 in the file: 0.7 comes back as 0.699999988
-        return self.findings(check, at_least=threshold - 1e-6)
+        found = self.findings(check, at_least=threshold - 1e-6)
+        why = self.reasons(check)
+        return [replace(f, reason=why(f.reason, f.score)) for f in found]
+
+    def reasons(self, check: str) -> Callable[[str, float], str]:
+        """Return what gives the reason of a flagged image: the one kept, or that none was."""
+        least = float(self.settings(check).get(_REASONS, 0.0))  # earlier versions do not say
+        missing = (
+            f"below {least:g}, the threshold when the check ran: no reason was kept; remove "
+            f"findings/{check} and run it again"
+        )
+        return lambda reason, score: reason or (missing if score < least - 1e-6 else "")
 
     def scores(self, check: str) -> "np.ndarray[Any, np.dtype[np.float32]]":
         """Return float32 (rows,): a check's score of every row; 0 where it found nothing."""
@@ -326,6 +339,16 @@ class Store:
         for finding in self.findings(check):
             out[finding.row] = max(out[finding.row], finding.score)
         return out
+
+
+def _reasons_from(folder: Path, threshold: float) -> float:
+    """Return from which score on findings have reasons: from the threshold when they were made."""
+    file = folder / "settings.json"
+    if not file.exists():
+        return threshold
+    present = read_json(file)
+    known = float(present.get(_REASONS, present.get("threshold", threshold)))
+    return known if _complete(folder) else max(known, threshold)
 
 
 def _complete(folder: Path) -> bool:

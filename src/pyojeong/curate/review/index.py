@@ -219,6 +219,12 @@ def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
     suggest, label = columns["suggest"], columns["label"]
     other, reason = columns["other"], columns["reason"]
     picked = [(int(row[i]), int(i)) for i in order]
+
+    known_or_missing = store.reasons(name)
+
+    def why(reason: str, score: float) -> str:
+        return known_or_missing(reason, score) if score >= threshold - 1e-6 else reason
+
     return CheckColumns(
         name=name,
         states=str(settings.get("states", "")),
@@ -229,7 +235,7 @@ def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
         scores=scores.astype(np.int32),
         labels={r: known[label[i]] for r, i in picked if _relabels(suggest[i], label[i], known)},
         others={r: other[i] for r, i in picked if 0 <= other[i] < store.size},
-        reasons={r: reason[i] for r, i in picked if reason[i]},
+        reasons={r: said for r, i in picked if (said := why(reason[i], exact[i]))},
     )
 
 

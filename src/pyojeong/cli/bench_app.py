@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyojeong.cli.options import ThreadsOption
 from pyojeong.cli.streams import echo
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def bench_accuracy(
         Path | None,
         typer.Option(help="Labelled photographs: legend.csv with images/, or class folders."),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1)] = 2,
+    threads: ThreadsOption = None,
 ) -> None:
     """Measure a model: accuracy, calibration, views, disturbances, photographs, invariance.
 
@@ -78,7 +79,7 @@ def bench_accuracy(
             model,
             manifest,
             photographs=photographs,
-            threads=threads,
+            threads=threads or 2,
             say=lambda words: status.update(f"measuring: {as_markup(words)}"),
             keep=out,
         )

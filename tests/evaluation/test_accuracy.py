@@ -97,7 +97,7 @@ def test_photographs_that_differ_share_no_table(result: dict[str, Any], photogra
         (b"image,emotion\n,happiness\n", "line 2: expected"),
         (b"image,feeling\na.jpg,happiness\n", "columns image, emotion"),
         (b"image,emotion\n\xe9.jpg,happiness\n", "columns image, emotion in UTF-8"),
-        (b"image,emotion\n" + b"a" * 140_000 + b",happiness\n", "columns image, emotion"),
+        (b"image,emotion\n" + b"a" * 140_000 + b",happiness\n", "columns image|line 2: expected"),
         (b"image,emotion\na.jpg,happiness\n./a.jpg,sadness\n", "a.jpg is there 2 times: keep"),
     ],
 )

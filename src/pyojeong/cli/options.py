@@ -111,7 +111,7 @@ ThreadsOption = Annotated[
     typer.Option(
         "--threads",
         min=1,
-        help="Threads inside each network. Default: the CPUs, at most 4; fewer beside other threads.",
+        help="Threads inside each network. Default: the CPUs, at most 4; fewer with --jobs.",
     ),
 ]
 ViewsOption = Annotated[

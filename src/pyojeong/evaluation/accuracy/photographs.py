@@ -36,6 +36,7 @@ from pyojeong.metrics import (
 from pyojeong.runtime.analyzer import Analyzer
 
 LEGEND = "legend.csv"
+_LONGEST_NAME = 4096
 
 Tick = Callable[[int], None]
 
@@ -84,10 +85,13 @@ def _read_legend(file: Path) -> Iterator[Sample]:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             for number, row in enumerate(csv.DictReader(stream), start=2):
                 name, label = row["image"], row["emotion"]
-                if not name or not label or leads_out(images, name):
+                too_long = max(len(name or ""), len(label or "")) > _LONGEST_NAME
+                if not name or not label or too_long or leads_out(images, name):
+                    got = f"{name!r}, {label!r}"
+                    got = f"{got[:60]}..." if too_long else got
                     raise DataError(
                         f"{file}, line {number}: expected the name of a file in images/ and its "
-                        f"emotion, got {name!r}, {label!r}; correct the row, or remove it"
+                        f"emotion, got {got}; correct the row, or remove it"
                     )
                 path = str(images / name)
                 yield Sample(label=label, split=Split.TEST, path=path, source=name)

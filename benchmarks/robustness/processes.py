@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.robustness.campaign import Campaign
 from pyojeong.runtime.golden import PICTURES
 
-_CHANGING = {"inputs.json", "done.json", "store.json"}
+_CHANGING = {"inputs.json", "done.json", "store.json", "settings.toml"}
 """Files that hold times or paths."""
 
 

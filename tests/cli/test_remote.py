@@ -82,9 +82,11 @@ def test_http(tmp_path: Path) -> None:
         thread.start()
         place = f"http://127.0.0.1:{server.server_port}"
         assert remote.read_remote(f"{place}/a.jpg").shape == (512, 512, 3)
-        with pytest.raises(ImageUnreadable, match=r"b\.jpg"):
+        with pytest.raises(ImageUnreadable, match=r"b\.jpg: there is no such file"):
             remote.read_remote(f"{place}/b.jpg")
         server.shutdown()
+    with pytest.raises(ImageUnreadable, match=r"could not be read: .*check the address"):
+        remote.read_remote(f"{place}/a.jpg")
 
 
 def test_without_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,3 +99,16 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(MissingExtra, match=r"pyojeong\[plot\]"):
         plot_face(result)
+
+
+def test_what_is_no_clip_and_what_was_not_read() -> None:
+    analyzer = Analyzer(threads=1)
+    photo = analyzer.analyze(ASTRONAUT)
+    with pytest.raises(BadArray, match="frames of a clip, got photographs"):
+        plot_timeline([photo, photo])
+    with pytest.raises(BadArray, match="a FrameResult or several, got str"):
+        plot_timeline("results.csv")  # type: ignore[arg-type]
+    with pytest.raises(BadArray, match="no such file"):
+        plot_face(FrameResult("a.jpg", 0, 0.0, (0, 0), error="a.jpg: no such file"))
+    with pytest.raises(BadArray, match="Pass image="):
+        plot_face(frame(0.5, "happy"))

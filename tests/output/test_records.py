@@ -120,3 +120,27 @@ def test_a_thousand_results_take_no_time() -> None:
     began = time.perf_counter()
     assert len(to_dataframe(many)) == 1500
     assert time.perf_counter() - began < 0.3
+
+
+def test_results_of_two_models_leave_the_file_as_it_was(tmp_path: Path) -> None:
+    eight = Expression(np.full(8, 1 / 8, np.float32), FERPLUS8)
+    other = FrameResult("d.jpg", 0, 0.0, (8, 8), (replace(ONE, expression=eight),))
+    for name in ("csv", "parquet"):
+        write = getattr(pyojeong, f"to_{name}")
+        path = write(RESULTS, tmp_path / f"t.{name}")
+        before = path.read_bytes()
+        with pytest.raises(LabelUnknown, match="read the images with one model"):
+            write([RESULTS[0], other, *RESULTS[1:]], path)
+        assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.csv", "t.parquet"]
+    mixed = pyojeong.to_jsonl([*RESULTS, other], tmp_path / "t.jsonl")
+    assert list(pyojeong.read_table(mixed)) == [*RESULTS, other]
+
+
+def test_several_clips_are_one_table() -> None:
+    clips = [pyojeong.VideoResult(name, tuple(RESULTS)) for name in ("a", "b")]
+    assert len(to_dataframe(clips)) == len(to_dataframe([*RESULTS, *RESULTS])) == 8
+    assert len(to_dataframe([clips[0], RESULTS[0]])) == 6
+    for wrong in (to_dataframe(RESULTS), "results.csv", 3):
+        with pytest.raises(BadArray, match=r"got (DataFrame|str|int)"):
+            to_records(wrong)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -105,3 +106,46 @@ def test_csv_of_errors_says_why(analyzer: Analyzer, files: list[Path], tmp_path:
     with to_csv(analyzer.analyze_files(files), tmp_path / "t.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["face"] for row in rows if row["error"]] == [""]
+
+
+def test_a_column_with_gaps_and_a_whole_table(analyzer: Analyzer, files: list[Path]) -> None:
+    import pandas as pd
+
+    column = pd.Series([str(files[0]), None, float("nan"), str(files[1])])
+    results = list(analyzer.analyze_files(column))
+    assert [bool(r.error) for r in results] == [False, True, True, False]
+    assert "expected a path, got" in results[2].error
+    with pytest.raises(BadArray, match="Pass its column of paths"):
+        analyzer.analyze_files(pd.DataFrame({"file": column}))
+
+
+def test_one_image_is_not_a_batch(analyzer: Analyzer, files: list[Path]) -> None:
+    import torch
+
+    rgb = np.zeros((40, 50, 3), np.uint8)
+    for one in (rgb, rgb[..., 0], torch.zeros(3, 40, 50), str(files[0]), files[0],
+                files[0].read_bytes(), Image.fromarray(rgb)):  # fmt: skip
+        with pytest.raises(BadArray, match="Wrap it in a list"):
+            analyzer.analyze_batch(one)  # type: ignore[arg-type]
+    assert len(analyzer.analyze_batch(rgb[None])) == 1
+    assert len(analyzer.analyze_batch(np.zeros((4, 40, 50), np.uint8))) == 4
+
+
+def test_crops_are_whatever_an_image_may_be(analyzer: Analyzer, files: list[Path]) -> None:
+    import torch
+
+    pixels = np.asarray(Image.open(files[0]).convert("RGB"))[100:200, 150:250]
+    (wanted,) = analyzer.classify([pixels])
+    tensor = torch.from_numpy(pixels.copy())
+    for crops in (Image.fromarray(pixels), [Image.fromarray(pixels)], tensor, [tensor]):
+        assert analyzer.classify(crops) == [wanted]
+
+
+def test_an_analyzer_says_what_it_is(analyzer: Analyzer) -> None:
+    assert repr(analyzer) == f"Analyzer({analyzer.model_ids[0]}, {analyzer.model_ids[1]}; between)"
+    with pytest.raises(ImageUnreadable, match="an empty path"):
+        analyzer.analyze("")
+    with pytest.raises(BadArray, match=r"image\[\.\.\., :3\]"):
+        analyzer.analyze(np.zeros((8, 8, 4), np.uint8))
+    with pytest.raises(BadArray, match="if its values are"):
+        analyzer.analyze(np.zeros((8, 8, 3), np.int64))

@@ -183,3 +183,32 @@ def test_what_no_report_is_made_of(analyzer: Analyzer, clip: Path, tmp_path: Pat
         with pytest.raises(BadArray, match=words):
             write_report(results, tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
+
+
+def test_the_report_is_that_of_the_command(analyzer: Analyzer, clip: Path, tmp_path: Path) -> None:
+    options = {"smooth_s": 0.2, "baseline": (0, 0.4), "fps": 12.0}
+    analyzer.analyze_video(clip, out=tmp_path / "o", **options)
+    theirs = (tmp_path / "o" / "report.html").read_text()
+    own = analyzer.analyze_video(clip, **options).write_report(tmp_path / "r.html").read_text()
+    for said in ("Gaussian, standard deviation 0.2 s", "own neutral face", "at most 12 a second",
+                 "base rates", "accuracy on photographs", "calibration error"):  # fmt: skip
+        assert said in theirs
+        assert said in own
+    plain = write_report(read_video(clip, analyzer=analyzer), tmp_path / "p.html").read_text()
+    assert "accuracy on photographs" in plain
+
+
+def test_eyes_that_were_not_measured_are_not_zero(analyzer: Analyzer, clip: Path) -> None:
+    person = analyzer.analyze_video(clip).people[0]
+    assert (person["blinks"], person["eyes_closed_s"]) == (None, None)
+    assert analyzer.analyze_video(clip, eyes=True).people[0]["blinks"] == 0
+
+
+def test_names_in_errors_are_those_that_were_given(analyzer: Analyzer) -> None:
+    with pytest.raises(VideoUnreadable, match=r"^<bytes>: is no clip"):
+        analyzer.analyze_video(b"abc")
+    for read in (analyzer.analyze_video, lambda a: list(read_video(a))):
+        with pytest.raises(VideoUnreadable, match=r"^https://x\.y/z\.mp4: is an address"):
+            read("https://x.y/z.mp4")
+        with pytest.raises(VideoUnreadable, match="an empty path"):
+            read("")

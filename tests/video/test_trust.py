@@ -33,7 +33,7 @@ OTHER = {
     "threshold": 0.9,
 }  # fmt: skip
 """Another value of every option of `pyojeong video`."""
-NOT_RESULTS = {"clips", "out", "workers", "allow"}
+NOT_RESULTS = {"clips", "out", "workers", "allow", "device"}  # a device is among the models' ids
 """Options that change no result: a clip's contents are compared, and `--allow` only refuses."""
 
 
@@ -189,7 +189,7 @@ def test_two_commands_with_one_clip_and_one_folder(clip, tmp_path):
     assert f"is writing results of {os.path.realpath(long)} into it" in line
     assert third.returncode == 0, third.stderr
     left = {p.name for p in out.iterdir()}
-    assert left == {"long", "walk", "inputs.json"}
+    assert left == {"long", "walk", "inputs.json", "settings.toml"}
     assert len((out / "long" / "results.csv").read_text().splitlines()) == 151
 
 
@@ -263,7 +263,9 @@ def test_tables_of_several_clips_go_with_their_settings(clip, tmp_path, capsys):
     assert run(*base, "-f", "csv", "--threshold", "0.9") == 0
     assert not (out / "results.jsonl").exists()
     assert run(*base, "--aggregate") == 0
-    assert {p.name for p in out.iterdir() if p.is_file()} == {"people.csv", "inputs.json"}
+    assert {p.name for p in out.iterdir() if p.is_file()} == {
+        "people.csv", "inputs.json", "settings.toml",
+    }  # fmt: skip
     (out / "people.csv").write_text("mine")
     with pytest.raises(OutputError, match=r"people\.csv: was changed .*may show people"):
         redact(out / "other", [1])
@@ -277,7 +279,7 @@ def test_a_redaction_leaves_no_table_of_several_clips(tmp_path, capsys):
     code += "; _temporary(Path(sys.argv[1])).write_text('half')"
     subprocess.run([sys.executable, "-c", code, str(out / "results.csv")], check=True)
     redact(out / "one", [1])
-    assert {p.name for p in out.iterdir()} == {"one", "two", "inputs.json"}
+    assert {p.name for p in out.iterdir()} == {"one", "two", "inputs.json", "settings.toml"}
     assert all(found.ok for found in verify_path(out))
 
 

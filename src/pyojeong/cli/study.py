@@ -92,8 +92,10 @@ def _values(ctx: typer.Context, path: Path, table: Mapping[str, Any]) -> dict[st
     for key, value in table.items():
         param = known.get(key)
         if param is None:
-            near = get_close_matches(key, known, n=2, cutoff=0.5)
+            near = get_close_matches(key, known, n=2, cutoff=0.6)
             hint = f"; did you mean {' or '.join(near)}?" if near else ";"
+            if key.removeprefix("no-") in known:
+                hint = f"; write {key.removeprefix('no-')} = false;"
             raise InputError(
                 f"--config {path}: [{'.'.join(_command(ctx))}] has no option {key!r}{hint} known: "
                 f"{', '.join(known)}"

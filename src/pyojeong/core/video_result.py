@@ -22,6 +22,8 @@ class VideoResult(Sequence[FrameResult]):
         error: Where the clip breaks off, or that it is damaged; "" = it was read to its end.
         failed: Lines about files beside the results that could not be written.
         folder: Where results were written; None = nowhere.
+        settings: What decided the results, in the words of the report.
+        model: What is known of the model and its answers, in the words of the report.
 
     Example:
         >>> from pyojeong import Analyzer, to_dataframe
@@ -37,6 +39,8 @@ class VideoResult(Sequence[FrameResult]):
     error: str = ""
     failed: tuple[str, ...] = ()
     folder: Path | None = None
+    settings: dict[str, Any] = field(default_factory=dict, compare=False)
+    model: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(self.frames)

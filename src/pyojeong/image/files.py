@@ -354,6 +354,8 @@ def check_image(array: NDArray[Any], *, what: str = "image") -> Image:
         raise BadArray(what, expected="a NumPy array", got=type(array).__name__)
     if array.dtype != np.uint8:
         cure = "Scale to 0..255 and convert with .astype(numpy.uint8)."
+        if array.dtype.kind in "iu":
+            cure = "Convert with .astype(numpy.uint8) if its values are 0..255."
         raise BadArray(what, expected="dtype uint8", got=str(array.dtype), cure=cure)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
@@ -361,6 +363,8 @@ def check_image(array: NDArray[Any], *, what: str = "image") -> Image:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         cure = "Pass one image as RGB (H, W, 3) or gray (H, W)."
+        if array.ndim == 3 and array.shape[2] == 4:
+            cure = "Leave the alpha channel out: image[..., :3]."
         raise BadArray(what, expected="shape (H, W, 3)", got=str(array.shape), cure=cure)
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
         raise BadArray(what, expected=f"at most {MAX_PIXELS} pixels", got=str(array.shape))

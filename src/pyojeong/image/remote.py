@@ -28,7 +28,10 @@ def _explained(address: str, error: BaseException) -> str:
     shown = without_password(address)
     if isinstance(error, ImportError | ValueError):  # fsspec names the package in its message
         return f"{shown}: could not be opened: {one_line(error)}"
-    if isinstance(error, FileNotFoundError):
+    cause = error.__cause__
+    if isinstance(error, FileNotFoundError) and cause is not None and "404" not in str(cause):
+        error = cause  # fsspec calls refused connections and errors of servers so, too
+    elif isinstance(error, FileNotFoundError):
         return f"{shown}: there is no such file"
     return f"{shown}: could not be read: {one_line(error)}; check the address and your credentials"
 

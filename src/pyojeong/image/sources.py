@@ -50,6 +50,15 @@ def load_image(source: Any) -> Image:
     return load_named(source)[0]
 
 
+def is_one_image(source: Any) -> bool:
+    """Return whether this is a single image where several are expected."""
+    if isinstance(source, np.ndarray) or _is_tensor(source):
+        one = source.ndim == 3 and 0 < source.shape[2] <= 3
+        return source.ndim < 3 or one or (source.ndim == 3 and _is_tensor(source))
+    single = (str, os.PathLike, bytes, bytearray, memoryview, PilImage.Image)
+    return isinstance(source, single) or callable(getattr(source, "read", None))
+
+
 def load_named(source: Any) -> tuple[Image, str]:
     """Return an image, as ``load_image`` does, and a name for it: its path, or ``"<bytes>"``."""
     if isinstance(source, np.ndarray):
@@ -77,6 +86,8 @@ def image_path(source: Any) -> str | bytes | None:
 
 def _from_path(source: str | os.PathLike[str]) -> Image:
     text = os.fspath(source)
+    if not text:
+        raise ImageUnreadable("an empty path: name an image")
     if isinstance(text, str) and not os.path.exists(text):  # noqa: PTH110 - "a://b" may be a file
         if is_address(text):
             raise ImageUnreadable(

@@ -233,7 +233,7 @@ _TIMELINE = [
     ),
     ColumnSpec(
         name="luma", dtype="float", group="timeline", since=2, path=("luma",),
-        old_names=("light",), description="mean luma of the face's region, 0 to 1",
+        old_names=("light",), description="mean luma of the face's region, 0 to 1; of clips only",
     ),
     ColumnSpec(
         name="head_valid", dtype="bool", group="timeline", compute=_head_valid,

@@ -20,8 +20,8 @@ print(d[["source", "label", "top_score", "error"]])""",
     ),
     (
         "Answers that are clear, and files that could not be read",
-        """faces = d[d.face.notna()]          # rows without a face have empty face columns
-clear = faces[~faces.unclear]      # unclear is a boolean without gaps
+        """faces = d[d.face.notna()]  # rows without a face have empty face columns
+clear = faces[~faces.unclear]  # unclear is a boolean without gaps
 failed = d[d.error.notna()]
 print(f"{len(clear)} of {len(faces)} faces clear, {len(failed)} files failed")""",
     ),
@@ -36,7 +36,7 @@ print(v.groupby(["track_id", v.time_s.astype(int)])[scores].mean().round(2))""",
         "Tables that a command wrote",
         """pyojeong.to_csv(video, "results.csv")
 again = pyojeong.to_dataframe(pyojeong.read_table("results.csv"))
-assert again.equals(v)             # numbers come back exactly""",
+assert again.equals(v)  # numbers come back exactly""",
     ),
     (
         "Without this package: pandas alone",
@@ -83,7 +83,11 @@ def to_markdown() -> str:
         "In a DataFrame of `to_dataframe`, columns of type int are `int64`, or `Int64` where they",
         "can be empty; `unclear` and `smooth_unclear` are `bool`; `head_valid`, `eyes_valid` and",
         "`gaze_valid` are `boolean`, with `<NA>` where nothing was tried. Angles are radians:",
-        "`numpy.degrees` converts them.",
+        "`numpy.degrees` converts them. `d[~d.unclear]` also holds rows without a face: filter by",
+        "`face.notna()` first. pandas reads Parquet with the same types by",
+        '`pd.read_parquet(path, dtype_backend="numpy_nullable")`; without it, flags with gaps are',
+        "`object`, and whole numbers with gaps are floats. `d.index` is that of pandas: the column",
+        '`index` is `d["index"]`.',
     ]
     for title, code in SNIPPETS:
         lines += ["", f"### {title}", "", "```python", code, "```"]

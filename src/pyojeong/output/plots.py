@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from pyojeong.core.errors import BadArray, MissingExtra
 from pyojeong.core.face import Expression, Face, FrameResult
+from pyojeong.core.file_search import is_file
 from pyojeong.image.files import decode_image
 from pyojeong.image.sources import load_named
+from pyojeong.output.records import frames_of
 from pyojeong.output.timeline_svg import color_of
 
 if TYPE_CHECKING:
@@ -69,7 +71,10 @@ def plot_timeline(
         >>> figure = plot_timeline(read_video("clip.mp4"))
         >>> figure.savefig("timeline.png")
     """
-    people = _people(results, smoothed=smoothed)
+    frames = frames_of(results)
+    if len(frames) > 1 and all(frame.index == frame.time_s == 0 for frame in frames):
+        raise BadArray("results", expected="frames of a clip", got="photographs")
+    people = _people(frames, smoothed=smoothed)
     if not people:
         raise BadArray("results", expected="at least one face with an expression", got="none")
     if tracks is None:
@@ -177,6 +182,8 @@ def plot_face(
         >>> figure = plot_face(Analyzer().analyze("photo.jpg"))
         >>> figure.savefig("face.png")
     """
+    if result.error:
+        raise BadArray("result", expected="an image that was read", got=result.error)
     if not 0 <= face < len(result.faces):
         raise BadArray("face", expected=f"0 to {len(result.faces) - 1}", got=str(face),
                        cure="" if result.faces else "No face was found in this image.")  # fmt: skip
@@ -198,6 +205,13 @@ def _pixels(result: FrameResult, image: Any) -> tuple[NDArray[np.uint8], float]:
     if image is None and result.preview:
         small = decode_image(result.preview)
         return small, small.shape[1] / max(result.size_wh[0], 1)
+    if image is None and (result.index or result.time_s or not is_file(result.source)):
+        raise BadArray(
+            "image",
+            expected="the image of this result",
+            got="none",
+            cure="Pass image=: frames of clips and addresses are not read again.",
+        )
     pixels, name = load_named(result.source if image is None else image)
     size = (pixels.shape[1], pixels.shape[0])
     if size != tuple(result.size_wh):

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyojeong.core.errors import BadArray, DataError, MissingExtra
+from pyojeong.core.atomic_write import atomic_path
+from pyojeong.core.errors import BadArray, DataError, LabelUnknown, MissingExtra
 from pyojeong.core.face import Face, FrameResult
 from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.core.video_result import VideoResult
 from pyojeong.output.columns import ColumnSpec, columns_of
 from pyojeong.output.rows import rows
 from pyojeong.output.tables import TABLE_READERS, CsvSink, JsonSink, ParquetSink, arrow_schema
@@ -141,22 +143,43 @@ def to_arrow(
 def _prepared(
     results: Results, labels: LabelSet | None, timeline: bool | None
 ) -> tuple[list[FrameResult], list[ColumnSpec], LabelSet]:
-    frames = [results] if isinstance(results, FrameResult) else list(results)
-    for frame in frames:
-        if not isinstance(frame, FrameResult):
-            raise BadArray(
-                "results",
-                expected="a FrameResult or several",
-                got=type(frame).__name__,
-                cure="Pass what Analyzer.analyze, analyze_files or read_video return.",
-            )
+    frames = frames_of(results)
     faces = [face for frame in frames for face in frame.faces]
-    if labels is None:
-        sets = (face.expression.label_set for face in faces if face.expression is not None)
-        labels = next(sets, FER7)
+    sets = [face.expression.label_set for face in faces if face.expression is not None]
+    labels = labels or next(iter(sets), FER7)
+    others = sorted({each.id for each in sets} - {labels.id})
+    if others:
+        raise LabelUnknown(
+            f"results with scores of {labels.id} and of {', '.join(others)}: a table holds those "
+            "of one label set; read the images with one model, or make a table of each"
+        )
     if timeline is None:
         timeline = any(map(_has_timeline, faces))
     return frames, columns_of(labels, timeline=timeline), labels
+
+
+def frames_of(results: Any) -> list[FrameResult]:
+    """Return results as a list of frames; results of several clips come one after the other.
+
+    Raises:
+        BadArray: When something is no result.
+    """
+    if isinstance(results, FrameResult):
+        return [results]
+    frames: list[FrameResult] = []
+    for each in results if isinstance(results, Iterable) else [results]:
+        if isinstance(each, FrameResult):
+            frames.append(each)
+        elif isinstance(each, VideoResult | list | tuple):
+            frames += frames_of(each)
+        else:
+            raise BadArray(
+                "results",
+                expected="a FrameResult or several",
+                got=type(results if isinstance(each, str) else each).__name__,
+                cure="Pass what Analyzer.analyze, analyze_files or read_video return.",
+            )
+    return frames
 
 
 def _has_timeline(face: Face) -> bool:
@@ -173,7 +196,7 @@ def _by_column(
 
 
 def _written(
-    sink: type[JsonSink | CsvSink | ParquetSink],
+    sink: type[CsvSink | ParquetSink],
     results: Results,
     path: str | os.PathLike[str],
     labels: LabelSet | None,
@@ -182,7 +205,10 @@ def _written(
 ) -> Path:
     frames, columns, labels = _prepared(results, labels, timeline)
     timeline = any(column.group == "timeline" for column in columns)
-    with sink(path, labels=labels, timeline=timeline, **options) as table:
+    with (
+        atomic_path(Path(path)) as temporary,
+        sink(temporary, labels=labels, timeline=timeline, **options) as table,
+    ):
         for frame in frames:
             table.write(frame)
     return Path(path)
@@ -238,7 +264,11 @@ def to_jsonl(results: Results, path: str | os.PathLike[str]) -> Path:
         >>> to_jsonl(FrameResult("a.jpg", 0, 0.0, (640, 480)), "results.jsonl").name
         'results.jsonl'
     """
-    return _written(JsonSink, results, path, None, None)
+    frames = frames_of(results)
+    with atomic_path(Path(path)) as temporary, JsonSink(temporary) as table:
+        for frame in frames:
+            table.write(frame)
+    return Path(path)
 
 
 def to_parquet(

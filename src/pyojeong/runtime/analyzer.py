@@ -17,7 +17,7 @@ from pyojeong.core.errors import (
 )
 from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
 from pyojeong.image.resize import preview_of
-from pyojeong.image.sources import image_path, load_image, load_named
+from pyojeong.image.sources import image_path, is_one_image, load_image, load_named
 from pyojeong.runtime.analyzer_jobs import AnalyzerJobs, OnError, check_on_error
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.classifier_names import find_classifier
@@ -134,6 +134,9 @@ class Analyzer(AnalyzerJobs):
         self._searched = {"min_face": min_face, "any_rotation": any_rotation}
         self.eyes = Eyes(threads=threads, device=self.device) if eyes else None
 
+    def __repr__(self) -> str:
+        return f"Analyzer({', '.join(self.model_ids)}; {self.classifier.head.prior or 'no prior'})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Networks are opened again where the copy arrives: a pool of processes, for example.
         return _made_again, (type(self), self.options)
@@ -206,6 +209,13 @@ class Analyzer(AnalyzerJobs):
             BadArray: With ``"raise"``, when an array could not be used.
         """
         check_on_error(on_error)
+        if is_one_image(images):
+            raise BadArray(
+                "images",
+                expected="several images",
+                got=f"one {type(images).__name__}",
+                cure="Wrap it in a list, or use analyze.",
+            )
         results: list[FrameResult | None] = []
         frames = []
         for image in images:
@@ -262,8 +272,9 @@ class Analyzer(AnalyzerJobs):
 
         Args:
             crops: uint8 images of one face each, filled by the face as FER2013's are; (H, W)
-                gray or (H, W, 3) RGB, of any sizes. An array (N, H, W) or (N, H, W, 3) works too,
-                and one crop by itself: an array (H, W), (H, W, 1) or (H, W, 3).
+                gray or (H, W, 3) RGB, of any sizes, or whatever ``analyze`` takes. An array
+                (N, H, W) or (N, H, W, 3) works too, and one crop by itself: (H, W), (H, W, 1) or
+                (H, W, 3).
 
         Returns:
             One expression per crop, in order; a list also of one.
@@ -271,16 +282,15 @@ class Analyzer(AnalyzerJobs):
         Raises:
             BadArray: When a crop has the wrong dtype or shape.
         """
-        if isinstance(crops, np.ndarray):
-            if crops.ndim not in {2, 3, 4}:
-                raise BadArray(
-                    "crops",
-                    expected="a list of images, or (H, W), (H, W, 3), (N, H, W) or (N, H, W, 3)",
-                    got=str(crops.shape),
-                )
-            # Three columns are the channels of one crop, not the width of many.
-            if crops.ndim == 2 or (crops.ndim == 3 and crops.shape[2] in {1, 3}):
-                crops = [crops]
+        if isinstance(crops, np.ndarray) and crops.ndim not in {2, 3, 4}:
+            raise BadArray(
+                "crops",
+                expected="a list of images, or (H, W), (H, W, 3), (N, H, W) or (N, H, W, 3)",
+                got=str(crops.shape),
+            )
+        # Three columns are the channels of one crop, not the width of many.
+        several = [crops] if is_one_image(crops) else crops
+        crops = (c if isinstance(c, np.ndarray) else load_image(c) for c in several)
         return self.classifier.expressions(self.classifier.crop_outputs(crops))
 
     def estimate_prior(self, results: Iterable[FrameResult]) -> dict[str, float]:

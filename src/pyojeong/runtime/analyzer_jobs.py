@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Literal
 
-from pyojeong.core.errors import BadArray, ImageWarning
+from pyojeong.core.errors import BadArray, ImageUnreadable, ImageWarning
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.video_result import VideoResult
-from pyojeong.runtime.batch import analyze_files
+from pyojeong.runtime.batch import FileResult, analyze_files
 
 OnError = Literal["raise", "keep"]
 """What becomes of an image that could not be read."""
@@ -24,6 +24,15 @@ def check_on_error(on_error: str) -> None:
     """
     if on_error not in {"raise", "keep"}:
         raise BadArray("on_error", expected="'raise' or 'keep'", got=repr(on_error))
+
+
+def _input_of(path: Any) -> str | FileResult:
+    """Return a path as text; what is none, such as NaN of a table, as a failure."""
+    try:
+        return os.fsdecode(os.fspath(path))
+    except TypeError:
+        name = f"<{type(path).__name__}>"
+        return FileResult(name, error=ImageUnreadable(f"{name}: expected a path, got {path!r:.60}"))
 
 
 class AnalyzerJobs(ABC):
@@ -75,6 +84,13 @@ class AnalyzerJobs(ABC):
                 got=f"one: {os.fspath(paths)!r}",
                 cure="Wrap it in a list, or use analyze.",
             )
+        if hasattr(paths, "columns"):
+            raise BadArray(
+                "paths",
+                expected="several paths",
+                got=f"a {type(paths).__name__}",
+                cure="Pass its column of paths.",
+            )
         if jobs < 1:
             raise BadArray("jobs", expected="at least 1", got=str(jobs))
         return self._read_files(paths, on_error, jobs, remote=remote)
@@ -87,8 +103,7 @@ class AnalyzerJobs(ABC):
         *,
         remote: bool,
     ) -> Iterator[FrameResult]:
-        names = (os.fsdecode(os.fspath(path)) for path in paths)
-        for outcome in analyze_files(self, names, jobs=jobs, remote=remote):
+        for outcome in analyze_files(self, map(_input_of, paths), jobs=jobs, remote=remote):
             if outcome.error is not None and on_error == "raise":
                 raise outcome.error
             for note in outcome.notes:

@@ -12,11 +12,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pyojeong.core.addresses import is_address, without_password
 from pyojeong.core.errors import BadArray, OutputError, VideoUnreadable
 
 _TAKEN = "a path, bytes or a binary file"
 _SHOWN = 60
+_LONGEST_SHOWN = 200
 _LONGEST_NAME = 4096
+
+
+def _check_path(text: str) -> None:
+    """Refuse text that is no path.
+
+    Raises:
+        VideoUnreadable: When it is an address, a data URL, empty or too long.
+    """
+    if len(text) > _LONGEST_NAME or text[:5].lower() == "data:":
+        shown = f"{text[:_SHOWN]}..." if len(text) > _SHOWN else text
+        raise VideoUnreadable(f"{shown!r}: is no path; pass the clip's bytes, or its path")
+    if is_address(text) and not Path(text).exists():
+        raise VideoUnreadable(
+            f"{without_password(text)[:_LONGEST_SHOWN]}: is an address, and nothing is "
+            "downloaded; download the clip first, or read a stream live with `pyojeong webcam "
+            "--source`"
+        )
+    if not text:
+        raise VideoUnreadable("an empty path: name a clip")
 
 
 @contextmanager
@@ -35,9 +56,7 @@ def clip_on_disk(source: Any) -> Iterator[tuple[Path, str]]:
         text = os.fspath(source)
         if isinstance(text, bytes):
             text = os.fsdecode(text)
-        if len(text) > _LONGEST_NAME or text[:5].lower() == "data:":
-            shown = f"{text[:_SHOWN]}..." if len(text) > _SHOWN else text
-            raise VideoUnreadable(f"{shown!r}: is no path; pass the clip's bytes, or its path")
+        _check_path(text)
         yield Path(text), text
         return
     is_bytes = isinstance(source, bytes | bytearray | memoryview)

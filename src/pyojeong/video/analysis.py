@@ -5,7 +5,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pyojeong.core.calibration import PRIORS
 from pyojeong.core.errors import (
     BadArray,
     InputError,
@@ -20,19 +21,22 @@ from pyojeong.core.errors import (
     PyojeongError,
     VideoTruncated,
     VideoTruncatedWarning,
+    VideoUnreadable,
 )
 from pyojeong.core.face import Expression, FrameResult, Image
 from pyojeong.core.labels import FER7
 from pyojeong.core.video_result import VideoResult
+from pyojeong.output.records import frames_of
 from pyojeong.output.tables import TABLE_READERS
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.classifier_names import find_classifier
+from pyojeong.runtime.output_head import OutputHead
 from pyojeong.stream.clip_input import clip_on_disk
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
 from pyojeong.video.options import ENDINGS, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
-from pyojeong.video.render import cut_face, picture_frames
+from pyojeong.video.render import card_in_words, cut_face, picture_frames, settings_in_words
 from pyojeong.video.report import ReportFacts
 from pyojeong.video.report import write_report as write_page
 from pyojeong.video.summary import Event, Summary
@@ -61,14 +65,23 @@ def analyze_video(
     tell = {} if progress is None else {"progress": progress}
     with clip_on_disk(source) as (path, name):
         in_memory = name != str(path)
-        if out is not None:
-            if in_memory:
-                raise InputError(f"{name}: results in a folder need a clip with a path: save it")
-            video = _collected(read_clip(path, Path(out), analyzer, wanted, **tell), name)
-        else:
-            with tempfile.TemporaryDirectory(prefix="pyojeong-video-") as folder:
+        if out is not None and in_memory:
+            raise InputError(f"{name}: results in a folder need a clip with a path: save it")
+        with ExitStack() as stack:
+            folder = out
+            if folder is None:
+                temporary = tempfile.TemporaryDirectory(prefix="pyojeong-video-")
+                folder = stack.enter_context(temporary)
+            try:
                 outcome = read_clip(path, Path(folder), analyzer, wanted, **tell)
-                video = replace(_collected(outcome, name), folder=None)
+            except VideoUnreadable as error:
+                raise type(error)(str(error).replace(str(path), name)) from None
+            video = _collected(outcome, name)
+        video = replace(
+            video,
+            **_in_words(path, analyzer, wanted),
+            folder=Path(out) if out is not None else None,
+        )
     if video.error:
         words = f"{name}: {video.error}"
         if on_truncated == "raise":
@@ -76,6 +89,15 @@ def analyze_video(
         if on_truncated == "warn":
             warnings.warn(VideoTruncatedWarning(words), stacklevel=3)
     return video
+
+
+def _in_words(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
+    """Return settings and model as the report says them."""
+    with Clip(path) as clip:
+        settings = settings_in_words(options, clip.facts)
+    head = analyzer.classifier.head
+    model = card_in_words(analyzer.classifier.card, head.to_dict())
+    return {"settings": settings, "model": model}
 
 
 def _options(  # noqa: PLR0913 - options, all but one keyword-only
@@ -194,7 +216,7 @@ def write_report(
         >>> write_report(read_video("clip.mp4"), "report.html").name
         'report.html'
     """
-    frames = tuple(results)
+    frames = tuple(frames_of(results))
     _check_frames(frames)
     sets = (f.expression.label_set for r in frames for f in r.faces if f.expression is not None)
     summary = Summary(next(sets, FER7), hold_s=hold_s)
@@ -202,15 +224,13 @@ def write_report(
         summary.add(frame)
     summary.finish()
     source = Path(frames[0].source if clip is None else clip)
+    known = results if isinstance(results, VideoResult) else None
     facts = ReportFacts(
         clip=str(source),
-        settings={
-            "times": "from the clip's beginning",
-            "models": ", ".join(frames[0].model_ids) or "not known",
-        },
-        card=_card_of(frames),
+        settings=(known and known.settings) or _settings_of(frames),
+        card=(known and known.model) or _card_of(frames),
         decoded=frames[-1].index + 1,
-        error=results.error if isinstance(results, VideoResult) else "",
+        error=known.error if known else "",
         pictures=_key_pictures(source, summary, frames) if pictures else (),
     )
     return write_page(Path(path), summary, facts)
@@ -255,6 +275,18 @@ def _key_pictures(
     return sorted(found, key=lambda pair: (pair[0].start_s, pair[0].track_id))
 
 
+def _settings_of(frames: Sequence[FrameResult]) -> dict[str, Any]:
+    """Return what frames themselves say of how they were made."""
+    faces = [face for frame in frames for face in frame.faces]
+    smoothed = any(face.smoothed is not None for face in faces)
+    out = {"times": "from the clip's beginning"}
+    out["models"] = ", ".join(frames[0].model_ids) or "not known"
+    out["smoothing"] = "scores are smoothed" if smoothed else "none"
+    if any(face.baseline_delta is not None for face in faces):
+        out["own neutral face"] = "differences from it are in the results"
+    return out
+
+
 def _card_of(frames: Sequence[FrameResult]) -> dict[str, Any]:
     """Return what is known of the model and its answers, for the report."""
     ids = frames[0].model_ids
@@ -265,6 +297,11 @@ def _card_of(frames: Sequence[FrameResult]) -> dict[str, Any]:
         card = find_classifier(out["id"]).card
         out |= {"what": card.description, "licence": " ".join((card.license, *card.license_flags))}
         out["not tested for"] = " ".join(card.limits)
+        if first is not None and first.prior in PRIORS:
+            head = OutputHead.of(
+                card, labels=first.label_set.id, prior=first.prior, threshold=first.threshold
+            )
+            return card_in_words(card, head.to_dict())
     if first is not None:
         out["unclear below"] = f"{first.threshold:.2f}"
         if first.prior:

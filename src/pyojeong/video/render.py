@@ -106,13 +106,13 @@ def _report_facts(
         files["annotated.mp4"] = "the clip with boxes, scores and a timeline"
         if options.selection.start_s:
             files["annotated.vtt"] = "the events in the times of annotated.mp4"
-    settings = _settings(options, clip.facts)
+    settings = settings_in_words(options, clip.facts)
     for name, why in extras.failed.items():
         settings[f"not written: {name}"] = why
     return ReportFacts(
         clip=clip.path.name,
         settings=settings,
-        card=_card(clip.card, clip.answers),
+        card=card_in_words(clip.card, clip.answers),
         decoded=clip.ending.frames,
         error=clip.ending.error,
         pictures=pictures,
@@ -270,7 +270,8 @@ class _Drawing:
         self.file.write(self._overlay.under(shown, result.time_s), result.time_s)
 
 
-def _settings(options: VideoOptions, facts: ClipFacts) -> dict[str, Any]:
+def settings_in_words(options: VideoOptions, facts: ClipFacts) -> dict[str, Any]:
+    """Return what decided the results, as the report says it."""
     s = options.selection
     out: dict[str, Any] = {"codec": facts.codec}
     if facts.high_range:
@@ -300,7 +301,8 @@ def _settings(options: VideoOptions, facts: ClipFacts) -> dict[str, Any]:
     return out
 
 
-def _card(card: ModelCard, answers: dict[str, Any]) -> dict[str, Any]:
+def card_in_words(card: ModelCard, answers: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of a model and its answers, as the report says it."""
     out: dict[str, Any] = {"id": card.id, "what": card.description}
     if answers["output"] == "votes":
         out["scores"] = "the share of people who would give each label"

@@ -334,9 +334,11 @@ class Summary:
             "frames": person.frames,
             "seconds": round(person.seconds, 3),
             "share": {name: round(person.label_s[name] / total, 4) for name in names},
-            "blinks": len(own),
+            "blinks": len(own) if person.eye_frames else None,
             "blinks_per_minute": round(len(own) / minutes, 2) if minutes > 0 else None,
-            "eyes_closed_s": round(sum(c.length_s for c in closures), 3),
+            "eyes_closed_s": (
+                round(sum(c.length_s for c in closures), 3) if person.eye_frames else None
+            ),
             "eyes_measured": round(person.eye_frames / person.frames, 4),
             "gaze_measured": round(person.gaze_frames / person.frames, 4),
         }

@@ -11,7 +11,7 @@ from pyojeong.core.labels import FER7, FERPLUS8
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.datasets.readers import MARKERS, READERS, detect_layout
 from pyojeong.datasets.samples import Split, read_manifest, write_manifest
-from tests.datasets.trees import TREES
+from tests.datasets.trees import TREES, shard
 
 SPLITS = {
     "affectnet": {Split.TRAIN, Split.VALID},
@@ -44,6 +44,9 @@ SPOILT = {
     "jaffe": lambda root: next(root.glob("KA.HA*")).rename(root / "KA.XX1.4.tiff"),
     "voted-photographs": lambda root: replace_in(
         root / "labels.csv", "Nobody_0001.jpg,happiness", "Nobody_0001.jpg,bored"
+    ),
+    "datasets": lambda root: shard(
+        root / "data" / "train-00000-of-00001.parquet", 0, ("bored", "sad")
     ),
     "imagefolder": lambda root: replace_in(root / "train" / "metadata.csv", ",happy", ",bored"),
 }

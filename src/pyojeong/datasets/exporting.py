@@ -148,6 +148,9 @@ def export_datasets(manifest: Path, out: Path, *, tick: Ticker | None = None) ->
     with _whole_folder(out) as folder, ExitStack() as stack:
         (folder / "data").mkdir()
         writers: dict[Split, Any] = {}
+        for split in Split:  # also empty ones: a reader then knows that nothing is to be held out
+            file = folder / "data" / f"{_HUB_SPLITS[split]}-00000-of-00001.parquet"
+            writers[split] = stack.enter_context(parquet_writer(file, schema))
         waiting: dict[Split, list[dict[str, Any]]] = {}
 
         def flush(split: Split) -> None:
@@ -157,9 +160,6 @@ def export_datasets(manifest: Path, out: Path, *, tick: Ticker | None = None) ->
 
         def write(row: int, sample: Sample, pixels: Pixels) -> None:
             split = sample.split
-            if split not in writers:
-                file = folder / "data" / f"{_HUB_SPLITS[split]}-00000-of-00001.parquet"
-                writers[split] = stack.enter_context(parquet_writer(file, schema))
             cell = {"bytes": _encoded(sample, pixels), "path": _name(row, sample)}
             rows = waiting.setdefault(split, [])
             rows.append(

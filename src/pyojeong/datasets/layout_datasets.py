@@ -14,7 +14,7 @@ from typing import Any
 from pyojeong.core.errors import DataError, ManifestInvalid
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.datasets.label_map import expression
-from pyojeong.datasets.layout import Labeller, held_out, no_votes
+from pyojeong.datasets.layout import Labeller, find_root, held_out, no_votes
 from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.roots import need_root
 from pyojeong.datasets.samples import Sample, Split
@@ -51,6 +51,10 @@ def _has_images(file: Path) -> bool:
 
 def is_datasets(path: Path) -> bool:
     """Return whether there are Parquet files with images and labels."""
+    return bool(_files(path)) if path.is_file() else find_root(path, _fits) is not None
+
+
+def _fits(path: Path) -> bool:
     return bool(_files(path))
 
 
@@ -99,7 +103,7 @@ def read_datasets(
     """
     no_votes(votes, "datasets of Hugging Face")
     notes = Notes() if notes is None else notes
-    root = path if path.is_file() else need_root(path, _files, MARKER)
+    root = path if path.is_file() else need_root(path, _fits, MARKER)
     files = _files(root)
     if not files:
         raise DataError(f"{path}: expected {MARKER}, found nothing of the kind")

@@ -250,5 +250,7 @@ def test_sums_cover_every_image_of_the_folder(tmp_path: Path, kind: str) -> None
     done, rows = bring(whole)
     assert done.sums.given - before.sums.given == 2
     second_faces = len(rows) // 2 if kind == "expw" else 0
+    if kind == "datasets":  # its images are no files
+        second_faces = len(rows)
     others = done.sums.left_out.get("not images", 0)
     assert done.sums.given - second_faces - others == images_in(whole)

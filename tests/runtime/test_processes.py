@@ -63,6 +63,7 @@ def test_a_spawned_pool_answers_the_same() -> None:
     assert got == [analyzer.analyze(path) for path in FILES]
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # Python 3.12 warns of threads
 @pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork"
 )

@@ -147,7 +147,7 @@ def analyze(
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
-    config: ConfigOption = None,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Read the expressions in photographs.
 
@@ -155,7 +155,6 @@ def analyze(
     """
     from pyojeong.cli.analyze import AnalyzeRequest, run
 
-    del config  # it has set the defaults
     if annotate and out is None:
         raise typer.BadParameter("annotated images need a folder: add --out DIR")
     chosen = [f.value for f in formats or ()]
@@ -269,6 +268,7 @@ def train(
         int | None,
         typer.Option(min=2, help="Train so many nets, each without one part; write predictions."),
     ] = None,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Train an experiment; the same command resumes it after an interruption.
 
@@ -351,6 +351,7 @@ def evaluate(
     output: OutputOption = Answers.AUTO,
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
+    config: ConfigOption = None,  # noqa: ARG001 - as above
 ) -> None:
     """Score a model on cut-out faces of a labelled data set, with 95 % intervals."""
     from pyojeong.cli.evaluate import evaluate_split

@@ -4,10 +4,14 @@ import json
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pyojeong.cli.app import main
+from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.runtime.golden import PICTURES
+from tests.training.tiny import TOML
 from tests.video.made import make_clip
 
 ASTRONAUT = PICTURES / "astronaut.jpg"
@@ -127,3 +131,49 @@ def test_a_settings_file_of_somebody_else_stays(tmp_path: Path) -> None:
     assert run("video", ASTRONAUT, "--out", tmp_path) == 1
     assert (tmp_path / "settings.toml").read_text() == "mine = true\n"
     assert run("analyze", ASTRONAUT, "--config", tmp_path / "no.toml") == 2
+
+
+def test_the_commands_for_data_and_experiments_take_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "faces"
+    for label in ("happy", "sad"):
+        (folder / label).mkdir(parents=True)
+        for index in range(5):
+            pixels = np.random.default_rng([len(label), index]).integers(0, 255, (48, 48, 3))
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{index}.png")
+    (tmp_path / "tiny.toml").write_text(TOML)
+    file = tmp_path / "study.toml"
+    file.write_text(
+        """
+[data.import]
+source = "faces"
+out = "all.parquet"
+jobs = 1
+
+[data.split]
+table = "all.parquet"
+out = "split.parquet"
+valid = 0.4
+test = 0.0
+seed = 5
+
+[data.merge]
+inputs = ["all.parquet", "split.parquet"]
+out = "both.parquet"
+
+[experiments.run]
+names = ["tiny"]
+data = "split.parquet"
+folder = "."
+runs = "runs"
+jobs = 1
+epochs = 1
+device = "cpu"
+"""
+    )
+    for words in (["data", "import"], ["data", "split"], ["data", "merge"], ["experiments", "run"]):
+        assert run(*words, "--config", file) == 0, words
+    valid = read_manifest(tmp_path / "split.parquet", splits=[Split.VALID], images=False)
+    assert len(list(valid)) == 4
+    assert len(list(read_manifest(tmp_path / "both.parquet", splits=list(Split)))) == 20
+    environment = json.loads((tmp_path / "runs" / "tiny" / "environment.json").read_text())
+    assert environment["device"] == "cpu"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import pyojeong
 from pyojeong import Analyzer
@@ -24,6 +25,7 @@ from pyojeong.export.onnx_graph import fold_batch_norms, round_to_half
 from pyojeong.training.experiment import build_sized
 from pyojeong.training.nets.backbones import SMALLEST, TIMM
 from pyojeong.training.nets.registry import NETS, build_net
+from tests.training.fake_device import move_to_fake_cuda
 
 SIDES = {**{name: max(SMALLEST.get(name, 32), 48) for name in TIMM}, "mobilenet_v1_face": 64}
 """Smallest convenient side per net; 48 for all others."""
@@ -60,6 +62,16 @@ def stir(net: nn.Module) -> None:
             nn.init.uniform_(module.weight, 0.8, 1.2)
             nn.init.normal_(module.running_mean, std=0.05)
             nn.init.uniform_(module.running_var, 0.8, 1.2)
+
+
+def test_computes_on_another_device(name: str) -> None:
+    net = build(name)
+    with FakeTensorMode():
+        move_to_fake_cuda(net)
+        x = torch.randn(4, 1, side(name), side(name), device="cuda")
+        for mode in (net.train(), net.eval()):
+            assert mode(x).device.type == "cuda"
+            assert mode.forward_features(x).device.type == "cuda"  # type: ignore[operator]
 
 
 def test_forward_shapes_and_features(name: str) -> None:

@@ -49,6 +49,8 @@ from pyojeong.cli.options import (
     TableOption,
     ThreadsOption,
     ThresholdOption,
+    TrainingDevice,
+    TrainingDeviceOption,
     Views,
     ViewsOption,
     VotesOption,
@@ -268,6 +270,7 @@ def train(
         int | None,
         typer.Option(min=2, help="Train so many nets, each without one part; write predictions."),
     ] = None,
+    device: TrainingDeviceOption = TrainingDevice.AUTO,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Train an experiment; the same command resumes it after an interruption.
@@ -281,15 +284,16 @@ def train(
     )
 
     console = _stderr()
-    text, size = read_experiment(experiment, start=start, epochs=epochs, lr=lr, limit=limit)
+    asked: dict[str, Any] = {"epochs": epochs, "lr": lr, "limit": limit, "device": device.value}
+    text, options = read_experiment(experiment, start=start, **asked)
     own = (label_map, groups, table, image_column, label_column)
     manifest = _manifest(data, votes, console, *own)
     if folds is not None:
         made, code = train_folds_with_progress(
-            text, manifest, runs, console, folds=folds, size=size
+            text, manifest, runs, console, folds=folds, options=options
         )
     else:
-        made, code = train_with_progress(text, manifest, runs, console, size=size)
+        made, code = train_with_progress(text, manifest, runs, console, options=options)
     echo(made)
     raise typer.Exit(code)
 

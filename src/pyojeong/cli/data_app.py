@@ -18,6 +18,7 @@ from pyojeong.cli.options import (
     TableOption,
     VotesOption,
 )
+from pyojeong.cli.study import ConfigOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,6 +89,7 @@ def data_import(
     table: TableOption = None,
     image_column: ImageColumnOption = None,
     label_column: LabelColumnOption = None,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Convert a data set in its own layout into one table; count it and check it."""
     from pyojeong.cli.conversion import OwnWords
@@ -113,6 +115,7 @@ def data_info(
         Path | None, typer.Option(help="Image to draw: faces and size of every class.")
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Count classes, splits, people, copies, unreadable images and votes."""
     from pyojeong.cli.data import show_info
@@ -133,6 +136,7 @@ def data_split(
     drop_leaks: Annotated[
         bool, typer.Option("--drop-leaks", help="Leave out what shares a face with a test row.")
     ] = False,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Split a data set again; people and identical images stay in one split."""
     from pyojeong.cli.data import run_split
@@ -151,6 +155,7 @@ def data_merge(
     labels: Annotated[
         LabelsName | None, typer.Option(help="Map all onto fer7; contempt is left out.")
     ] = None,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Put tables together; names of samples and people get their table's name as a prefix."""
     from pyojeong.cli.data import run_merge
@@ -170,6 +175,7 @@ def data_export(
             "--format", "-f", help="Class folders, Hugging Face's imagefolder or Parquet, or CSV."
         ),
     ] = ExportFormat.FOLDERS,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Write a table as files that other tools read."""
     from pyojeong.cli.data import run_export
@@ -198,6 +204,7 @@ def faces(
         int | None, typer.Option(min=8, help="Smallest face, shorter side in pixels.")
     ] = None,
     jobs: JobsOption = JOBS,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Cut the faces out of photographs; images without one are listed and left out."""
     from pyojeong.cli.curate import FacesRequest, run_faces
@@ -243,6 +250,7 @@ def curate(
     pictures: Annotated[
         int, typer.Option(min=0, help="Images per check in the report; 0 = none.")
     ] = 24,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Look for faults: no face, covers, blur, copies, wrong labels. Resumable, deletes nothing."""
     from pyojeong.cli.curate import CurateRequest, run_curate
@@ -281,6 +289,7 @@ def clean(
     leaks_only: Annotated[
         bool, typer.Option("--leaks-only", help="Of copies, only those of a row in another split.")
     ] = False,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Write a new data set with all decisions applied; the old one stays as it is."""
     from pyojeong.cli.curate import CleanRequest, run_clean
@@ -312,6 +321,7 @@ def review(
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
     ] = True,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Decide on the findings of the checks, image by image, on a page on this machine."""
     from pyojeong.cli.review import review as serve

@@ -19,10 +19,13 @@ from pyojeong.cli.options import (
     ProcessesOption,
     ScoredSplit,
     TableOption,
+    TrainingDevice,
+    TrainingDeviceOption,
     VotesOption,
     deprecated_alias,
 )
 from pyojeong.cli.streams import echo
+from pyojeong.cli.study import ConfigOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,8 +94,10 @@ def run(
     epochs: EpochsOption = None,
     lr: LearningRateOption = None,
     limit: LimitOption = None,
+    device: TrainingDeviceOption = TrainingDevice.AUTO,
     again: Annotated[bool, typer.Option("--again", help="Retry what failed before.")] = False,
     log: Annotated[Logger | None, typer.Option(help="Log curves there as well.")] = None,
+    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Train and measure; finished runs are left alone, interrupted ones continued."""
     from pyojeong.cli.experiments import run_named
@@ -113,6 +118,7 @@ def run(
         epochs=epochs,
         lr=lr,
         limit=limit,
+        device=device.value,
     )
     raise typer.Exit(code)
 

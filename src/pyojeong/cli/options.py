@@ -29,6 +29,15 @@ class DeviceName(StrEnum):
     DIRECTML = "directml"
 
 
+class TrainingDevice(StrEnum):
+    """Where networks are trained."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
 class LabelSetName(StrEnum):
     """Label sets of answers."""
 
@@ -118,12 +127,22 @@ ViewsOption = Annotated[
     Views,
     typer.Option("--views", help="Views of each face that are averaged; slower and steadier."),
 ]
+_DEVICE = (
+    "Where networks run; auto: the best that is offered here. Only the CPU gives the same results "
+    "to the last bit."
+)
 DeviceOption = Annotated[
     DeviceName,
     typer.Option(
         "--device",
-        help="Where networks run; auto: the best that onnxruntime offers here. Only the CPU gives "
-        "the same answers to the last bit.",
+        help=_DEVICE,
+    ),
+]
+TrainingDeviceOption = Annotated[
+    TrainingDevice,
+    typer.Option(
+        "--device",
+        help=_DEVICE,
     ),
 ]
 RemoteOption = Annotated[

@@ -78,7 +78,8 @@ def _names(ctx: typer.Context) -> dict[str, Any]:
         if param.name in _NOT_SETTINGS - {"overwrite"}:
             continue
         if param.param_type_name == "argument":
-            out[_INPUTS if param.nargs == -1 else str(param.name).replace("_", "-")] = param
+            files = param.nargs == -1 and param.name != "names"  # of experiments
+            out[_INPUTS if files else str(param.name).replace("_", "-")] = param
             continue
         long = next((opt for opt in param.opts if opt.startswith("--")), "")
         if long:
@@ -86,11 +87,17 @@ def _names(ctx: typer.Context) -> dict[str, Any]:
     return out
 
 
+def _aliases(ctx: typer.Context) -> dict[str, Any]:
+    """Return further names of options -> click's parameter: ``jobs`` for ``processes``."""
+    options = [each for each in ctx.command.params if each.name not in _NOT_SETTINGS]
+    return {opt.lstrip("-"): each for each in options for opt in each.opts if opt[:2] == "--"}
+
+
 def _values(ctx: typer.Context, path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     known, paths = _names(ctx), _paths(ctx)
     out: dict[str, Any] = {}
     for key, value in table.items():
-        param = known.get(key)
+        param = known.get(key) or _aliases(ctx).get(key)
         if param is None:
             near = get_close_matches(key, known, n=2, cutoff=0.6)
             hint = f"; did you mean {' or '.join(near)}?" if near else ";"

@@ -1,7 +1,7 @@
 """``pyojeong train``, ``export``, ``evaluate``: progress and summaries around lab and scoring."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,16 +37,12 @@ def _read(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How long a training is.
-
-    Attributes:
-        limit: Only the first training samples; None = all.
-        min_steps: As for ``training.loop.train``.
-    """
+class TrainOptions:
+    """How long a training is, and where it runs: further arguments of ``training.loop.train``."""
 
     limit: int | None
     min_steps: int
+    device: str
 
 
 def read_experiment(
@@ -56,8 +52,9 @@ def read_experiment(
     epochs: int | None = None,
     lr: float | None = None,
     limit: int | None = None,
-) -> tuple[str, Size]:
-    """Return an experiment's TOML with all it inherits, and how long it is trained.
+    device: str = "auto",
+) -> tuple[str, TrainOptions]:
+    """Return an experiment's TOML with all it inherits, and how it is trained.
 
     Args:
         path: Its file; None, or "finetune" where there is no such file = ``training.finetune``.
@@ -65,6 +62,7 @@ def read_experiment(
         epochs: Instead of its own number; then the data's size changes nothing.
         lr: Instead of its own learning rate.
         limit: Only the first training samples.
+        device: As for ``training.loop.train``.
     """
     try:
         import tomli_w
@@ -87,12 +85,12 @@ def read_experiment(
     given = epochs is not None
     return (
         tomli_w.dumps(with_recipe(table, epochs=epochs, lr=lr)),
-        Size(limit, 0 if given else min_steps),
+        TrainOptions(limit, 0 if given else min_steps, device),
     )
 
 
 def train_with_progress(
-    text: str, manifest: Path, runs: Path, console: Console, *, size: Size
+    text: str, manifest: Path, runs: Path, console: Console, *, options: TrainOptions
 ) -> tuple[Path, int]:
     """Train or resume, one bar over the epochs; returns the run folder and the exit code."""
     try:
@@ -115,7 +113,10 @@ def train_with_progress(
         def announce(environment: dict[str, Any]) -> None:
             timings = environment["precision_ms_per_step"]
             measured = ", ".join(f"{k} {v} ms a step" for k, v in timings.items())
-            console.print(f"precision {environment['precision']} ({measured or 'as asked for'})")
+            console.print(
+                f"device {environment.get('device', 'cpu')}, precision {environment['precision']} "
+                f"({measured or 'as asked for'})"
+            )
 
         def fitted(recipe: Recipe) -> None:
             console.print(
@@ -125,9 +126,7 @@ def train_with_progress(
             )
 
         watch = TrainingCallbacks(started=announce, fitted=fitted, epoch=show)
-        run: Run = train(
-            text, manifest, runs, limit=size.limit, min_steps=size.min_steps, watch=watch
-        )
+        run: Run = train(text, manifest, runs, **asdict(options), watch=watch)
     _print_outcome(run, console)
     return run.folder, _print_pictures(run, console)
 
@@ -181,7 +180,7 @@ def _epoch_words(line: dict[str, Any]) -> str:
 
 
 def train_folds_with_progress(
-    text: str, manifest: Path, runs: Path, console: Console, *, folds: int, size: Size
+    text: str, manifest: Path, runs: Path, console: Console, *, folds: int, options: TrainOptions
 ) -> tuple[Path, int]:
     """Train one net per fold or resume, one bar over all epochs.
 
@@ -208,8 +207,7 @@ def train_folds_with_progress(
             manifest,
             runs,
             folds=folds,
-            limit=size.limit,
-            min_steps=size.min_steps,
+            **asdict(options),
             progress=show,
         )
     return file, print_counts(predicted(file, manifest), "pictures", console)

@@ -19,6 +19,7 @@ from pyojeong.core.one_writer import one_writer
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.measure import describe, measure_run
 from pyojeong.experiments.result_files import read_run_result, require_own_copy, result_path
+from pyojeong.training.devices import choose_training_device
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import Progress, TrainingCallbacks, train
 from pyojeong.training.run import Run, read_curves
@@ -37,6 +38,7 @@ class RunOptions:
         logger: See ``TrainingCallbacks``.
         limit: As for ``training.loop.train``.
         min_steps: Likewise.
+        device: Likewise.
     """
 
     keep: Path | None = None
@@ -44,6 +46,7 @@ class RunOptions:
     logger: str | None = None
     limit: int | None = None
     min_steps: int | None = None
+    device: str = "auto"
 
 
 def run_planned(
@@ -105,6 +108,7 @@ def _check(planned: Planned, manifest: Path, runs: Path, options: RunOptions) ->
         runs=runs,
         limit=options.limit,
         min_steps=options.min_steps,
+        device=options.device,
     )
 
 
@@ -137,6 +141,7 @@ def _train_and_measure(
             runs,
             limit=options.limit,
             min_steps=options.min_steps,
+            device=options.device,
             watch=TrainingCallbacks(epoch=progress, logger=options.logger),
         )
         return measure_run(run, manifest)
@@ -167,7 +172,9 @@ def run_all(
     Raises:
         ExperimentError: When an experiment is wrong in itself, or a run folder belongs to other
             settings or data, before any is run; it is named.
+        DeviceUnavailable: When torch cannot use the device here.
     """
+    choose_training_device(options.device)
     for plan in planned:
         if options.keep is not None:
             require_own_copy(result_path(options.keep, plan.name), plan.name)

@@ -31,7 +31,7 @@ FoldProgress = Callable[[int, dict[str, Any]], None]
 _BATCH = 256
 
 
-def train_folds(
+def train_folds(  # noqa: PLR0913 - as for train
     text: str,
     manifest: Path,
     runs: Path,
@@ -39,6 +39,7 @@ def train_folds(
     folds: int = 5,
     limit: int | None = None,
     min_steps: int | None = None,
+    device: str = "auto",
     progress: FoldProgress | None = None,
 ) -> Path:
     """Train one net per fold (or resume), then write all predictions.
@@ -50,6 +51,7 @@ def train_folds(
         folds: Number of parts.
         limit: Only the first training samples of each (smoke tests).
         min_steps: As for ``train``.
+        device: Likewise.
         progress: Called after every epoch.
 
     Returns:
@@ -77,6 +79,7 @@ def train_folds(
             limit=limit,
             without=fold,
             min_steps=min_steps,
+            device=device,
             watch=TrainingCallbacks(epoch=show),
         )
         assert run.folder == runs / run_name(name, fold)  # noqa: S101

@@ -98,6 +98,11 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         """Distil this net: (N, C, H, W) -> logits (N, K)."""
         self._teacher = [teacher.eval().requires_grad_(False)]
 
+    def on_fit_start(self) -> None:
+        """Bring the teacher, which Lightning does not know, to the device of the net."""
+        for teacher in self._teacher:
+            teacher.to(self.device)
+
     def on_train_epoch_start(self) -> None:
         """Freeze or unfreeze the trunk, as the epoch demands."""
         trunk = self.trunk
@@ -221,7 +226,7 @@ class Classify(L.LightningModule):  # type: ignore[misc]
     def validation_step(self, batch: Batch, _: int) -> None:
         """Score the averaged weights in full precision."""
         x, labels = batch.inputs, batch.labels
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             logits, _ = self.scored(x.contiguous(memory_format=self.layout))
         self._hits.append(logits.argmax(1) == labels)
         self._losses.append(nn.functional.cross_entropy(logits, labels, reduction="none"))

@@ -30,10 +30,15 @@ from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import MONITOR, Classify
 from pyojeong.training.members import joins_members, trained_members
 from pyojeong.training.nets.columns import Columns
-from pyojeong.training.precision import PRECISIONS, Precision
+from pyojeong.training.precision import PRECISIONS
 from pyojeong.training.recipe import Recipe
 from pyojeong.training.run import Run, load_picked, mean_weights, read_curves, write_text
-from pyojeong.training.run_identity import check_same_run, note_training_images, settle_environment
+from pyojeong.training.run_identity import (
+    check_same_run,
+    device_of,
+    note_training_images,
+    settle_environment,
+)
 from pyojeong.training.soft_labels import SoftLabels
 from pyojeong.training.start import accuracy_before, note_accuracy_before, start_weights
 from pyojeong.training.weight_digests import settle_digest
@@ -97,7 +102,7 @@ def run_name(name: str, without: Fold | None = None) -> str:
     return f"{name}-folds/{without.index}-of-{without.count}"
 
 
-def train(
+def train(  # noqa: PLR0913 - one for every option of the command
     text: str,
     manifest: Path,
     runs: Path,
@@ -105,6 +110,7 @@ def train(
     limit: int | None = None,
     without: Fold | None = None,
     min_steps: int | None = None,
+    device: str = "auto",
     watch: TrainingCallbacks = TrainingCallbacks(),
 ) -> Run:
     """Train an experiment, or resume it from its last whole epoch.
@@ -120,6 +126,8 @@ def train(
             are changed (``data_size.fit_to_size``). Not with a ``limit``, nor where the
             experiment itself states how many samples there are (``subset``, ``[sampling] faces``).
             None = as the run was begun; 0 for a new one.
+        device: ``"cpu"``, ``"cuda"``, ``"mps"``, or ``"auto"``: the one that the run was begun on,
+            for a new one the best that torch has here. Only the CPU repeats a run to the last bit.
         watch: Who gets reports of what happens.
 
     Returns:
@@ -129,31 +137,31 @@ def train(
         ExperimentError: When the experiment is wrong or the folder belongs to another one.
         Diverged: When the loss is no longer a number; earlier checkpoints stay.
         DataError: When the data could not be used.
+        DeviceUnavailable: When torch cannot use the device here.
         MissingExtra: When the logger is not installed.
         OutputError: When the run folder could not be written.
         OutputBusy: When another process trains in it.
     """
     experiment = Experiment.from_toml(text)
     run = Run(runs / run_name(experiment.name, without))
-    check_same_run(run, experiment, manifest, runs=runs, limit=limit, min_steps=min_steps)
+    asked: dict[str, Any] = {"limit": limit, "min_steps": min_steps, "device": device}
+    check_same_run(run, experiment, manifest, runs=runs, **asked)
     if run.done:
         return run
     with _begun(run, manifest):
-        size = {"limit": limit, "min_steps": min_steps}
-        environment = settle_environment(run, experiment, manifest, runs=runs, **size)
+        environment = settle_environment(run, experiment, manifest, runs=runs, **asked)
         write_text(run.folder / "experiment.toml", text)
-        precision = PRECISIONS[environment["precision"]]
         _tell_start(run, watch)
-        portion = Portion(limit=limit, without=without, subset=experiment.subset)
+        portion = Portion(without=without, limit=limit, subset=experiment.subset)
         data = _build_data(experiment, manifest, portion)
         note_training_images(run, manifest)
         min_steps = 0 if limit is not None else environment.get("min_steps", 0)
         experiment = _fit_to_size(experiment, data, min_steps, watch)
-        task = _build_task(experiment, data, runs, channels_last=precision.channels_last)
+        task = _build_task(experiment, data, runs, environment["precision"])
         note_accuracy_before(run, task, data, runs)
         with _quiet_lightning(), _whole_epochs_kept(run):
             resume = str(run.last) if run.last.exists() else None
-            trainer = _trainer(run, experiment, precision, watch)
+            trainer = _trainer(run, experiment, environment, watch)
             trainer.fit(task, data, ckpt_path=resume, weights_only=True)
         _finish(run, experiment, data)
     return run
@@ -240,9 +248,7 @@ def _fit_to_size(
     return replace(experiment, recipe=recipe)
 
 
-def _build_task(
-    experiment: Experiment, data: FaceData, runs: Path, *, channels_last: bool
-) -> Classify:
+def _build_task(experiment: Experiment, data: FaceData, runs: Path, precision: str) -> Classify:
     """Return the task with its class weights, starting weights and teacher."""
     classes = len(data.label_set)
     weights = None
@@ -259,7 +265,7 @@ def _build_task(
         net,
         experiment.recipe,
         seed=experiment.seed,
-        channels_last=channels_last,
+        channels_last=PRECISIONS[precision].channels_last,
         class_weights=weights,
     )
     heads = [model.vote_head for model in members if model.vote_head is not None]
@@ -339,8 +345,9 @@ def _logger(name: str | None, run: Run) -> Any:
 
 
 def _trainer(
-    run: Run, experiment: Experiment, precision: Precision, watch: TrainingCallbacks
+    run: Run, experiment: Experiment, environment: dict[str, Any], watch: TrainingCallbacks
 ) -> L.Trainer:
+    device = device_of(environment)
     folder = run.folder / "checkpoints"
     best = ModelCheckpoint(
         folder, filename="best", monitor=MONITOR, mode="max", enable_version_counter=False
@@ -355,11 +362,11 @@ def _trainer(
     )
     curves = _Curves(run.folder / "curves.jsonl", watch.epoch)
     return L.Trainer(
-        accelerator="cpu",
+        accelerator=device,
         devices=1,
         max_epochs=experiment.recipe.epochs,
         check_val_every_n_epoch=experiment.recipe.validate_every,
-        precision=precision.lightning,
+        precision=PRECISIONS[environment["precision"]].lightning,
         gradient_clip_val=experiment.recipe.clip or None,
         callbacks=[curves, best, last],
         plugins=[WholeCheckpoints()],
@@ -369,5 +376,6 @@ def _trainer(
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
-        deterministic=True,
+        # Other devices lack deterministic forms of some operations, and would refuse them.
+        deterministic=True if device == "cpu" else "warn",
     )

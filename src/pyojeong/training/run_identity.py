@@ -23,8 +23,9 @@ from pyojeong.core.json_record import write_record
 from pyojeong.core.result_key import differences, summary
 from pyojeong.core.run_files import BEFORE, TRAIN_IMAGES
 from pyojeong.datasets.samples import Sample, Split, manifest_content, manifest_id, read_rows
+from pyojeong.training.devices import choose_training_device
 from pyojeong.training.experiment import Experiment
-from pyojeong.training.precision import choose_precision
+from pyojeong.training.precision import PRECISIONS, choose_precision
 from pyojeong.training.run import Run
 from pyojeong.training.start_files import start_digests
 
@@ -40,6 +41,7 @@ def check_same_run(
     runs: Path,
     limit: int | None = None,
     min_steps: int | None = None,
+    device: str = "auto",
 ) -> None:
     """Compare an existing run folder with what is asked for; a new folder fits everything.
 
@@ -50,6 +52,7 @@ def check_same_run(
         runs: Folder of run folders; runs that the experiment starts from lie there.
         limit: As for ``training.loop.train``.
         min_steps: Likewise; None = as the run has it.
+        device: Likewise; "auto" = as the run has it.
 
     Raises:
         ExperimentError: When something differs; up to three differences are named. Also when a file
@@ -68,6 +71,8 @@ def check_same_run(
         environment = run.environment
         found += _starts(environment, experiment, start_digests(experiment, runs))
         found += _data(environment, manifest, limit=limit, min_steps=min_steps)
+        if device not in {"auto", device_of(environment)}:
+            found.append(f"device was {device_of(environment)}, is {device}")
     if found:
         raise ExperimentError(
             f"{run.folder} holds another run of that name: {summary(found)}. "
@@ -151,6 +156,11 @@ def _data(
         yield f"min_steps was {environment['min_steps']}, is {min_steps}"
 
 
+def device_of(environment: dict[str, Any]) -> str:
+    """Return the device that a run was begun on; those of earlier versions were on the CPU."""
+    return str(environment.get("device", "cpu"))
+
+
 def data_name(table: str) -> str:
     """Return what users call a data set, by the name of its table.
 
@@ -199,16 +209,30 @@ def settle_environment(
     runs: Path,
     limit: int | None,
     min_steps: int | None,
+    device: str = "auto",
 ) -> dict[str, Any]:
-    """Return the run's environment; it is settled, precision included, when the run begins."""
+    """Return the run's environment; it is settled, precision included, when the run begins.
+
+    Raises:
+        DeviceUnavailable: When torch cannot use the device here.
+        ExperimentError: When the device lacks the precision that the experiment names.
+    """
     if (run.folder / "experiment.toml").exists():
+        choose_training_device(device_of(run.environment))
         return run.environment
+    device = choose_training_device(device)
     timings: dict[str, float] = {}
     name = experiment.precision
     if name == "auto":
         net = experiment.build_net(num_classes=7)
         shape = (experiment.preprocess.channels, *experiment.preprocess.size_hw)
-        name, timings = choose_precision(net, shape, batch_size=experiment.recipe.batch_size)
+        size = {"batch_size": experiment.recipe.batch_size}
+        name, timings = choose_precision(net, shape, **size, device=device)
+    elif PRECISIONS[name].autocast is torch.float16 and device != "cuda":
+        raise ExperimentError(  # Lightning would take bfloat16 in its place
+            f"precision {name!r} needs a CUDA device and the training is on {device}: set "
+            'precision = "auto"'
+        )
     environment = {
         "manifest": manifest.name,
         "manifest_id": manifest_id(manifest),
@@ -216,6 +240,7 @@ def settle_environment(
         "start_files": start_digests(experiment, runs),
         "limit": limit,
         "min_steps": min_steps or 0,
+        "device": device,
         "precision": name,
         "precision_ms_per_step": timings,
         "threads": torch.get_num_threads(),

@@ -122,7 +122,7 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
         arguments = ["run", *chosen, "--data", str(manifest), "--folder", str(folder)]
         arguments += ["--runs", str(runs), *_given("--keep", keep), *_given("--log", logger)]
         arguments += [*_given("--epochs", epochs), *_given("--lr", lr), *_given("--limit", limit)]
-        arguments += ["--device", device]
+        arguments += [] if device == "auto" else ["--device", device]
         for seed in seeds or ():
             arguments += ["--seed", str(seed)]
         code = _in_processes([*arguments, *(["--again"] if again else [])], jobs)

@@ -159,10 +159,7 @@ def train(  # noqa: PLR0913 - one for every option of the command
         experiment = _fit_to_size(experiment, data, min_steps, watch)
         task = _build_task(experiment, data, runs, environment["precision"])
         note_accuracy_before(run, task, data, runs)
-        with _quiet_lightning(), _whole_epochs_kept(run):
-            resume = str(run.last) if run.last.exists() else None
-            trainer = _trainer(run, experiment, environment, watch)
-            trainer.fit(task, data, ckpt_path=resume, weights_only=True)
+        _fit(_trainer(run, experiment, environment, watch), run, task, data)
         _finish(run, experiment, data)
     return run
 
@@ -174,6 +171,13 @@ def _begun(run: Run, manifest: Path) -> Iterator[None]:
     with one_writer(run.folder, folder=True):
         remove_stale(run.last.parent)
         yield
+
+
+def _fit(trainer: L.Trainer, run: Run, task: Classify, data: FaceData) -> None:
+    """Train from the last whole epoch on."""
+    with _quiet_lightning(), _whole_epochs_kept(run):
+        resume = str(run.last) if run.last.exists() else None
+        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
 
 
 def _tell_start(run: Run, watch: TrainingCallbacks) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from pyojeong.core.action_units import ACTION_UNITS, SIDED_UNITS, ActionUnits, Blendshapes
 from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.face import Box, Expression, Face, FrameResult, Landmarks
 from pyojeong.core.labels import FER7
@@ -100,6 +101,30 @@ def timeline_faces(draw, labels=FER7):
         smoothed=smoothed,
         baseline_delta=draw(st.none() | st.lists(ANGLE, min_size=k, max_size=k).map(tuple)),
         luma=draw(st.none() | st.floats(0, 1)),
+        blendshapes=draw(
+            st.none() | st.builds(Blendshapes, st.lists(SHARE, min_size=52, max_size=52))
+        ),
+        action_units=draw(st.none() | action_units()),
+    )
+
+
+SHARE = st.floats(0, 1, width=32)
+
+
+@st.composite
+def action_units(draw):
+    """Units of one face, some of them not measured."""
+
+    def several(number, values=SHARE):
+        return st.lists(st.none() | values, min_size=number, max_size=number)
+
+    delta = several(len(ACTION_UNITS), st.floats(-1, 1, width=32))
+    return ActionUnits(
+        draw(several(len(ACTION_UNITS))),
+        draw(several(len(SIDED_UNITS))),
+        draw(several(len(SIDED_UNITS))),
+        draw(st.none() | delta),
+        draw(st.none() | SHARE),
     )
 
 
@@ -148,6 +173,14 @@ def whole_face_result():
         smoothed=replace(expression, scores=scores[::-1]),
         baseline_delta=(0.1, -0.1, 0.0, 0.0, 0.0, 0.0, 0.0),
         luma=0.5,
+        blendshapes=Blendshapes(tuple(i / 64 for i in range(52))),
+        action_units=ActionUnits(
+            tuple(i / 32 for i in range(len(ACTION_UNITS))),
+            tuple(i / 16 for i in range(len(SIDED_UNITS))),
+            (None, *(i / 32 for i in range(1, len(SIDED_UNITS)))),
+            tuple(-i / 32 for i in range(len(ACTION_UNITS))),
+            0.25,
+        ),
     )
     return FrameResult("clip.mp4", 4, 0.16, (64, 48), (face,), ("det", "cls"))
 

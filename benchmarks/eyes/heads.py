@@ -8,7 +8,7 @@ move with the skin.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,6 @@ IRIS_M = 0.0117
 SIDES = ("right", "left")
 """The subject's own sides, in the order of every pair below."""
 
-_LIGHT = np.array([-0.45, -0.55, -0.70])
-_LIGHT /= np.linalg.norm(_LIGHT)
-_LAMP = _LIGHT * [0.8, 0.8, 1]
-_LAMP /= np.linalg.norm(_LAMP)
 _FOLLOW_DEG = {"Out": 20.5, "In": 20.9, "Up": 10.4, "Down": 17.1}
 """By how much the mesh's own eyes turn in each eyeLook action."""
 _SKIN_CLEAR_M = 0.0003
@@ -59,6 +55,10 @@ class Look:
         brow: Strength of the brows in [0, 1].
         hairline_m: How much higher than usual the hair begins, in metres.
         lips: Strength of the lips' colour in [0, 1].
+        lamp: Where the light comes from, (x, y, z) towards the head.
+        fill: Light from everywhere, as a share of the usual.
+        mouth: Paint the inside of the mouth: dark, with a row of teeth. Off in the pictures that
+            eyes are measured on, in which mouths are closed.
     """
 
     skin: tuple[int, int, int]
@@ -70,6 +70,14 @@ class Look:
     brow: float = 0.8
     hairline_m: float = 0.0
     lips: float = 0.6
+    lamp: tuple[float, float, float] = (-0.45, -0.55, -0.70)
+    fill: float = 1.0
+    mouth: bool = False
+
+    @property
+    def light(self) -> Floats:
+        """The direction towards the lamp, a unit vector (3,)."""
+        return np.array(self.lamp) / np.linalg.norm(self.lamp)
 
 
 class Topology:
@@ -144,6 +152,7 @@ class Pose:
         gaze_yaw_deg: Eyes in the head, positive = towards the subject's left.
         gaze_pitch_deg: Eyes in the head, positive = down.
         closure: Of the right and the left lids, 0 = as neutral, 1 = shut.
+        actions: Strengths of further face actions, by name.
     """
 
     yaw_deg: float = 0.0
@@ -152,6 +161,7 @@ class Pose:
     gaze_yaw_deg: float = 0.0
     gaze_pitch_deg: float = 0.0
     closure: tuple[float, float] = (0.0, 0.0)
+    actions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +244,8 @@ def _shape(person: Person, pose: Pose) -> Floats:
             if angle > 0:
                 strength = (1 - closure) * angle / _FOLLOW_DEG[name]
                 shape += strength * person.actions[f"eyeLook{name}{side}"]
+    for name, strength in pose.actions.items():
+        shape += strength * person.actions[name]
     return shape
 
 
@@ -312,10 +324,10 @@ def _wall(look: Look, shape: tuple[int, ...]) -> Floats:
     return decode(np.array(look.wall))[None, None] * shade[..., None]
 
 
-def _lit(facing: Floats, *, wrap: float = 0.0) -> Floats:
+def _lit(facing: Floats, look: Look, *, wrap: float = 0.0) -> Floats:
     """Light on surfaces with unit normals (n, 3): one lamp, sky from above, a bounce."""
-    lamp = np.clip((facing @ _LIGHT + wrap) / (1 + wrap), 0, None)
-    return 0.80 * lamp + 0.30 - 0.10 * facing[:, 1] - 0.08 * facing[:, 2]
+    lamp = np.clip((facing @ look.light + wrap) / (1 + wrap), 0, None)
+    return 0.80 * lamp + look.fill * (0.30 - 0.10 * facing[:, 1] - 0.08 * facing[:, 2])
 
 
 def _brows(at: Floats, look: Look) -> Floats:
@@ -341,6 +353,18 @@ def _lips(at: Floats, look: Look) -> Floats:
     return look.lips * _ramp(-over, -1.12, -0.92) * (across < 1) * (at[:, 2] < -0.05)
 
 
+def _paint_mouth(colour: Floats, at: Floats) -> Floats:
+    """Darken the skin behind the lips, and paint teeth below the upper lip."""
+    across, up = np.abs(at[:, 0]), 67.8 - at[:, 1] * 1000
+    behind = at[:, 2] + 0.0925 - 20 * across**2  # metres behind the line where the lips meet
+    near = _ramp(behind, 0.0, 0.001) * (up > -12) * (up < 14.5)
+    deep = _ramp(behind, 0.007, 0.008) * (np.abs(up) < 20) * (at[:, 2] < -0.02)
+    inside = np.maximum(near, deep) * (across < 0.03)
+    teeth = inside * _ramp(-behind, -0.005, -0.004) * _ramp(up, 0.5, 2) * (across < 0.019)
+    colour = _blend(colour, np.broadcast_to(decode(np.array([70, 26, 26])), at.shape), inside)
+    return _blend(colour, np.broadcast_to(decode(np.array([214, 206, 192])), at.shape), teeth)
+
+
 def _skin(
     topology: Topology, person: Person, turned: Floats, surface: Surface, where: NDArray[np.bool_]
 ) -> Floats:
@@ -360,6 +384,8 @@ def _skin(
     blush += 0.45 * np.exp(-sum((c[:, 0] / 0.017) ** 2 for c in cheeks)) * (at[:, 2] < 0)
     colour *= 1 - blush[:, None] * [0.0, 0.22, 0.20]
     colour = _blend(colour, colour * [0.80, 0.42, 0.42], _lips(at, look))
+    if look.mouth:
+        colour = _paint_mouth(colour, at)
     hair = decode(np.array(look.hair))
     colour = _blend(colour, hair * 0.9, _brows(at, look))
     strands = 1 + 0.22 * _noise(at * [1, 0.15, 0.4], 0.0025, 4) + 0.2 * _noise(at, 0.02, 6)
@@ -368,9 +394,9 @@ def _skin(
     neck = _ramp(at[:, 1] + 0.25 * np.maximum(at[:, 2], -0.12), 0.150, 0.152)
     colour = _blend(colour, np.broadcast_to(decode(np.array(look.shirt)), at.shape), neck)
 
-    light = np.stack([_lit(facing, wrap=w) for w in (0.25, 0.12, 0.10)], axis=1)
+    light = np.stack([_lit(facing, look, wrap=w) for w in (0.25, 0.12, 0.10)], axis=1)
     view = -position / np.linalg.norm(position, axis=1, keepdims=True)
-    half = view + _LIGHT
+    half = view + look.light
     half /= np.linalg.norm(half, axis=1, keepdims=True)
     gloss = np.clip((facing * half).sum(1), 0, 1)[:, None] ** 22 * 0.07 * (1 - neck[:, None])
     return (colour * light + gloss) * np.clip(open_sky, 0.25, 1)
@@ -412,7 +438,7 @@ def _eye(
     white = _blend(white, decode(np.array([196, 120, 112])), _ramp(inward, 0.60, 0.74))
     white *= (1 - 0.35 * _ramp(np.abs(inward), 0.35, 0.8))[:, None]
     facing = (local / person.socket_m) @ rotation.T
-    white *= _lit(facing, wrap=0.4)[:, None] * 0.92
+    white *= _lit(facing, look, wrap=0.4)[:, None] * 0.92
 
     disc = globe + np.sqrt(GLOBE_M**2 - IRIS_M**2 / 4) * axis
     reach = (disc @ axis) / (rays @ axis)
@@ -429,10 +455,10 @@ def _eye(
 
     shade = 1 - 0.55 * _ramp(height, 0.02, 0.34)
     colour *= shade[:, None]
-    return colour + _glint(globe, axis, rays)[:, None]
+    return colour + _glint(globe, axis, rays, look)[:, None]
 
 
-def _glint(globe: Floats, axis: Floats, rays: Floats) -> Floats:
+def _glint(globe: Floats, axis: Floats, rays: Floats, look: Look) -> Floats:
     """The lamp mirrored in the cornea, a ball of 7.8 mm that bulges 1.5 mm, (n,)."""
     radius = 0.0078
     centre = globe + (GLOBE_M + 0.0012 - radius) * axis
@@ -443,7 +469,8 @@ def _glint(globe: Floats, axis: Floats, rays: Floats) -> Floats:
     spot = unit * (along - np.sqrt(np.maximum(under, 0)))[:, None]
     facing = (spot - centre) / radius
     mirrored = unit - 2 * (unit * facing).sum(1)[:, None] * facing
-    bright = _ramp(mirrored @ _LAMP, 0.975, 0.99)
+    lamp = look.light * [0.8, 0.8, 1]
+    bright = _ramp(mirrored @ (lamp / np.linalg.norm(lamp)), 0.975, 0.99)
     return np.where(hit & (facing @ axis > 0.72), 0.8 * bright, 0)
 
 

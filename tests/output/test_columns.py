@@ -8,7 +8,7 @@ import pytest
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult
 from pyojeong.core.labels import FER7
-from pyojeong.output.columns import COLUMNS, absent, columns_of, present
+from pyojeong.output.columns import COLUMNS, MEASURES, absent, columns_of, present
 from pyojeong.output.columns_page import SNIPPETS, to_markdown
 from pyojeong.output.rows import FORMATS, PARSERS
 from pyojeong.output.tables import CsvSink, read_csv
@@ -67,7 +67,7 @@ def test_a_missing_column_is_empty_and_takes_nothing_else_along(
     column, tmp_path, whole_face_result
 ) -> None:
     path = tmp_path / "t.csv"
-    with CsvSink(path, timeline=True) as sink:
+    with CsvSink(path, timeline=True, measures=MEASURES) as sink:
         sink.write(whole_face_result)
     (before,) = read_csv(path)
     assert before == whole_face_result
@@ -114,7 +114,7 @@ def test_a_table_that_another_program_saved_reads_the_same(
     change, tmp_path, whole_face_result
 ) -> None:
     path = tmp_path / "t.csv"
-    with CsvSink(path, timeline=True) as sink:
+    with CsvSink(path, timeline=True, measures=MEASURES) as sink:
         sink.write(whole_face_result)
     assert rewritten(path, change) == [whole_face_result]
 
@@ -131,7 +131,7 @@ def test_a_table_that_another_program_saved_reads_the_same(
 )
 def test_impossible_cells_are_named(change, words, tmp_path, whole_face_result) -> None:
     path = tmp_path / "t.csv"
-    with CsvSink(path, timeline=True) as sink:
+    with CsvSink(path, timeline=True, measures=MEASURES) as sink:
         sink.write(whole_face_result)
     with pytest.raises(DataError, match=words):
         rewritten(path, lambda row: {**row, **change})

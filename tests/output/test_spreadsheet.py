@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyojeong.core.face import Box, Face, FrameResult
+from pyojeong.output.columns import MEASURES
 from pyojeong.output.elan import write_eaf
 from pyojeong.output.page import Page
 from pyojeong.output.spreadsheet import plain_cell, safe_cell
@@ -36,7 +37,7 @@ NAMES = (
 
 def write(path: Path, *, excel: bool) -> None:
     face = Face(Box(0, 0, 1, 1), 0.9, track_id=1)
-    with CsvSink(path, timeline=True, excel=excel) as sink:
+    with CsvSink(path, timeline=True, measures=MEASURES, excel=excel) as sink:
         for index, name in enumerate(NAMES):
             sink.write(FrameResult(name, index, 0.0, (4, 3), (face,)))
         sink.write(FrameResult("e", 99, 0.0, (0, 0), error="=HYPERLINK(1)"))

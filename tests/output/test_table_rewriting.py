@@ -14,6 +14,7 @@ import pytest
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import FrameResult
+from pyojeong.output.columns import MEASURES
 from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import SINKS, TABLE_READERS
 
@@ -33,7 +34,11 @@ def clip(whole_face_result: FrameResult) -> list[FrameResult]:
 
 def written(kind: str, clip: list[FrameResult], folder: Path) -> Path:
     path = folder / f"results.{ENDINGS[kind]}"
-    with SINKS[kind](path, timeline=True) if kind != "json" else SINKS[kind](path) as sink:
+    with (
+        SINKS[kind](path, timeline=True, measures=MEASURES)
+        if kind != "json"
+        else SINKS[kind](path) as sink
+    ):
         for frame in clip:
             sink.write(frame)
     return path

@@ -24,7 +24,7 @@ HEADER = (
     "source,index,time_s,width,height,face,track_id,box_x1,box_y1,box_x2,box_y2,score,"
     "right_eye_x,right_eye_y,left_eye_x,left_eye_y,nose_x,nose_y,right_mouth_x,right_mouth_y,"
     "left_mouth_x,left_mouth_y,label,unclear,top,top_score,score_angry,score_disgust,score_fear,"
-    "score_happy,score_neutral,score_sad,score_surprise,threshold,prior,label_set,error,"
+    "score_happy,score_neutral,score_sad,score_surprise,valence,threshold,prior,label_set,error,"
     "model_ids,schema"
 )
 SCORES = np.array([0.05, 0.0, 0.05, 0.6, 0.1, 0.1, 0.1], np.float32)
@@ -40,13 +40,13 @@ RESULT = FrameResult("a,b.jpg", 2, 0.1, (8, 6), (FULL, Face(Box(0, 0, 1, 1), 0.5
 NO_FACE = FrameResult('say "hi"\n.png', 3, 0.125, (8, 6))
 FULL_ROW = (
     '"a,b.jpg",2,0.1,8,6,0,3,0.5,1.0,4.0,5.25,0.875,1.5,2.0,3.0,2.0,2.0,3.0,1.0,4.0,3.0,4.0,'
-    "unclear,true,happy,0.6,0.05,0.0,0.05,0.6,0.1,0.1,0.1,0.7,between,fer7,,det;cls,3"
+    "unclear,true,happy,0.6,0.05,0.0,0.05,0.6,0.1,0.1,0.1,0.5,0.7,between,fer7,,det;cls,4"
 )
 LINES = [
     HEADER,
     FULL_ROW,
-    '"a,b.jpg",2,0.1,8,6,1,,0.0,0.0,1.0,1.0,0.5,' + "," * 11 + "false" + "," * 14 + "det;cls,3",
-    '"say ""hi""\n.png",3,0.125,8,6,' + "," * 18 + "false" + "," * 15 + "3",
+    '"a,b.jpg",2,0.1,8,6,1,,0.0,0.0,1.0,1.0,0.5,' + "," * 11 + "false" + "," * 15 + "det;cls,4",
+    '"say ""hi""\n.png",3,0.125,8,6,' + "," * 18 + "false" + "," * 16 + "4",
 ]
 
 
@@ -94,7 +94,7 @@ def test_json_golden(tmp_path):
     first, second = path.read_text("utf-8").splitlines()
     assert json.loads(first) == RESULT.to_dict()
     assert second == (
-        '{"schema": 3, "source": "표정", "index": 0, "time_s": 0.0, "size_wh": [1, 1], '
+        '{"schema": 4, "source": "표정", "index": 0, "time_s": 0.0, "size_wh": [1, 1], '
         '"model_ids": [], "faces": []}'
     )
 
@@ -132,7 +132,7 @@ def test_parquet_in_several_groups(tmp_path, monkeypatch):
 def test_other_label_sets_get_their_own_columns():
     text = as_csv(labels=FERPLUS8)
     assert "top_score,score_neutral,score_happy,score_surprise" in text
-    assert "score_contempt,threshold" in text
+    assert "score_contempt,valence,threshold" in text
     with pytest.raises(LabelUnknown, match=r"fer7.*ferplus8"):
         as_csv(RESULT, labels=FERPLUS8)
 
@@ -269,7 +269,7 @@ print(sorted(name for name in set(sys.modules) - before if "." not in name))
 def test_newer_schema_is_refused(tmp_path):
     data = RESULT.to_dict() | {"schema": 99}
     (tmp_path / "j").write_text(json.dumps(data))
-    (tmp_path / "c").write_text(as_csv(RESULT).replace(",3\n", ",99\n"))
+    (tmp_path / "c").write_text(as_csv(RESULT).replace(",4\n", ",99\n"))
     for table in (read_json(tmp_path / "j"), read_csv(tmp_path / "c")):
         with pytest.raises(DataError, match="newer"):
             list(table)

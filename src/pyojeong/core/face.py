@@ -6,7 +6,7 @@ Right and left are always the subject's own.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, Self, runtime_checkable
@@ -14,16 +14,21 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.action_units import ActionUnits, Blendshapes
 from pyojeong.core.errors import BadArray
 from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.labels import LabelSet, label_set
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Written into every table and JSON line; raised when a field changes its meaning.
 
 2: scores are shares of people, for the base rates that the new field ``prior`` names. Tables of
-schema 1 are read with ``prior=""``.
+schema 1 are read with ``prior=""``. 3: images that could not be read have an ``error``. 4:
+valence, action units and blendshapes.
 """
+
+UNPLEASANT = ("sad", "angry", "fear", "disgust")
+"""Labels that count against ``Expression.valence``."""
 
 Image = NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
@@ -152,6 +157,16 @@ class Expression:
         """The best label, or ``"unclear"``."""
         return "unclear" if self.unclear else self.top[0]
 
+    @property
+    def valence(self) -> float:
+        """Appearance valence in [-1, 1]: happy minus the largest of sad, angry, fear, disgust.
+
+        FaceReader's logs follow the same definition. It says how pleasant the expression looks,
+        not what somebody feels.
+        """
+        scores = self.by_label()
+        return scores["happy"] - max(scores[name] for name in UNPLEASANT)
+
     def by_label(self) -> dict[str, float]:
         """Return label -> score."""
         return dict(zip(self.label_set.names, map(float, self.scores), strict=True))
@@ -197,6 +212,8 @@ class Face:
         baseline_delta: Scores minus those of this person's own neutral face, in the order of the
             label set; the numbers sum to 0.
         luma: Mean luma of the face's region in [0, 1], when it was measured.
+        blendshapes: Scores of 52 movements of the face, when they were measured.
+        action_units: Intensities of action units, when they were asked for; its parts may be None.
     """
 
     box: Box
@@ -209,6 +226,8 @@ class Face:
     smoothed: Expression | None = None
     baseline_delta: tuple[float, ...] | None = None
     luma: float | None = None
+    blendshapes: Blendshapes | None = None
+    action_units: ActionUnits | None = None
 
     @property
     def change(self) -> tuple[float, ...] | None:
@@ -228,22 +247,22 @@ class Face:
             "box": [float(v) for v in self.box.xyxy],
             "score": float(self.score),
         }
-        if self.landmarks is not None:
-            out["landmarks"] = self.landmarks.points.astype(float).tolist()
-        if self.expression is not None:
-            out["expression"] = self.expression.to_dict()
-        if self.track_id is not None:
-            out["track_id"] = int(self.track_id)
-        if self.pose is not None:
-            out["pose"] = self.pose.to_dict()
-        if self.eyes is not None:
-            out["eyes"] = self.eyes.to_dict()
-        if self.smoothed is not None:
-            out["smoothed"] = self.smoothed.to_dict()
-        if self.baseline_delta is not None:
-            out["baseline_delta"] = [float(v) for v in self.baseline_delta]
-        if self.luma is not None:
-            out["luma"] = float(self.luma)
+        plain: dict[str, Callable[[Any], Any]] = {
+            "landmarks": lambda landmarks: landmarks.points.astype(float).tolist(),
+            "expression": Expression.to_dict,
+            "track_id": int,
+            "pose": HeadPose.to_dict,
+            "eyes": EyeSignals.to_dict,
+            "smoothed": Expression.to_dict,
+            "baseline_delta": lambda delta: [float(v) for v in delta],
+            "luma": float,
+            "blendshapes": dict,
+            "action_units": ActionUnits.to_dict,
+        }
+        for name, as_json in plain.items():
+            value = getattr(self, name)
+            if value is not None:
+                out[name] = as_json(value)
         return out
 
     @classmethod
@@ -253,6 +272,7 @@ class Face:
         delta = data.get("baseline_delta", data.get("change"))
         expression, smoothed = data.get("expression"), data.get("smoothed")
         pose, eyes = data.get("pose"), data.get("eyes")
+        shapes, units = data.get("blendshapes"), data.get("action_units")
         return cls(
             box=Box(*data["box"]),
             score=data["score"],
@@ -264,6 +284,8 @@ class Face:
             smoothed=None if smoothed is None else Expression.from_dict(smoothed),
             baseline_delta=None if delta is None else tuple(map(float, delta)),
             luma=data.get("luma", data.get("light")),
+            blendshapes=None if shapes is None else Blendshapes.from_dict(shapes),
+            action_units=None if units is None else ActionUnits.from_dict(units),
         )
 
 

@@ -5,100 +5,16 @@ is computed from it. To add one, add a ``ColumnSpec`` to ``COLUMNS``; nothing el
 ``python -m pyojeong.output.columns_page`` prints docs/columns.md.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+from pyojeong.core.action_units import ACTION_UNITS, BLENDSHAPES, SIDED_UNITS
+from pyojeong.core.face import UNPLEASANT
 from pyojeong.core.labels import LABEL_SETS, LabelSet
+from pyojeong.output.column_spec import LABEL, POSITION, ColumnSpec, Key, Tree
 
-Tree = dict[Any, Any]
-Key = str | int
-
-_LABEL, _POSITION = "{label}", "{position}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnSpec:
-    """A column of CSV and Parquet tables.
-
-    Attributes:
-        name: Its name; ``{label}`` in it stands for each label: one column a label.
-        dtype: ``text``, ``int``, ``float`` (64 bits), ``float32`` or ``bool``.
-        description: What it holds, for docs/columns.md.
-        unit: Of its values; "" = none.
-        since: The schema that brought it. Tables of an earlier one are read without it.
-        group: ``frame`` (every row), ``face``, or ``timeline`` (clips and ``--eyes``).
-        path: Where the value lies in the dictionary of a frame or face; () = it is computed.
-        compute: Dictionary of a face -> the value, where there is no path; it is not read back.
-        missing: Value of rows in which it was not measured, and of frames without a face.
-        required: A table without it is not a table of results.
-        old_names: What it was called in earlier schemas; still read.
-        get: Dictionary of a frame or face -> the value; ``missing`` when there is none.
-    """
-
-    name: str
-    dtype: str
-    description: str
-    unit: str = ""
-    since: int = 1
-    group: str = "face"
-    path: tuple[Key, ...] = ()
-    compute: Callable[[Tree], Any] | None = None
-    missing: Any = None
-    required: bool = False
-    old_names: tuple[str, ...] = ()
-    get: Callable[[Tree], Any] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        # A table asks for millions of values: how one is found is decided once for each column.
-        object.__setattr__(self, "get", _getter(self.path, self.compute, self.missing))
-
-    def set(self, target: Tree, value: Any) -> None:
-        """Put a value that was read into the dictionary; lists are dictionaries of positions."""
-        if self.path and value is not None:
-            for key in self.path[:-1]:
-                target = target.setdefault(key, {})
-            target[self.path[-1]] = value
-
-    def for_label(self, label: str, position: int) -> "ColumnSpec":
-        """Return the column of one label."""
-        keys: dict[Key, Key] = {_LABEL: label, _POSITION: position}
-        return replace(
-            self,
-            name=self.name.replace(_LABEL, label),
-            path=tuple(keys.get(key, key) for key in self.path),
-            old_names=tuple(name.replace(_LABEL, label) for name in self.old_names),
-        )
-
-
-def _getter(
-    path: tuple[Key, ...], compute: Callable[[Tree], Any] | None, missing: Any
-) -> Callable[[Tree], Any]:
-    if compute is None and len(path) == 1:
-        key = path[0]
-        return lambda source: source.get(key, missing)
-    if compute is None and len(path) == 2 and missing is None:
-        first, second = path
-        return lambda source: _part(source.get(first), second)
-    found = compute or (lambda source: _at_path(source, path))
-
-    def get(source: Tree) -> Any:
-        value = found(source)
-        return missing if value is None else value
-
-    return get
-
-
-def _part(node: Any, key: Key) -> Any:
-    return None if node is None else node.get(key) if isinstance(node, dict) else node[key]
-
-
-def _at_path(node: Any, path: tuple[Key, ...]) -> Any:
-    for key in path:
-        node = _part(node, key)
-        if node is None:
-            return None
-    return node
+MEASURES = ("action_units", "blendshapes")
+"""Groups of columns that are written only on request."""
 
 
 def _of_expression(key: str) -> Callable[[Tree], Any]:
@@ -107,6 +23,30 @@ def _of_expression(key: str) -> Callable[[Tree], Any]:
         if expression is None:
             return None
         return max(expression["scores"].values()) if key == "top_score" else expression[key]
+
+    return compute
+
+
+def _valence(face: Tree) -> float | None:
+    expression = face.get("expression")
+    if expression is None:
+        return None
+    scores = expression["scores"]
+    return float(scores["happy"] - max(scores[name] for name in UNPLEASANT))
+
+
+def _units_valid(face: Tree) -> bool | None:
+    units = face.get("action_units")
+    return None if units is None else any(v is not None for v in units["intensity"].values())
+
+
+def _asymmetry(unit: str) -> Callable[[Tree], float | None]:
+    def compute(face: Tree) -> float | None:
+        units = face.get("action_units")
+        if units is None:
+            return None
+        left, right = units["left"].get(unit), units["right"].get(unit)
+        return None if left is None or right is None else left - right
 
     return compute
 
@@ -205,8 +145,13 @@ _FACE = [
         description="its score, 0 to 1",
     ),
     ColumnSpec(
-        name="score_{label}", dtype="float32", path=("expression", "scores", _LABEL), required=True,
+        name="score_{label}", dtype="float32", path=("expression", "scores", LABEL), required=True,
         description="share of people who would give this label, 0 to 1; they sum to 1",
+    ),
+    ColumnSpec(
+        name="valence", dtype="float32", since=4, compute=_valence,
+        description="appearance valence, -1 to 1: happy minus the largest of sad, angry, fear, "
+        "disgust",
     ),
 ]  # fmt: skip
 
@@ -223,12 +168,12 @@ _TIMELINE = [
     ),
     ColumnSpec(
         name="smooth_{label}", dtype="float32", group="timeline",
-        path=("smoothed", "scores", _LABEL),
+        path=("smoothed", "scores", LABEL),
         description="`--smooth S`: Gaussian average over the track, standard deviation S seconds",
     ),
     ColumnSpec(
         name="baseline_delta_{label}", dtype="float", group="timeline", since=2,
-        path=("baseline_delta", _POSITION), old_names=("change_{label}",),
+        path=("baseline_delta", POSITION), old_names=("change_{label}",),
         description="`--baseline`: score minus that of the person's own neutral face, -1 to 1",
     ),
     ColumnSpec(
@@ -282,6 +227,57 @@ _TIMELINE = [
     ),
 ]  # fmt: skip
 
+_ACTION_UNITS = [
+    ColumnSpec(
+        name="units_valid", dtype="bool", group="action_units", since=4, compute=_units_valid,
+        description="action units were measured; empty: it was not tried",
+    ),
+    *(
+        ColumnSpec(
+            name=unit, dtype="float32", group="action_units", since=4,
+            path=("action_units", "intensity", unit), description=f"{words}, 0 to 1",
+        )
+        for unit, words in ACTION_UNITS.items()
+    ),
+    *(
+        ColumnSpec(
+            name=f"{unit}_{side}", dtype="float32", group="action_units", since=4,
+            path=("action_units", side, unit),
+            description=f"{ACTION_UNITS[unit]}, the subject's {side} side, 0 to 1",
+        )
+        for unit in SIDED_UNITS for side in ("right", "left")
+    ),
+    *(
+        ColumnSpec(
+            name=f"{unit}_asymmetry", dtype="float32", group="action_units", since=4,
+            compute=_asymmetry(unit), description="left minus right, -1 to 1",
+        )
+        for unit in SIDED_UNITS
+    ),
+    *(
+        ColumnSpec(
+            name=f"{unit}_delta", dtype="float32", group="action_units", since=4,
+            path=("action_units", "baseline_delta", unit),
+            description="`--baseline`: intensity minus that of the person's own neutral face, "
+            "-1 to 1",
+        )
+        for unit in ACTION_UNITS
+    ),
+    ColumnSpec(
+        name="activation", dtype="float32", group="action_units", since=4,
+        path=("action_units", "activation"),
+        description="`--baseline`: mean absolute change of the reliable units, 0 to 1",
+    ),
+]  # fmt: skip
+
+_BLENDSHAPES = [
+    ColumnSpec(
+        name=f"blendshape_{name}", dtype="float32", group="blendshapes", since=4,
+        path=("blendshapes", name), description="`--measure blendshapes`: score, 0 to 1",
+    )
+    for name in BLENDSHAPES
+]  # fmt: skip
+
 _END = [
     ColumnSpec(
         name="threshold", dtype="float", path=("expression", "threshold"), required=True,
@@ -309,21 +305,26 @@ _END = [
     ),
 ]  # fmt: skip
 
-COLUMNS = (*_FRAME, *_FACE, *_TIMELINE, *_END)
+COLUMNS = (*_FRAME, *_FACE, *_TIMELINE, *_ACTION_UNITS, *_BLENDSHAPES, *_END)
 """Every column, in the order of the tables."""
 
 
-def columns_of(labels: LabelSet, *, timeline: bool = True) -> list[ColumnSpec]:
+def columns_of(
+    labels: LabelSet, *, timeline: bool = True, measures: Collection[str] = ()
+) -> list[ColumnSpec]:
     """Return the columns of a table of these labels, in order, one for each label.
 
     Args:
         labels: The label set.
         timeline: Also those of the group ``timeline``.
+        measures: Which of ``MEASURES`` too.
     """
     out: list[ColumnSpec] = []
-    shown = [c for c in COLUMNS if timeline or c.group != "timeline"]
-    for each in shown:
-        if _LABEL in each.name:
+    groups = {"frame", "face", *measures, *(["timeline"] if timeline else [])}
+    for each in COLUMNS:
+        if each.group not in groups:
+            continue
+        if LABEL in each.name:
             out += [each.for_label(name, i) for i, name in enumerate(labels.names)]
         else:
             out.append(each)
@@ -337,7 +338,7 @@ def present(header: Iterable[str]) -> dict[str, ColumnSpec]:
     """
     names = tuple(header)
     known: dict[str, ColumnSpec] = {}
-    for each in columns_of(_labels_of(names)):
+    for each in columns_of(_labels_of(names), measures=MEASURES):
         for name in (each.name, *each.old_names):
             if name == each.name or each.name not in names:  # a new name wins over an old one
                 known.setdefault(name, each)

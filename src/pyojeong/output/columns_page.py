@@ -71,7 +71,10 @@ def to_markdown() -> str:
         "| column | type | unit | since schema | what it holds |",
         "|---|---|---|---|---|",
     ]
-    groups: Mapping[str, str] = {"timeline": " (clips and `--eyes`)"}
+    groups: Mapping[str, str] = {
+        "timeline": " (clips and `--eyes`)",
+        "action_units": " (`--action-units`)",
+    }
     for each in COLUMNS:
         old = f" Earlier: `{'`, `'.join(each.old_names)}`." if each.old_names else ""
         words = f"{each.description}{groups.get(each.group, '')}.{old}"

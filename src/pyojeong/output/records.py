@@ -14,7 +14,7 @@ from pyojeong.core.errors import BadArray, DataError, LabelUnknown, MissingExtra
 from pyojeong.core.face import Face, FrameResult
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.video_result import VideoResult
-from pyojeong.output.columns import ColumnSpec, columns_of
+from pyojeong.output.columns import MEASURES, ColumnSpec, columns_of
 from pyojeong.output.rows import rows
 from pyojeong.output.tables import TABLE_READERS, CsvSink, JsonSink, ParquetSink, arrow_schema
 from pyojeong.parquet import load_pyarrow
@@ -155,7 +155,8 @@ def _prepared(
         )
     if timeline is None:
         timeline = any(map(_has_timeline, faces))
-    return frames, columns_of(labels, timeline=timeline), labels
+    measures = [name for name in MEASURES if any(getattr(f, name) is not None for f in faces)]
+    return frames, columns_of(labels, timeline=timeline, measures=measures), labels
 
 
 def frames_of(results: Any) -> list[FrameResult]:
@@ -204,10 +205,11 @@ def _written(
     **options: Any,
 ) -> Path:
     frames, columns, labels = _prepared(results, labels, timeline)
-    timeline = any(column.group == "timeline" for column in columns)
+    groups = {column.group for column in columns}
+    options |= {"timeline": "timeline" in groups, "measures": groups & set(MEASURES)}
     with (
         atomic_path(Path(path)) as temporary,
-        sink(temporary, labels=labels, timeline=timeline, **options) as table,
+        sink(temporary, labels=labels, **options) as table,
     ):
         for frame in frames:
             table.write(frame)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pyojeong.core.action_units import BLENDSHAPES
 from pyojeong.core.errors import DataError, LabelUnknown, PyojeongError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult
 from pyojeong.core.labels import LabelSet
@@ -167,7 +168,22 @@ def _measured(face: Tree, computed: dict[str, Any]) -> Tree:
     eyes = {k: v for k, v in (face.pop("eyes", None) or {}).items() if v is not None}
     if eyes or computed.get("eyes_valid") is not None:
         face["eyes"] = eyes
+    _measured_units(face, tried=computed.get("units_valid") is not None)
     return {key: value for key, value in face.items() if value is not None}
+
+
+def _measured_units(face: Tree, *, tried: bool) -> None:
+    """Leave action units and blendshapes out where there are none."""
+    units = face.get("action_units") or {}
+    if not any(v is not None for v in (units.get("baseline_delta") or {}).values()):
+        units.pop("baseline_delta", None)
+    if tried:
+        face["action_units"] = {"intensity": {}, **units}
+    else:
+        face.pop("action_units", None)
+    shapes = face.get("blendshapes") or {}
+    if len(shapes) != len(BLENDSHAPES) or None in shapes.values():
+        face.pop("blendshapes", None)
 
 
 def _quoted(text: str) -> str:

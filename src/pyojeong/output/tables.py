@@ -15,7 +15,7 @@ import csv
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -65,13 +65,15 @@ class _TextSink(_Table):
         *,
         labels: LabelSet = FER7,
         timeline: bool = False,
+        measures: Collection[str] = (),
         excel: bool = False,
         in_place: bool = False,
     ) -> None:
         self.labels = labels
         self.timeline = timeline
+        self.measures = tuple(measures)
         self._excel = excel
-        self._columns = columns_of(labels, timeline=timeline)
+        self._columns = columns_of(labels, timeline=timeline, measures=measures)
         self._closed = False
         if isinstance(target, str | os.PathLike):
             self._out: GrowingFile | TextStream = GrowingFile(Path(target), in_place=in_place)
@@ -120,6 +122,7 @@ class JsonSink(_TextSink):
         target: A path (``.jsonl``), or an open text stream, which is not closed.
         labels: Ignored: every line names its own label set.
         timeline: Ignored: a line says all that is known.
+        measures: Ignored as well.
         excel: Ignored.
     """
 
@@ -140,6 +143,7 @@ class CsvSink(_TextSink):
         target: A path, or an open text stream, which is not closed.
         labels: Decides the ``score_`` columns.
         timeline: With the columns of clips and eyes; see ``output.columns``.
+        measures: Further groups of columns; see ``output.columns.MEASURES``.
         excel: For spreadsheets; see ``output.spreadsheet``.
     """
 
@@ -178,6 +182,7 @@ class ParquetSink(_Table):
         target: A path.
         labels: Decides the ``score_`` columns.
         timeline: With the columns of clips and eyes; see ``output.columns``.
+        measures: Further groups of columns; see ``output.columns.MEASURES``.
         excel: Ignored.
 
     Raises:
@@ -193,6 +198,7 @@ class ParquetSink(_Table):
         *,
         labels: LabelSet = FER7,
         timeline: bool = False,
+        measures: Collection[str] = (),
         excel: bool = False,
     ) -> None:
         del excel  # for CSV
@@ -201,7 +207,8 @@ class ParquetSink(_Table):
         arrow, parquet = load_pyarrow("a Parquet table")
         self.labels = labels
         self.timeline = timeline
-        self._columns = columns_of(labels, timeline=timeline)
+        self.measures = tuple(measures)
+        self._columns = columns_of(labels, timeline=timeline, measures=measures)
         self._schema = arrow_schema(arrow, self._columns)
         self._table = arrow.Table.from_arrays
         self._array = arrow.array

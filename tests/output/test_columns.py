@@ -29,7 +29,7 @@ def test_the_snippets_of_the_documentation_run(
         exec(compile(code, "docs/columns.md", "exec"), known)
     said = capsys.readouterr().out
     assert "1 of 1 faces clear, 1 files failed" in said
-    assert "(0, 72)" in said
+    assert "(0, 73)" in said
 
 
 def test_the_documentation_is_generated() -> None:

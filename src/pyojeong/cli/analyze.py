@@ -73,6 +73,7 @@ class AnalyzeRequest:
     remote: bool = False
     allow: str | None = None
     eyes: bool = False
+    measures: tuple[str, ...] = ()
     prior: str | None = None
     labels: str | None = None
     threshold: float | None = None
@@ -92,6 +93,8 @@ class AnalyzeRequest:
         others = ["excel", "annotate", "annotate_as", "detector", "model", "min_face", "views"]
         others += ["any_rotation", "eyes", "prior", "labels", "threshold", "device"]
         named = {f"--{name.replace('_', '-')}": getattr(self, name) for name in others}
+        if self.measures:
+            named["--measure"] = list(self.measures)
         return {"inputs": inputs, "--format": self.formats, **named, "version": __version__}
 
 
@@ -158,6 +161,8 @@ def run(request: AnalyzeRequest, console: Console) -> int:
         device=request.device,
         allow=request.allow,
         eyes=request.eyes,
+        action_units="action_units" in request.measures,
+        blendshapes="blendshapes" in request.measures,
         prior=request.prior,
         labels=request.labels,
         threshold=request.threshold,
@@ -349,7 +354,12 @@ def _formats(request: AnalyzeRequest) -> Sequence[str]:
 
 
 def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[Sink]:
-    options = {"labels": labels, "timeline": request.eyes, "excel": request.excel}
+    options = {
+        "labels": labels,
+        "timeline": request.eyes or bool(request.measures),
+        "measures": request.measures,
+        "excel": request.excel,
+    }
     if request.out is None:
         if request.excel and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")  # its mark says so

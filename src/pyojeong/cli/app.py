@@ -20,6 +20,7 @@ from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.cli.options import (
     JOBS,
+    ActionUnitsOption,
     AllowOption,
     Answers,
     AnyRotationOption,
@@ -40,6 +41,7 @@ from pyojeong.cli.options import (
     LearningRateOption,
     LimitOption,
     MapOption,
+    MeasureOption,
     MinFaceOption,
     ModelOption,
     OutputOption,
@@ -57,6 +59,7 @@ from pyojeong.cli.options import (
     deprecated_alias,
     detector_named,
     formats_for_excel,
+    measures_named,
 )
 from pyojeong.cli.streams import (
     RootGroup,
@@ -146,6 +149,8 @@ def analyze(
     device: DeviceOption = DeviceName.AUTO,
     allow: AllowOption = None,
     eyes: EyesOption = None,
+    action_units: ActionUnitsOption = False,
+    measure: MeasureOption = None,
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
@@ -181,6 +186,7 @@ def analyze(
         device=device.value,
         allow=allow,
         eyes=bool(eyes),
+        measures=measures_named(measure, action_units=action_units),
         prior=prior,
         threshold=threshold,
         labels=labels and labels.value,

@@ -45,6 +45,13 @@ class LabelSetName(StrEnum):
     FERPLUS8 = "ferplus8"
 
 
+class Measure(StrEnum):
+    """What is measured on request."""
+
+    ACTION_UNITS = "action-units"
+    BLENDSHAPES = "blendshapes"
+
+
 class Answers(StrEnum):
     """Which output of a model answers."""
 
@@ -163,6 +170,24 @@ EyesOption = Annotated[
         help="Head pose, eyes and gaze. Default: on for clips and the webcam, off for photographs.",
     ),
 ]
+ActionUnitsOption = Annotated[
+    bool,
+    typer.Option(
+        "--action-units", help="Intensities of 18 facial action units, with head pose and eyes."
+    ),
+]
+MeasureOption = Annotated[
+    list[Measure] | None,
+    typer.Option("--measure", help="Further measures as columns; several times for several."),
+]
+
+
+def measures_named(measures: Sequence[Measure] | None, *, action_units: bool) -> tuple[str, ...]:
+    """Return the measures that were asked for, as ``Analyzer`` names them, in a fixed order."""
+    wanted = {*(measures or ()), *([Measure.ACTION_UNITS] if action_units else [])}
+    return tuple(each.value.replace("-", "_") for each in Measure if each in wanted)
+
+
 ExcelOption = Annotated[
     bool,
     typer.Option(

@@ -28,7 +28,6 @@ from pyojeong.core.input_record import (
     write_inputs,
 )
 from pyojeong.core.inputs import InputCounts, find_inputs
-from pyojeong.core.labels import LabelSet
 from pyojeong.core.one_writer import claimed, waiting_lock
 from pyojeong.core.output_files import remove_others
 from pyojeong.core.output_names import as_unicode
@@ -81,7 +80,7 @@ def run(request: VideoRequest, console: Console) -> int:
                 earlier = {n: f for n, f in earlier_outputs(request.out).items() if joined}
                 # First: it tells the tables from files of users.
                 _write_inputs(request, found, tally, console, writing=joined)
-                _join(tally, request.out, options.formats, analyzer.classifier.label_set, console)
+                _join(tally, request.out, options.formats, analyzer, console)
                 _say_removed(remove_others(request.out, earlier, joined), console)
                 _write_inputs(request, found, tally, console, outputs=joined)
         except KeyboardInterrupt:
@@ -241,7 +240,7 @@ def _read_into_own_folder(
 
 
 def _join(
-    tally: _Tally, out: Path, formats: Sequence[str], labels: LabelSet, console: Console
+    tally: _Tally, out: Path, formats: Sequence[str], analyzer: Analyzer, console: Console
 ) -> None:
     """Write the tables of several clips; those of an earlier run stay when there is one clip."""
     done = tally.folders
@@ -255,7 +254,7 @@ def _join(
                 soft_wrap=True,
             )
         try:
-            join(tally.parts, out, formats, labels)
+            join(tally.parts, out, formats, analyzer.classifier.label_set, analyzer.measures)
         except Exception as error:  # the results of every clip are there
             tally.broken += 1
             _print_failure(_message("the tables of several clips", error), console)

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from pyojeong.cli.options import (
     JOBS,
+    ActionUnitsOption,
     AllowOption,
     DetectorOption,
     DeviceName,
@@ -18,6 +19,7 @@ from pyojeong.cli.options import (
     FormatOption,
     JobsOption,
     LabelsOption,
+    MeasureOption,
     MinFaceOption,
     ModelOption,
     PriorOption,
@@ -25,6 +27,7 @@ from pyojeong.cli.options import (
     ThresholdOption,
     detector_named,
     formats_for_excel,
+    measures_named,
 )
 from pyojeong.cli.streams import echo
 from pyojeong.cli.study import ConfigOption, settings_beside
@@ -62,6 +65,8 @@ def video(
         bool, typer.Option(help="Keep shares, events and counts only: no frames, no images.")
     ] = False,
     eyes: EyesOption = None,
+    action_units: ActionUnitsOption = False,
+    measure: MeasureOption = None,
     stride: Annotated[int, typer.Option(min=1, help="Read every so many frames.")] = 1,
     fps: Annotated[
         float | None, typer.Option(help="Read at most so many frames a second instead.")
@@ -111,6 +116,7 @@ def video(
         pictures=pictures,
         aggregate=aggregate,
         eyes=eyes is not False,
+        measures=measures_named(measure, action_units=action_units),
         stride=stride,
         fps=fps,
         start=start,
@@ -157,6 +163,8 @@ def webcam(
         Path | None, typer.Option(help="Folder; the page then has a button that records results.")
     ] = None,
     eyes: EyesOption = None,
+    action_units: ActionUnitsOption = False,
+    measure: MeasureOption = None,
     boxes: Annotated[bool, typer.Option(help="Draw boxes and scores into the image.")] = True,
     smooth: SmoothOption = None,
     loop: Annotated[bool, typer.Option(help="Start a clip again when it is over.")] = False,
@@ -189,6 +197,7 @@ def webcam(
         source=source,
         record=record,
         eyes=eyes is not False,
+        measures=measures_named(measure, action_units=action_units),
         boxes=boxes,
         smooth=0.25 if smooth is None else smooth,
         loop=loop,

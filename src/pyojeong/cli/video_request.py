@@ -6,7 +6,9 @@ from pathlib import Path
 
 from pyojeong.core.errors import InputError
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.baseline import NeutralFace
 from pyojeong.stream.segments import Selection
+from pyojeong.video.analysis import baseline_of
 from pyojeong.video.options import VideoOptions
 
 
@@ -22,6 +24,7 @@ class VideoRequest:
     pictures: bool = True
     aggregate: bool = False
     eyes: bool = True
+    measures: tuple[str, ...] = ()
     stride: int = 1
     fps: float | None = None
     start: str | None = None
@@ -66,6 +69,8 @@ def make_analyzer(request: VideoRequest) -> Analyzer:
         device=request.device,
         allow=request.allow,
         eyes=request.eyes,
+        action_units="action_units" in request.measures,
+        blendshapes="blendshapes" in request.measures,
         prior=request.prior,
         labels=request.labels,
         threshold=request.threshold,
@@ -86,13 +91,14 @@ def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
         end_s=None if request.end is None else seconds_of(request.end),
         detect_every=request.detect_every,
     )
-    span, picture = _baseline(request.baseline, analyzer)
+    span, neutral = _baseline(request.baseline, analyzer)
     return VideoOptions(
         selection=selection,
         formats=() if request.aggregate else tuple(dict.fromkeys(request.formats)),
         smooth_s=request.smooth,
         baseline_s=span,
-        baseline=picture,
+        baseline=None if neutral is None else tuple(map(float, neutral.scores)),
+        baseline_units=None if neutral is None else neutral.units,
         annotate=request.annotate,
         report=request.report,
         pictures=request.pictures and not request.aggregate,
@@ -105,17 +111,12 @@ def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
 
 def _baseline(
     text: str | None, analyzer: Analyzer
-) -> tuple[tuple[float, float] | None, tuple[float, ...] | None]:
-    """Return a time (``0:00-0:10``), or the scores of an image."""
-    if text is None:
-        return None, None
-    if not Path(text).exists() and "-" in text:
+) -> tuple[tuple[float, float] | None, NeutralFace | None]:
+    """Return a time (``0:00-0:10``), or the neutral face of an image."""
+    if text is not None and not Path(text).exists() and "-" in text:
         first, _, last = text.partition("-")
         span = (seconds_of(first), seconds_of(last))
         if span[1] <= span[0]:
             raise InputError(f"baseline {text!r}: its end must lie behind its start")
         return span, None
-    faces = analyzer.analyze(text).faces
-    if not faces or faces[0].expression is None:
-        raise InputError(f"baseline {text}: no face in this image")
-    return None, tuple(map(float, faces[0].expression.scores))
+    return baseline_of(analyzer, text)

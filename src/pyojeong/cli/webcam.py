@@ -26,6 +26,7 @@ class WebcamRequest:
     source: str = "0"
     record: Path | None = None
     eyes: bool = True
+    measures: tuple[str, ...] = ()
     boxes: bool = True
     smooth: float = 0.25
     loop: bool = False
@@ -65,6 +66,8 @@ def run(request: WebcamRequest, console: Console) -> int:
         threads=1,
         device=request.device,
         eyes=request.eyes,
+        action_units="action_units" in request.measures,
+        blendshapes="blendshapes" in request.measures,
         prior=request.prior,
         labels=request.labels,
         threshold=request.threshold,

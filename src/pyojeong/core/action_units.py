@@ -140,7 +140,9 @@ class ActionUnits(Mapping[str, float | None]):
             object.__setattr__(self, name, None if nothing else values)
         if self.activation is not None:
             if not 0 <= self.activation <= 1:
-                raise BadArray("ActionUnits.activation", "0 to 1", str(self.activation))
+                raise BadArray(
+                    "ActionUnits.activation", expected="0 to 1", got=str(self.activation)
+                )
             object.__setattr__(self, "activation", float(np.float32(self.activation)))
 
     def __getitem__(self, name: str) -> float | None:

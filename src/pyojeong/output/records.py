@@ -14,7 +14,8 @@ from pyojeong.core.errors import BadArray, DataError, LabelUnknown, MissingExtra
 from pyojeong.core.face import Face, FrameResult
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.video_result import VideoResult
-from pyojeong.output.columns import MEASURES, ColumnSpec, columns_of
+from pyojeong.output.column_spec import ColumnSpec
+from pyojeong.output.columns import MEASURES, columns_of
 from pyojeong.output.rows import rows
 from pyojeong.output.tables import TABLE_READERS, CsvSink, JsonSink, ParquetSink, arrow_schema
 from pyojeong.parquet import load_pyarrow

@@ -10,7 +10,8 @@ from pyojeong.core.errors import DataError, LabelUnknown, PyojeongError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_names import as_unicode
-from pyojeong.output.columns import ColumnSpec, Key, Tree, absent, lengths, present
+from pyojeong.output.column_spec import ColumnSpec, Key, Tree
+from pyojeong.output.columns import absent, lengths, present
 from pyojeong.output.spreadsheet import safe_cell
 
 Row = list[Any]

@@ -26,7 +26,8 @@ from pyojeong.core.errors import DataError, LabelUnknown, OutputError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult, Sink
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.printable import is_unicode, is_utf8
-from pyojeong.output.columns import ColumnSpec, columns_of
+from pyojeong.output.column_spec import ColumnSpec
+from pyojeong.output.columns import columns_of
 from pyojeong.output.rows import FORMATS, PARSERS, Row, check_header, frames, rows, spreadsheet_text
 from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell
 from pyojeong.parquet import load_pyarrow, open_parquet, seal

@@ -24,6 +24,7 @@ from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.runtime.detection.any_rotation import AnyRotation
 from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.eyes import Eyes
+from pyojeong.runtime.face_measures import FaceMeasures
 from pyojeong.runtime.prior_estimation import prior_of
 from pyojeong.runtime.session import find_device
 
@@ -52,6 +53,10 @@ class Analyzer(AnalyzerJobs):
         allow: Licence flags, or patterns such as ``"data:*"``, that the classifier's card may
             carry; a string names several between commas, ``""`` allows none. None = any.
         eyes: Also measure where heads point and what eyes do; about half as much again to do.
+        action_units: Also measure action units, and, from the same network, where heads point and
+            what eyes do. Faces of photographs are read together with their mirror image, so that
+            both sides are treated alike; those of clips are not, for speed.
+        blendshapes: Also give the 52 blendshapes that units are read from; same network.
         labels: ``"fer7"`` (seven labels), or ``"ferplus8"`` (also contempt); None = seven, or the
             labels of a model that learned others.
         prior: Base rates that the answers assume: ``"natural"`` (mostly neutral and happy, as web
@@ -93,6 +98,8 @@ class Analyzer(AnalyzerJobs):
         views: int = 1,
         allow: str | Iterable[str] | None = None,
         eyes: bool = False,
+        action_units: bool = False,
+        blendshapes: bool = False,
         labels: str | None = None,
         prior: Prior | None = None,
         threshold: float | None = None,
@@ -132,7 +139,12 @@ class Analyzer(AnalyzerJobs):
             detector = AnyRotation(detector)
         self.detector = detector
         self._searched = {"min_face": min_face, "any_rotation": any_rotation}
-        self.eyes = Eyes(threads=threads, device=self.device) if eyes else None
+        self.eyes = None
+        self.face_measures = None
+        if action_units or blendshapes:
+            self.face_measures = FaceMeasures(threads=threads, device=self.device)
+        elif eyes:
+            self.eyes = Eyes(threads=threads, device=self.device)
 
     def __repr__(self) -> str:
         return f"Analyzer({', '.join(self.model_ids)}; {self.classifier.head.prior or 'no prior'})"
@@ -148,13 +160,19 @@ class Analyzer(AnalyzerJobs):
 
     @property
     def model_ids(self) -> tuple[str, ...]:
-        """Ids of detector and classifier, then of the networks that measure eyes.
+        """Ids of detector and classifier, then of the networks that measure eyes and units.
 
         On other devices than the CPU, device and provider come last: ``"cuda:CUDA"``.
         """
-        more = () if self.eyes is None else self.eyes.model_ids
+        measuring = self.face_measures or self.eyes
+        more = () if measuring is None else measuring.model_ids
         where = () if self.device.is_cpu else (self.device.id,)
         return (self.detector.id, self.classifier.card.id, *more, *where)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What is measured besides expression, pose and eyes: fields of ``Face``."""
+        return tuple(name for name in ("action_units", "blendshapes") if self._given[name])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -171,6 +189,7 @@ class Analyzer(AnalyzerJobs):
             "answers": self.classifier.head.to_dict(),
             "views": self.classifier.views,
             **self._searched,
+            **({"measures": list(self.measures)} if self.measures else {}),
         }
 
     def analyze(self, image: Any) -> FrameResult:
@@ -241,13 +260,15 @@ class Analyzer(AnalyzerJobs):
         expressions = iter(self.classifier.expressions(self.classifier.face_outputs(found)))
         results = []
         for (image, source, index, time_s), (_, faces) in zip(frames, found, strict=True):
-            done = tuple(self._finished(image, face, next(expressions)) for face in faces)
+            done = tuple(
+                self._finished(image, face, next(expressions), mirror=True) for face in faces
+            )
             size = (image.shape[1], image.shape[0])
             results.append(FrameResult(source, index, time_s, size, done, self.model_ids))
         return results
 
     def read_faces(self, image: Image, faces: Sequence[Face]) -> tuple[Face, ...]:
-        """Read faces that were already found, in order.
+        """Read faces that were already found, in order; those of clips are read here.
 
         Args:
             image: uint8 (H, W, 3) RGB.
@@ -255,9 +276,15 @@ class Analyzer(AnalyzerJobs):
         """
         expressions = self.classifier.expressions(self.classifier.face_outputs([(image, faces)]))
         pairs = zip(faces, expressions, strict=True)
-        return tuple(self._finished(image, face, expression) for face, expression in pairs)
+        return tuple(
+            self._finished(image, face, expression, mirror=False) for face, expression in pairs
+        )
 
-    def _finished(self, image: Image, face: Face, expression: Expression) -> Face:
+    def _finished(self, image: Image, face: Face, expression: Expression, *, mirror: bool) -> Face:
+        if self.face_measures is not None:
+            seen = self.face_measures.measure(image, face, mirror=mirror)
+            wanted = {name: getattr(seen, name) for name in self.measures}
+            return replace(face, expression=expression, pose=seen.pose, eyes=seen.eyes, **wanted)
         if self.eyes is None:
             return replace(face, expression=expression)
         pose, eyes = self.eyes.measure(image, face)

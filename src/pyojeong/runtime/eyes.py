@@ -46,19 +46,40 @@ CLOSED_GAP, OPEN_GAP = 0.05, 0.34
 """Gap between the lids over the eye's width, of closed and of open eyes."""
 GAZE_OPENNESS = 0.25
 """Eyes that are less open show too little of the iris."""
-EYEBALL = 0.625
-"""Distance of the iris from the eyeball's centre, in iris diameters."""
-EYEBALL_CENTRE = (0.017, -0.124, 0.582)
-"""The eyeball's centre against the middle of the corners, in iris diameters: towards the nose,
-down, and back into the head."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Eye:
+class EyeBall:
+    """What turns under the lids, in iris diameters.
+
+    Attributes:
+        radius: Distance of the iris from the eyeball's centre.
+        centre: Of the eyeball against the middle of the corners: towards the nose, down, and back
+            into the head.
+    """
+
+    radius: float
+    centre: tuple[float, float, float]
+
+
+BALL = EyeBall(radius=0.625, centre=(0.017, -0.124, 0.582))
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEye:
+    """One eye.
+
+    Attributes:
+        openness: In [0, 1].
+        iris: Its centre, (2,) frame pixels.
+        diameter: Of the iris, frame pixels.
+        middle: Of the corners, (2,) frame pixels.
+    """
+
     openness: float
-    iris: NDArray[np.float64]  # (2,) frame pixels
-    diameter: float  # frame pixels
-    middle: NDArray[np.float64]  # (2,) of the corners, frame pixels
+    iris: NDArray[np.float64]
+    diameter: float
+    middle: NDArray[np.float64]
 
 
 class Eyes:
@@ -118,7 +139,9 @@ class Eyes:
         openness = (right.openness, left.openness)
         return EyeSignals(
             openness=openness,
-            gaze_rad=_gaze(right, left, rotation) if min(openness) >= GAZE_OPENNESS else None,
+            gaze_rad=gaze_of(right, left, rotation, BALL)
+            if min(openness) >= GAZE_OPENNESS
+            else None,
             iris=np.stack([right.iris, left.iris]).astype(np.float32),
             iris_diameter=(right.diameter, left.diameter),
         )
@@ -151,7 +174,7 @@ def _crop_matrix(corners: NDArray[np.float64], *, mirrored: bool) -> Matrix:
     return np.column_stack([turn, np.array([SIDE / 2, SIDE / 2]) - turn @ centre])
 
 
-def _eye(contour: NDArray[np.floating], iris: NDArray[np.floating], matrix: Matrix) -> _Eye:
+def _eye(contour: NDArray[np.floating], iris: NDArray[np.floating], matrix: Matrix) -> SeenEye:
     """Return one eye from the network's points in crop pixels."""
     outer, inner = contour[_OUTER].astype(np.float64), contour[_INNER].astype(np.float64)
     across = inner - outer
@@ -164,17 +187,17 @@ def _eye(contour: NDArray[np.floating], iris: NDArray[np.floating], matrix: Matr
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     points = np.stack([iris[0].astype(np.float64), (outer + inner) / 2])
     centre, middle = apply(invert(matrix), points)
-    return _Eye(openness, centre, max(float(across_iris) / 2, 1e-3) / scale, middle)
+    return SeenEye(openness, centre, max(float(across_iris) / 2, 1e-3) / scale, middle)
 
 
-def _gaze(right: _Eye, left: _Eye, rotation: NDArray[np.float64]) -> Pair:
-    """(yaw, pitch) relative to the head: the mean direction of both eyes."""
+def gaze_of(right: SeenEye, left: SeenEye, rotation: NDArray[np.float64], eyeball: EyeBall) -> Pair:
+    """Return (yaw, pitch) relative to the head: the mean direction of both eyes."""
     size = (right.diameter + left.diameter) / 2
-    inwards, down, back = EYEBALL_CENTRE
+    inwards, down, back = eyeball.centre
     total = np.zeros(3)
     for eye, side in ((right, 1.0), (left, -1.0)):
         ball = rotation @ np.array([side * inwards, down, back])
-        across = ((eye.iris - eye.middle) / size - ball[:2]) / EYEBALL
+        across = ((eye.iris - eye.middle) / size - ball[:2]) / eyeball.radius
         across *= min(1.0, 0.99 / max(float(np.hypot(*across)), 1e-9))
         towards = -np.sqrt(1 - float(across @ across))
         total += rotation.T @ np.array([across[0], across[1], towards])

@@ -106,9 +106,13 @@ class LiveSession:
             if self._sink is None:
                 stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
                 self.file = self._record / f"live-{stamp}-{secrets.token_hex(2)}.csv"
-                labels = self._analyzer.classifier.label_set
-                # A killed process leaves its recording: nobody can make it again.
-                sink = CsvSink(self.file, labels=labels, timeline=True, in_place=True)
+                sink = CsvSink(
+                    self.file,
+                    labels=self._analyzer.classifier.label_set,
+                    timeline=True,
+                    measures=self._analyzer.measures,
+                    in_place=True,  # a killed process leaves its recording: it cannot be repeated
+                )
                 self._sink = self._stack.enter_context(sink)
             assert self.file is not None  # noqa: S101 - set together with the sink
             return self.file

@@ -1,4 +1,4 @@
-"""Scores over time: smoothed within a track, and measured from a person's own neutral face.
+"""Scores over time: smoothed within a track.
 
 Smoothing is an average over time, weighted by a kernel in seconds and not in frames, so that its
 meaning does not depend on the frame rate. Frames before and after count alike (no lag); a live
@@ -110,54 +110,3 @@ class Trailing:
             scores = before + share * (scores - before)
         self._state[face.track_id] = (time_s, scores)
         return replace(face, smoothed=_expression(face.expression, scores))
-
-
-def neutral_of(
-    results: Iterable[FrameResult], start_s: float, end_s: float
-) -> dict[int, NDArray[np.float64]]:
-    """Return mean scores of every track within a time in which people kept a neutral face.
-
-    Args:
-        results: Frames in order of time.
-        start_s: Begin of that time.
-        end_s: Its end, exclusive.
-
-    Returns:
-        Track -> float64 (K,), sum 1.
-    """
-    sums: dict[int, NDArray[np.float64]] = {}
-    for result in results:
-        if not start_s <= result.time_s < end_s:
-            continue
-        for face in result.faces:
-            if face.track_id is not None and face.expression is not None:
-                scores = face.expression.scores.astype(np.float64)
-                sums[face.track_id] = sums.get(face.track_id, np.zeros(len(scores))) + scores
-    return {track: total / total.sum() for track, total in sums.items()}
-
-
-def changed(
-    results: Iterable[FrameResult],
-    neutral: dict[int, NDArray[np.float64]],
-    default: NDArray[np.float64] | None = None,
-) -> Iterator[FrameResult]:
-    """Yield the frames with ``Face.baseline_delta``: scores minus those of a neutral face.
-
-    Args:
-        results: Frames.
-        neutral: From ``neutral_of``.
-        default: For tracks that are not in it, for example from an image; None = no change is
-            given for them.
-    """
-    for result in results:
-        yield replace(result, faces=tuple(_changed(f, neutral, default) for f in result.faces))
-
-
-def _changed(
-    face: Face, neutral: dict[int, NDArray[np.float64]], default: NDArray[np.float64] | None
-) -> Face:
-    own = default if face.track_id is None else neutral.get(face.track_id, default)
-    if own is None or face.expression is None:
-        return face
-    scores = face.expression.scores.astype(np.float64)
-    return replace(face, baseline_delta=tuple(map(float, scores / scores.sum() - own / own.sum())))

@@ -31,6 +31,7 @@ from pyojeong.output.tables import TABLE_READERS
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.runtime.output_head import OutputHead
+from pyojeong.stream.baseline import NeutralFace
 from pyojeong.stream.clip_input import clip_on_disk
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
@@ -59,7 +60,7 @@ def analyze_video(
         raise BadArray(
             "on_truncated", expected="'raise', 'warn' or 'ignore'", got=repr(on_truncated)
         )
-    if eyes is not None and eyes != (analyzer.eyes is not None):
+    if eyes is not None and eyes != analyzer.options["eyes"]:
         analyzer = type(analyzer)(**{**analyzer.options, "eyes": eyes})
     wanted = _options(analyzer, written=out is not None, **options)
     tell = {} if progress is None else {"progress": progress}
@@ -120,7 +121,7 @@ def _options(  # noqa: PLR0913 - options, all but one keyword-only
         raise BadArray("formats", expected=f"a list of {', '.join(_KINDS)}", got=repr(formats))
     if jobs < 1:
         raise BadArray("jobs", expected="at least 1", got=str(jobs))
-    span, scores = _baseline(analyzer, baseline)
+    span, neutral = baseline_of(analyzer, baseline)
     selection = Selection(
         stride=stride, fps=fps, start_s=start_s, end_s=end_s, detect_every=detect_every
     )
@@ -136,21 +137,26 @@ def _options(  # noqa: PLR0913 - options, all but one keyword-only
         selection=selection,
         formats=() if aggregate else tuple(dict.fromkeys(formats)),
         baseline_s=span,
-        baseline=scores,
+        baseline=None if neutral is None else tuple(map(float, neutral.scores)),
+        baseline_units=None if neutral is None else neutral.units,
         aggregate=aggregate,
         workers=jobs,
         **{**others, "pictures": others["pictures"] and not aggregate},
     )
 
 
-def _baseline(
+def baseline_of(
     analyzer: Analyzer, baseline: Any
-) -> tuple[tuple[float, float] | None, tuple[float, ...] | None]:
-    """Return a span of time, or the scores of a neutral face."""
+) -> tuple[tuple[float, float] | None, NeutralFace | None]:
+    """Return a span of time, or a neutral face.
+
+    Raises:
+        InputError: When it is neither, or the image shows no face.
+    """
     if baseline is None:
         return None, None
     if isinstance(baseline, Expression):
-        return None, tuple(map(float, baseline.scores))
+        return None, NeutralFace(baseline.scores.astype(np.float64))
     if isinstance(baseline, tuple | list):
         numbers = len(baseline) == 2 and all(
             isinstance(t, int | float | np.number) for t in baseline
@@ -162,9 +168,11 @@ def _baseline(
             )
         return (float(baseline[0]), float(baseline[1])), None
     faces = analyzer.analyze(baseline).faces
-    if not faces or faces[0].expression is None:
-        raise InputError("baseline: no face in this image")
-    return None, tuple(map(float, faces[0].expression.scores))
+    neutral = NeutralFace.of(faces[0]) if faces else None
+    if neutral is None:
+        name = f" {baseline}" if isinstance(baseline, str | os.PathLike) else ""
+        raise InputError(f"baseline{name}: no face in this image")
+    return None, neutral
 
 
 def _collected(outcome: ClipResult, name: str) -> VideoResult:

@@ -23,7 +23,11 @@ JOINED = (PEOPLE, *(f"results.{ending}" for ending in ENDINGS.values()))
 
 
 def join(
-    parts: Sequence[Path | FrameResult], out: Path, formats: Sequence[str], labels: LabelSet
+    parts: Sequence[Path | FrameResult],
+    out: Path,
+    formats: Sequence[str],
+    labels: LabelSet,
+    measures: Sequence[str] = (),
 ) -> None:
     """Write ``results.*`` and ``people.csv`` of several clips into one folder.
 
@@ -35,6 +39,7 @@ def join(
         out: Gets the files.
         formats: Tables that every clip has and that are joined.
         labels: The classifier's label set.
+        measures: What was measured on request; see ``output.columns.MEASURES``.
 
     Raises:
         OutputError: When a file could not be written.
@@ -43,7 +48,9 @@ def join(
     excel = "csv" in formats and any(map(is_marked, csv_files))
     for name in formats:
         file = f"results.{ENDINGS[name]}"
-        with SINKS[name](out / file, labels=labels, timeline=True, excel=excel) as sink:
+        with SINKS[name](
+            out / file, labels=labels, timeline=True, measures=measures, excel=excel
+        ) as sink:
             for part in parts:
                 frames = [part] if isinstance(part, FrameResult) else _frames(name, part / file)
                 for result in frames:

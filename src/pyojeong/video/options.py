@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+from pyojeong.core.action_units import Intensities
 from pyojeong.core.errors import InputError
 from pyojeong.stream.segments import Selection
 
@@ -37,6 +38,7 @@ class VideoOptions:
         smooth_s: Standard deviation of the smoothing in seconds; None = none.
         baseline_s: Time in which everybody kept a neutral face: (start, end); None = none.
         baseline: Scores of a neutral face, for people who have none in ``baseline_s``.
+        baseline_units: Action units of that face, in the order of ``ACTION_UNITS``.
         annotate: Write the annotated clip.
         report: Write the report.
         images: Show key frames in the report.
@@ -51,6 +53,7 @@ class VideoOptions:
     smooth_s: float | None = None
     baseline_s: tuple[float, float] | None = None
     baseline: tuple[float, ...] | None = None
+    baseline_units: Intensities | None = None
     annotate: bool = False
     report: bool = True
     pictures: bool = True

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyojeong._version import __version__
 from pyojeong.core.atomic_write import atomic_write, remove_stale
@@ -27,8 +26,9 @@ from pyojeong.core.output_files import changed_files
 from pyojeong.core.result_key import plain
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.stream.baseline import NeutralFace, changed, neutral_of
 from pyojeong.stream.pipeline import no_frames, read_frames
-from pyojeong.stream.smooth import changed, neutral_of, smoothed
+from pyojeong.stream.smooth import smoothed
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.stream.track import Tracker
 from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
@@ -290,12 +290,15 @@ def _results(
     results: Iterator[FrameResult]
     results = (replace(result, source=source) for result in checkpoint.results())
     if options.baseline_s is not None or options.baseline is not None:
-        neutral: dict[int, NDArray[np.float64]] = {}
+        neutral: dict[int, NeutralFace] = {}
         if options.baseline_s is not None:
             neutral = neutral_of(checkpoint.results(), *options.baseline_s)
-        default = None if options.baseline is None else np.asarray(options.baseline)
-        if default is not None and len(default) != len(labels):
-            raise InputError(f"baseline: expected {len(labels)} scores, got {len(default)}")
+        default = None
+        if options.baseline is not None:
+            default = NeutralFace(np.asarray(options.baseline), options.baseline_units)
+            if len(options.baseline) != len(labels):
+                got = len(options.baseline)
+                raise InputError(f"baseline: expected {len(labels)} scores, got {got}")
         results = changed(results, neutral, default)
     return results if options.smooth_s is None else smoothed(results, options.smooth_s)
 
@@ -324,6 +327,7 @@ def _write(
                     folder / f"results.{ENDINGS[name]}",
                     labels=labels,
                     timeline=True,
+                    measures=analyzer.measures,
                     excel=options.excel,
                 )
             )

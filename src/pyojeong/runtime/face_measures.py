@@ -1,0 +1,146 @@
+"""Measures of a face beside its expression: pose, eyes, blendshapes, action units.
+
+Blendshapes and action units come from FaceMesh's larger network and MediaPipe's blendshape network
+(Google, Apache-2.0); action units from a small network of ours that learned from rendered heads
+whose units are known (``benchmarks/action_units``). Its card says how well each unit was measured.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyojeong.core.action_units import (
+    ACTION_UNITS,
+    BLENDSHAPES,
+    SIDED_UNITS,
+    ActionUnits,
+    Blendshapes,
+)
+from pyojeong.core.card import ModelCard
+from pyojeong.core.eyes import EyeSignals, HeadPose
+from pyojeong.core.face import Face, Image
+from pyojeong.runtime.devices import CPU_DEVICE, Device
+from pyojeong.runtime.eyes import MAX_YAW_RAD, MIN_EYE, PRESENCE, roll_of
+from pyojeong.runtime.facemesh import LEFT_EYE, RIGHT_EYE, FaceMesh, Mesh
+from pyojeong.runtime.head_pose import pose_of, rotation_of
+from pyojeong.runtime.mesh_eyes import eyes_of_mesh
+from pyojeong.runtime.session import Session
+from pyojeong.runtime.unit_features import BLENDSHAPE_POINTS, MIRRORED_BLENDSHAPES, features_of
+from pyojeong.zoo import find
+
+BLENDSHAPE_MODEL = "blendshapes-146-52.google"
+UNIT_MODEL = "units-mesh-anny.v1"
+GRADES = ("good", "fair", "weak")
+"""How well a unit is measured, on the card of the units' network."""
+
+_UNITS = tuple(ACTION_UNITS)
+_SIDED = [_UNITS.index(name) for name in SIDED_UNITS]
+_POINTS = list(BLENDSHAPE_POINTS)
+_NOTHING = ActionUnits(
+    (None,) * len(ACTION_UNITS), (None,) * len(SIDED_UNITS), (None,) * len(SIDED_UNITS)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of one face; the fields of ``Face`` of the same names."""
+
+    pose: HeadPose | None
+    eyes: EyeSignals
+    blendshapes: Blendshapes | None
+    action_units: ActionUnits
+
+
+class FaceMeasures:
+    """Measures pose, eyes, blendshapes and action units of faces; thread-safe.
+
+    Args:
+        threads: Threads inside one run.
+        device: Where networks run.
+    """
+
+    def __init__(self, *, threads: int = 1, device: Device = CPU_DEVICE) -> None:
+        self._mesh = FaceMesh(threads=threads, device=device, irises=True)
+        shape = (1, len(BLENDSHAPE_POINTS), 2)
+        self._shapes = Session(
+            find(BLENDSHAPE_MODEL), threads=threads, device=device, inputs=[shape]
+        )
+        # A few thousand products are not worth a device.
+        self._units = Session(find(UNIT_MODEL), threads=1, inputs=[(None, None)])
+
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """Ids of the networks."""
+        return self._mesh.id, self._shapes.id, self._units.id
+
+    def measure(self, image: Image, face: Face, *, mirror: bool = True) -> Measured:
+        """Return what can be measured of a face.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+            face: From a detector.
+            mirror: Also read the mirror image of the face, and average: right and left are then
+                treated alike, at twice the time.
+        """
+        roll_rad = roll_of(face)
+        meshes: tuple[Mesh, ...]
+        if mirror:
+            meshes = self._mesh.fit_with_mirror(image, face.box, roll_rad=roll_rad)
+        else:
+            meshes = (self._mesh.fit(image, face.box, roll_rad=roll_rad),)
+        mesh = meshes[0]
+        if np.mean([each.presence for each in meshes]) < PRESENCE:
+            return Measured(None, EyeSignals(), None, _NOTHING)
+        rotation = rotation_of(mesh.points)
+        pose = pose_of(rotation)
+        shapes = [self.blendshapes(each) for each in meshes]
+        mean = np.mean([s if i == 0 else s[MIRRORED_BLENDSHAPES] for i, s in enumerate(shapes)], 0)
+        named = Blendshapes(tuple(np.clip(mean, 0, 1)))
+        if abs(pose.yaw_rad) > MAX_YAW_RAD:
+            return Measured(pose, EyeSignals(), named, _NOTHING)
+        eyes = eyes_of_mesh(mesh.points, rotation, upright=mesh.crop)
+        if _smallest_eye(mesh) < MIN_EYE:
+            return Measured(pose, eyes, named, _NOTHING)
+        pairs = zip(meshes, shapes, strict=True)
+        return Measured(pose, eyes, named, self._read_units([(m.crop, s) for m, s in pairs]))
+
+    def blendshapes(self, mesh: Mesh) -> NDArray[np.float32]:
+        """Return the blendshapes of a mesh with 478 points, float32 (52,)."""
+        points = mesh.crop[None, _POINTS, :2].astype(np.float32)
+        (scores,) = self._shapes.run(points)
+        return np.asarray(scores, np.float32).reshape(len(BLENDSHAPES))
+
+    def _read_units(
+        self, views: list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+    ) -> ActionUnits:
+        """Return the units from the face (and its mirror image): points and blendshapes of each."""
+        rows = np.concatenate([features_of(points, shapes).rows for points, shapes in views])
+        (raw,) = self._units.run(rows)
+        sides = np.clip(raw.astype(np.float64), 0, 1).reshape(len(views), 2, len(_UNITS))
+        # In a mirror image, the right side is the subject's left.
+        right, left = np.mean([v if i == 0 else v[::-1] for i, v in enumerate(sides)], axis=0)
+        whole = (right + left) / 2
+        return ActionUnits(tuple(whole), tuple(right[_SIDED]), tuple(left[_SIDED]))
+
+
+def _smallest_eye(mesh: Mesh) -> float:
+    widths = [mesh.points[a, :2] - mesh.points[b, :2] for a, b in (RIGHT_EYE, LEFT_EYE)]
+    return min(float(np.hypot(*width)) for width in widths)
+
+
+@cache
+def unit_card() -> ModelCard:
+    """Return the card of the units' network."""
+    return find(UNIT_MODEL).card
+
+
+def grade_of(unit: str) -> str:
+    """Return how well a unit is measured: one of ``GRADES``."""
+    return str(unit_card().metrics["units"][unit]["grade"])
+
+
+def reliable_units() -> tuple[str, ...]:
+    """Return the units that count for ``activation``: those of grade good or fair."""
+    return tuple(unit for unit in ACTION_UNITS if grade_of(unit) != "weak")

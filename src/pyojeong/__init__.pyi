@@ -37,10 +37,10 @@ from pyojeong.core.labels import FER7 as FER7
 from pyojeong.core.labels import LabelSet as LabelSet
 from pyojeong.core.video_result import VideoResult as VideoResult
 from pyojeong.image.sources import load_image as load_image
+from pyojeong.output.layouts.writing import to_layout as to_layout
 from pyojeong.output.media import annotate as annotate
 from pyojeong.output.plots import plot_face as plot_face
 from pyojeong.output.plots import plot_timeline as plot_timeline
-from pyojeong.output.layouts.writing import to_layout as to_layout
 from pyojeong.output.records import read_table as read_table
 from pyojeong.output.records import to_arrow as to_arrow
 from pyojeong.output.records import to_csv as to_csv

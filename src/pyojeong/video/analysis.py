@@ -131,7 +131,9 @@ def _options(  # noqa: PLR0913 - options, all but one keyword-only
         if others["annotate"]:
             raise InputError("annotate: needs out=, the folder that gets annotated.mp4")
         if layouts:
-            raise InputError("layouts: needs out=, the folder that gets the files; or use to_layout")
+            raise InputError(
+                "layouts: needs out=, the folder that gets the files; or use to_layout"
+            )
         others = {**others, "report": False, "excel": False}
         formats = ("json",)
     elif not formats and not aggregate:

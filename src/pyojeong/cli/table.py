@@ -67,7 +67,7 @@ def _of_clip(table: Path) -> bool | None:
 
 
 def _target(results: Path, layout: str, out: Path | None) -> Path:
-    """Return the file: by default beside the results, never in a folder of them."""
+    """Return the file: by default beside the folder of results, or beside a table of its own."""
     ending = f"{layout}{layout_named(layout).ending}"
     folder = results if results.is_dir() else results.parent
     whole = results.is_dir() or _is_of_results(folder)
@@ -83,8 +83,8 @@ def _is_of_results(folder: Path) -> bool:
 
 
 def _refuse_results(target: Path) -> None:
-    """Refuse a folder of results: what lies there is one set, from which people can be taken."""
-    if _is_of_results(target.parent):
+    """Refuse the folder of a clip: who is taken out of its results must be gone from all files."""
+    if (target.parent / DONE).is_file():
         raise OutputError(
             f"{target.parent} holds results, which are a complete set: name another place with "
             "--out, or give --layout to the command that makes the results"

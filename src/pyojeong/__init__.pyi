@@ -120,6 +120,7 @@ __all__ = [
     "to_csv",
     "to_dataframe",
     "to_jsonl",
+    "to_layout",
     "to_parquet",
     "to_records",
     "write_report",

@@ -118,8 +118,8 @@ def read_clip(
             (folder / CHECKPOINT).unlink(missing_ok=True)  # of a run that was killed at its end
             return kept
         require_no_return(folder, earlier)
-        others = others_of(folder, earlier, options.outputs)
         of_layouts = layout_files(folder, options.layouts)  # of people who are not known yet
+        others = others_of(folder, earlier, options.outputs)
         require_own(folder, earlier, {*options.outputs, *others, *of_layouts})
         whole = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
         with Checkpoint(folder / CHECKPOINT, about["reading"], clip=whole) as checkpoint:
@@ -127,13 +127,11 @@ def read_clip(
             ending = _read_or_leave(clip, folder, analyzer, options, checkpoint, progress)
             remove_stale(folder)
             why = tuple(why_replaced(folder, earlier, about))
-            clip_record = about["reading"]["clip"]
             names = options.outputs_with(_people(checkpoint, options))
             others = others_of(folder, earlier, names)
-            begin_writing(folder, whole, clip_record, earlier, names)
+            begin_writing(folder, whole, about["reading"]["clip"], earlier, names)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
-            notes = (*_notes(clip, ending, options), *outcome.notes)
-            outcome = replace(outcome, notes=notes)
+            outcome = replace(outcome, notes=(*_notes(clip, ending, options), *outcome.notes))
             for name in others:  # beside the new ones they would be taken for theirs
                 (folder / name).unlink()
             card = json.loads(analyzer.classifier.card.to_json())

@@ -1,7 +1,7 @@
 """The CSV file of OpenFace 2 (Baltrusaitis et al. 2018).
 
 What is not measured is empty. Photographs are numbered as OpenFace numbers the images of a folder;
-which number is which file stands in a second table, ``ImageList``.
+a second table, ``ImageList``, says which number is which file.
 """
 
 from collections.abc import Iterator

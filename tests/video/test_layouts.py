@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pyojeong import Analyzer
+from pyojeong.cli.console import make_console
+from pyojeong.cli.table import convert_results
 from pyojeong.core.errors import BadArray, InputError, OutputError
 from pyojeong.core.face import Box
 from pyojeong.output.layouts import writing
@@ -125,6 +127,8 @@ def test_a_redaction_that_was_interrupted_leaves_no_file_with_the_person(out, mo
     with suppress(KeyboardInterrupt):
         redact(out, [1])
     assert not TWO & names(out)
+    with pytest.raises(OutputError, match="finish it first: pyojeong video redact"):
+        convert_results(out, "openface", None, overwrite=False, console=make_console(stderr=True))
     monkeypatch.undo()
     redact(out, [1])
     assert names(out) == (TWO | OTHERS) - {"facereader_person1.txt"}

@@ -12,6 +12,7 @@ from pyojeong.core.input_record import INPUTS
 from pyojeong.output.layouts.registry import layout_named
 from pyojeong.output.layouts.writing import write_layout
 from pyojeong.output.records import read_table
+from pyojeong.video.finished import earlier_results, require_no_redaction
 from pyojeong.video.options import DONE
 
 _TABLES = ("results.jsonl", "results.parquet", "results.csv")
@@ -25,9 +26,12 @@ def convert_results(
 
     Raises:
         DataError: When there is no table of results, or the layout has no place for them.
-        OutputError: When a file is there already, or could not be written.
+        OutputError: When a file is there already, or could not be written, or people were being
+            taken out of the results when that was interrupted.
     """
     table = _table(results)
+    if _of_clip(table):  # people may be half out of it
+        require_no_redaction(table.parent, earlier_results(table.parent))
     target = _target(results, layout, out)
     _refuse_results(target)
 

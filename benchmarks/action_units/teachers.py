@@ -194,22 +194,25 @@ def _unit_target(
     named, weight = NAMED.get(unit, ("", 0.0))
     if named:
         values = faces.by_side[..., NAMES.index(named)]
-        parts.append((weight, _intensity(values, neutral, top=np.quantile(values, 0.995))))
+        top = float(np.quantile(values, 0.995))
+        parts.append((weight, _intensity(values, neutral, rest=0.6, top=top)))
     if unit in REGIONS:
         columns, direction = directions[unit]
         values = ((faces.by_side - scale[0]) / scale[1])[..., columns] @ direction
         shown = share[:, VOTES.index(REGIONS[unit][1])] >= 0.5
         top = np.quantile(values.mean(1)[shown], 0.95)
-        parts.append((1 - weight, _intensity(values, neutral, top=top)))
+        parts.append((1 - weight, _intensity(values, neutral, rest=0.8, top=float(top))))
     if not parts:
         return None
     return np.asarray(sum(w * v for w, v in parts) / sum(w for w, _ in parts))
 
 
-def _intensity(values: Floats, neutral: NDArray[np.bool_], *, top: float) -> Floats:
-    """Return values (n, 2) as intensities: 0 for usual neutral faces, 1 at ``top``."""
-    rest = float(np.quantile(values.mean(1)[neutral], 0.6))
-    return np.asarray(np.clip((values - rest) / max(top - rest, 1e-6), 0, 1))
+def _intensity(
+    values: Floats, neutral: NDArray[np.bool_], *, rest: float, top: float
+) -> Floats:
+    """Return values (n, 2) as intensities: 0 at a quantile of neutral faces, 1 at ``top``."""
+    low = float(np.quantile(values.mean(1)[neutral], rest))
+    return np.asarray(np.clip((values - low) / max(top - low, 1e-6), 0, 1))
 
 
 def _gaps(unit: str, faces: Faces) -> Floats | None:

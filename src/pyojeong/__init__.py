@@ -49,6 +49,7 @@ _HOMES = {
     "VideoUnreadable": "pyojeong.core.errors",
     "load_image": "pyojeong.image.sources",
     "annotate": "pyojeong.output.media",
+    "to_layout": "pyojeong.output.layouts.writing",
     "plot_face": "pyojeong.output.plots",
     "plot_timeline": "pyojeong.output.plots",
     "read_table": "pyojeong.output.records",

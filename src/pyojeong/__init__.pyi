@@ -37,6 +37,7 @@ from pyojeong.core.labels import FER7 as FER7
 from pyojeong.core.labels import LabelSet as LabelSet
 from pyojeong.core.video_result import VideoResult as VideoResult
 from pyojeong.image.sources import load_image as load_image
+from pyojeong.output.layouts.writing import to_layout as to_layout
 from pyojeong.output.media import annotate as annotate
 from pyojeong.output.plots import plot_face as plot_face
 from pyojeong.output.plots import plot_timeline as plot_timeline
@@ -119,6 +120,7 @@ __all__ = [
     "to_csv",
     "to_dataframe",
     "to_jsonl",
+    "to_layout",
     "to_parquet",
     "to_records",
     "write_report",

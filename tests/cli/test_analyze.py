@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pyojeong.cli.analyze import _Faces
 from pyojeong.cli.app import main
+from pyojeong.cli.face_table import FaceTable
 from pyojeong.core.face import Box, Expression, Face, FrameResult
 from pyojeong.core.labels import FER7
 from pyojeong.output.tables import JsonSink, read_csv, read_json, read_parquet
@@ -545,7 +545,7 @@ def test_scores_are_whole_at_80_columns() -> None:
         Face(Box(-1014, -1013, 2290, 3115), 0.9, None, expression) for expression in (unclear, sure)
     )
     name = "a-rather-long-name-of-a-photograph.jpg"
-    shown = _Faces(labels, [name], wide=False)
+    shown = FaceTable(labels, [name], wide=False)
     shown.add(FrameResult(name, 0, 0.0, (4000, 3000), faces))
     console = Console(width=80, file=io.StringIO())
     console.print(shown.table)

@@ -18,7 +18,7 @@ OTHER = {
     "paths": ["other.jpg"], "formats": ["csv"], "excel": True, "annotate": True,
     "annotate_as": ".png", "detector": "mtcnn", "model": "default-fer2013", "min_face": 60,
     "any_rotation": True, "views": 2, "eyes": True, "prior": "balanced", "labels": "ferplus8",
-    "threshold": 0.9, "device": "cpu",
+    "threshold": 0.9, "device": "cpu", "layouts": ["openface"],
 }  # fmt: skip
 """Another value of every option of `pyojeong analyze`."""
 NOT_RESULTS = {"out", "remote", "overwrite", "jobs", "threads", "allow"}

@@ -1,7 +1,7 @@
 """Recompute the stored answers: prints the difference first, then overwrites.
 
-The vectors of preprocessing and features beside this file, and the answer on the bundled
-photograph that ``pyojeong doctor`` expects.
+The vectors of preprocessing and features beside this file, the files in the layouts of other
+tools, and the answer on the bundled photograph that ``pyojeong doctor`` expects.
 
 Run ``python tests/golden/regen.py`` to look and ``python tests/golden/regen.py --write`` to store.
 Differences of one grey level come from another version of OpenCV; anything larger means that
@@ -11,6 +11,7 @@ networks would meet other pixels than those they were trained on.
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 FOLDER = Path(__file__).parent
 PREPROCESS = FOLDER / "preprocess.npz"
 FEATURES = FOLDER / "features.npz"
+LAYOUT_FILES = FOLDER / "layouts"
 
 
 def computed():
@@ -72,6 +74,23 @@ def picture_answer():
     return {"box": box, "top": label, "score": round(score, 3)}
 
 
+def layout_files():
+    """Name of a file in the layout of another tool -> its text."""
+    sys.path.insert(0, str(FOLDER.parents[1]))
+    from pyojeong.output.layouts.registry import LAYOUTS
+    from pyojeong.output.layouts.writing import to_layout
+    from tests.output.made_layouts import clip, photographs
+
+    with tempfile.TemporaryDirectory() as made:
+        files = []
+        for name, layout in LAYOUTS.items():
+            files += to_layout(clip(), Path(made, name + layout.ending), layout=name)
+            if layout.photographs:
+                target = Path(made, f"{name}_photographs{layout.ending}")
+                files += to_layout(photographs(), target, layout=name)
+        return {file.name: file.read_text("utf-8") for file in files}
+
+
 def main():
     """Print, and with ``--write`` store."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -81,6 +100,11 @@ def main():
     new = {PREPROCESS: computed(), FEATURES: computed_features()}
     for path, arrays in new.items():
         compare(path, arrays)
+    layouts = layout_files()
+    for name, text in layouts.items():
+        stored = (LAYOUT_FILES / name).read_text("utf-8") if (LAYOUT_FILES / name).exists() else ""
+        if stored != text:
+            sys.stdout.write(f"{name}: {'changed' if stored else 'new'}\n")
     from pyojeong.runtime.golden import GOLDEN_ANSWER
 
     stored = json.loads(GOLDEN_ANSWER.read_text()) if GOLDEN_ANSWER.exists() else None
@@ -91,7 +115,9 @@ def main():
         GOLDEN_ANSWER.write_text(json.dumps(answer) + "\n")
         for path, arrays in new.items():
             np.savez_compressed(path, **arrays)
-        written = ", ".join(path.name for path in (*new, GOLDEN_ANSWER))
+        for name, text in layouts.items():
+            (LAYOUT_FILES / name).write_text(text, "utf-8")
+        written = ", ".join(path.name for path in (*new, GOLDEN_ANSWER, LAYOUT_FILES))
         sys.stdout.write(f"wrote {written}\n")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -18,11 +18,12 @@ from pyojeong._version import __version__
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.earlier_results import drawings, refuse_vanished, remove_drawings
+from pyojeong.cli.face_table import FaceTable
 from pyojeong.cli.options import FAST_MISSES
 from pyojeong.cli.remote_inputs import find_images
-from pyojeong.cli.sums import print_counts, short_paths
+from pyojeong.cli.sums import print_counts
 from pyojeong.core.addresses import is_address
-from pyojeong.core.face import Expression, FrameResult, Image, Sink
+from pyojeong.core.face import FrameResult, Image, Sink
 from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.input_record import (
     Made,
@@ -37,6 +38,8 @@ from pyojeong.core.interrupts import held_interrupts
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_files import remove_others, require_writable
 from pyojeong.core.unfinished import NOTE, noted, unfinished
+from pyojeong.output.layouts.registry import LAYOUTS, default_name, names_of_photographs
+from pyojeong.output.layouts.writing import Survey, photograph_sinks
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.batch import Extra, FileResult, analyze_files, file_results
@@ -46,7 +49,12 @@ if TYPE_CHECKING:
 
 _ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
 ANNOTATED = "annotated"
-_WRITTEN = (*(f"results.{e}" for e in _ENDINGS.values()), f"{ANNOTATED}/*.annotated.*")
+_LAYOUTS = tuple(name for name, layout in LAYOUTS.items() if layout.photographs)
+_WRITTEN = (
+    *(f"results.{e}" for e in _ENDINGS.values()),
+    *(file for name in _LAYOUTS for file in names_of_photographs(name)),
+    f"{ANNOTATED}/*.annotated.*",
+)
 _MOST_ROWS = 200
 _WIDE = 112
 
@@ -58,6 +66,7 @@ class AnalyzeRequest:
     paths: list[str]
     out: Path | None = None
     formats: list[str] = field(default_factory=list)
+    layouts: list[str] = field(default_factory=list)
     excel: bool = False
     annotate: bool = False
     annotate_as: str | None = None
@@ -81,8 +90,13 @@ class AnalyzeRequest:
     @property
     def written(self) -> list[str]:
         """Patterns of the files that are written, relative to the folder of results."""
+        return [*self.tables, f"{ANNOTATED}/*.annotated.*"] if self.annotate else self.tables
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables, and of the files in layouts of other tools."""
         names = [f"results.{_ENDINGS[name]}" for name in self.formats or ["json"]]
-        return [*names, f"{ANNOTATED}/*.annotated.*"] if self.annotate else names
+        return names + [file for name in self.layouts for file in names_of_photographs(name)]
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the results, by the names of options."""
@@ -95,51 +109,8 @@ class AnalyzeRequest:
         named = {f"--{name.replace('_', '-')}": getattr(self, name) for name in others}
         if self.measures:
             named["--measure"] = list(self.measures)
-        return {"inputs": inputs, "--format": self.formats, **named, "version": __version__}
-
-
-class _Faces:
-    """The table that people see: all seven scores where there is room, else the best two."""
-
-    def __init__(self, labels: LabelSet, files: list[str], *, wide: bool) -> None:
-        self._wide = wide
-        self._names = short_paths(files)
-        self.table = Table(box=None, header_style="bold", pad_edge=False)
-        # Names and boxes give way where there is little room; labels and scores do not.
-        self.table.add_column(
-            "image", overflow="ellipsis", no_wrap=True, min_width=8, max_width=48 if wide else 14
-        )
-        self.table.add_column("face", justify="right", no_wrap=True, min_width=4)
-        most = None if wide else 16
-        self.table.add_column("box (x, y, w, h)", no_wrap=True, min_width=8, max_width=most)
-        self.table.add_column("appears", no_wrap=True, min_width=19)
-        for name in labels.names if wide else ("", "then"):
-            left, width = name == "then", max(len(name), 12 if name == "then" else 4)
-            justify: Literal["left", "right"] = "left" if left else "right"
-            self.table.add_column(name, justify=justify, no_wrap=True, min_width=width)
-
-    def add(self, result: FrameResult) -> None:
-        """Add one row per face, or one that says there is none."""
-        name = as_markup(self._names.get(result.source, result.source))
-        if not result.faces:
-            self.table.add_row(name, "", "", "[dim]no face[/]")
-        for number, face in enumerate(result.faces, 1):
-            box = face.box
-            shape = f"{box.x1:.0f}, {box.y1:.0f}, {box.width:.0f}, {box.height:.0f}"
-            cells = () if face.expression is None else self._cells(face.expression)
-            self.table.add_row(name if number == 1 else "", str(number), shape, *cells)
-
-    def _cells(self, expression: Expression) -> list[str]:
-        top, score = expression.top
-        appears = f"[dim]unclear ({top}?)[/]" if expression.unclear else f"[bold]{top}[/]"
-        if self._wide:
-            best = int(expression.scores.argmax())
-            cells = [f"{s:.0%}" for s in expression.scores]
-            cells[best] = f"[bold]{score:.0%}[/]"
-            return [appears, *cells]
-        second = expression.scores.argsort()[-2]
-        then = f"{expression.label_set.names[second]} {expression.scores[second]:.0%}"
-        return [appears, f"{score:.0%}", f"[dim]{then}[/]"]
+        several = {"--format": self.formats, "--layout": self.layouts}
+        return {"inputs": inputs, **several, **named, "version": __version__}
 
 
 def run(request: AnalyzeRequest, console: Console) -> int:
@@ -209,7 +180,7 @@ def _read_and_report(
     request: AnalyzeRequest, found: Found, analyzer: Analyzer, console: Console, *, killed: bool
 ) -> int:
     shown = make_console()
-    faces = _Faces(analyzer.classifier.label_set, found.files, wide=shown.width >= _WIDE)
+    faces = FaceTable(analyzer.classifier.label_set, found.files, wide=shown.width >= _WIDE)
     tally = _Tally(faces)
     try:
         _read_all(request, found, analyzer, tally, console)
@@ -232,6 +203,8 @@ def _read_and_report(
     if tally.faces and head.output == "votes":
         meaning = f"share of people who would give the label; base rates: {head.prior}"
         console.print(f"[dim]Scores: {as_markup(meaning)}.[/]", soft_wrap=True)
+    for note in (note for name in request.layouts for note in tally.survey.notes(name)):
+        console.print(f"[dim]{as_markup(note)}[/]", soft_wrap=True)
     if request.detector == "fast":
         console.print(f"[dim]{FAST_MISSES}[/]", soft_wrap=True)
     counts_of_inputs = tally.counts(found)
@@ -276,10 +249,11 @@ def _finish(
 class _Tally:
     """What was done so far."""
 
-    table: _Faces
+    table: FaceTable
     pictures: int = 0
     faces: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    survey: Survey = field(default_factory=Survey)
     noted: int = 0
     unmarked: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -329,7 +303,7 @@ def _read_all(
     extra = None if tally.images is None else _drawing(tally.images)
     with ExitStack() as stack:
         sinks = _sinks(request, analyzer.classifier.label_set, stack)
-        tally.tables = [f"results.{_ENDINGS[name]}" for name in request.formats or ["json"]]
+        tally.tables = request.tables
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         shown = bars(console, *columns, TimeRemainingColumn(), transient=True, few=len(inputs) < 3)
         progress = stack.enter_context(shown)
@@ -341,6 +315,7 @@ def _read_all(
             with held_interrupts():
                 for sink in sinks:
                     sink.write(outcome.row)
+                tally.survey.add(outcome.row)
             tally.add(outcome, console)
 
 
@@ -366,10 +341,14 @@ def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[
         targets = [(name, sys.stdout) for name in request.formats]
         return [stack.enter_context(SINKS[name](stream, **options)) for name, stream in targets]
     names = _formats(request)
-    return [
+    tables: list[Sink] = [
         stack.enter_context(SINKS[n](request.out / f"results.{_ENDINGS[n]}", **options))
         for n in names
     ]
+    for name in request.layouts:
+        target = request.out / default_name(name)
+        tables += [stack.enter_context(sink) for sink in photograph_sinks(name, target)]
+    return tables
 
 
 def _annotated(request: AnalyzeRequest, sources: list[str]) -> "AnnotatedImages | None":

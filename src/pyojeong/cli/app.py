@@ -38,6 +38,8 @@ from pyojeong.cli.options import (
     JobsOption,
     LabelColumnOption,
     LabelsOption,
+    LayoutName,
+    LayoutOption,
     LearningRateOption,
     LimitOption,
     MapOption,
@@ -69,6 +71,8 @@ from pyojeong.cli.streams import (
     stdout_errors,
 )
 from pyojeong.cli.study import ConfigOption, settings_beside
+from pyojeong.cli.table_app import table_app
+from pyojeong.cli.tools_app import doctor, models
 from pyojeong.cli.video_app import redact, video_app, webcam
 from pyojeong.core.errors import PyojeongError
 
@@ -89,6 +93,9 @@ READ, LIVE, DATA, TRAIN, TOOLS = "Read", "Live", "Data", "Train", "Tools"
 app.add_typer(video_app, name="video", rich_help_panel=READ)
 app.command(rich_help_panel=LIVE)(webcam)
 app.command("forget", hidden=True)(deprecated_alias(redact, "forget", "video redact"))
+app.add_typer(table_app, name="table", rich_help_panel=READ)
+for command in (models, doctor):
+    app.command(rich_help_panel=TOOLS)(command)
 app.add_typer(bench_app, name="bench", rich_help_panel=TOOLS)
 app.add_typer(data_app, name="data", rich_help_panel=DATA)
 app.add_typer(experiments_app, name="experiments", rich_help_panel=TRAIN)
@@ -132,6 +139,7 @@ def analyze(
     paths: Annotated[list[str], typer.Argument(help="Images, folders or glob patterns.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.")] = None,
     formats: FormatOption = None,
+    layouts: LayoutOption = None,
     excel: ExcelOption = False,
     annotate: Annotated[bool, typer.Option(help="Write annotated images to --out.")] = False,
     remote: RemoteOption = False,
@@ -164,6 +172,12 @@ def analyze(
 
     if annotate and out is None:
         raise typer.BadParameter("annotated images need a folder: add --out DIR")
+    if layouts and out is None:
+        raise typer.BadParameter("--layout writes files: add --out DIR")
+    if LayoutName.FACEREADER in (layouts or ()):
+        raise typer.BadParameter(
+            "--layout facereader holds clips only: use pyojeong video, or openface or pyfeat here"
+        )
     chosen = [f.value for f in formats or ()]
     chosen = formats_for_excel(chosen) if excel else chosen
     if out is None and (len(chosen) > 1 or "parquet" in chosen):
@@ -172,6 +186,7 @@ def analyze(
         paths=paths,
         out=out,
         formats=chosen,
+        layouts=list(dict.fromkeys(name.value for name in layouts or ())),
         excel=excel,
         annotate=annotate,
         remote=remote,
@@ -215,30 +230,6 @@ def demo(
         threads=1,
     )
     raise typer.Exit(run(request, _stderr()))
-
-
-@app.command(rich_help_panel=TOOLS)
-def models(
-    json_: Annotated[bool, typer.Option("--json", help="Print the cards as a JSON list.")] = False,
-) -> None:
-    """List the available models with licence and measured accuracy."""
-    from pyojeong.cli.models import list_models
-
-    list_models(as_json=json_)
-
-
-@app.command(rich_help_panel=TOOLS)
-def doctor(
-    folder: Annotated[
-        Path | None, typer.Argument(help="Results, a data set or models; checks what is stored.")
-    ] = None,
-) -> None:
-    """Check this installation, or what is stored in FOLDER: checksums, missing files."""
-    from pyojeong.cli.doctor import check_installation, check_stored
-
-    console = _stderr()
-    failed = check_installation(console) if folder is None else check_stored(folder, console)
-    raise typer.Exit(1 if failed else 0)
 
 
 def _manifest(data: Path, votes: Path | None, console: "Console", *own: Any) -> Path:

@@ -19,6 +19,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class LayoutName(StrEnum):
+    """Layouts of other tools; docs/layouts.md."""
+
+    OPENFACE = "openface"
+    PYFEAT = "pyfeat"
+    FACEREADER = "facereader"
+
+
 class DeviceName(StrEnum):
     """Where networks run."""
 
@@ -162,6 +170,14 @@ RemoteOption = Annotated[
 FormatOption = Annotated[
     list[Format] | None,
     typer.Option("--format", "-f", help="Tables to write; several times for several."),
+]
+LayoutOption = Annotated[
+    list[LayoutName] | None,
+    typer.Option(
+        "--layout",
+        help="Also write the results in the layout of another tool, beside the tables; several "
+        "times for several. facereader: clips only, one file a person.",
+    ),
 ]
 EyesOption = Annotated[
     bool | None,

@@ -202,7 +202,7 @@ def _write_settings(out: Path, ctx: typer.Context) -> None:
     lines = [f"{_MARK} {__version__}; repeat with --config.", f"[{'.'.join(_command(ctx))}]"]
     for key, param in _names(ctx).items():
         value = ctx.params.get(str(param.name))
-        if value is None or value == [] or param.name in _NOT_SETTINGS:
+        if value is None or value in ([], ()) or param.name in _NOT_SETTINGS:
             continue
         paths = key == _INPUTS or isinstance(value, Path)
         lines.append(f"{key} = {_toml(value, paths=paths)}")

@@ -19,6 +19,7 @@ class VideoRequest:
     clips: list[str]
     out: Path
     formats: list[str] = field(default_factory=lambda: ["parquet"])
+    layouts: list[str] = field(default_factory=list)
     annotate: bool = False
     report: bool = True
     pictures: bool = True
@@ -95,6 +96,7 @@ def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
     return VideoOptions(
         selection=selection,
         formats=() if request.aggregate else tuple(dict.fromkeys(request.formats)),
+        layouts=tuple(dict.fromkeys(request.layouts)),
         smooth_s=request.smooth,
         baseline_s=span,
         baseline=None if neutral is None else tuple(map(float, neutral.scores)),

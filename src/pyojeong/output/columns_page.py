@@ -63,7 +63,8 @@ def to_markdown() -> str:
         "answers that are unclear are false there. JSON lines hold the same",
         "as one dictionary for each frame. Tables of earlier schemas are read: their old names",
         "count, and columns that they lack are empty. Columns that are not in this list stay where",
-        "they are when `pyojeong video redact` rewrites a table.",
+        "they are when `pyojeong video redact` rewrites a table. Tables with the columns of",
+        "OpenFace, py-feat and FaceReader: [layouts of other tools](layouts.md).",
         "",
         "`{label}`: one column for each label of the table's label set, for example "
         f"`score_{FER7.names[3]}`.",

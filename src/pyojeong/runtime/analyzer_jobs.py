@@ -125,6 +125,7 @@ class AnalyzerJobs(ABC):
         eyes: bool | None = None,
         hold_s: float = 0.5,
         formats: Sequence[str] = ("parquet",),
+        layouts: Sequence[str] = (),
         annotate: bool = False,
         report: bool = True,
         pictures: bool = True,
@@ -154,6 +155,8 @@ class AnalyzerJobs(ABC):
             eyes: Measure heads and eyes; None = as this analyzer was made.
             hold_s: Shortest event, in seconds.
             formats: With ``out``: tables to write: ``"parquet"``, ``"csv"``, ``"json"``.
+            layouts: With ``out``: layouts of other tools to write beside the tables:
+                ``"openface"``, ``"pyfeat"``, ``"facereader"``; see ``to_layout``.
             annotate: With ``out``: also write annotated.mp4.
             report: With ``out``: write report.html.
             pictures: Show key frames in the report.

@@ -107,6 +107,7 @@ def _options(  # noqa: PLR0913 - options, all but one keyword-only
     written: bool,
     baseline: Any,
     formats: Sequence[str],
+    layouts: Sequence[str],
     aggregate: bool,
     start_s: float,
     end_s: float | None,
@@ -119,6 +120,8 @@ def _options(  # noqa: PLR0913 - options, all but one keyword-only
     unknown = [name for name in formats if name not in _KINDS]
     if isinstance(formats, str) or unknown:
         raise BadArray("formats", expected=f"a list of {', '.join(_KINDS)}", got=repr(formats))
+    if isinstance(layouts, str):
+        raise BadArray("layouts", expected="a list of names", got=repr(layouts))
     if jobs < 1:
         raise BadArray("jobs", expected="at least 1", got=str(jobs))
     span, neutral = baseline_of(analyzer, baseline)
@@ -128,6 +131,10 @@ def _options(  # noqa: PLR0913 - options, all but one keyword-only
     if not written:  # the frames come back through the table that keeps everything
         if others["annotate"]:
             raise InputError("annotate: needs out=, the folder that gets annotated.mp4")
+        if layouts:
+            raise InputError(
+                "layouts: needs out=, the folder that gets the files; or use to_layout"
+            )
         others = {**others, "report": False, "excel": False}
         formats = ("json",)
     elif not formats and not aggregate:
@@ -136,6 +143,7 @@ def _options(  # noqa: PLR0913 - options, all but one keyword-only
     return VideoOptions(
         selection=selection,
         formats=() if aggregate else tuple(dict.fromkeys(formats)),
+        layouts=tuple(dict.fromkeys(layouts)),
         baseline_s=span,
         baseline=None if neutral is None else tuple(map(float, neutral.scores)),
         baseline_units=None if neutral is None else neutral.units,

@@ -10,6 +10,7 @@ from pyojeong.core.checksums import checked, with_checksum
 from pyojeong.core.errors import DataError, OutputError, one_line
 from pyojeong.core.output_files import changed_files, describe_files, missing_files
 from pyojeong.core.result_key import differences, summary
+from pyojeong.output.layouts.registry import is_file_of, is_layout_file
 from pyojeong.video.options import DONE, OUTPUTS
 
 
@@ -111,7 +112,16 @@ def others_of(folder: Path, earlier: Mapping[str, Any] | None, wanted: Iterable[
     if earlier is None:
         return []
     known = {*(earlier.get("outputs", OUTPUTS) or ()), *(earlier.get("writing") or ())}
-    return [n for n in OUTPUTS if n in known - set(wanted) and (folder / n).exists()]
+    names = [*OUTPUTS, *sorted(filter(is_layout_file, known))]
+    return [n for n in names if n in known - set(wanted) and (folder / n).exists()]
+
+
+def layout_files(folder: Path, layouts: Iterable[str]) -> list[str]:
+    """Return files in a folder that are called like those of these layouts, whoever wrote them."""
+    if not folder.is_dir():
+        return []
+    layouts = tuple(layouts)
+    return sorted(path.name for path in folder.iterdir() if is_file_of(path.name, layouts))
 
 
 def require_no_redaction(folder: Path, earlier: dict[str, Any] | None) -> None:

@@ -1,10 +1,12 @@
 """What is done with a clip, as data."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pyojeong.core.action_units import Intensities
 from pyojeong.core.errors import InputError
+from pyojeong.output.layouts.registry import layout_named, names_of_clip
 from pyojeong.stream.segments import Selection
 
 ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
@@ -25,7 +27,7 @@ OUTPUTS = (
     "events.vtt",
     "events.eaf",
 )
-"""Every file of results that may lie in a clip's folder."""
+"""Every file of results that may lie in a clip's folder, beside those of layouts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class VideoOptions:
     Attributes:
         selection: Which frames are read.
         formats: Tables that are written: keys of ``SINKS``.
+        layouts: Layouts of other tools that are written: keys of ``LAYOUTS``.
         smooth_s: Standard deviation of the smoothing in seconds; None = none.
         baseline_s: Time in which everybody kept a neutral face: (start, end); None = none.
         baseline: Scores of a neutral face, for people who have none in ``baseline_s``.
@@ -50,6 +53,7 @@ class VideoOptions:
 
     selection: Selection = field(default_factory=Selection)
     formats: tuple[str, ...] = ("parquet",)
+    layouts: tuple[str, ...] = ()
     smooth_s: float | None = None
     baseline_s: tuple[float, float] | None = None
     baseline: tuple[float, ...] | None = None
@@ -71,14 +75,16 @@ class VideoOptions:
             raise InputError(f"hold: expected a number of seconds from 0 on, got {self.hold_s}")
         if self.baseline_s is not None and not all(map(math.isfinite, self.baseline_s)):
             raise InputError(f"baseline: expected a time with its end, got {self.baseline_s}")
-        if self.aggregate and (self.annotate or self.formats):
+        for name in self.layouts:
+            layout_named(name)
+        if self.aggregate and (self.annotate or self.formats or self.layouts):
             raise InputError(
-                "aggregate keeps no frames: not together with tables or an annotated clip"
+                "aggregate keeps no frames: not together with tables, layouts or an annotated clip"
             )
 
     @property
     def outputs(self) -> frozenset[str]:
-        """Names of the files that these options ask for."""
+        """Names of the files that these options ask for, whoever is in the clip."""
         names = {"summary.json", "events.vtt", "events.eaf"}
         names |= {f"results.{ENDINGS[name]}" for name in self.formats}
         names |= {"report.html"} if self.report else set()
@@ -86,3 +92,11 @@ class VideoOptions:
             names |= {"annotated.mp4", "annotated.incomplete.mp4"}
             names |= {"annotated.vtt"} if self.selection.start_s else set()
         return frozenset(names)
+
+    def outputs_with(self, people: Iterable[int]) -> frozenset[str]:
+        """Return the names of all files that these options ask for.
+
+        Args:
+            people: Numbers of the people in the clip.
+        """
+        return self.outputs | set(names_of_clip(self.layouts, people))

@@ -35,6 +35,7 @@ from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
 from pyojeong.video.finished import (
     begin_writing,
     earlier_results,
+    layout_files,
     made_of,
     others_of,
     require_no_redaction,
@@ -117,24 +118,25 @@ def read_clip(
             (folder / CHECKPOINT).unlink(missing_ok=True)  # of a run that was killed at its end
             return kept
         require_no_return(folder, earlier)
+        of_layouts = layout_files(folder, options.layouts)  # of people who are not known yet
         others = others_of(folder, earlier, options.outputs)
-        require_own(folder, earlier, [*options.outputs, *others])
+        require_own(folder, earlier, {*options.outputs, *others, *of_layouts})
         whole = os.path.abspath(path)  # noqa: PTH100 - links stay what they are
         with Checkpoint(folder / CHECKPOINT, about["reading"], clip=whole) as checkpoint:
             require_free(folder, path)  # another process may have finished there meanwhile
             ending = _read_or_leave(clip, folder, analyzer, options, checkpoint, progress)
             remove_stale(folder)
             why = tuple(why_replaced(folder, earlier, about))
-            clip_record = about["reading"]["clip"]
-            begin_writing(folder, whole, clip_record, earlier, options.outputs)
+            names = options.outputs_with(_people(checkpoint, options))
+            others = others_of(folder, earlier, names)
+            begin_writing(folder, whole, about["reading"]["clip"], earlier, names)
             outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
-            notes = (*_notes(clip, ending, options), *outcome.notes)
-            outcome = replace(outcome, notes=notes)
+            outcome = replace(outcome, notes=(*_notes(clip, ending, options), *outcome.notes))
             for name in others:  # beside the new ones they would be taken for theirs
                 (folder / name).unlink()
             card = json.loads(analyzer.classifier.card.to_json())
             made = {"about": about, "path": whole, "facts": asdict(facts), "card": card}
-            _write_done(folder, made, outcome, ending, options.outputs)
+            _write_done(folder, made, outcome, ending, names)
             if not outcome.failed:
                 checkpoint.remove()
     return replace(outcome, removed=tuple(others), notes=(*why, *outcome.notes))
@@ -218,8 +220,9 @@ def record_of(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str
         "version": __version__,
     }
     wanted.pop("workers")
-    if not wanted["excel"]:
-        del wanted["excel"]  # results of versions without it stay
+    for name in ("excel", "layouts"):
+        if not wanted[name]:
+            del wanted[name]  # results of versions without it stay
     return plain({"reading": reading, "writing": wanted})
 
 
@@ -281,6 +284,14 @@ def _require_baseline(name: str, checkpoint: Checkpoint, options: VideoOptions) 
         f"{min(times):.2f} s to {max(times):.2f} s, counted from the clip's beginning; choose a "
         "time within it that shows a face"
     )
+
+
+def _people(checkpoint: Checkpoint, options: VideoOptions) -> set[int]:
+    """Return the numbers of people, where files are called after them."""
+    if not options.layouts:
+        return set()
+    tracks = {face.track_id for result in checkpoint.results() for face in result.faces}
+    return {track for track in tracks if track is not None}
 
 
 def _results(

@@ -11,6 +11,7 @@ from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import label_set
 from pyojeong.core.one_writer import one_writer
+from pyojeong.output.layouts.registry import is_layout_file, names_of_clip
 from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import TABLE_READERS
 from pyojeong.runtime.classifier_names import find_classifier
@@ -33,10 +34,11 @@ _SHOWN = (
 def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     """Remove people from a clip's results.
 
-    Their faces leave the tables (the frames stay), the summary and the events; the report is made
-    again without images; the annotated clip, which shows them, is deleted. Results that keep no
-    rows lose the people's numbers, their events and the report. Tables that join several clips are
-    deleted; the command that made them makes them again.
+    Their faces leave the tables (the frames stay), the files in layouts of other tools, the
+    summary and the events; the report is made again without images; the annotated clip, which
+    shows them, is deleted. Results that keep no rows lose the people's numbers, their events and
+    the report. Tables that join several clips are deleted; the command that made them makes them
+    again.
 
     What shows the people goes first. A redaction that was interrupted is written down, and the
     same call goes on with it; repeating a finished one changes nothing more.
@@ -70,7 +72,9 @@ def _redact(folder: Path, tracks: set[int]) -> list[str]:
     tracks |= begun
     asked = done["about"]["writing"]["formats"]
     tables = [name for name in asked if (folder / f"results.{ENDINGS[name]}").exists()]
-    names = sorted(done.get("outputs") or OUTPUTS)
+    layouts = tuple(done["about"]["writing"].get("layouts") or ())
+    left_over = names_of_clip(layouts, known - tracks)  # a file for nobody among them
+    names = sorted({*(done.get("outputs") or OUTPUTS), *left_over})
     if not begun:
         require_own(folder, done, [n for n in names if (folder / n).exists()])
     for name in tables:  # a damaged table must stop this before anything is changed
@@ -83,7 +87,8 @@ def _redact(folder: Path, tracks: set[int]) -> list[str]:
     # First of all what shows the people. Tables of other runs do too, and the checkpoint, which is
     # there when an extra of the results failed. Files of the user stay.
     stale = [f"results.{e}" for n, e in ENDINGS.items() if n not in asked]
-    gone_first = [name for name in (*_SHOWN, *stale) if name in names]
+    of_layouts = filter(is_layout_file, names)
+    gone_first = [name for name in (*_SHOWN, *stale, *of_layouts) if name in names]
     deleted = [name for name in (*gone_first, CHECKPOINT) if (folder / name).exists()]
     for name in deleted:
         (folder / name).unlink()
@@ -158,6 +163,7 @@ def _rewrite(
     options = VideoOptions(
         selection=Selection(**reading["selection"]),
         formats=tuple(tables),
+        layouts=tuple(writing.get("layouts") or ()),
         smooth_s=writing["smooth_s"],
         baseline_s=None if writing["baseline_s"] is None else tuple(writing["baseline_s"]),
         report=report,

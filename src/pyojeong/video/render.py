@@ -14,6 +14,8 @@ from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.printable import printable
 from pyojeong.output.clip_file import ClipFile
 from pyojeong.output.elan import write_eaf
+from pyojeong.output.layouts.registry import LAYOUTS, default_name, names_of_clip
+from pyojeong.output.layouts.writing import write_layout
 from pyojeong.output.media import annotate
 from pyojeong.output.subtitles import Annotation, write_vtt
 from pyojeong.output.timeline_overlay import Row, TimelineOverlay
@@ -74,6 +76,7 @@ def render(clip: ProcessedClip, options: VideoOptions) -> Extras:
     if options.annotate and options.selection.start_s:
         with extras.attempt("annotated.vtt"):
             _write_shifted(folder / "annotated.vtt", notes, options.selection.start_s)
+    _write_layouts(clip, options, extras)
     wanted: dict[int, list[Event]] = {}
     pictures: list[tuple[Event, Image]] = []
     with extras.attempt("report.html"):
@@ -86,6 +89,14 @@ def render(clip: ProcessedClip, options: VideoOptions) -> Extras:
             said = _report_facts(clip, options, pictures, extras)
             write_report(folder / "report.html", summary, said)
     return extras
+
+
+def _write_layouts(clip: ProcessedClip, options: VideoOptions, extras: Extras) -> None:
+    """Write the results for other tools."""
+    for name in options.layouts:
+        with extras.attempt(*names_of_clip([name], clip.summary.people)):
+            target = clip.folder / default_name(name)
+            extras.notes += write_layout(name, clip.results, target, clip=True).notes
 
 
 def _report_facts(
@@ -102,6 +113,9 @@ def _report_facts(
     endings = {"json": "results.jsonl", "csv": "results.csv", "parquet": "results.parquet"}
     for name in options.formats:
         files[endings[name]] = "one row per frame and face"
+    for name in options.layouts:
+        for file in names_of_clip([name], clip.summary.people):
+            files[file] = f"the same in the layout of {LAYOUTS[name].tool}"
     if options.annotate:
         files["annotated.mp4"] = "the clip with boxes, scores and a timeline"
         if options.selection.start_s:

@@ -124,6 +124,9 @@ class AnalyzerJobs(ABC):
         baseline: Any = None,
         eyes: bool | None = None,
         hold_s: float = 0.5,
+        events: Any = None,
+        event_window_s: float | None = None,
+        observation: str | None = None,
         formats: Sequence[str] = ("parquet",),
         annotate: bool = False,
         report: bool = True,
@@ -153,6 +156,11 @@ class AnalyzerJobs(ABC):
                 ``analyze`` takes it; gives ``Face.baseline_delta``. None = none.
             eyes: Measure heads and eyes; None = as this analyzer was made.
             hold_s: Shortest event, in seconds.
+            events: Coded events, measured in ``epochs``: a file of BORIS or ELAN, a table
+                ``label,start,end``, or a list of (start, end, label) in seconds. None = none.
+            event_window_s: Events without a length become epochs of so many seconds; None = they
+                are left out, and a note says so.
+            observation: The observation of a BORIS file; None = that of this clip.
             formats: With ``out``: tables to write: ``"parquet"``, ``"csv"``, ``"json"``.
             annotate: With ``out``: also write annotated.mp4.
             report: With ``out``: write report.html.
@@ -168,7 +176,8 @@ class AnalyzerJobs(ABC):
         Raises:
             VideoUnreadable: When the clip could not be read, or has no frame in the range.
             VideoTruncated: With ``on_truncated="raise"``.
-            InputError: When an option is out of range, or the baseline shows no face.
+            InputError: When an option is out of range, the baseline shows no face, or the events
+                could not be used.
             OutputError: When ``out`` has other results, or could not be written.
             MissingExtra: When PyAV is not installed.
 

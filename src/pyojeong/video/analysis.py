@@ -34,7 +34,9 @@ from pyojeong.runtime.output_head import OutputHead
 from pyojeong.stream.clip_input import clip_on_disk
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
-from pyojeong.video.options import ENDINGS, VideoOptions
+from pyojeong.video.coded_events.reading import EventSource
+from pyojeong.video.epochs import read_epochs
+from pyojeong.video.options import ENDINGS, EPOCHS, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
 from pyojeong.video.render import card_in_words, cut_face, picture_frames, settings_in_words
 from pyojeong.video.report import ReportFacts
@@ -61,10 +63,13 @@ def analyze_video(
         )
     if eyes is not None and eyes != (analyzer.eyes is not None):
         analyzer = type(analyzer)(**{**analyzer.options, "eyes": eyes})
+    coded = _events(*(options.pop(key) for key in ("events", "event_window_s", "observation")))
     wanted = _options(analyzer, written=out is not None, **options)
     tell = {} if progress is None else {"progress": progress}
     with clip_on_disk(source) as (path, name):
         in_memory = name != str(path)
+        if coded is not None:
+            wanted = replace(wanted, events=coded.of(path.name))
         if out is not None and in_memory:
             raise InputError(f"{name}: results in a folder need a clip with a path: save it")
         with ExitStack() as stack:
@@ -89,6 +94,19 @@ def analyze_video(
         if on_truncated == "warn":
             warnings.warn(VideoTruncatedWarning(words), stacklevel=3)
     return video
+
+
+def _events(events: Any, window_s: float | None, observation: str | None) -> EventSource | None:
+    """Return coded events from a file or a list."""
+    if events is None:
+        if window_s is not None or observation is not None:
+            raise InputError("event_window_s and observation: need events=")
+        return None
+    if isinstance(events, str | os.PathLike):
+        return EventSource.from_file(Path(events), observation=observation, window_s=window_s)
+    if observation is not None:
+        raise InputError("observation: needs events= with a file of BORIS")
+    return EventSource.from_list(events, window_s=window_s)
 
 
 def _in_words(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
@@ -175,6 +193,7 @@ def _collected(outcome: ClipResult, name: str) -> VideoResult:
         if table.is_file():
             frames = tuple(replace(frame, source=name) for frame in TABLE_READERS[kind](table))
             break
+    epochs = outcome.folder / EPOCHS
     return VideoResult(
         source=name,
         frames=frames,
@@ -183,6 +202,7 @@ def _collected(outcome: ClipResult, name: str) -> VideoResult:
         error=outcome.error,
         failed=outcome.failed,
         folder=outcome.folder,
+        epochs=read_epochs(epochs) if epochs.is_file() else [],
     )
 
 

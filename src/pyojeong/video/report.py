@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyojeong.core.face import Image
 from pyojeong.output.page import Page
 from pyojeong.output.timeline_svg import Span, Trace, clock, draw_timeline, draw_traces
+from pyojeong.video.measured_epochs import MeasuredEpochs
 from pyojeong.video.summary import (
     CHARTED,
     LOW_LIGHT,
@@ -43,6 +44,7 @@ class ReportFacts:
         error: Why decoding stopped early; "" = it did not.
         images: (event, face) of key frames; empty = none are shown.
         files: Name -> what is in it, of the files beside the page.
+        epochs: What was measured in coded events; None = nothing.
     """
 
     clip: str
@@ -52,6 +54,7 @@ class ReportFacts:
     error: str = ""
     pictures: Sequence[tuple[Event, Image]] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    epochs: MeasuredEpochs | None = None
 
 
 def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:

@@ -34,8 +34,10 @@ from pyojeong.runtime.output_head import OutputHead
 from pyojeong.stream.clip_input import clip_on_disk
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
+from pyojeong.video.coded_events.epoch import Epoch, EventList
 from pyojeong.video.coded_events.reading import EventSource
 from pyojeong.video.epochs import read_epochs
+from pyojeong.video.measured_epochs import MeasuredEpochs
 from pyojeong.video.options import ENDINGS, EPOCHS, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
 from pyojeong.video.render import card_in_words, cut_face, picture_frames, settings_in_words
@@ -239,12 +241,16 @@ def write_report(
     frames = tuple(frames_of(results))
     _check_frames(frames)
     sets = (f.expression.label_set for r in frames for f in r.faces if f.expression is not None)
-    summary = Summary(next(sets, FER7), hold_s=hold_s)
+    labels = next(sets, FER7)
+    summary = Summary(labels, hold_s=hold_s)
+    known = results if isinstance(results, VideoResult) else None
+    epochs = MeasuredEpochs(labels, None if known is None else _events_of(known))
     for frame in frames:
         summary.add(frame)
+        epochs.add(frame)
     summary.finish()
+    epochs.finish()
     source = Path(frames[0].source if clip is None else clip)
-    known = results if isinstance(results, VideoResult) else None
     facts = ReportFacts(
         clip=str(source),
         settings=(known and known.settings) or _settings_of(frames),
@@ -252,8 +258,19 @@ def write_report(
         decoded=frames[-1].index + 1,
         error=known.error if known else "",
         pictures=_key_pictures(source, summary, frames) if pictures else (),
+        epochs=epochs,
     )
     return write_page(Path(path), summary, facts)
+
+
+def _events_of(video: VideoResult) -> EventList | None:
+    """Return the coded events that the epochs of a clip are about."""
+    if not video.epochs:
+        return None
+    known = video.summary.get("epochs", {})
+    keys = ("label", "start_s", "end_s", "tier", "modifier")
+    epochs = dict.fromkeys(Epoch(*(row[key] for key in keys)) for row in video.epochs)
+    return EventList(known.get("file", ""), tuple(epochs), tuple(known.get("notes", ())))
 
 
 def _check_frames(frames: Sequence[FrameResult]) -> None:

@@ -1,15 +1,15 @@
 """What faces showed during coded events: one row per epoch and person.
 
-A frame belongs to an epoch if ``start <= t < end``, and stands for the time until the next frame
-that was read (the last one for as long as the one before it): means and shares are weighted by
-that, whatever the frame rate. What was not measured on a frame does not count.
+A frame belongs to an epoch if ``start <= t < end`` (to a microsecond). It stands for the time until
+the next frame that was read, the last one for as long as the one before it: means and shares are
+weighted by that, whatever the frame rate. What was not measured on a frame does not count.
 """
 
 import csv
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ class EpochCounter:
 
     def __init__(self, labels: LabelSet, epochs: Sequence[Epoch]) -> None:
         self.labels = labels
-        self.epochs = tuple(epochs)
+        self.epochs = tuple(replace(e, start_s=_at(e.start_s), end_s=_at(e.end_s)) for e in epochs)
         scores = [f"score_{name}" for name in labels.names]
         self.names = (*scores, "valence", *ACTION_UNITS, "activation", "openness")
         self._first_unit = len(labels) + 1
@@ -168,7 +168,7 @@ class EpochCounter:
         return self
 
     def _count(self, result: FrameResult, weight_s: float) -> None:
-        time_s = result.time_s
+        time_s = _at(result.time_s)
         while self._begun < len(self.epochs) and self.epochs[self._begun].start_s <= time_s:
             self._open.append(self._begun)
             self._begun += 1
@@ -241,7 +241,7 @@ class EpochCounter:
         blinks: dict[int | None, list[float]] = defaultdict(list)
         for closure in summary.closures:
             if closure.blink:
-                blinks[closure.track_id].append(closure.start_s)
+                blinks[closure.track_id].append(_at(closure.start_s))
         out = []
         for epoch, people in zip(self.epochs, self._sums, strict=True):
             shown = epoch.within(start_s, end_s)
@@ -258,8 +258,8 @@ class EpochCounter:
             "label": epoch.label,
             "tier": epoch.tier,
             "modifier": epoch.modifier,
-            "start_s": round(epoch.start_s, _DIGITS),
-            "end_s": round(epoch.end_s, _DIGITS),
+            "start_s": _at(epoch.start_s),
+            "end_s": _at(epoch.end_s),
             "track_id": track,
             "frames": sums.frames,
             "valid_s": round(sums.valid_s, _DIGITS),
@@ -290,6 +290,11 @@ class EpochCounter:
         else:
             row[f"{name}_low"] = _rounded(float(sums.low[at]) if known else None)
         return row
+
+
+def _at(time_s: float) -> float:
+    """Return a time to a microsecond: files and containers round times in their own ways."""
+    return round(time_s, _DIGITS)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import LabelSet
 from pyojeong.stream.segments import Selection
-from pyojeong.video.coded_events.epoch import cut_to
+from pyojeong.video.coded_events.epoch import EventList, cut_to
 from pyojeong.video.epochs import EpochCounter, write_epochs
 from pyojeong.video.options import EPOCHS, VideoOptions
 from pyojeong.video.summary import Summary
@@ -20,41 +20,48 @@ class MeasuredEpochs:
 
     Args:
         labels: The classifier's label set.
-        options: What is done with the clip.
-        length_s: The clip's length, as its container states it; None = not stated.
+        events: Of the clip; None = none were given.
 
     Attributes:
         counter: What was counted; None = no events were given.
         events: The epochs; after ``write`` cut to what was read.
     """
 
-    def __init__(self, labels: LabelSet, options: VideoOptions, length_s: float | None) -> None:
-        self.events = options.events
-        self.counter = None
-        if options.events is not None:
-            self.counter = EpochCounter(labels, options.events.epochs)
-        self._options = options
-        self._length_s = length_s or 0.0
+    def __init__(self, labels: LabelSet, events: EventList | None) -> None:
+        self.events = events
+        self.counter = None if events is None else EpochCounter(labels, events.epochs)
 
     def add(self, result: FrameResult) -> None:
         """Take the next frame."""
         if self.counter is not None:
             self.counter.add(result)
 
-    def write(self, folder: Path, summary: Summary) -> None:
+    def finish(self) -> None:
+        """Count the last frame; call once."""
+        if self.counter is not None:
+            self.counter.finish()
+
+    def write(
+        self, folder: Path, summary: Summary, options: VideoOptions, length_s: float | None
+    ) -> None:
         """Write the table of epochs; call once, after the last frame.
+
+        Args:
+            folder: Of the clip's results.
+            summary: Of the same frames, finished.
+            options: What is done with the clip.
+            length_s: The clip's length, as its container states it; None = not stated.
 
         Raises:
             OutputError: When it could not be written.
         """
         if self.counter is None or self.events is None:
             return
-        self.counter.finish()
-        selection = self._options.selection
-        start, end = _span(selection, max(self.counter.end_s, self._length_s))
+        self.finish()
+        start, end = _span(options.selection, max(self.counter.end_s, length_s or 0.0))
         self.events = cut_to(self.events, start, end)
         rows = self.counter.records(summary, start_s=start, end_s=end)
-        write_epochs(folder / EPOCHS, rows, excel=self._options.excel)
+        write_epochs(folder / EPOCHS, rows, excel=options.excel)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -324,7 +324,7 @@ def _write(
     """Write everything that is made from the checkpoint."""
     labels = analyzer.classifier.label_set
     summary = Summary(labels, hold_s=options.hold_s)
-    epochs = MeasuredEpochs(labels, options, facts.duration_s)
+    epochs = MeasuredEpochs(labels, options.events)
 
     def results() -> Iterator[FrameResult]:
         # A checkpoint that was begun from another working folder names the clip differently.
@@ -348,7 +348,7 @@ def _write(
             summary.add(result)
             epochs.add(result)
     summary.finish()
-    epochs.write(folder, summary)
+    epochs.write(folder, summary, options, facts.duration_s)
     model = analyzer.classifier
     answers = model.head.to_dict()
     write_summary(folder, {**summary.to_dict(), **epochs.to_dict()}, answers, facts, options)

@@ -171,12 +171,12 @@ def _rewrite(
     )
     facts = ClipFacts(**done["facts"])
     summary = Summary(labels, hold_s=writing["hold_s"])
-    epochs = MeasuredEpochs(labels, options, facts.duration_s)
+    epochs = MeasuredEpochs(labels, options.events)
     for result in TABLE_READERS[tables[0]](first):
         summary.add(result)
         epochs.add(result)
     summary.finish()
-    epochs.write(folder, summary)
+    epochs.write(folder, summary, options, facts.duration_s)
     write_summary(folder, {**summary.to_dict(), **epochs.to_dict()}, answers, facts, options)
     ending = Ending(
         done["outcome"]["decoded"],

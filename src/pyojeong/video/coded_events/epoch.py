@@ -38,6 +38,11 @@ class Epoch:
         """Whether it has no length."""
         return self.end_s == self.start_s
 
+    @property
+    def length_s(self) -> float:
+        """How long, in seconds."""
+        return self.end_s - self.start_s
+
     def within(self, start_s: float, end_s: float) -> "Epoch | None":
         """Return the part of it between two times; None = there is none."""
         start, end = max(self.start_s, start_s), min(self.end_s, end_s)
@@ -122,7 +127,7 @@ def checked(
     _require_times(what, given)
     points = [each for each in given if each.point]
     if window_s is not None:
-        given = [replace(e, end_s=e.start_s + window_s) if e.point else e for e in given]
+        given = [replace(e, end_s=round(e.start_s + window_s, 9)) if e.point else e for e in given]
     elif len(points) == len(given):
         raise InputError(
             f"{what}: its events are points in time ({named(points)}): say with --event-window S "

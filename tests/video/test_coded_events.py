@@ -180,7 +180,10 @@ def test_an_encoding_that_is_stated(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"events": [[1.0, "", "smile", "", ""]]}, "'smile' starts at 1 s and never stops: close"),
+        (
+            {"events": [[1.0, "", "smile", "", ""]]},
+            "'smile' starts at 1 s and never stops: pair it",
+        ),
         ({"events": [[1.0, "", "frown", "", ""]]}, "'frown' is not in its ethogram"),
         ({"events": [[-1.0, "", "beep", "", ""]]}, "before the clip's beginning"),
         ({"events": [["x", "", "beep", "", ""]]}, "is damaged"),

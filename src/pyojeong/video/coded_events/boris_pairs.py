@@ -11,7 +11,7 @@ Key = tuple[str, str, str]
 NO_SUBJECT = "no focal subject"
 """BORIS's name for nobody, in small letters."""
 
-_CURE = "close it in BORIS (Observations: Close unpaired events), then save or export again"
+_CURE = "pair it in BORIS, whose check of state events finds it, then save or export again"
 
 
 def subject_of(cell: str) -> str:

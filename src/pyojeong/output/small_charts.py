@@ -1,7 +1,7 @@
 """Small charts that stand side by side: lines over time, and means with their spread.
 
 Lines and dots of one person have the colour, dash and shape of the person's number, as in
-``output.charts``: ``KINDS`` people are told apart.
+``output.charts``: ``KINDS`` people are distinguished.
 """
 
 from collections.abc import Sequence

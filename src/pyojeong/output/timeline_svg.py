@@ -23,6 +23,7 @@ _SLIM_LEFT = 52.0
 _COARSE = 130
 """Drawings for narrow places have at most so many points."""
 _LANES = 3
+_EDGE_ROOM = 16
 _LETTER = 6.0
 UNCLEAR = "#8f959d"
 _HOLE_S = 0.3
@@ -108,14 +109,12 @@ def mark_lanes(span: Span, y: float) -> tuple[list[str], float]:
     What has no room in three lanes is not drawn.
     """
     out: list[str] = []
-    ends: list[float] = []
-    for mark in span.marks:
-        x1 = span.x(mark.start_s)
-        x2 = max(span.x(mark.end_s), x1 + 2)
-        lane = next((i for i, end in enumerate(ends) if end <= mark.start_s), len(ends))
-        if lane == _LANES:
+    lanes = lanes_of(span.marks)
+    for mark, lane in zip(span.marks, lanes, strict=True):
+        if lane is None:
             continue
-        ends[lane : lane + 1] = [mark.end_s]
+        x1 = span.x(mark.start_s)
+        x2 = max(span.x(mark.end_s) - 1, x1 + 1)
         top = y + 17 * lane
         words = _fitting(mark, x2 - x1 - 6)
         inside = f'<text class="ink" x="{x1 + 3:.1f}" y="{top + 11.5}">{escaped(words)}</text>'
@@ -123,7 +122,19 @@ def mark_lanes(span: Span, y: float) -> tuple[list[str], float]:
             f'<g><rect class="epoch" x="{x1:.1f}" y="{top}" width="{x2 - x1:.1f}" height="15" '
             f'rx="2"/>{inside if words else ""}<title>{escaped(mark.hint)}</title></g>'
         )
-    return out, 17.0 * len(ends)
+    return out, 17.0 * (max((lane for lane in lanes if lane is not None), default=-1) + 1)
+
+
+def lanes_of(marks: Iterable[Mark]) -> list[int | None]:
+    """Return the lane of every event; None = three that began earlier take them all."""
+    ends: list[float] = []
+    out: list[int | None] = []
+    for mark in marks:
+        lane = next((i for i, end in enumerate(ends) if end <= mark.start_s), len(ends))
+        out.append(lane if lane < _LANES else None)
+        if lane < _LANES:
+            ends[lane : lane + 1] = [mark.end_s]
+    return out
 
 
 def _fitting(mark: Mark, room: float) -> str:
@@ -156,8 +167,13 @@ def mark_shades(span: Span, top: float, bottom: float) -> list[str]:
 
 
 def _edges(span: Span, top: float, bottom: float) -> list[str]:
-    """Return lines where events begin and end, over areas that a shade would not show on."""
+    """Return lines where events begin and end, over areas that a shade would not show on.
+
+    There are none where they would hide what is below.
+    """
     times = sorted({t for m in span.marks for t in (m.start_s, m.end_s)})
+    if len(times) * _EDGE_ROOM > span.width:
+        return []
     return [
         f'<line class="edge" x1="{span.x(t):.1f}" x2="{span.x(t):.1f}" y1="{top}" y2="{bottom}"/>'
         for t in times

@@ -15,7 +15,7 @@ from pyojeong.output.small_charts import (
     draw_wide,
     people_key,
 )
-from pyojeong.output.timeline_svg import SLIM, Mark, Span
+from pyojeong.output.timeline_svg import SLIM, Mark, Span, lanes_of
 from pyojeong.video.coded_events.epoch import by_label
 from pyojeong.video.epochs import SHOWS, EpochCounter, Sums
 from pyojeong.video.measured_epochs import MeasuredEpochs
@@ -38,10 +38,14 @@ def marks_of(epochs: MeasuredEpochs | None) -> list[Mark]:
 
 def add_event_key(page: Page, span: Span) -> None:
     """Add the numbers of coded events, which are written where a label has no room."""
+    # Those behind MOST_MARKS are in the table of labels and in epochs.csv.
     names = list(dict.fromkeys(f"{mark.number} {mark.label}" for mark in span.marks))
     if names:
         more = f", and {len(names) - MOST_LABELS} more" if len(names) > MOST_LABELS else ""
         page.text(f"Coded events: {', '.join(names[:MOST_LABELS])}{more}.")
+    hidden = lanes_of(span.marks).count(None)
+    if hidden:
+        page.text(f"{hidden} of them, at the same time as three others, have no bar.", quiet=True)
 
 
 def _shown(people: Sequence[Person]) -> list[Person]:

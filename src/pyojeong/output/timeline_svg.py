@@ -117,7 +117,10 @@ def mark_lanes(span: Span, y: float) -> tuple[list[str], float]:
         x2 = max(span.x(mark.end_s) - 1, x1 + 1)
         top = y + 17 * lane
         words = _fitting(mark, x2 - x1 - 6)
-        inside = f'<text class="ink" x="{x1 + 3:.1f}" y="{top + 11.5}">{escaped(words)}</text>'
+        place = f'x="{x1 + 3:.1f}"'
+        if words == str(mark.number):
+            place = f'x="{(x1 + x2) / 2:.1f}" text-anchor="middle"'
+        inside = f'<text class="ink" {place} y="{top + 11.5}">{escaped(words)}</text>'
         out.append(
             f'<g><rect class="epoch" x="{x1:.1f}" y="{top}" width="{x2 - x1:.1f}" height="15" '
             f'rx="2"/>{inside if words else ""}<title>{escaped(mark.hint)}</title></g>'
@@ -148,7 +151,7 @@ def _fitting(mark: Mark, room: float) -> str:
         while kept and text_width(kept) > room - _LETTER:
             kept = kept[:-1]
         return f"{kept.rstrip()}\u2026"
-    return number if text_width(number) <= room + 4 else ""
+    return number if text_width(number) <= room + 5 else ""
 
 
 def text_width(words: str) -> float:

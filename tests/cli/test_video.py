@@ -124,7 +124,7 @@ def test_joined_tables_that_fail_are_a_line_and_the_sums_follow(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_args: object) -> None:
+    def fail(*_args: object, **_options: object) -> None:
         raise ValueError("odd")
 
     monkeypatch.setattr(video_module, "join", fail)

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from pyojeong.output.boris import write_boris
 from pyojeong.output.elan import write_eaf
 from pyojeong.output.subtitles import Annotation, write_vtt
 
@@ -48,6 +49,53 @@ def test_elan_gives_every_stretch_back(tmp_path):
     assert {t.get("LINGUISTIC_TYPE_REF") for t in root.iter("TIER")} <= types
     (media,) = root.iter("MEDIA_DESCRIPTOR")
     assert media.get("MEDIA_URL").startswith("file:///")
+
+
+@pytest.mark.parametrize("notes", [NOTES, []])
+def test_elan_files_say_which_schema_they_follow(tmp_path, notes):
+    """Readers such as pympi take the attribute off the root and fail without it."""
+    write_eaf(tmp_path / "a.eaf", notes, media=tmp_path / "clip.mp4")
+    root = ET.parse(tmp_path / "a.eaf").getroot()
+    xsi = "{http://www.w3.org/2001/XMLSchema-instance}"
+    assert root.get(f"{xsi}noNamespaceSchemaLocation").endswith("EAFv3.0.xsd")
+    assert {"AUTHOR", "DATE", "FORMAT", "VERSION"} <= set(root.attrib)
+    assert [each.tag for each in root][:2] == ["HEADER", "TIME_ORDER"]
+    assert root[-1].tag == "LINGUISTIC_TYPE"
+
+
+@pytest.mark.parametrize("notes", [NOTES, []])
+def test_elan_files_open_in_pympi(tmp_path, notes):
+    elan = pytest.importorskip("pympi.Elan", reason="pympi-ling is not installed")
+    write_eaf(tmp_path / "a.eaf", notes, media=tmp_path / "clip.mp4")
+    read = elan.Eaf(str(tmp_path / "a.eaf"))
+    found = {name: read.get_annotation_data_for_tier(name) for name in read.get_tier_names()}
+    assert len(found) == len({note.tier for note in notes})
+    if notes:
+        assert found["person 2: expression"] == [(1000, 2000, "sad")]
+        assert found["person 1: eyes"] == [(40, 200, "blink <&>")]
+    read.to_file(str(tmp_path / "b.eaf"))
+    assert ET.parse(tmp_path / "b.eaf").getroot().tag == "ANNOTATION_DOCUMENT"
+
+
+def test_boris_gets_a_start_and_a_stop_of_every_event(tmp_path):
+    notes = [
+        *NOTES,
+        Annotation("person 2: expression", 2.0, 3.5, "sad"),
+        Annotation("person 2: expression", 3.5, 4.0, "a\tb\n표정"),
+    ]
+    write_boris(tmp_path / "a.tsv", notes)
+    rows = [
+        line.split("\t")
+        for line in (tmp_path / "a.tsv").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    ]
+    assert {len(row) for row in rows} == {6}  # BORIS refuses other tables
+    times = [float(row[0]) for row in rows]
+    assert times == sorted(times)
+    assert rows[0] == ["0.040", "person 1: eyes", "blink <&>", "", "START", "NA"]
+    # An event stops before the next one of the same code starts: BORIS pairs them in order.
+    sad = [(row[0], row[4]) for row in rows if row[2] == "sad"]
+    assert sad == [("1.000", "START"), ("2.000", "STOP"), ("2.000", "START"), ("3.500", "STOP")]
+    assert sum(row[4] == "STOP" for row in rows) == len(notes) == len(rows) / 2
 
 
 def test_stretches_are_sorted_apart_and_not_empty(tmp_path):

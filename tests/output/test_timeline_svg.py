@@ -12,12 +12,17 @@ from pyojeong.output.timeline_overlay import Row, TimelineOverlay
 from pyojeong.output.timeline_svg import (
     LEFT,
     RIGHT,
+    SLIM,
     WIDTH,
+    Mark,
     Span,
     Trace,
     clock,
     draw_timeline,
     draw_traces,
+    lanes_of,
+    pooled,
+    text_width,
 )
 
 NAMES = FER7.names
@@ -114,3 +119,68 @@ def test_a_strip_without_people_and_with_many():
     rows = [Row(f"#{i}", np.array([0.5]), scores_of("fear", 1)) for i in range(9)]
     tall = TimelineOverlay(160, rows, NAMES, (0.0, 1.0)).height
     assert tall == TimelineOverlay(160, rows[:3], NAMES, (0.0, 1.0)).height
+
+
+# --- coded events ---
+
+MARKS = (
+    Mark("film & more", 1, 0.0, 5.0),
+    Mark("말하는 사람이 바뀐다", 2, 2.0, 3.0),
+    Mark("c", 3, 2.5, 4.0),
+    Mark("d", 4, 2.6, 2.7),
+    Mark("film & more", 1, 5.0, 9.0),
+)
+
+
+def test_events_at_one_time_lie_below_one_another():
+    assert lanes_of(MARKS) == [0, 1, 2, None, 0]
+
+
+@pytest.mark.parametrize("width", [WIDTH, SLIM])
+def test_labels_of_events_stay_in_their_bars(width):
+    span = Span(0.0, 10.0, width, MARKS)
+    scores = np.full((10, 7), 1 / 7)
+    root = svg(draw_timeline(span, np.arange(10) + 0.5, scores, NAMES, bin_s=1.0))
+    ns = "{http://www.w3.org/2000/svg}"
+    bars = [g for g in root.iter(f"{ns}g") if g.find(f"{ns}rect").get("class") == "epoch"]
+    assert len(bars) == 4
+    for bar in bars:
+        rect, words = bar.find(f"{ns}rect"), bar.find(f"{ns}text")
+        left, wide = float(rect.get("x")), float(rect.get("width"))
+        assert left + wide <= span.x(10.0)
+        if words is not None:
+            half = words.get("text-anchor") == "middle"
+            room = text_width(words.text) / (2 if half else 1)
+            assert float(words.get("x")) + room <= left + wide
+    assert bars[0].find(f"{ns}title").text == "film & more, 0:00 to 0:05"
+    for words in root.iter(f"{ns}text"):
+        x, room = float(words.get("x")), text_width(words.text)
+        start = {"end": x - room, "middle": x - room / 2}.get(words.get("text-anchor"), x)
+        assert start >= -1
+        assert start + room <= width + 8
+
+
+def test_lines_of_many_events_do_not_hide_the_areas():
+    few = Span(0.0, 10.0, WIDTH, MARKS)
+    many = Span(0.0, 10.0, WIDTH, [Mark("a", 1, i / 10, i / 10 + 0.05) for i in range(90)])
+    scores = np.full((10, 7), 1 / 7)
+    counts = [
+        sum("edge" in each for each in draw_timeline(
+            span, np.arange(10) + 0.5, scores, NAMES, bin_s=1.0).elements)
+        for span in (few, many)
+    ]  # fmt: skip
+    assert counts == [9, 0]
+
+
+def test_narrow_drawings_have_the_same_means():
+    times, values = np.arange(400) + 0.5, np.sin(np.arange(400.0))[:, None]
+    values[100:200] = np.nan
+    centres, means, bin_s = pooled(times, values, 1.0)
+    assert bin_s == 4
+    assert centres[:2].tolist() == [2.0, 6.0]
+    assert means[0] == pytest.approx(values[:4].mean())
+    assert np.isnan(means[25:50]).all()
+    assert np.isfinite(means[:25]).all()
+    same = pooled(times[:50], values[:50], 1.0)
+    assert same[0] is not None
+    assert same[1].shape == (50, 1)

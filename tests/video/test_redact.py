@@ -84,7 +84,8 @@ def test_a_run_with_other_settings_leaves_nothing_of_the_one_before(analyzer, tm
     result = read_clip(clip, out, other, VideoOptions(formats=("json",), report=False))
     assert set(result.removed) == {"results.parquet", "results.csv", "report.html", "annotated.mp4"}
     names = {p.name for p in out.iterdir()}
-    assert names == {"results.jsonl", "summary.json", "events.vtt", "events.eaf", "done.json"}
+    events = {"events.vtt", "events.eaf", "events.tsv"}
+    assert names == {"results.jsonl", "summary.json", "done.json", *events}
 
 
 def test_files_that_no_run_wrote_stay(analyzer, tmp_path):

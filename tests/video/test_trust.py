@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from pyojeong import Analyzer
-from pyojeong.cli.video_request import VideoRequest, make_analyzer, make_options
+from pyojeong.cli.video_request import VideoRequest, event_source, make_analyzer, make_options
 from pyojeong.core.errors import DataError, OutputBusy, OutputError
 from pyojeong.core.one_writer import one_writer
 from pyojeong.verification import verify_path
+from pyojeong.video.coded_events.epoch import Epoch, EventList
 from pyojeong.video.finished import read_finished, require_no_redaction
 from pyojeong.video.options import CHECKPOINT, DONE, VideoOptions
 from pyojeong.video.process import read_clip, record_of
@@ -33,6 +34,8 @@ OTHER = {
     "threshold": 0.9, "layouts": ["openface"],
 }  # fmt: skip
 """Another value of every option of `pyojeong video`."""
+OF_EVENTS = {"events", "event_window", "observation"}
+"""Options that choose the epochs of a clip."""
 NOT_RESULTS = {"clips", "out", "workers", "allow", "device"}  # a device is among the models' ids
 """Options that change no result: a clip's contents are compared, and `--allow` only refuses."""
 
@@ -50,22 +53,33 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(clip, analyzer, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished") / "walk"
-    read_clip(clip, out, analyzer, replace(OPTIONS, annotate=True))
+    events = EventList("", (Epoch("a", 0, 0.5), Epoch("b", 0.5, 1.0)))
+    read_clip(clip, out, analyzer, replace(OPTIONS, annotate=True, events=events))
     return out
 
 
 def test_every_option_that_changes_results_is_part_of_their_record(clip, tmp_path):
-    assert {f.name for f in fields(VideoRequest)} == set(OTHER) | NOT_RESULTS
+    assert {f.name for f in fields(VideoRequest)} == set(OTHER) | NOT_RESULTS | OF_EVENTS
     base = VideoRequest(clips=[str(clip)], out=tmp_path)
 
     def record(request):
         analyzer = make_analyzer(request)
-        return record_of(clip, analyzer, make_options(request, analyzer))
+        options, source = make_options(request, analyzer), event_source(request)
+        events = None if source is None else source.of(clip.name)
+        return record_of(clip, analyzer, replace(options, events=events))
 
     right = record(base)
     for name, value in OTHER.items():
         assert record(replace(base, **{name: value})) != right, name
     assert record(replace(base, workers=1)) == right
+    coded = Path(__file__).parent / "coded"
+    events = replace(base, events=coded / "study.boris")
+    observed = replace(events, observation="dyad 1")
+    windows = [replace(events, event_window=window) for window in (0.1, 0.2)]
+    tables = [replace(base, events=coded / "trials.csv"), events, *windows]
+    assert record(observed) == record(events)
+    records = [right, *map(record, tables)]
+    assert all(one != other for at, one in enumerate(records) for other in records[:at])
 
 
 def test_results_that_are_gone_are_made_again(clip, analyzer, tmp_path):

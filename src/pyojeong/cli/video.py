@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +13,12 @@ from rich.table import Table
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.sums import print_counts, short_paths
-from pyojeong.cli.video_request import VideoRequest, make_analyzer, make_options
+from pyojeong.cli.video_request import (
+    VideoRequest,
+    event_source,
+    make_analyzer,
+    make_options,
+)
 from pyojeong.core.errors import InputError, OutputBusy, PyojeongError, one_line
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_kinds import CLIPS
@@ -39,8 +44,9 @@ from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.opening import import_av
 from pyojeong.stream.source import Clip
 from pyojeong.video.checkpoint import FolderTaken
+from pyojeong.video.coded_events.reading import EventSource
 from pyojeong.video.merge import JOINED, PEOPLE, join, joined_clips
-from pyojeong.video.options import DONE, ENDINGS, VideoOptions
+from pyojeong.video.options import DONE, ENDINGS, EPOCHS, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
 from pyojeong.video.result_folders import choose_folder, first_names, is_reserved
 
@@ -57,12 +63,14 @@ _MOST_CHOICES = 50
 def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
     refuse_unfinished(request.out)
-    written = JOINED if earlier_command(request.out) is None else _joined(request)
+    every = [name for name in JOINED if name != EPOCHS or request.events is not None]
+    written = every if earlier_command(request.out) is None else _joined(request)
     check_foreign(request.out, written, "choose another --out folder")
     check_earlier(request.out, "video")
     if not request.aggregate:
         require(request.formats)  # what every clip would lack is said once
     import_av()
+    events = event_source(request)
     found = find_inputs(request.clips, CLIPS, out=request.out)
     analyzer = make_analyzer(request)
     options = make_options(request, analyzer)
@@ -72,7 +80,7 @@ def run(request: VideoRequest, console: Console) -> int:
     clips = [os.path.realpath(path) for path in found.files]
     with claimed(request.out, clips):
         try:
-            _read_all(found, request.out, analyzer, options, tally, console)
+            _read_all(found, request.out, analyzer, options, events, tally, console)
             with waiting_lock(request.out):
                 joined = _joined(request) if len(tally.parts) > 1 else []
                 # Another command, or the user, may have written there meanwhile.
@@ -80,7 +88,9 @@ def run(request: VideoRequest, console: Console) -> int:
                 earlier = {n: f for n, f in earlier_outputs(request.out).items() if joined}
                 # First: it tells the tables from files of users.
                 _write_inputs(request, found, tally, console, writing=joined)
-                _join(tally, request.out, options.formats, analyzer, console)
+                _join(
+                    tally, request.out, options.formats, analyzer, console, epochs=EPOCHS in joined
+                )
                 _say_removed(remove_others(request.out, earlier, joined), console)
                 _write_inputs(request, found, tally, console, outputs=joined)
         except KeyboardInterrupt:
@@ -104,7 +114,7 @@ def _say_removed(names: tuple[list[str], list[str]], console: Console) -> None:
 def _joined(request: VideoRequest) -> list[str]:
     """Return the names of the tables of several clips that a request asks for."""
     tables = [] if request.aggregate else [f"results.{ENDINGS[name]}" for name in request.formats]
-    return [PEOPLE, *tables]
+    return [PEOPLE, *tables, *([] if request.events is None else [EPOCHS])]
 
 
 def _write_inputs(
@@ -195,6 +205,7 @@ def _read_all(
     out: Path,
     analyzer: Analyzer,
     options: VideoOptions,
+    events: EventSource | None,
     tally: _Tally,
     console: Console,
 ) -> None:
@@ -207,7 +218,9 @@ def _read_all(
             continue
         clip = Path(item)
         try:
-            outcome = _read_into_own_folder(clip, first[item], out, analyzer, options, console)
+            own = None if events is None else events.of(clip.name)
+            wanted = replace(options, events=own)
+            outcome = _read_into_own_folder(clip, first[item], out, analyzer, wanted, console)
         except Exception as error:  # whatever it is, the next clip is read
             tally.fail(Failure(item, _message(item, error)), console)
         else:
@@ -240,7 +253,13 @@ def _read_into_own_folder(
 
 
 def _join(
-    tally: _Tally, out: Path, formats: Sequence[str], analyzer: Analyzer, console: Console
+    tally: _Tally,
+    out: Path,
+    formats: Sequence[str],
+    analyzer: Analyzer,
+    console: Console,
+    *,
+    epochs: bool,
 ) -> None:
     """Write the tables of several clips; those of an earlier run stay when there is one clip."""
     done = tally.folders
@@ -254,7 +273,8 @@ def _join(
                 soft_wrap=True,
             )
         try:
-            join(tally.parts, out, formats, analyzer.classifier.label_set, analyzer.measures)
+            labels = analyzer.classifier.label_set
+            join(tally.parts, out, formats, labels, measures=analyzer.measures, epochs=epochs)
         except Exception as error:  # the results of every clip are there
             tally.broken += 1
             _print_failure(_message("the tables of several clips", error), console)

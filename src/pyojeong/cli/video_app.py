@@ -86,6 +86,16 @@ def video(
         typer.Option(help="Own neutral face: a time such as 0:00-0:10, or an image."),
     ] = None,
     hold: Annotated[float, typer.Option(min=0, help="Shortest event, in seconds.")] = 0.5,
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Coded events of BORIS, ELAN or CSV (label,start,end): epochs.csv."),
+    ] = None,
+    event_window: Annotated[
+        float | None, typer.Option(help="Seconds measured from events without a length.")
+    ] = None,
+    observation: Annotated[
+        str | None, typer.Option(help="Observation of a BORIS file; else the clip's.")
+    ] = None,
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
     min_face: MinFaceOption = None,
@@ -128,6 +138,9 @@ def video(
         smooth=smooth,
         baseline=baseline,
         hold=hold,
+        events=events,
+        event_window=event_window,
+        observation=observation,
         detector=detector_named(detector, fast=fast),
         model=model,
         min_face=min_face,

@@ -9,6 +9,7 @@ from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.baseline import NeutralFace
 from pyojeong.stream.segments import Selection
 from pyojeong.video.analysis import baseline_of
+from pyojeong.video.coded_events.reading import EventSource
 from pyojeong.video.options import VideoOptions
 
 
@@ -34,6 +35,9 @@ class VideoRequest:
     smooth: float | None = None
     baseline: str | None = None
     hold: float = 0.5
+    events: Path | None = None
+    event_window: float | None = None
+    observation: str | None = None
     excel: bool = False
     detector: str = "auto"
     model: str = "default"
@@ -108,6 +112,21 @@ def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
         hold_s=request.hold,
         excel=request.excel,
         workers=request.workers,
+    )
+
+
+def event_source(request: VideoRequest) -> EventSource | None:
+    """Return the coded events that a request names.
+
+    Raises:
+        InputError: When they could not be used.
+    """
+    if request.events is None:
+        if request.event_window is not None or request.observation is not None:
+            raise InputError("--event-window and --observation: need --events FILE")
+        return None
+    return EventSource.from_file(
+        request.events, observation=request.observation, window_s=request.event_window
     )
 
 

@@ -24,6 +24,8 @@ class VideoResult(Sequence[FrameResult]):
         folder: Where results were written; None = nowhere.
         settings: What decided the results, in the words of the report.
         model: What is known of the model and its answers, in the words of the report.
+        epochs: With ``events``: a row per coded event and person, as in ``epochs.csv``; None = not
+            measured. ``pandas.DataFrame(video.epochs)`` makes a table of them.
 
     Example:
         >>> from pyojeong import Analyzer, to_dataframe
@@ -41,6 +43,7 @@ class VideoResult(Sequence[FrameResult]):
     folder: Path | None = None
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
     model: dict[str, Any] = field(default_factory=dict, compare=False)
+    epochs: list[dict[str, Any]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -232,12 +232,13 @@ def _legend(kinds: Sequence[str], left: float, right: float) -> tuple[list[str],
         wide = 14 + _LETTER * len(words) + 16
         if x + wide > right and x > left:
             x, y = left, y + 16
-        out += [_mark(i % KINDS, x + 5, y - 4), text(x + 14, y, words, kind="ink")]
+        out += [mark(i % KINDS, x + 5, y - 4), text(x + 14, y, words, kind="ink")]
         x += wide
     return out, y + 32
 
 
-def _mark(kind: int, x: float, y: float) -> str:
+def mark(kind: int, x: float, y: float) -> str:
+    """Return the shape of a kind."""
     if kind == 0:
         return f'<circle class="d0" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>'
     around = {
@@ -254,7 +255,7 @@ def _spot(spot: Spot, x: float, y: float, low: float, high: float) -> str:
     whisker = (
         f'<line class="k{kind} whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>'
     )
-    return f"<g>{whisker}{_mark(kind, x, y)}<title>{escaped(spot.hint)}</title></g>"
+    return f"<g>{whisker}{mark(kind, x, y)}<title>{escaped(spot.hint)}</title></g>"
 
 
 def _labels(marks: Sequence[tuple[Spot, float, float]], frame: _Rect) -> list[str]:

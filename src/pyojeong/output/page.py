@@ -178,10 +178,27 @@ class Page:
         yield
         self._parts.append("</details>")
 
-    def drawing(self, drawing: Drawing, *, legend: str, wide: bool = False) -> None:
-        """Add a finished drawing; ``wide`` ones never stand side by side."""
+    def small_drawings(self, drawings: Sequence[tuple[Drawing, str]]) -> None:
+        """Add small drawings of one width in a grid, each with words for who hears the page."""
+        if drawings:
+            inner = "".join(_picture(drawing, words) for drawing, words in drawings)
+            width = max(drawing.width for drawing, _ in drawings)
+            self._parts.append(f'<div class="smalls" style="--w:{width}px">{inner}</div>')
+
+    def drawing(
+        self, drawing: Drawing, *, legend: str, wide: bool = False, slim: Drawing | None = None
+    ) -> None:
+        """Add a finished drawing.
+
+        Args:
+            drawing: The drawing.
+            legend: Below it.
+            wide: It never stands side by side with others.
+            slim: Shown instead on narrow screens, of ``wide`` ones.
+        """
         if wide:
-            picture = _picture(drawing, legend)
+            picture = _picture(drawing, legend, kind="" if slim is None else "wide")
+            picture += "" if slim is None else _picture(slim, legend, kind="slim")
             self._parts.append(
                 f'<div class="chart">{picture}<p class="quiet">{escaped(legend)}</p></div>'
             )

@@ -30,6 +30,7 @@ th, td { padding: .28rem 1.1rem .28rem 0; border-bottom: 1px solid var(--line);
   gap: 0 2.5rem; align-items: end; } .chart p { font-size: .82rem; }
 svg { display: block; max-width: 100%; height: auto; }
 svg text { fill: var(--quiet); font: 11px system-ui, sans-serif; }
+svg text.strong { font-weight: 600; }
 svg text.ink { fill: var(--ink); } .t0 { fill: var(--accent) !important; }
 .t1 { fill: var(--warn) !important; } .t2 { fill: var(--green) !important; }
 .t3 { fill: var(--violet) !important; } .d0 { fill: var(--accent); } .d1 { fill: var(--warn); }
@@ -37,7 +38,7 @@ svg text.ink { fill: var(--ink); } .t0 { fill: var(--accent) !important; }
 .k0, .k1, .k2, .k3 { fill: none; stroke: var(--accent); stroke-width: 1.8; }
 .k1 { stroke: var(--warn); stroke-dasharray: 5 3; } .k2 { stroke: var(--green); }
 .k3 { stroke: var(--violet); stroke-dasharray: 2 3; }
-.whisker { stroke-width: 1.2; stroke-dasharray: none; opacity: .55; }
+.thin { stroke-width: 1.2; } .whisker { stroke-width: 1.2; stroke-dasharray: none; opacity: .55; }
 .slim { display: none; } @media (max-width: 560px) { .wide { display: none; }
   .slim { display: block; } body { padding: 1.5rem 1rem 3rem; } }
 th[scope=row] { color: var(--ink); font-size: inherit; font-weight: 500; }
@@ -68,6 +69,11 @@ details { border-bottom: 1px solid var(--line); } details[open] { padding-bottom
 summary { cursor: pointer; padding: .45rem 0; overflow-wrap: anywhere; }
 summary b { font-weight: 600; } .landing { scroll-margin-top: 3.2rem; }
 .bar { fill: var(--accent); opacity: .85; } .hot { fill: var(--warn); opacity: .9; }
+.epoch { fill: var(--quiet); fill-opacity: .22; } .shade { fill: var(--quiet);
+  fill-opacity: .13; } .edge { stroke: var(--ink); stroke-opacity: .6; stroke-dasharray: 2 3; }
+.smalls { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(var(--w), 100%), 1fr));
+  gap: .9rem 1.2rem; margin: .6rem 0 1rem; } .smalls svg { justify-self: start; }
+@media (max-width: 560px) { .smalls svg { width: 100%; } }
 .axis { stroke: var(--line); } .mark { stroke: var(--warn); stroke-dasharray: 3 3; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr));
   gap: .9rem .7rem; margin: .8rem 0 1.2rem; }

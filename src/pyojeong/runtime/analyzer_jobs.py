@@ -124,6 +124,9 @@ class AnalyzerJobs(ABC):
         baseline: Any = None,
         eyes: bool | None = None,
         hold_s: float = 0.5,
+        events: Any = None,
+        event_window_s: float | None = None,
+        observation: str | None = None,
         formats: Sequence[str] = ("parquet",),
         layouts: Sequence[str] = (),
         annotate: bool = False,
@@ -154,6 +157,11 @@ class AnalyzerJobs(ABC):
                 ``analyze`` takes it; gives ``Face.baseline_delta``. None = none.
             eyes: Measure heads and eyes; None = as this analyzer was made.
             hold_s: Shortest event, in seconds.
+            events: Coded events, measured in ``epochs``: a file of BORIS or ELAN, a table
+                ``label,start,end``, or a list of (start, end, label) in seconds. None = none.
+            event_window_s: Events without a length become epochs of so many seconds; None = they
+                are left out, and a note says so.
+            observation: The observation of a BORIS file; None = that of this clip.
             formats: With ``out``: tables to write: ``"parquet"``, ``"csv"``, ``"json"``.
             layouts: With ``out``: layouts of other tools to write beside the tables:
                 ``"openface"``, ``"pyfeat"``, ``"facereader"``; see ``to_layout``.
@@ -171,7 +179,8 @@ class AnalyzerJobs(ABC):
         Raises:
             VideoUnreadable: When the clip could not be read, or has no frame in the range.
             VideoTruncated: With ``on_truncated="raise"``.
-            InputError: When an option is out of range, or the baseline shows no face.
+            InputError: When an option is out of range, the baseline shows no face, or the events
+                could not be used.
             OutputError: When ``out`` has other results, or could not be written.
             MissingExtra: When PyAV is not installed.
 

@@ -35,7 +35,11 @@ from pyojeong.stream.baseline import NeutralFace
 from pyojeong.stream.clip_input import clip_on_disk
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
-from pyojeong.video.options import ENDINGS, VideoOptions
+from pyojeong.video.coded_events.epoch import Epoch, EventList
+from pyojeong.video.coded_events.reading import EventSource
+from pyojeong.video.epochs import read_epochs
+from pyojeong.video.measured_epochs import MeasuredEpochs
+from pyojeong.video.options import ENDINGS, EPOCHS, VideoOptions
 from pyojeong.video.process import ClipResult, read_clip
 from pyojeong.video.render import card_in_words, cut_face, picture_frames, settings_in_words
 from pyojeong.video.report import ReportFacts
@@ -62,10 +66,13 @@ def analyze_video(
         )
     if eyes is not None and eyes != analyzer.options["eyes"]:
         analyzer = type(analyzer)(**{**analyzer.options, "eyes": eyes})
+    coded = _events(*(options.pop(key) for key in ("events", "event_window_s", "observation")))
     wanted = _options(analyzer, written=out is not None, **options)
     tell = {} if progress is None else {"progress": progress}
     with clip_on_disk(source) as (path, name):
         in_memory = name != str(path)
+        if coded is not None:
+            wanted = replace(wanted, events=coded.of(path.name))
         if out is not None and in_memory:
             raise InputError(f"{name}: results in a folder need a clip with a path: save it")
         with ExitStack() as stack:
@@ -90,6 +97,19 @@ def analyze_video(
         if on_truncated == "warn":
             warnings.warn(VideoTruncatedWarning(words), stacklevel=3)
     return video
+
+
+def _events(events: Any, window_s: float | None, observation: str | None) -> EventSource | None:
+    """Return coded events from a file or a list."""
+    if events is None:
+        if window_s is not None or observation is not None:
+            raise InputError("event_window_s and observation: need events=")
+        return None
+    if isinstance(events, str | os.PathLike):
+        return EventSource.from_file(Path(events), observation=observation, window_s=window_s)
+    if observation is not None:
+        raise InputError("observation: needs events= with a file of BORIS")
+    return EventSource.from_list(events, window_s=window_s)
 
 
 def _in_words(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str, Any]:
@@ -191,6 +211,7 @@ def _collected(outcome: ClipResult, name: str) -> VideoResult:
         if table.is_file():
             frames = tuple(replace(frame, source=name) for frame in TABLE_READERS[kind](table))
             break
+    epochs = outcome.folder / EPOCHS
     return VideoResult(
         source=name,
         frames=frames,
@@ -199,6 +220,7 @@ def _collected(outcome: ClipResult, name: str) -> VideoResult:
         error=outcome.error,
         failed=outcome.failed,
         folder=outcome.folder,
+        epochs=read_epochs(epochs) if epochs.is_file() else [],
     )
 
 
@@ -235,12 +257,16 @@ def write_report(
     frames = tuple(frames_of(results))
     _check_frames(frames)
     sets = (f.expression.label_set for r in frames for f in r.faces if f.expression is not None)
-    summary = Summary(next(sets, FER7), hold_s=hold_s)
+    labels = next(sets, FER7)
+    summary = Summary(labels, hold_s=hold_s)
+    known = results if isinstance(results, VideoResult) else None
+    epochs = MeasuredEpochs(labels, None if known is None else _events_of(known))
     for frame in frames:
         summary.add(frame)
+        epochs.add(frame)
     summary.finish()
+    epochs.finish()
     source = Path(frames[0].source if clip is None else clip)
-    known = results if isinstance(results, VideoResult) else None
     facts = ReportFacts(
         clip=str(source),
         settings=(known and known.settings) or _settings_of(frames),
@@ -248,8 +274,19 @@ def write_report(
         decoded=frames[-1].index + 1,
         error=known.error if known else "",
         pictures=_key_pictures(source, summary, frames) if pictures else (),
+        epochs=epochs,
     )
     return write_page(Path(path), summary, facts)
+
+
+def _events_of(video: VideoResult) -> EventList | None:
+    """Return the coded events that the epochs of a clip are about."""
+    if not video.epochs:
+        return None
+    known = video.summary.get("epochs", {})
+    keys = ("label", "start_s", "end_s", "tier", "modifier")
+    epochs = dict.fromkeys(Epoch(*(row[key] for key in keys)) for row in video.epochs)
+    return EventList(known.get("file", ""), tuple(epochs), tuple(known.get("notes", ())))
 
 
 def _check_frames(frames: Sequence[FrameResult]) -> None:

@@ -15,10 +15,11 @@ from pyojeong.core.output_files import changed_files
 from pyojeong.core.output_names import as_unicode
 from pyojeong.output.spreadsheet import MARK, is_marked, open_csv, plain_cell, safe_cell
 from pyojeong.output.tables import SINKS, TABLE_READERS
-from pyojeong.video.options import ENDINGS
+from pyojeong.video.epochs import read_epochs, write_epochs
+from pyojeong.video.options import ENDINGS, EPOCHS
 
 PEOPLE = "people.csv"
-JOINED = (PEOPLE, *(f"results.{ending}" for ending in ENDINGS.values()))
+JOINED = (PEOPLE, *(f"results.{ending}" for ending in ENDINGS.values()), EPOCHS)
 """Names of the tables of several clips."""
 
 
@@ -27,7 +28,9 @@ def join(
     out: Path,
     formats: Sequence[str],
     labels: LabelSet,
+    *,
     measures: Sequence[str] = (),
+    epochs: bool = False,
 ) -> None:
     """Write ``results.*`` and ``people.csv`` of several clips into one folder.
 
@@ -40,12 +43,13 @@ def join(
         formats: Tables that every clip has and that are joined.
         labels: The classifier's label set.
         measures: What was measured on request; see ``output.columns.MEASURES``.
+        epochs: Write ``epochs.csv`` too, with a column ``clip``.
 
     Raises:
         OutputError: When a file could not be written.
     """
-    csv_files = [part / "results.csv" for part in parts if isinstance(part, Path)]
-    excel = "csv" in formats and any(map(is_marked, csv_files))
+    folders = [part for part in parts if isinstance(part, Path)]
+    excel = "csv" in formats and any(is_marked(part / "results.csv") for part in folders)
     for name in formats:
         file = f"results.{ENDINGS[name]}"
         with SINKS[name](
@@ -55,7 +59,14 @@ def join(
                 frames = [part] if isinstance(part, FrameResult) else _frames(name, part / file)
                 for result in frames:
                     sink.write(result)
-    rows = [row for part in parts if isinstance(part, Path) for row in _people(part)]
+    if epochs:
+        measured = [
+            {"clip": as_unicode(part.name), **row}
+            for part in folders
+            for row in read_epochs(part / EPOCHS)
+        ]
+        write_epochs(out / EPOCHS, measured, excel=excel)
+    rows = [row for part in folders for row in _people(part)]
     if excel:
         rows = [{k: safe_cell(v) if isinstance(v, str) else v for k, v in r.items()} for r in rows]
     names = list(dict.fromkeys(key for row in rows for key in row))

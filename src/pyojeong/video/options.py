@@ -8,6 +8,7 @@ from pyojeong.core.action_units import Intensities
 from pyojeong.core.errors import InputError
 from pyojeong.output.layouts.registry import layout_named, names_of_clip
 from pyojeong.stream.segments import Selection
+from pyojeong.video.coded_events.epoch import EventList
 
 ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
 """Kind of table -> ending of its file."""
@@ -16,6 +17,8 @@ DONE = "done.json"
 """File in a clip's folder: its results are complete, and what they were made with."""
 CHECKPOINT = ".reading.jsonl"
 """File in a clip's folder while it is read."""
+EPOCHS = "epochs.csv"
+"""What was measured in coded events: a row per epoch and person."""
 
 OUTPUTS = (
     *(f"results.{ending}" for ending in ENDINGS.values()),
@@ -26,6 +29,8 @@ OUTPUTS = (
     "annotated.vtt",
     "events.vtt",
     "events.eaf",
+    "events.tsv",
+    EPOCHS,
 )
 """Every file of results that may lie in a clip's folder, beside those of layouts."""
 
@@ -47,6 +52,7 @@ class VideoOptions:
         images: Show key frames in the report.
         aggregate: Keep only shares, events and counts: no row per frame, no image.
         hold_s: Shortest event.
+        events: Coded events, measured in ``epochs.csv``; None = none.
         excel: Write CSV tables for spreadsheets; see ``output.spreadsheet``.
         workers: Threads that read.
     """
@@ -63,6 +69,7 @@ class VideoOptions:
     pictures: bool = True
     aggregate: bool = False
     hold_s: float = 0.5
+    events: EventList | None = None
     excel: bool = False
     workers: int = 2
 
@@ -85,7 +92,8 @@ class VideoOptions:
     @property
     def outputs(self) -> frozenset[str]:
         """Names of the files that these options ask for, whoever is in the clip."""
-        names = {"summary.json", "events.vtt", "events.eaf"}
+        names = {"summary.json", "events.vtt", "events.eaf", "events.tsv"}
+        names |= set() if self.events is None else {EPOCHS}
         names |= {f"results.{ENDINGS[name]}" for name in self.formats}
         names |= {"report.html"} if self.report else set()
         if self.annotate:

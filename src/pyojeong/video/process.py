@@ -44,6 +44,7 @@ from pyojeong.video.finished import (
     why_replaced,
     write_finished,
 )
+from pyojeong.video.measured_epochs import MeasuredEpochs, require_epochs
 from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, VideoOptions
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.result_folders import require_free
@@ -100,7 +101,8 @@ def read_clip(
 
     Raises:
         VideoUnreadable: When the clip could not be read at all, or has no frame in the range.
-        InputError: When the time of the baseline holds no frame or no face; earlier results stay.
+        InputError: When the time of the baseline holds no frame or no face, or no event lies in
+            what is read; earlier results stay.
         FolderTaken: When the folder has results of another clip.
         OutputError: When tables or summary could not be written; reading goes on from there the
             next time.
@@ -109,6 +111,7 @@ def read_clip(
     require(options.formats)
     with one_writer(folder, folder=True), Clip(path) as clip:
         facts = clip.facts
+        require_epochs(options, facts.duration_s and clip.length_s)
         about = record_of(path, analyzer, options)
         require_free(folder, path)
         earlier = earlier_results(folder)
@@ -159,6 +162,7 @@ def _read_or_leave(
         raise
     try:
         _require_baseline(clip.name, checkpoint, options)
+        require_epochs(options, clip.facts.duration_s or _last_s(checkpoint, options))
     except InputError:
         if (folder / DONE).exists():  # else what was read serves the next command
             checkpoint.remove()
@@ -220,7 +224,7 @@ def record_of(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str
         "version": __version__,
     }
     wanted.pop("workers")
-    for name in ("excel", "layouts"):
+    for name in ("excel", "layouts", "events", "baseline_units"):
         if not wanted[name]:
             del wanted[name]  # results of versions without it stay
     return plain({"reading": reading, "writing": wanted})
@@ -270,6 +274,13 @@ def _read(
     ending = Ending(clip.decoded, clip.error, clip.notes)
     checkpoint.finish(ending)
     return ending
+
+
+def _last_s(checkpoint: Checkpoint, options: VideoOptions) -> float | None:
+    """Return the time of the last frame that was read, where events ask for it."""
+    if options.events is None:
+        return None
+    return max((result.time_s for result in checkpoint.results()), default=None)
 
 
 def _require_baseline(name: str, checkpoint: Checkpoint, options: VideoOptions) -> None:
@@ -326,6 +337,7 @@ def _write(
     """Write everything that is made from the checkpoint."""
     labels = analyzer.classifier.label_set
     summary = Summary(labels, hold_s=options.hold_s)
+    epochs = MeasuredEpochs(labels, options.events)
 
     def results() -> Iterator[FrameResult]:
         # A checkpoint that was begun from another working folder names the clip differently.
@@ -348,10 +360,12 @@ def _write(
             for sink in sinks:
                 sink.write(result)
             summary.add(result)
+            epochs.add(result)
     summary.finish()
+    epochs.write(folder, summary, options, facts.duration_s)
     model = analyzer.classifier
     answers = model.head.to_dict()
-    write_summary(folder, summary, answers, facts, options)
+    write_summary(folder, {**summary.to_dict(), **epochs.to_dict()}, answers, facts, options)
     processed = ProcessedClip(
         path=path,
         folder=folder,
@@ -361,6 +375,7 @@ def _write(
         facts=facts,
         card=model.card,
         answers=answers,
+        epochs=epochs,
     )
     extras = render(processed, options)
     return ClipResult(
@@ -368,14 +383,14 @@ def _write(
         summary.frames,
         len(summary.people),
         ending.error,
-        notes=tuple(extras.notes),
+        notes=(*epochs.notes, *extras.notes),
         failed=tuple(f"{name}: {why}" for name, why in extras.failed.items()),
     )
 
 
 def write_summary(
     folder: Path,
-    summary: Summary,
+    numbers: dict[str, Any],
     answers: dict[str, Any],
     facts: ClipFacts,
     options: VideoOptions,
@@ -391,6 +406,6 @@ def write_summary(
     }
     if options.annotate:
         clock["annotated_start_s"] = options.selection.start_s
-    data = {**summary.to_dict(), "clock": clock, "answers": answers}
+    data = {**numbers, "clock": clock, "answers": answers}
     with atomic_write(folder / "summary.json", "w") as file:
         file.write(json.dumps(data, indent=1) + "\n")

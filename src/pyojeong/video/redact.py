@@ -12,30 +12,34 @@ from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import label_set
 from pyojeong.core.one_writer import one_writer
 from pyojeong.output.layouts.registry import is_layout_file, names_of_clip
+from pyojeong.output.spreadsheet import is_marked
 from pyojeong.output.table_rewriting import remove_tracks
 from pyojeong.output.tables import TABLE_READERS
 from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending
+from pyojeong.video.coded_events.epoch import EventList
+from pyojeong.video.epochs import read_epochs, without_tracks, write_epochs
 from pyojeong.video.finished import read_finished, require_own, write_finished
+from pyojeong.video.measured_epochs import MeasuredEpochs
 from pyojeong.video.merge import drop_joined, joined_files
-from pyojeong.video.options import CHECKPOINT, ENDINGS, OUTPUTS, VideoOptions
+from pyojeong.video.options import CHECKPOINT, ENDINGS, EPOCHS, OUTPUTS, VideoOptions
 from pyojeong.video.process import write_summary
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
 
 _SHOWN = (
     *("report.html", "annotated.mp4", "annotated.incomplete.mp4", "annotated.vtt"),
-    *("events.vtt", "events.eaf"),
+    *("events.vtt", "events.eaf", "events.tsv"),
 )
 
 
 def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     """Remove people from a clip's results.
 
-    Their faces leave the tables (the frames stay), the files in layouts of other tools, the
-    summary and the events; the report is made again without images; the annotated clip, which
+    Their faces leave the tables (the frames stay), the epochs, the files in layouts of other tools,
+    the summary and the events; the report is made again without images; the annotated clip, which
     shows them, is deleted. Results that keep no rows lose the people's numbers, their events and
     the report. Tables that join several clips are deleted; the command that made them makes them
     again.
@@ -87,8 +91,8 @@ def _redact(folder: Path, tracks: set[int]) -> list[str]:
     # First of all what shows the people. Tables of other runs do too, and the checkpoint, which is
     # there when an extra of the results failed. Files of the user stay.
     stale = [f"results.{e}" for n, e in ENDINGS.items() if n not in asked]
-    of_layouts = filter(is_layout_file, names)
-    gone_first = [name for name in (*_SHOWN, *stale, *of_layouts) if name in names]
+    remade = [*filter(is_layout_file, names), *([EPOCHS] if tables else [])]
+    gone_first = [name for name in (*_SHOWN, *stale, *remade) if name in names]
     deleted = [name for name in (*gone_first, CHECKPOINT) if (folder / name).exists()]
     for name in deleted:
         (folder / name).unlink()
@@ -103,7 +107,8 @@ def _redact(folder: Path, tracks: set[int]) -> list[str]:
     done["outcome"]["people"] = len(left)
     done["about"]["forgotten"] = sorted(gone | tracks)
     write_finished(folder, done, names)
-    changed = {*deleted, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)}
+    epochs = {EPOCHS} & set(names)
+    changed = {*deleted, *epochs, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)}
     return [*sorted(changed - {CHECKPOINT}), *joined]
 
 
@@ -156,10 +161,7 @@ def _rewrite(
     labels = label_set(answers["label_set"])
     for name in tables:
         remove_tracks(name, folder / f"results.{ENDINGS[name]}", tracks)
-    summary = Summary(labels, hold_s=writing["hold_s"])
-    for result in TABLE_READERS[tables[0]](first):
-        summary.add(result)
-    summary.finish()
+    events = writing.get("events")
     options = VideoOptions(
         selection=Selection(**reading["selection"]),
         formats=tuple(tables),
@@ -169,9 +171,18 @@ def _rewrite(
         report=report,
         pictures=False,
         hold_s=writing["hold_s"],
+        events=None if events is None else EventList.from_dict(events),
+        excel=writing.get("excel", False),
     )
     facts = ClipFacts(**done["facts"])
-    write_summary(folder, summary, answers, facts, options)
+    summary = Summary(labels, hold_s=writing["hold_s"])
+    epochs = MeasuredEpochs(labels, options.events)
+    for result in TABLE_READERS[tables[0]](first):
+        summary.add(result)
+        epochs.add(result)
+    summary.finish()
+    epochs.write(folder, summary, options, facts.duration_s)
+    write_summary(folder, {**summary.to_dict(), **epochs.to_dict()}, answers, facts, options)
     ending = Ending(
         done["outcome"]["decoded"],
         done["outcome"].get("error", done["outcome"].get("complaint", "")),
@@ -185,6 +196,7 @@ def _rewrite(
         facts=facts,
         card=card,
         answers=answers,
+        epochs=epochs,
     )
     failed = render(processed, options).failed
     if failed:
@@ -196,5 +208,9 @@ def _cut_out(folder: Path, summary_data: dict[str, Any], tracks: Collection[int]
     """Results without rows: numbers and events go, and what was drawn from them."""
     for part in ("people", "events"):
         summary_data[part] = [row for row in summary_data[part] if row["track_id"] not in tracks]
+    if (folder / EPOCHS).exists():
+        excel = is_marked(folder / EPOCHS)
+        rows = without_tracks(read_epochs(folder / EPOCHS), tracks)
+        write_epochs(folder / EPOCHS, rows, excel=excel)
     with atomic_write(folder / "summary.json", "w") as file:
         file.write(json.dumps(summary_data, indent=1) + "\n")

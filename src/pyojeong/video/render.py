@@ -12,6 +12,7 @@ import numpy as np
 from pyojeong.core.card import ModelCard
 from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.printable import printable
+from pyojeong.output.boris import write_boris
 from pyojeong.output.clip_file import ClipFile
 from pyojeong.output.elan import write_eaf
 from pyojeong.output.layouts.registry import LAYOUTS, default_name, names_of_clip
@@ -22,7 +23,8 @@ from pyojeong.output.timeline_overlay import Row, TimelineOverlay
 from pyojeong.stream.source import Clip, ClipFacts
 from pyojeong.video.checkpoint import Ending
 from pyojeong.video.extras import Extras
-from pyojeong.video.options import VideoOptions
+from pyojeong.video.measured_epochs import MeasuredEpochs
+from pyojeong.video.options import EPOCHS, VideoOptions
 from pyojeong.video.report import MOST_PICTURES, ReportFacts, write_report
 from pyojeong.video.summary import CHARTED, Event, Summary
 
@@ -40,6 +42,7 @@ class ProcessedClip:
         facts: Of the clip itself.
         card: The classifier's.
         answers: What decided its answers (``OutputHead.to_dict``).
+        epochs: What was measured in coded events.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class ProcessedClip:
     facts: ClipFacts
     card: ModelCard
     answers: dict[str, Any]
+    epochs: MeasuredEpochs
 
 
 _ANNOTATED = "annotated.mp4"
@@ -73,6 +77,8 @@ def render(clip: ProcessedClip, options: VideoOptions) -> Extras:
         write_vtt(folder / "events.vtt", notes, note=clock)
     with extras.attempt("events.eaf"):
         write_eaf(folder / "events.eaf", notes, media=path)
+    with extras.attempt("events.tsv"):
+        write_boris(folder / "events.tsv", notes)
     if options.annotate and options.selection.start_s:
         with extras.attempt("annotated.vtt"):
             _write_shifted(folder / "annotated.vtt", notes, options.selection.start_s)
@@ -109,7 +115,10 @@ def _report_facts(
         "summary.json": "the numbers of this page",
         "events.vtt": "the events as WebVTT",
         "events.eaf": "the events for ELAN",
+        "events.tsv": "the events for BORIS",
     }
+    if options.events is not None:
+        files[EPOCHS] = "one row per epoch of the coded events and person"
     endings = {"json": "results.jsonl", "csv": "results.csv", "parquet": "results.parquet"}
     for name in options.formats:
         files[endings[name]] = "one row per frame and face"
@@ -121,6 +130,8 @@ def _report_facts(
         if options.selection.start_s:
             files["annotated.vtt"] = "the events in the times of annotated.mp4"
     settings = settings_in_words(options, clip.facts)
+    if clip.epochs.notes:
+        settings["coded events"] = "; ".join(clip.epochs.notes)
     for name, why in extras.failed.items():
         settings[f"not written: {name}"] = why
     return ReportFacts(
@@ -131,6 +142,7 @@ def _report_facts(
         error=clip.ending.error,
         pictures=pictures,
         files={name: what for name, what in files.items() if name not in extras.failed},
+        epochs=clip.epochs,
     )
 
 

@@ -1,7 +1,7 @@
 """The report of one clip: one page that a researcher can read, keep and pass on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,22 @@ from numpy.typing import NDArray
 
 from pyojeong.core.face import Image
 from pyojeong.output.page import Page
-from pyojeong.output.timeline_svg import Span, Trace, clock, draw_timeline, draw_traces
+from pyojeong.output.timeline_svg import (
+    SLIM,
+    Span,
+    Trace,
+    clock,
+    draw_timeline,
+    draw_traces,
+)
+from pyojeong.video.measured_epochs import MeasuredEpochs
+from pyojeong.video.report_charts import (
+    add_coded_events,
+    add_event_key,
+    add_units,
+    add_valence,
+    marks_of,
+)
 from pyojeong.video.summary import (
     CHARTED,
     LOW_LIGHT,
@@ -43,6 +58,7 @@ class ReportFacts:
         error: Why decoding stopped early; "" = it did not.
         images: (event, face) of key frames; empty = none are shown.
         files: Name -> what is in it, of the files beside the page.
+        epochs: What was measured in coded events; None = nothing.
     """
 
     clip: str
@@ -52,6 +68,7 @@ class ReportFacts:
     error: str = ""
     pictures: Sequence[tuple[Event, Image]] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    epochs: MeasuredEpochs | None = None
 
 
 def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
@@ -78,13 +95,20 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
             f"A score is {meaning}, for the base rates under model and settings "
             f"({str(facts.card['base rates']).partition(':')[0]})."
         )
-    span = Span(start, max(end, start + 1e-3))
+    span = Span(start, max(end, start + 1e-3), marks=marks_of(facts.epochs))
+    add_event_key(page, span)
     for person in people[:CHARTED]:
         _timeline(page, summary, person, span)
     if len(people) > CHARTED:
         page.text(f"{len(people) - CHARTED} people with less time are in the tables only.")
     if not people:
         page.text("No face was found in this clip.")
+    if people:
+        add_valence(page, people, span)
+    if summary.units_measured:
+        add_units(page, people, span)
+    if facts.epochs is not None and facts.epochs.events is not None:
+        add_coded_events(page, people, facts.epochs)
     page.section("Events")
     _events(page, summary, facts)
     page.section("Quality of the data")
@@ -116,7 +140,12 @@ def _shares(page: Page, summary: Summary, people: Sequence[Person]) -> None:
     page.table(["", "seen for", *names], rows)
 
 
-def _timeline(page: Page, summary: Summary, person: Person, span: Span) -> None:
+def _timeline(
+    page: Page,
+    summary: Summary,
+    person: Person,
+    span: Span,
+) -> None:
     times, scores = person.scores.means()
     scores = scores / scores.sum(1, keepdims=True)
     bands = [
@@ -125,17 +154,25 @@ def _timeline(page: Page, summary: Summary, person: Person, span: Span) -> None:
         if e.track_id == person.track_id
     ]
     names = summary.labels.names
-    drawing = draw_timeline(span, times, scores, names, bin_s=person.scores.bin_s, bands=bands)
+    drawing, slim = (
+        draw_timeline(each, times, scores, names, bin_s=person.scores.bin_s, bands=bands)
+        for each in (span, replace(span, width=SLIM))
+    )
     legend = (
         f"Person {person.track_id}: scores of {', '.join(names)} (from below), and the answers "
         f"that were held for {summary.hold_s:g} s or more; gray = unclear."
     )
-    page.drawing(drawing, legend=legend, wide=True)
+    page.drawing(drawing, legend=legend, wide=True, slim=slim)
     if summary.eyes_measured:
         _eyes(page, summary, person, span)
 
 
-def _eyes(page: Page, summary: Summary, person: Person, span: Span) -> None:
+def _eyes(
+    page: Page,
+    summary: Summary,
+    person: Person,
+    span: Span,
+) -> None:
     times, values = person.eyes.means()
     closures = [c for c in summary.closures if c.track_id == person.track_id]
     blinks = [c.start_s for c in closures if c.blink]
@@ -153,8 +190,13 @@ def _eyes(page: Page, summary: Summary, person: Person, span: Span) -> None:
         Trace("head down (+) or up, degrees", column(4), -50, 50),
     ]
     measured = 100 * person.gaze_frames / person.frames
+    drawing, slim = (
+        draw_traces(each, times, traces, bin_s=person.eyes.bin_s)
+        for each in (span, replace(span, width=SLIM))
+    )
     page.drawing(
-        draw_traces(span, times, traces, bin_s=person.eyes.bin_s),
+        drawing,
+        slim=slim,
         legend=(
             f"Person {person.track_id}: {_count(len(blinks), 'blink', 'blinks')} ({rate}), eyes "
             f"closed for {sum(c.length_s for c in closures):.1f} s in all; gaze, relative to the "

@@ -15,10 +15,10 @@ from pyojeong.core.input_record import INPUTS
 from pyojeong.core.output_names import distinct_names, folded_name, name_candidates
 from pyojeong.video.checkpoint import FolderTaken, fingerprint, owner_of_checkpoint
 from pyojeong.video.finished import read_finished
-from pyojeong.video.merge import PEOPLE
-from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, OUTPUTS
+from pyojeong.video.merge import JOINED
+from pyojeong.video.options import CHECKPOINT, DONE, OUTPUTS
 
-_RESERVED = frozenset({PEOPLE, INPUTS, *(f"results.{ending}" for ending in ENDINGS.values())})
+_RESERVED = frozenset({INPUTS, *JOINED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.action_units import ACTION_UNITS
 from pyojeong.core.face import Expression, Face, FrameResult
 from pyojeong.core.labels import LabelSet
 from pyojeong.video.blinks import BlinkCounter, Closure
@@ -118,6 +119,8 @@ def _paired(array: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(even[0::2] + even[1::2])
 
 
+MEASURES = ("valence", *ACTION_UNITS, "activation")
+"""What a track's timeline of measures holds."""
 EYE_COLUMNS = ("openness", "gaze_yaw", "gaze_pitch", "head_yaw", "head_pitch")
 """What a track's eye timeline holds; angles in degrees."""
 
@@ -136,6 +139,7 @@ class Person:
         scores: Timeline of the scores (K columns); empty for those of whom ``CHARTED`` others
             were seen longer.
         eyes: Timeline of ``EYE_COLUMNS``, likewise.
+        measures: Timeline of ``MEASURES``, likewise.
         blinks: Counts closures.
         eye_frames: Frames on which openness was measured.
         gaze_frames: Frames on which gaze was.
@@ -145,6 +149,7 @@ class Person:
     first_s: float
     scores: Timeline
     eyes: Timeline
+    measures: Timeline
     blinks: BlinkCounter
     last_s: float = 0.0
     frames: int = 0
@@ -153,6 +158,17 @@ class Person:
     eye_frames: int = 0
     gaze_frames: int = 0
     held: str | None = None
+
+
+def _measures(face: Face, shown: Expression) -> NDArray[np.float64]:
+    """Return the values of ``MEASURES`` for one face; NaN = not measured."""
+    row = np.full(len(MEASURES), np.nan)
+    row[0] = shown.valence
+    if face.action_units is not None:
+        units = face.action_units
+        found = (*units.intensities, units.activation)
+        row[1:] = [np.nan if value is None else value for value in found]
+    return row
 
 
 class Summary:
@@ -178,6 +194,7 @@ class Summary:
         self.most_faces = 0
         self._runs: dict[int, _Run] = {}
         self.eyes_measured = False
+        self.units_measured = False
         self._drawn: list[int] = []
 
     def add(self, result: FrameResult) -> None:
@@ -204,6 +221,7 @@ class Summary:
             )
             self.quality["small"] += min(face.box.width, face.box.height) < SMALL
             self.quality["unclear"] += face.expression is not None and face.expression.unclear
+            self.units_measured |= face.action_units is not None
             if face.eyes is not None:
                 self.eyes_measured = True
                 self.quality["eyes not measured"] += face.eyes.openness is None
@@ -223,6 +241,7 @@ class Summary:
                 last_s=time_s,
                 scores=Timeline(len(self.labels), start_s=time_s),
                 eyes=Timeline(len(EYE_COLUMNS), start_s=time_s),
+                measures=Timeline(len(MEASURES), start_s=time_s),
                 blinks=BlinkCounter(face.track_id),
             )
         passed = time_s - person.last_s
@@ -235,6 +254,7 @@ class Summary:
         person.last_s = time_s
         person.frames += 1
         person.scores.add(time_s, shown.scores)
+        person.measures.add(time_s, _measures(face, shown))
         self._eyes(person, face, time_s)
         self._follow_run(face.track_id, shown, time_s)
 
@@ -254,6 +274,7 @@ class Summary:
             if time_s - person.last_s > _GONE_S:
                 person.scores.clear()
                 person.eyes.clear()
+                person.measures.clear()
             else:
                 kept.append(number)
         self._drawn = kept

@@ -37,7 +37,7 @@ class Faces:
     @staticmethod
     def read(file: Path) -> "Faces":
         """Return the faces of a file, without those that are hardly one."""
-        with np.load(file) as stored:
+        with np.load(file, allow_pickle=False) as stored:
             seen = stored["presence"] >= _PRESENCE
             return Faces(*(stored[k][seen] for k in ("names", "points", "blendshapes")))
 
@@ -86,12 +86,13 @@ _LIP_MIDDLE = (0, 11, 12, 13, 14, 15, 16, 17)
 _MOUTH = [*_points(_LIPS), *_heights(_LIP_MIDDLE), "mouthPress", "mouthRollUpper",
           "mouthRollLower", "mouthPucker", "mouthClose"]  # fmt: skip
 
+_BROWS = [*_points((*_BROW, 159, 145, 133, 193)), *_heights((9, 8, 168)), "browDown", "eyeSquint",
+          "eyeWide", "browOuterUp", "browInnerUp"]  # fmt: skip
+
 REGIONS: dict[str, tuple[list[str], str, tuple[str, ...]]] = {
-    "AU4": (
-        [*_points((*_BROW, 159, 145, 133, 193)), *_heights((9, 8, 168)), "browDown", "eyeSquint",
-         "eyeWide", "browOuterUp", "browInnerUp"],
-        "angry", ("neutral", "surprise", "happy"),
-    ),
+    "AU1": (_BROWS, "surprise", ()),
+    "AU2": (_BROWS, "surprise", ()),
+    "AU4": (_BROWS, "angry", ("neutral", "surprise", "happy")),
     "AU6": ([*_points((*_UNDER, *_LIDS, 33, 133)), "eyeSquint", "cheekSquint"], "happy", ()),
     "AU7": (
         [*_points((*_LIDS, *_UNDER, 33, 133)), "eyeSquint", "eyeWide"],
@@ -109,14 +110,14 @@ REGIONS: dict[str, tuple[list[str], str, tuple[str, ...]]] = {
     "AU23": (_MOUTH, "angry", ("neutral",)),
     "AU24": (_MOUTH, "angry", ("neutral",)),
 }  # fmt: skip
-"""Unit -> features of one region, the expression that shows it, and those it is told from (all
-others, where none are named)."""
+"""Unit -> features of one region, the expression that shows it, and the others (all
+of them, where none are named)."""
 
 NAMED = {
-    "AU1": ("browInnerUp", 1.0), "AU2": ("browOuterUp", 1.0), "AU4": ("browDown", 0.3),
+    "AU1": ("browInnerUp", 0.6), "AU2": ("browOuterUp", 0.5), "AU4": ("browDown", 0.3),
     "AU5": ("eyeWide", 1.0), "AU7": ("eyeSquint", 0.5), "AU12": ("mouthSmile", 1.0),
     "AU15": ("mouthFrown", 0.5), "AU17": ("mouthShrugLower", 1.0),
-    "AU20": ("mouthStretch", 1.0), "AU24": ("mouthPress", 0.5),
+    "AU20": ("mouthStretch", 1.0), "AU24": ("mouthPress", 0.5), "AU26": ("jawOpen", 1.0),
 }  # fmt: skip
 """Unit -> the blendshape of the same movement, and how much it counts; the rest is the region's."""
 
@@ -195,21 +196,19 @@ def _unit_target(
     if named:
         values = faces.by_side[..., NAMES.index(named)]
         top = float(np.quantile(values, 0.995))
-        parts.append((weight, _intensity(values, neutral, rest=0.6, top=top)))
+        parts.append((weight, _intensity(values, neutral, rest=0.5, top=top)))
     if unit in REGIONS:
         columns, direction = directions[unit]
         values = ((faces.by_side - scale[0]) / scale[1])[..., columns] @ direction
         shown = share[:, VOTES.index(REGIONS[unit][1])] >= 0.5
         top = np.quantile(values.mean(1)[shown], 0.95)
-        parts.append((1 - weight, _intensity(values, neutral, rest=0.8, top=float(top))))
+        parts.append((1 - weight, _intensity(values, neutral, rest=0.5, top=float(top))))
     if not parts:
         return None
     return np.asarray(sum(w * v for w, v in parts) / sum(w for w, _ in parts))
 
 
-def _intensity(
-    values: Floats, neutral: NDArray[np.bool_], *, rest: float, top: float
-) -> Floats:
+def _intensity(values: Floats, neutral: NDArray[np.bool_], *, rest: float, top: float) -> Floats:
     """Return values (n, 2) as intensities: 0 at a quantile of neutral faces, 1 at ``top``."""
     low = float(np.quantile(values.mean(1)[neutral], rest))
     return np.asarray(np.clip((values - low) / max(top - low, 1e-6), 0, 1))
@@ -222,14 +221,11 @@ def _gaps(unit: str, faces: Faces) -> Floats | None:
     def apart(upper: int, lower: int) -> Floats:
         return np.asarray(np.linalg.norm(points[:, upper, :2] - points[:, lower, :2], axis=1))
 
-    if unit in {"AU25", "AU26", "AU27"}:
+    if unit in {"AU25", "AU27"}:
         eyes = apart(33, 263)
         gap = apart(13, 14) / eyes
-        if unit == "AU25":
-            value = np.clip((gap - 0.015) / 0.12, 0, 1)
-        else:
-            low, high = (0.10, 0.32) if unit == "AU26" else (0.34, 0.62)
-            value = np.clip((gap - low) / (high - low), 0, 1)
+        low, high = (0.015, 0.135) if unit == "AU25" else (0.30, 0.62)
+        value = np.clip((gap - low) / (high - low), 0, 1)
         return np.asarray(np.stack([value, value], axis=1))
     if unit == "AU43":
         sides = []

@@ -17,8 +17,8 @@ from pyojeong.cli.video_request import seconds_of
 from pyojeong.core.errors import InputError, OutputError
 from pyojeong.output.tables import read_csv, read_parquet
 from pyojeong.runtime.golden import GOLDEN_PICTURE
+from pyojeong.video.clip_writing import ClipResult
 from pyojeong.video.merge import joined_clips
-from pyojeong.video.process import ClipResult
 from tests.stream.made import ffmpeg
 from tests.video.made import make_clip
 

@@ -44,10 +44,11 @@ from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.opening import import_av
 from pyojeong.stream.source import Clip
 from pyojeong.video.checkpoint import FolderTaken
+from pyojeong.video.clip_writing import ClipResult
 from pyojeong.video.coded_events.reading import EventSource
 from pyojeong.video.merge import JOINED, PEOPLE, join, joined_clips
 from pyojeong.video.options import DONE, ENDINGS, EPOCHS, VideoOptions
-from pyojeong.video.process import ClipResult, read_clip
+from pyojeong.video.process import read_clip
 from pyojeong.video.result_folders import choose_folder, first_names, is_reserved
 
 NOTICE = (

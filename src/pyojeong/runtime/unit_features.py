@@ -73,7 +73,7 @@ def _mirror_name(name: str) -> str:
 
 
 MIRRORED_BLENDSHAPES = [BLENDSHAPES.index(_mirror_name(name)) for name in BLENDSHAPES]
-"""Where each blendshape stands in a mirrored image."""
+"""Position of each blendshape in a mirrored image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,12 +35,13 @@ from pyojeong.stream.baseline import NeutralFace
 from pyojeong.stream.clip_input import clip_on_disk
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import Clip
+from pyojeong.video.clip_writing import ClipResult
 from pyojeong.video.coded_events.epoch import Epoch, EventList
 from pyojeong.video.coded_events.reading import EventSource
 from pyojeong.video.epochs import read_epochs
 from pyojeong.video.measured_epochs import MeasuredEpochs
 from pyojeong.video.options import ENDINGS, EPOCHS, VideoOptions
-from pyojeong.video.process import ClipResult, read_clip
+from pyojeong.video.process import read_clip
 from pyojeong.video.render import card_in_words, cut_face, picture_frames, settings_in_words
 from pyojeong.video.report import ReportFacts
 from pyojeong.video.report import write_report as write_page

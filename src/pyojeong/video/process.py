@@ -10,28 +10,24 @@ that the same command tries the rest again.
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pyojeong._version import __version__
-from pyojeong.core.atomic_write import atomic_write, remove_stale
+from pyojeong.core.atomic_write import remove_stale
 from pyojeong.core.errors import InputError, VideoUnreadable
-from pyojeong.core.face import FrameResult, Sink
 from pyojeong.core.one_writer import one_writer
 from pyojeong.core.output_files import changed_files
 from pyojeong.core.result_key import plain
-from pyojeong.output.tables import SINKS, require
+from pyojeong.output.tables import require
 from pyojeong.runtime.analyzer import Analyzer
-from pyojeong.stream.baseline import NeutralFace, changed, neutral_of
+from pyojeong.stream.baseline import neutral_of
 from pyojeong.stream.pipeline import no_frames, read_frames
-from pyojeong.stream.smooth import smoothed
-from pyojeong.stream.source import Clip, ClipFacts
+from pyojeong.stream.source import Clip
 from pyojeong.stream.track import Tracker
 from pyojeong.video.checkpoint import Checkpoint, Ending, fingerprint
+from pyojeong.video.clip_writing import ClipResult, write_results
 from pyojeong.video.finished import (
     begin_writing,
     earlier_results,
@@ -44,42 +40,15 @@ from pyojeong.video.finished import (
     why_replaced,
     write_finished,
 )
-from pyojeong.video.measured_epochs import MeasuredEpochs, require_epochs
-from pyojeong.video.options import CHECKPOINT, DONE, ENDINGS, VideoOptions
-from pyojeong.video.render import ProcessedClip, render
+from pyojeong.video.measured_epochs import require_epochs
+from pyojeong.video.options import CHECKPOINT, DONE, VideoOptions
 from pyojeong.video.result_folders import require_free
-from pyojeong.video.summary import Summary
 
 _CLOCK_S = 0.001
 """A clip whose clock begins this far from zero gets a note."""
 
 Progress = Callable[[float, int], None]
 """Called now and then with the clip's time in seconds and the number of frames read."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipResult:
-    """What came of a clip.
-
-    Attributes:
-        folder: Where the results are.
-        frames: Frames that were read.
-        people: Number of tracks.
-        error: Why decoding stopped early; "" = it did not.
-        again: The results were there already.
-        removed: Files of an earlier run with other settings that this one did not write again.
-        notes: Lines about choices that were made and about what lacks something.
-        failed: Lines about files beside the results that could not be written.
-    """
-
-    folder: Path
-    frames: int
-    people: int
-    error: str = ""
-    again: bool = False
-    removed: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
 
 
 def read_clip(
@@ -101,11 +70,9 @@ def read_clip(
 
     Raises:
         VideoUnreadable: When the clip could not be read at all, or has no frame in the range.
-        InputError: When the time of the baseline holds no frame or no face, or no event lies in
-            what is read; earlier results stay.
+        InputError: When the time of the baseline holds no face, or no event lies in what is read.
         FolderTaken: When the folder has results of another clip.
-        OutputError: When tables or summary could not be written; reading goes on from there the
-            next time.
+        OutputError: When tables or summary could not be written.
         MissingExtra: When a table needs what is not installed.
     """
     require(options.formats)
@@ -133,12 +100,12 @@ def read_clip(
             names = options.outputs_with(_people(checkpoint, options))
             others = others_of(folder, earlier, names)
             begin_writing(folder, whole, about["reading"]["clip"], earlier, names)
-            outcome = _write(path, folder, analyzer, options, checkpoint, ending, facts)
+            outcome = write_results(path, folder, analyzer, options, checkpoint, ending, facts)
             outcome = replace(outcome, notes=(*_notes(clip, ending, options), *outcome.notes))
             for name in others:  # beside the new ones they would be taken for theirs
                 (folder / name).unlink()
-            card = json.loads(analyzer.classifier.card.to_json())
-            made = {"about": about, "path": whole, "facts": asdict(facts), "card": card}
+            made = {"about": about, "path": whole, "facts": asdict(facts)}
+            made["card"] = json.loads(analyzer.classifier.card.to_json())
             _write_done(folder, made, outcome, ending, names)
             if not outcome.failed:
                 checkpoint.remove()
@@ -303,109 +270,3 @@ def _people(checkpoint: Checkpoint, options: VideoOptions) -> set[int]:
         return set()
     tracks = {face.track_id for result in checkpoint.results() for face in result.faces}
     return {track for track in tracks if track is not None}
-
-
-def _results(
-    source: str, checkpoint: Checkpoint, options: VideoOptions, labels: tuple[str, ...]
-) -> Iterator[FrameResult]:
-    """Yield the frames with what is computed over time."""
-    results: Iterator[FrameResult]
-    results = (replace(result, source=source) for result in checkpoint.results())
-    if options.baseline_s is not None or options.baseline is not None:
-        neutral: dict[int, NeutralFace] = {}
-        if options.baseline_s is not None:
-            neutral = neutral_of(checkpoint.results(), *options.baseline_s)
-        default = None
-        if options.baseline is not None:
-            default = NeutralFace(np.asarray(options.baseline), options.baseline_units)
-            if len(options.baseline) != len(labels):
-                got = len(options.baseline)
-                raise InputError(f"baseline: expected {len(labels)} scores, got {got}")
-        results = changed(results, neutral, default)
-    return results if options.smooth_s is None else smoothed(results, options.smooth_s)
-
-
-def _write(
-    path: Path,
-    folder: Path,
-    analyzer: Analyzer,
-    options: VideoOptions,
-    checkpoint: Checkpoint,
-    ending: Ending,
-    facts: ClipFacts,
-) -> ClipResult:
-    """Write everything that is made from the checkpoint."""
-    labels = analyzer.classifier.label_set
-    summary = Summary(labels, hold_s=options.hold_s)
-    epochs = MeasuredEpochs(labels, options.events)
-
-    def results() -> Iterator[FrameResult]:
-        # A checkpoint that was begun from another working folder names the clip differently.
-        return _results(str(path), checkpoint, options, labels.names)
-
-    with ExitStack() as stack:
-        sinks: list[Sink] = [
-            stack.enter_context(
-                SINKS[name](
-                    folder / f"results.{ENDINGS[name]}",
-                    labels=labels,
-                    timeline=True,
-                    measures=analyzer.measures,
-                    excel=options.excel,
-                )
-            )
-            for name in options.formats
-        ]
-        for result in results():
-            for sink in sinks:
-                sink.write(result)
-            summary.add(result)
-            epochs.add(result)
-    summary.finish()
-    epochs.write(folder, summary, options, facts.duration_s)
-    model = analyzer.classifier
-    answers = model.head.to_dict()
-    write_summary(folder, {**summary.to_dict(), **epochs.to_dict()}, answers, facts, options)
-    processed = ProcessedClip(
-        path=path,
-        folder=folder,
-        summary=summary,
-        results=results,
-        ending=ending,
-        facts=facts,
-        card=model.card,
-        answers=answers,
-        epochs=epochs,
-    )
-    extras = render(processed, options)
-    return ClipResult(
-        folder,
-        summary.frames,
-        len(summary.people),
-        ending.error,
-        notes=(*epochs.notes, *extras.notes),
-        failed=tuple(f"{name}: {why}" for name, why in extras.failed.items()),
-    )
-
-
-def write_summary(
-    folder: Path,
-    numbers: dict[str, Any],
-    answers: dict[str, Any],
-    facts: ClipFacts,
-    options: VideoOptions,
-) -> None:
-    """Write ``summary.json``: the numbers, what decided the answers, and which clock is used.
-
-    Raises:
-        OutputError: When it could not be written.
-    """
-    clock: dict[str, Any] = {
-        "zero": "the clip's beginning",
-        "container_start_s": round(facts.start_s, 6),
-    }
-    if options.annotate:
-        clock["annotated_start_s"] = options.selection.start_s
-    data = {**numbers, "clock": clock, "answers": answers}
-    with atomic_write(folder / "summary.json", "w") as file:
-        file.write(json.dumps(data, indent=1) + "\n")

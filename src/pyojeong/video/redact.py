@@ -19,13 +19,13 @@ from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.stream.segments import Selection
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Ending
+from pyojeong.video.clip_writing import write_summary
 from pyojeong.video.coded_events.epoch import EventList
 from pyojeong.video.epochs import read_epochs, without_tracks, write_epochs
 from pyojeong.video.finished import read_finished, require_own, write_finished
 from pyojeong.video.measured_epochs import MeasuredEpochs
 from pyojeong.video.merge import drop_joined, joined_files
 from pyojeong.video.options import CHECKPOINT, ENDINGS, EPOCHS, OUTPUTS, VideoOptions
-from pyojeong.video.process import write_summary
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
 

@@ -1,13 +1,14 @@
 """Read the points and blendshapes of many faces once, for ``fit.py`` and ``measure.py``.
 
-    python benchmarks/action_units/extract.py rendered --out features/rendered.npz
-    python benchmarks/action_units/extract.py ../shared/data/photographs/images --out features/photographs.npz
-    python benchmarks/action_units/extract.py runs/fer2013.parquet --out features/fer2013.npz
+    cd benchmarks/action_units
+    python extract.py rendered --out features/rendered.npz
+    python extract.py ../../../shared/data/photographs/images --out features/photographs.npz
+    python extract.py ../../runs/fer2013.parquet --out features/fer2013.npz
 
 Each face is read as it is and mirrored, as ``FaceMeasures`` reads photographs. FER2013's faces fill
 their pictures; of its training split, up to ``--most`` of each expression that at least half of
 FER+'s annotators agree on are read.
-"""  # fmt: skip
+"""
 
 import argparse
 from collections.abc import Iterator

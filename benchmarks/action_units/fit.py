@@ -1,22 +1,25 @@
 """Teach the network that reads action units, and write its ONNX file and card.
 
-    python benchmarks/action_units/fit.py --rendered features/rendered.npz --truth rendered \
-        --photographs features/photographs.npz --photograph-votes ../shared/data/photographs/labels.csv \
-        --fer2013 features/fer2013.npz --manifest runs/fer2013.parquet
+    cd benchmarks/action_units
+    python fit.py --rendered features/rendered.npz --truth rendered \
+        --photographs features/photographs.npz --fer2013 features/fer2013.npz \
+        --photograph-votes ../../../shared/data/photographs/labels.csv \
+        --manifest ../../runs/fer2013.parquet
 
 The network learns from two kinds of faces at once:
 
 - rendered heads, whose units are known (``make_rendered.py``);
-- real faces (the training photographs and FER2013's training split), whose units nobody coded. Their
-  targets are movements that MediaPipe's blendshapes name (AU1, 2, 5, 12, 17, 20), gaps between
-  lips and lids (AU25, 26, 27, 43), and, where blendshapes see little (AU4, 6, 7, 9, 15, 23, 24),
-  directions that tell apart expressions people voted for, each from the points of one region of
-  the face only: AU4 is how brows of angry faces differ from those of others, never their mouths.
+- real faces (the rated training photographs and FER2013's training split), whose units nobody
+  coded. Their targets (``teachers.py``) are movements that MediaPipe's blendshapes name (AU1, 2,
+  5, 7, 12, 15, 17, 20, 24, 26), gaps between lips and lids (AU25, 27, 43), and directions that
+  separate expressions people voted for (AU1, 2, 4, 6, 7, 9, 15, 23, 24), each from the points of
+  one region of the face only: AU4 is how brows of angry faces differ from those of others, and
+  never how their mouths do.
 
 Without the second kind the network reads rendered heads somewhat better and real faces worse. AU14
 is learned from rendered heads alone. Nothing of FER2013's other splits or of the development
 photographs is read.
-"""  # fmt: skip
+"""
 
 import argparse
 import csv
@@ -47,6 +50,7 @@ FIRST_TEST = 200
 """Identities from this number on are never learned from."""
 HIDDEN = (128, 64)
 Floats = NDArray[np.float64]
+_FLOAT = onnx.TensorProto.FLOAT
 
 
 def read_truth(folder: Path) -> dict[str, dict[str, str]]:
@@ -167,9 +171,14 @@ def to_onnx(net: UnitNet) -> bytes:
 
     def tensor(name: str, value: Any) -> str:
         array = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
-        weights.append(numpy_helper.from_array(array.astype(np.float32), name))
+        if array.ndim < 2:
+            weights.append(numpy_helper.from_array(array.astype(np.float32), name))
+        else:  # half the size; the arithmetic stays float32
+            weights.append(numpy_helper.from_array(array.astype(np.float16), f"{name}_half"))
+            casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=_FLOAT))
         return name
 
+    casts: list[onnx.NodeProto] = []
     nodes = [
         helper.make_node("Sub", ["features", tensor("mean", net.mean)], ["centred"]),
         helper.make_node("Div", ["centred", tensor("spread", net.spread)], ["scaled"]),
@@ -182,10 +191,10 @@ def to_onnx(net: UnitNet) -> bytes:
         if at < 2:
             nodes.append(helper.make_node("Relu", [out], [f"x{at + 1}"]))
     graph = helper.make_graph(
-        nodes,
+        [*casts, *nodes],
         "action_units",
-        [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["N", len(net.mean)])],
-        [helper.make_tensor_value_info("intensities", onnx.TensorProto.FLOAT, ["N", len(UNITS)])],
+        [helper.make_tensor_value_info("features", _FLOAT, ["N", len(net.mean)])],
+        [helper.make_tensor_value_info("intensities", _FLOAT, ["N", len(UNITS)])],
         weights,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -125,7 +125,7 @@ def _sides(rng: np.random.Generator, strength: float) -> tuple[float, float]:
     return pair[0], pair[1]
 
 
-def leaks(rng: np.random.Generator) -> Iterator[tuple[Units, dict[str, float]]]:
+def leaks() -> Iterator[tuple[Units, dict[str, float]]]:
     """Yield one unit at a time, half and full, and the head at rest."""
     for _ in range(4):
         yield {}, {}
@@ -210,7 +210,7 @@ def main() -> None:
         person = model.expressive(recipe_of(identity, model.local_changes(FACE)))
         rng = np.random.default_rng([27, identity])
         straight = options.plan == "leak"
-        plan = list(leaks(rng)) if straight else [mixed(rng) for _ in range(options.pictures)]
+        plan = list(leaks()) if straight else [mixed(rng) for _ in range(options.pictures)]
         lines = []
         for number, (units, others) in enumerate(plan):
             pose = pose_of(rng, units, others, straight=straight)

@@ -1,11 +1,12 @@
 """Measure action units on rendered heads and on photographs; grades for the card and a page.
 
-    python benchmarks/action_units/measure.py --rendered rendered --photographs ../shared/data/wild
+    cd benchmarks/action_units
+    python measure.py --rendered rendered --photographs ../../../shared/data/wild
 
 ``--rendered`` holds identities that ``fit.py`` never saw (numbers from 200 on), of both plans. The
 photographs are the development set: nobody coded their units, so each unit is compared with the
 expression that people saw.
-"""  # fmt: skip
+"""
 
 import argparse
 import csv
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.metrics import roc_auc_score
 
-from pyojeong.core.action_units import ACTION_UNITS, SIDED_UNITS
+from pyojeong.core.action_units import ACTION_UNITS
 from pyojeong.core.card import ModelCard
 from pyojeong.core.face import Box, Face, Image, Landmarks
 from pyojeong.image.files import read_image
@@ -177,7 +178,7 @@ def photographs(reader: Reader, folder: Path) -> dict[str, Any]:
 def grades(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return unit -> figures and grade.
 
-    good: r of at least .8 on rendered heads, and, where photographs speak for a unit, AUROC of at
+    good: r of at least .7 on rendered heads, and, where photographs speak for a unit, AUROC of at
     least .8 there. weak: r below .4, or AUROC below .65. Else fair.
     """
     seen = {row["units"]: row["auroc"] for row in result["photographs"]["auroc"]}
@@ -185,7 +186,7 @@ def grades(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for unit in UNITS:
         r = result["rendered"]["r"][unit]
         area = seen.get(EVIDENCE.get(unit, ""))
-        good = r >= 0.8 and (area is None or area >= 0.8)
+        good = r >= 0.7 and (area is None or area >= 0.8)
         weak = r < 0.4 or (area is not None and area < 0.65) or unit == "AU14"
         grade = "good" if good and not weak else "weak" if weak else "fair"
         out[unit] = {"r": r, "auroc": area, "grade": grade}
@@ -229,7 +230,7 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         )
     rows += [
         "",
-        "Grades: **good** is r >= .80 and, where photographs speak for the unit, AUROC >= .80; "
+        "Grades: **good** is r >= .70 and, where photographs speak for the unit, AUROC >= .80; "
         "**weak** is r < .40 or AUROC < .65 (and AU14, which no real face taught); **fair** is the "
         "rest. `activation` counts good and fair units.",
         "",
@@ -243,8 +244,8 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         "",
         "## Leaks",
         "",
-        "One unit moves to its full strength on a head that looks straight ahead; every column says "
-        "how far a unit rises above the same heads at rest. Empty: the moved unit contains it.",
+        "One unit moves to its full strength on a head that looks straight ahead; every column "
+        "says how far a unit rises above the same heads at rest. Empty: part of the moved unit.",
         "",
         "| moves | " + " | ".join(u[2:] for u in UNITS) + " |",
         "|---|" + "---|" * len(UNITS),
@@ -280,17 +281,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--photographs", type=Path, required=True)
+    parser.add_argument("--grade-only", action="store_true", help="use the figures that are there")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    reader = Reader()
-    result: dict[str, Any] = {
-        "rendered": rendered(reader, options.rendered),
-        "photographs": photographs(reader, options.photographs),
-        "mirror": mirrored(reader, options.rendered),
-    }
+    stored = DOCS / "action_units.json"
+    result: dict[str, Any]
+    if options.grade_only:
+        result = json.loads(stored.read_text(encoding="utf-8"))
+    else:
+        reader = Reader()
+        result = {
+            "rendered": rendered(reader, options.rendered),
+            "photographs": photographs(reader, options.photographs),
+            "mirror": mirrored(reader, options.rendered),
+        }
+        stored.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     units = grades(result)
     write_card(units)
-    (DOCS / "action_units.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     write_page(result, units)
     print((DOCS / "action_units.md").read_text(encoding="utf-8"))
 

@@ -35,7 +35,8 @@ PROTOTYPES = (
     ("AU1", "AU4", "AU15"), ("AU1", "AU4", "AU15", "AU17"), ("AU1", "AU4"),
     ("AU4", "AU5", "AU7", "AU23"), ("AU4", "AU7", "AU24"), ("AU4", "AU5", "AU7", "AU25", "AU26"),
     ("AU1", "AU2", "AU5", "AU26", "AU25"), ("AU1", "AU2", "AU5", "AU27", "AU25"), ("AU1", "AU2"),
-    ("AU1", "AU2", "AU4", "AU5", "AU20", "AU25"), ("AU1", "AU2", "AU4", "AU5", "AU7", "AU20", "AU26"),
+    ("AU1", "AU2", "AU4", "AU5", "AU20", "AU25"),
+    ("AU1", "AU2", "AU4", "AU5", "AU7", "AU20", "AU26"),
     ("AU9", "AU4", "AU7"), ("AU9", "AU15", "AU17"), ("AU9", "AU6", "AU25"), ("AU14",), ("AU43",),
 )  # fmt: skip
 """Units that come together, after Ekman and Friesen's expressions."""

@@ -12,7 +12,7 @@ from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.face import Box, Face, Landmarks
 from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import apply, invert, warp
-from pyojeong.runtime.eyes import SIDE, Eyes, _crop_matrix, _Eye, _gaze, roll_of
+from pyojeong.runtime.eyes import BALL, SIDE, Eyes, SeenEye, _crop_matrix, gaze_of, roll_of
 from pyojeong.runtime.facemesh import FaceMesh
 from pyojeong.runtime.golden import PICTURES
 from pyojeong.runtime.head_pose import (
@@ -99,14 +99,15 @@ def test_both_eyes_lie_in_their_crops_alike(x, y, width, angle):
 
 
 def eye(iris, middle, diameter=20.0):
-    return _Eye(0.9, np.array(iris, float), diameter, np.array(middle, float))
+    return SeenEye(0.9, np.array(iris, float), diameter, np.array(middle, float))
 
 
 def gaze(dx, dy):
     """Both irises moved by so many iris diameters, in a head that looks into the camera."""
     right, left = (200.0, 100.0), (300.0, 100.0)
     moved = [(x + 20 * dx, y + 20 * dy) for x, y in (right, left)]
-    return _gaze(eye(moved[0], right), eye(moved[1], left), rotation_from(HeadPose(0, 0, 0)))
+    straight = rotation_from(HeadPose(0, 0, 0))
+    return gaze_of(eye(moved[0], right), eye(moved[1], left), straight, BALL)
 
 
 def test_gaze_follows_the_irises():

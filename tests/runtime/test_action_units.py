@@ -1,0 +1,159 @@
+"""Action units, blendshapes and eyes of real faces, from the mesh with 478 points."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pyojeong import Analyzer
+from pyojeong.core.action_units import ACTION_UNITS, BLENDSHAPES
+from pyojeong.core.eyes import EyeSignals
+from pyojeong.core.face import Box, Face, Landmarks
+from pyojeong.image.files import read_image
+from pyojeong.image.preprocess import warp
+from pyojeong.runtime.face_measures import GRADES, FaceMeasures, grade_of, reliable_units
+from pyojeong.runtime.facemesh import FaceMesh
+from pyojeong.runtime.golden import PICTURES
+from pyojeong.runtime.unit_features import (
+    BLENDSHAPE_POINTS,
+    MIRRORED_BLENDSHAPES,
+    PAIRS,
+    features_of,
+)
+
+
+@pytest.fixture(scope="module")
+def measures():
+    return FaceMeasures()
+
+
+@pytest.fixture(scope="module")
+def smile():
+    """A photograph of a smile that shows teeth, and its face."""
+    image = read_image(PICTURES / "astronaut.jpg")
+    return image, Analyzer(threads=1).detect(image)[0]
+
+
+def mirror_of(image, face):
+    width = image.shape[1]
+    points = face.landmarks.points[[1, 0, 2, 4, 3]] * (-1, 1) + (width, 0)
+    box = Box(width - face.box.x2, face.box.y1, width - face.box.x1, face.box.y2)
+    landmarks = Landmarks(points.astype(np.float32))
+    return np.ascontiguousarray(image[:, ::-1]), replace(face, box=box, landmarks=landmarks)
+
+
+def test_a_smile_shows_its_units(measures, smile):
+    seen = measures.measure(*smile)
+    units = seen.action_units
+    assert units["AU12"] > 0.5
+    assert units["AU25"] > 0.3
+    assert units["AU6"] > 0.2
+    assert all(units[name] < 0.3 for name in ("AU4", "AU15", "AU27", "AU43"))
+    assert abs(units.asymmetry["AU12"]) < 0.3
+    assert units["AU12"] == pytest.approx((units.right["AU12"] + units.left["AU12"]) / 2, abs=1e-6)
+    assert seen.blendshapes["mouthSmileLeft"] > 0.5
+    assert seen.blendshapes["jawOpen"] < 0.5
+    assert min(seen.eyes.openness) > 0.5
+    assert seen.eyes.gaze_rad is not None
+
+
+def test_a_mirrored_face_exchanges_its_sides(measures, smile):
+    image, face = smile
+    one = measures.measure(image, face)
+    other = measures.measure(*mirror_of(image, face))
+    a, b = one.action_units, other.action_units
+    assert b.intensities == pytest.approx(a.intensities, abs=1e-3)
+    assert b.right_intensities == pytest.approx(a.left_intensities, abs=1e-3)
+    assert b.left_intensities == pytest.approx(a.right_intensities, abs=1e-3)
+    swapped = [other.blendshapes.scores[i] for i in MIRRORED_BLENDSHAPES]
+    assert swapped == pytest.approx(one.blendshapes.scores, abs=1e-3)
+
+
+def test_one_view_is_close_to_both(measures, smile):
+    image, face = smile
+    both = measures.measure(image, face).action_units
+    single = measures.measure(image, face, mirror=False).action_units
+    assert both != single
+    assert single.intensities == pytest.approx(both.intensities, abs=0.2)
+
+
+def test_what_is_too_small_or_no_face_is_none(measures, smile):
+    image, face = smile
+    far = warp(image, np.array([[0.15, 0, 0], [0, 0.15, 0]]), (80, 80))
+    tiny = Face(Box(*(0.15 * v for v in face.box.xyxy)), 0.9)
+    seen = measures.measure(far, tiny)
+    assert set(seen.action_units.values()) == {None}
+    assert seen.eyes == EyeSignals()
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    nothing = measures.measure(noise, Face(Box(40, 40, 160, 160), 0.9))
+    assert nothing.pose is None
+    assert nothing.blendshapes is None
+    assert set(nothing.action_units.values()) == {None}
+
+
+def test_features_of_a_mirrored_mesh_exchange_sides():
+    rng = np.random.default_rng(3)
+    points = rng.normal(0, 20, (478, 3)) + 128
+    shapes = rng.random(52).astype(np.float32)
+    there = features_of(points, shapes)
+    mirrored = points * (-1, 1, 1) + (256, 0, 0)
+    order = np.arange(478)
+    for right, left in PAIRS_OF_MESH:
+        order[[right, left]] = left, right
+    back = features_of(mirrored[order], shapes[MIRRORED_BLENDSHAPES])
+    assert back.right == pytest.approx(there.left, abs=1e-9)
+    assert back.left == pytest.approx(there.right, abs=1e-9)
+    assert back.middle == pytest.approx(there.middle, abs=1e-9)
+    assert back.rows == pytest.approx(there.rows[::-1], abs=1e-5)
+
+
+def _pairs_of_mesh():
+    from pyojeong.runtime.head_pose import PAIRS as STILL
+
+    return sorted({*PAIRS, *STILL})
+
+
+PAIRS_OF_MESH = _pairs_of_mesh()
+
+
+def test_names_of_blendshapes_mirror_twice_to_themselves():
+    assert [MIRRORED_BLENDSHAPES[i] for i in MIRRORED_BLENDSHAPES] == list(range(52))
+    right = BLENDSHAPES.index("mouthSmileRight")
+    assert BLENDSHAPES[MIRRORED_BLENDSHAPES[right]] == "mouthSmileLeft"
+    assert len(set(BLENDSHAPE_POINTS)) == 146
+
+
+def test_the_card_grades_every_unit():
+    assert {grade_of(unit) for unit in ACTION_UNITS} <= set(GRADES)
+    assert 5 <= len(reliable_units()) < len(ACTION_UNITS)
+    assert grade_of("AU12") == "good"
+    assert grade_of("AU14") == "weak"
+
+
+def test_the_analyzer_measures_units_only_when_asked():
+    path = PICTURES / "astronaut.jpg"
+    plain = Analyzer(threads=1).analyze(path).faces[0]
+    assert plain.action_units is None
+    assert plain.blendshapes is None
+    asked = Analyzer(threads=1, action_units=True)
+    face = asked.analyze(path).faces[0]
+    assert face.expression == plain.expression
+    assert face.pose is not None
+    assert face.blendshapes is None
+    assert face.action_units["AU12"] > 0.5
+    assert len(asked.model_ids) == 5
+    assert asked.settings["measures"] == ["action_units"]
+    both = Analyzer(threads=1, action_units=True, blendshapes=True)
+    assert both.analyze(path).faces[0].blendshapes is not None
+    again = pickle.loads(pickle.dumps(asked)).analyze(path).faces[0]
+    assert again == face
+
+
+def test_the_larger_mesh_lies_on_the_smaller_one(smile):
+    image, face = smile
+    small = FaceMesh().fit(image, face.box).points
+    large = FaceMesh(irises=True).fit(image, face.box).points
+    assert large.shape == (478, 3)
+    near = np.linalg.norm(large[:468, :2] - small[:, :2], axis=1)
+    assert np.median(near) < 0.03 * face.box.width

@@ -217,6 +217,17 @@ def test_frames_without_a_face_are_samples_of_nan(pylsl, analyzer):
     outlets.close()  # a second time changes nothing
 
 
+def test_nothing_of_the_end_is_lost(pylsl, analyzer):
+    outlets = LslOutlets(analyzer, "end")
+    got = Received(pylsl, inlet(pylsl, "pyojeong-markers"))
+    for result in frames(2, lambda _: [face(track=n) for n in range(1, 200)]):
+        outlets.push(result, 100.0 + result.index)
+    outlets.close()
+    events, times = got.until_the_end()
+    assert [e for (e,) in events[-199:]] == [f"person/{n}/disappears" for n in range(1, 200)]
+    assert times == [100.0] * 2 * 199 + [101.0] * 199
+
+
 def test_streams_that_fail_end_and_the_page_does_not(pylsl, clip, analyzer):
     outlets = LslOutlets(analyzer, "failing")
 

@@ -117,7 +117,7 @@ class LiveSession:
                     labels=self._analyzer.classifier.label_set,
                     timeline=True,
                     measures=self._analyzer.measures,
-                    in_place=True,  # a killed process leaves its recording: it cannot be repeated
+                    in_place=True,  # a killed process leaves its recording: nobody can repeat it
                 )
                 self._sink = self._stack.enter_context(sink)
             assert self.file is not None  # noqa: S101 - set together with the sink

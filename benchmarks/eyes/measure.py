@@ -24,7 +24,7 @@ from pyojeong.image.preprocess import warp
 from pyojeong.runtime.eyes import Eyes, roll_of
 from pyojeong.runtime.facemesh import FaceMesh
 from pyojeong.runtime.head_pose import MIDDLE, PAIRS, POINTS, centred, rotation_from
-from pyojeong.video.blinks import BlinkCounter
+from pyojeong.stream.blinks import BlinkCounter
 
 ROOT = Path(__file__).parents[2]
 SHAPE = ROOT / "src" / "pyojeong" / "runtime" / "head_shape.csv"
@@ -184,7 +184,7 @@ def blink_table(truths: list[Truth]) -> dict[str, Any]:
             scores.append((both[0] >= 0.75, max(signals.openness)))
     closed = [v for shut, v in scores if shut]
     opened = [v for shut, v in scores if not shut]
-    limit = 0.3  # half of the least usual openness, see video/blinks.py
+    limit = 0.3  # half of the least usual openness, see stream/blinks.py
     return {
         "closed below 0.3": f"{sum(v < limit for v in closed)} of {len(closed)}",
         "open below 0.3": f"{sum(v < limit for v in opened)} of {len(opened)}",

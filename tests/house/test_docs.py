@@ -19,7 +19,7 @@ DOCUMENTS += [ROOT / "docs" / n for n in ("experiments.md", "seed2021.md")]
 DOCUMENTS += [
     ROOT / "docs" / n for n in ("python.md", "columns.md", "video.md", "responsible-use.md")
 ]
-DOCUMENTS += [ROOT / "docs" / "layouts.md"]
+DOCUMENTS += [ROOT / "docs" / n for n in ("layouts.md", "live.md")]
 
 
 def commands() -> list[str]:

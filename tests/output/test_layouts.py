@@ -23,7 +23,7 @@ from pyojeong.output.layouts.registry import LAYOUTS, is_file_of, is_layout_file
 from pyojeong.output.layouts.values import HALF_CLOSED, USUAL_OPENNESS, closure, openface_angles
 from pyojeong.output.layouts.writing import Survey, to_layout, write_layout
 from pyojeong.runtime.head_pose import rotation_from
-from pyojeong.video import blinks
+from pyojeong.stream import blinks
 from tests.output.made_layouts import (
     BARE,
     NAME,

@@ -181,6 +181,9 @@ def webcam(
     eyes: EyesOption = None,
     action_units: ActionUnitsOption = False,
     measure: MeasureOption = None,
+    lsl: Annotated[
+        bool, typer.Option("--lsl", help="Offer the results as LSL streams on the network.")
+    ] = False,
     boxes: Annotated[bool, typer.Option(help="Draw boxes and scores into the image.")] = True,
     smooth: SmoothOption = None,
     loop: Annotated[bool, typer.Option(help="Start a clip again when it is over.")] = False,
@@ -214,6 +217,7 @@ def webcam(
         record=record,
         eyes=eyes is not False,
         measures=measures_named(measure, action_units=action_units),
+        lsl=lsl,
         boxes=boxes,
         smooth=0.25 if smooth is None else smooth,
         loop=loop,

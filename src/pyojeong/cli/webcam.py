@@ -16,6 +16,7 @@ from pyojeong.cli.video import NOTICE
 from pyojeong.core.errors import MissingExtra
 from pyojeong.core.output_files import require_writable
 from pyojeong.runtime.analyzer import Analyzer
+from pyojeong.serve.lsl import MARKERS, NAME, LslOutlets, load_pylsl
 from pyojeong.stream.live import Camera
 
 
@@ -27,6 +28,7 @@ class WebcamRequest:
     record: Path | None = None
     eyes: bool = True
     measures: tuple[str, ...] = ()
+    lsl: bool = False
     boxes: bool = True
     smooth: float = 0.25
     loop: bool = False
@@ -47,31 +49,22 @@ def run(request: WebcamRequest, console: Console) -> int:
     """Serve the page until Ctrl-C; prints its address to stdout.
 
     Raises:
-        MissingExtra: When FastAPI, uvicorn or PyAV is not installed.
+        MissingExtra: When FastAPI, uvicorn or PyAV is not installed; with ``lsl`` also pylsl.
         VideoUnreadable: When there is no such camera, it is taken, the clip is missing, or nothing
             answers at the address.
-        OutputError: When the port is taken.
+        OutputError: When the port is taken, or LSL has none left.
     """
     try:
         from pyojeong.serve.live_app import create_live_app
         from pyojeong.serve.live_session import LiveSession
     except ModuleNotFoundError as error:
         raise MissingExtra("the live page", "webcam") from error
+    if request.lsl:
+        load_pylsl()  # what is missing is said before the camera's light goes on
     camera = Camera(request.source, size_wh=request.size_wh, rate=request.rate, loop=request.loop)
     if request.loop and camera.kind != "clip":
         console.print(f"[yellow]note[/] --loop is for clips; this is a {camera.kind}")
-    analyzer = Analyzer(
-        request.model,
-        detector=request.detector,
-        threads=1,
-        device=request.device,
-        eyes=request.eyes,
-        action_units="action_units" in request.measures,
-        blendshapes="blendshapes" in request.measures,
-        prior=request.prior,
-        labels=request.labels,
-        threshold=request.threshold,
-    )
+    analyzer = _make_analyzer(request)
     if request.record is not None:
         require_writable(request.record)
     token = secrets.token_urlsafe(24)
@@ -84,10 +77,16 @@ def run(request: WebcamRequest, console: Console) -> int:
     console.print(f"{as_markup(kept)}; Ctrl-C ends", soft_wrap=True)
     power = "see the camera" + ("" if request.record is None else ", begin and end recordings")
     warn_of_network(request.host, power, console)
+    outlets = _open_streams(analyzer, camera, console) if request.lsl else None
     echo(url)
     sys.stdout.flush()
     with LiveSession(
-        camera, analyzer, record=request.record, tau_s=request.smooth, boxes=request.boxes
+        camera,
+        analyzer,
+        record=request.record,
+        tau_s=request.smooth,
+        boxes=request.boxes,
+        outlets=outlets,
     ) as session:
         app = create_live_app(session, token=token, host=request.host)
         if request.open_page and has_screen():
@@ -101,3 +100,30 @@ def run(request: WebcamRequest, console: Console) -> int:
     if failure:
         console.print(f"[yellow]{as_markup(failure)}[/]", soft_wrap=True)
     return 1 if failure else 0
+
+
+def _make_analyzer(request: WebcamRequest) -> Analyzer:
+    return Analyzer(
+        request.model,
+        detector=request.detector,
+        threads=1,
+        device=request.device,
+        eyes=request.eyes,
+        action_units="action_units" in request.measures,
+        blendshapes="blendshapes" in request.measures,
+        prior=request.prior,
+        labels=request.labels,
+        threshold=request.threshold,
+    )
+
+
+def _open_streams(analyzer: Analyzer, camera: Camera, console: Console) -> LslOutlets:
+    """Offer LSL streams; says that everybody on the network may read them."""
+    outlets = LslOutlets(analyzer, camera.name)
+    console.print(
+        f"LSL streams {NAME} ({len(outlets.channels)} channels) and {MARKERS}. "
+        "[yellow]Unencrypted, and open to the network:[/] any program on it can read them; "
+        "lsl_api.cfg and a firewall limit that.",
+        soft_wrap=True,
+    )
+    return outlets

@@ -18,7 +18,8 @@ from pyojeong.core.face import FrameResult, Image, Sink
 from pyojeong.output.media import annotate
 from pyojeong.output.tables import CsvSink
 from pyojeong.runtime.analyzer import Analyzer
-from pyojeong.stream.live import Camera, LiveReader, Pace
+from pyojeong.serve.lsl import LslOutlets
+from pyojeong.stream.live import Camera, LiveReader, Moment, Pace
 
 _QUALITY = 80
 
@@ -47,6 +48,7 @@ class LiveSession:
         record: Folder for recordings; None = nothing can be recorded.
         tau_s: Time constant of the smoothing.
         boxes: Draw boxes and scores into the image.
+        outlets: LSL streams that get every frame's result; closed when the camera ends.
     """
 
     def __init__(
@@ -57,8 +59,12 @@ class LiveSession:
         record: Path | None = None,
         tau_s: float = 0.25,
         boxes: bool = True,
+        outlets: LslOutlets | None = None,
     ) -> None:
         self._camera = camera
+        self._outlets = outlets
+        if outlets is not None:
+            camera.clock = outlets.clock
         self._analyzer = analyzer
         self._reader = LiveReader(analyzer, camera.name, tau_s=tau_s)
         self._record = record
@@ -111,7 +117,7 @@ class LiveSession:
                     labels=self._analyzer.classifier.label_set,
                     timeline=True,
                     measures=self._analyzer.measures,
-                    in_place=True,  # a killed process leaves its recording
+                    in_place=True,  # a killed process leaves its recording: nobody can repeat it
                 )
                 self._sink = self._stack.enter_context(sink)
             assert self.file is not None  # noqa: S101 - set together with the sink
@@ -126,12 +132,16 @@ class LiveSession:
 
     def _work(self) -> None:
         try:
-            for moment in self._camera:
-                pixels, result = self._reader.read(moment)
-                done_s = time.monotonic()
-                self.pace.add(moment, done_s)
-                self._write(result)
-                self._show(pixels, result)
+            try:
+                for moment in self._camera:
+                    pixels, result = self._reader.read(moment)
+                    done_s = time.monotonic()
+                    self.pace.add(moment, done_s)
+                    self._send(moment, result, recording=self._write(result))
+                    self._show(pixels, result)
+            finally:
+                if self._outlets is not None:
+                    self._outlets.close()
         except PyojeongError as error:
             self.error = str(error)
         finally:
@@ -140,17 +150,32 @@ class LiveSession:
                 self._over = True
                 self._changed.notify_all()
 
-    def _write(self, result: FrameResult) -> None:
-        """Add a frame to the recording; one that fails ends the recording and not the page."""
+    def _write(self, result: FrameResult) -> str:
+        """Add a frame to the recording; returns its name, or "" when there is none.
+
+        One that fails ends the recording and not the page.
+        """
         with self._writing:
-            if self._sink is None:
-                return
+            if self._sink is None or self.file is None:
+                return ""
             try:
                 self._sink.write(result)
             except OutputError as error:
                 self.error = f"the recording ended: {error}"
                 self._sink = None
                 self._stack.close()
+                return ""
+            return self.file.name
+
+    def _send(self, moment: Moment, result: FrameResult, *, recording: str) -> None:
+        """Push a frame into the LSL streams; when they fail they end, and the page does not."""
+        if self._outlets is None or moment.clock_s is None:
+            return
+        try:
+            self._outlets.push(result, moment.clock_s, recording=recording)
+        except OutputError as error:
+            self.error = str(error)
+            self._outlets = None
 
     def _show(self, pixels: Image, result: FrameResult) -> None:
         picture = annotate(pixels, result, keep_size=True) if self._boxes else pixels

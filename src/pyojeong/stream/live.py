@@ -10,7 +10,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -60,12 +60,14 @@ class Moment:
         time_s: Seconds since the start.
         taken_s: ``time.monotonic()`` when it was there.
         frame: Its pixels.
+        clock_s: What the camera's ``clock`` showed when it was there; None = there is none.
     """
 
     index: int
     time_s: float
     taken_s: float
     frame: Frame
+    clock_s: float | None = None
 
 
 class Camera:
@@ -82,6 +84,8 @@ class Camera:
         name: The source; an address without its password.
         kind: ``"camera"``, ``"stream"`` or ``"clip"``.
         error: Why there are no more images; "" = a clip is over, or it was closed.
+        clock: A second clock, in seconds, which is read for every frame as it comes; set it before
+            the camera is entered.
 
     Raises:
         VideoUnreadable: When there is no such camera, it is taken, nothing answers at the
@@ -100,6 +104,7 @@ class Camera:
         there = identity(source) is not None  # a file may have any name
         self.name = source if there else without_password(source)
         self.error = ""
+        self.clock: Callable[[], float] | None = None
         self._source = source
         self._loop = loop and self.kind == "clip"
         self._wanted = (size_wh, rate)
@@ -175,8 +180,9 @@ class Camera:
                         return
                     if self._stop:
                         return
-                    now = time.monotonic()
-                    self._publish(Moment(index, now - started, now, frame))
+                    now, clock = time.monotonic(), self.clock
+                    clock_s = None if clock is None else clock()
+                    self._publish(Moment(index, now - started, now, frame, clock_s))
                     index += 1
                 self.error = self._clip.error
                 if not self._loop:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyojeong.core.action_units import ACTION_UNITS
 from pyojeong.core.face import Expression, Face, FrameResult
 from pyojeong.core.labels import LabelSet
-from pyojeong.video.blinks import BlinkCounter, Closure
+from pyojeong.stream.blinks import BlinkCounter, Closure
 
 LOW_LIGHT = 0.22
 """Faces whose mean luma is below this are counted as badly lit."""

@@ -18,7 +18,7 @@ Triple = tuple[float, float, float]
 USUAL_OPENNESS = 0.6
 """Openness from which on eyes count as open: their closure is 0 there and 1 when they are shut."""
 HALF_CLOSED = 0.5
-"""Closure from which on eyes count as closed: half of the way, as for blinks (``video.blinks``)."""
+"""Closure from which on eyes count as closed: half of the way, as for ``stream.blinks``."""
 
 
 def number(value: float | None) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyojeong.video.blinks import BlinkCounter
+from pyojeong.stream.blinks import BlinkCounter
 
 
 def closures(values, rate=30.0):

@@ -15,7 +15,6 @@ EXCEPTIONS: dict[str, str] = {
     "cli/app.py:analyze": "an option of a command is an argument, given on to the request",
     "cli/video_app.py:webcam": "an option of a command is an argument, given on to the request",
     "cli/video_app.py:video": "an option of a command is an argument with its help, two lines each",
-    "cli/video_app.py:webcam": "the same",
 }
 
 

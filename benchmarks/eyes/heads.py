@@ -113,9 +113,9 @@ class Topology:
         """Vertices that are reached from the middle of the mouth without crossing the lips."""
         across, up = np.abs(self.template[:, 0]), 67.8 - self.template[:, 1] * 1000
         behind = self.template[:, 2] + 0.0925 - 20 * across**2
-        lips = (across < 0.034) & (np.abs(up) < 14) & (-0.010 < behind) & (behind < 0.004)
+        lips = (across < 0.034) & (np.abs(up) < 14) & (behind > -0.010) & (behind < 0.004)
         first, second = self._edges[~lips[self._edges].any(1)].T
-        inside = (across < 0.01) & (-20 < up) & (up < 36) & (0.02 < behind) & (behind < 0.06)
+        inside = (across < 0.01) & (up > -20) & (up < 36) & (behind > 0.02) & (behind < 0.06)
         while True:
             grown = inside.copy()
             grown[second[inside[first]]] = True
@@ -373,7 +373,7 @@ def _paint_mouth(colour: Floats, at: Floats, inner: Floats) -> Floats:
     """Darken the inside of the mouth, and paint teeth below the upper lip."""
     across, up = np.abs(at[:, 0]), 67.8 - at[:, 1] * 1000
     behind = at[:, 2] + 0.0925 - 20 * across**2  # metres behind the line where the lips meet
-    near = _ramp(behind, 0.0, 0.001) * (-12 < up) * (up < 14.5) * (across < 0.03)
+    near = _ramp(behind, 0.0, 0.001) * (up > -12) * (up < 14.5) * (across < 0.03)
     inside = np.maximum(near, _ramp(inner, 0.2, 0.8))
     teeth = inside * _ramp(-behind, -0.007, -0.005) * _ramp(up, 0.5, 2) * (across < 0.019)
     colour = _blend(colour, np.broadcast_to(decode(np.array([70, 26, 26])), at.shape), inside)

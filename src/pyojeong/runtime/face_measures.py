@@ -19,13 +19,13 @@ from pyojeong.core.action_units import (
     Blendshapes,
 )
 from pyojeong.core.card import ModelCard
-from pyojeong.core.eyes import EyeSignals, HeadPose
+from pyojeong.core.eyes import EyeSignals, HeadPose, Pair
 from pyojeong.core.face import Face, Image
 from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.eyes import MAX_YAW_RAD, MIN_EYE, PRESENCE, roll_of
 from pyojeong.runtime.facemesh import LEFT_EYE, RIGHT_EYE, FaceMesh, Mesh
 from pyojeong.runtime.head_pose import pose_of, rotation_of
-from pyojeong.runtime.mesh_eyes import eyes_of_mesh
+from pyojeong.runtime.mesh_eyes import eyes_of_mesh, openness_of
 from pyojeong.runtime.session import Session
 from pyojeong.runtime.unit_features import BLENDSHAPE_POINTS, MIRRORED_BLENDSHAPES, features_of
 from pyojeong.zoo import find
@@ -38,6 +38,9 @@ GRADES = ("good", "fair", "weak")
 _UNITS = tuple(ACTION_UNITS)
 _SIDED = [_UNITS.index(name) for name in SIDED_UNITS]
 _POINTS = list(BLENDSHAPE_POINTS)
+_CLOSED = _UNITS.index("AU43")
+_SHUT_BELOW = 0.5
+"""AU43 is at least how far the openness of an eye lies below this, as a share of it."""
 _NOTHING = ActionUnits(
     (None,) * len(ACTION_UNITS), (None,) * len(SIDED_UNITS), (None,) * len(SIDED_UNITS)
 )
@@ -93,18 +96,22 @@ class FaceMeasures:
         mesh = meshes[0]
         if np.mean([each.presence for each in meshes]) < PRESENCE:
             return Measured(None, EyeSignals(), None, _NOTHING)
-        rotation = rotation_of(mesh.points)
+        # The crop is upright: its head is turned like the frame's but for the known tilt.
+        rotations = [rotation_of(each.crop) for each in meshes]
+        rotation = _tilt(roll_rad) @ rotations[0]
         pose = pose_of(rotation)
         shapes = [self.blendshapes(each) for each in meshes]
         mean = np.mean([s if i == 0 else s[MIRRORED_BLENDSHAPES] for i, s in enumerate(shapes)], 0)
         named = Blendshapes(tuple(np.clip(mean, 0, 1)))
         if abs(pose.yaw_rad) > MAX_YAW_RAD:
             return Measured(pose, EyeSignals(), named, _NOTHING)
-        eyes = eyes_of_mesh(mesh.points, rotation, upright=mesh.crop)
+        lids = [openness_of(each.crop) for each in meshes]
+        eyes = eyes_of_mesh(mesh.points, rotation, lids[0])
         if _smallest_eye(mesh) < MIN_EYE:
             return Measured(pose, eyes, named, _NOTHING)
-        pairs = zip(meshes, shapes, strict=True)
-        return Measured(pose, eyes, named, self._read_units([(m.crop, s) for m, s in pairs]))
+        seen = zip(meshes, shapes, rotations, strict=True)
+        rows = [features_of(m.crop, s, r).rows for m, s, r in seen]
+        return Measured(pose, eyes, named, self._read_units(np.concatenate(rows), lids))
 
     def blendshapes(self, mesh: Mesh) -> NDArray[np.float32]:
         """Return the blendshapes of a mesh with 478 points, float32 (52,)."""
@@ -112,17 +119,23 @@ class FaceMeasures:
         (scores,) = self._shapes.run(points)
         return np.asarray(scores, np.float32).reshape(len(BLENDSHAPES))
 
-    def _read_units(
-        self, views: list[tuple[NDArray[np.float32], NDArray[np.float32]]]
-    ) -> ActionUnits:
-        """Return the units from the face (and its mirror image): points and blendshapes of each."""
-        rows = np.concatenate([features_of(points, shapes).rows for points, shapes in views])
+    def _read_units(self, rows: NDArray[np.float32], lids: list[Pair]) -> ActionUnits:
+        """Return the units of a face from the features and the lids of one or two views."""
         (raw,) = self._units.run(rows)
-        sides = np.clip(raw.astype(np.float64), 0, 1).reshape(len(views), 2, len(_UNITS))
+        sides = np.clip(raw.astype(np.float64), 0, 1).reshape(len(lids), 2, len(_UNITS))
+        # Lids that touch are shut, whatever the network says.
+        shut = np.clip(1 - np.array(lids) / _SHUT_BELOW, 0, 1)
+        sides[..., _CLOSED] = np.maximum(sides[..., _CLOSED], shut)
         # In a mirror image, the right side is the subject's left.
         right, left = np.mean([v if i == 0 else v[::-1] for i, v in enumerate(sides)], axis=0)
         whole = (right + left) / 2
         return ActionUnits(tuple(whole), tuple(right[_SIDED]), tuple(left[_SIDED]))
+
+
+def _tilt(roll_rad: float) -> NDArray[np.float64]:
+    """Return the rotation (3, 3) by which a crop was turned upright."""
+    cos, sin = np.cos(roll_rad), np.sin(roll_rad)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _smallest_eye(mesh: Mesh) -> float:

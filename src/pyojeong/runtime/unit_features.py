@@ -100,15 +100,20 @@ class UnitFeatures:
         return np.stack(rows).astype(np.float32)
 
 
-def features_of(points: NDArray[np.floating], blendshapes: NDArray[np.floating]) -> UnitFeatures:
+def features_of(
+    points: NDArray[np.floating],
+    blendshapes: NDArray[np.floating],
+    rotation: Floats | None = None,
+) -> UnitFeatures:
     """Return the features of a face.
 
     Args:
         points: (478, 3) of an upright crop, in its pixels.
         blendshapes: (52,) in the order of ``BLENDSHAPES``.
+        rotation: ``rotation_of(points)``, where it is known.
     """
     points = np.asarray(points, np.float64)
-    rotation = rotation_of(points)
+    rotation = rotation_of(points) if rotation is None else rotation
     still = points[list(POINTS)]
     centre = still.mean(0)
     size = np.sqrt(((still - centre) ** 2).sum() / len(POINTS))

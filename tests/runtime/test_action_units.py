@@ -157,3 +157,21 @@ def test_the_larger_mesh_lies_on_the_smaller_one(smile):
     assert large.shape == (478, 3)
     near = np.linalg.norm(large[:468, :2] - small[:, :2], axis=1)
     assert np.median(near) < 0.03 * face.box.width
+
+
+@pytest.mark.data
+def test_a_clip_that_cries_and_laughs(shared):
+    analyzer = Analyzer(threads=1, action_units=True)
+    clip = shared / "data" / "clips" / "crying_to_laughing.mp4"
+    video = analyzer.analyze_video(clip, stride=12)
+    faces = [(frame.time_s, frame.faces[0]) for frame in video if frame.faces]
+    shut = [f.action_units["AU43"] for t, f in faces if 1 < t < 5.6]
+    assert min(v for v in shut if v is not None) >= 0.8
+    open_again = [f.action_units["AU43"] for t, f in faces if 6 < t < 11.4]
+    assert max(v for v in open_again if v is not None) <= 0.2
+    laughing = [f.action_units for t, f in faces if 13 < t < 17]
+    assert np.mean([u["AU12"] for u in laughing]) > 0.7
+    assert np.mean([u["AU25"] for u in laughing]) > 0.8
+    assert np.mean([u["AU6"] for u in laughing]) > 0.3
+    valence = [f.expression.valence for t, f in faces if f.expression is not None and t > 13]
+    assert min(valence) > 0.5

@@ -1,7 +1,7 @@
 """Eyes from the mesh with 478 points: openness, gaze and irises without a second network.
 
 On the rendered heads that ``runtime/eyes.py`` is measured on, gaze and openness are as good as with
-the iris network; centres of irises are less exact. ``docs/benchmarks/eyes_mesh.md`` has the figures.
+the iris network; irises are less exact. ``docs/benchmarks/eyes_mesh.md`` has the figures.
 """
 
 import numpy as np

@@ -15,6 +15,7 @@ from tests.cli.test_files_of_users import GOLDEN_PICTURE, run
 from tests.datasets import trees
 
 OTHER = {
+    "measures": ("action_units",),
     "paths": ["other.jpg"], "formats": ["csv"], "excel": True, "annotate": True,
     "annotate_as": ".png", "detector": "mtcnn", "model": "default-fer2013", "min_face": 60,
     "any_rotation": True, "views": 2, "eyes": True, "prior": "balanced", "labels": "ferplus8",

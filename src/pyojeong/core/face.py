@@ -183,6 +183,7 @@ class Expression:
             "top": self.top[0],
             "unclear": self.unclear,
             "scores": self.by_label(),
+            "valence": self.valence,
             "label_set": self.label_set.id,
             "threshold": float(self.threshold),
             "prior": self.prior,

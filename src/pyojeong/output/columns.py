@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from pyojeong.core.action_units import ACTION_UNITS, BLENDSHAPES, SIDED_UNITS
-from pyojeong.core.face import UNPLEASANT
 from pyojeong.core.labels import LABEL_SETS, LabelSet
 from pyojeong.output.column_spec import LABEL, POSITION, ColumnSpec, Key, Tree
 
@@ -25,14 +24,6 @@ def _of_expression(key: str) -> Callable[[Tree], Any]:
         return max(expression["scores"].values()) if key == "top_score" else expression[key]
 
     return compute
-
-
-def _valence(face: Tree) -> float | None:
-    expression = face.get("expression")
-    if expression is None:
-        return None
-    scores = expression["scores"]
-    return float(scores["happy"] - max(scores[name] for name in UNPLEASANT))
 
 
 def _units_valid(face: Tree) -> bool | None:
@@ -149,7 +140,7 @@ _FACE = [
         description="share of people who would give this label, 0 to 1; they sum to 1",
     ),
     ColumnSpec(
-        name="valence", dtype="float32", since=4, compute=_valence,
+        name="valence", dtype="float32", since=4, compute=_of_expression("valence"),
         description="appearance valence, -1 to 1: happy minus the largest of sad, angry, fear, "
         "disgust",
     ),

@@ -54,6 +54,12 @@ class Faces:
             ]
         )
 
+    @cached_property
+    def yaw_rad(self) -> Floats:
+        """How far heads are turned to their left, (n,)."""
+        seen = zip(self.points[:, 0], self.blendshapes[:, 0], strict=True)
+        return np.array([features_of(points, shapes).yaw_rad for points, shapes in seen])
+
     def rows(self, view: int) -> Floats:
         """Return what the network is shown of a view: (n, 2 sides, features)."""
         return self._rows[:, view]
@@ -194,18 +200,35 @@ def _unit_target(
     parts: list[tuple[float, Floats]] = []
     named, weight = NAMED.get(unit, ("", 0.0))
     if named:
-        values = faces.by_side[..., NAMES.index(named)]
+        values = without_yaw(faces.by_side[..., NAMES.index(named)], faces.yaw_rad)
         top = float(np.quantile(values, 0.995))
         parts.append((weight, _intensity(values, neutral, rest=0.5, top=top)))
     if unit in REGIONS:
         columns, direction = directions[unit]
         values = ((faces.by_side - scale[0]) / scale[1])[..., columns] @ direction
+        values = without_yaw(values, faces.yaw_rad)
         shown = share[:, VOTES.index(REGIONS[unit][1])] >= 0.5
         top = np.quantile(values.mean(1)[shown], 0.95)
         parts.append((1 - weight, _intensity(values, neutral, rest=0.5, top=float(top))))
     if not parts:
         return None
     return np.asarray(sum(w * v for w, v in parts) / sum(w for w, _ in parts))
+
+
+def without_yaw(values: Floats, yaw_rad: Floats) -> Floats:
+    """Return values (n, 2) without what the head's turn explains of them.
+
+    The mesh guesses the far side of a turned head. What its right and left differ by in proportion
+    to the turn, over many faces, is no asymmetry, and what both rise by with the turn is no unit.
+    """
+    turned = yaw_rad - yaw_rad.mean()
+    apart = values[:, 0] - values[:, 1]
+    slope = float(turned @ (apart - apart.mean()) / (turned @ turned))
+    far = np.abs(yaw_rad) - np.abs(yaw_rad).mean()
+    mean = values.mean(1)
+    rise = float(far @ (mean - mean.mean()) / (far @ far))
+    sides = np.stack([yaw_rad, -yaw_rad], axis=1) * slope / 2
+    return np.asarray(values - sides - rise * far[:, None])
 
 
 def _intensity(values: Floats, neutral: NDArray[np.bool_], *, rest: float, top: float) -> Floats:

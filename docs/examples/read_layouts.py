@@ -1,6 +1,9 @@
 """Mean action units of each person, from files in the layouts of OpenFace, py-feat and FaceReader.
 
-python read_layouts.py RESULTS    # a folder that pyojeong video ... --layout ... has written
+    pyojeong video walk.mp4 --out results --action-units --layout openface --layout facereader
+    python read_layouts.py results/walk
+
+Layouts that are not in the folder are left out, and named on stderr.
 """
 
 import json
@@ -42,6 +45,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     out = {}
     for read in (openface, pyfeat, facereader):
+        if not any(folder.glob(f"{read.__name__}*")):
+            sys.stderr.write(f"{folder}: has no files in the layout {read.__name__}\n")
+            continue
         means = read(folder)
         means.index = means.index.astype(int)
         out[read.__name__] = json.loads(means.to_json(orient="index"))

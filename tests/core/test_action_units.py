@@ -40,6 +40,10 @@ def test_units_are_read_by_their_names():
     assert found.baseline_delta is None
     with pytest.raises(KeyError, match=r"AU10.*the units are AU1, AU2"):
         found["AU10"]
+    for sides in (found.right, found.left, found.asymmetry):
+        with pytest.raises(KeyError, match=r"AU1'.*the units with sides are AU2, AU4"):
+            sides["AU1"]
+    assert type(found.to_dict()["right"]) is dict
 
 
 def test_what_was_not_measured_is_none_also_in_the_difference():

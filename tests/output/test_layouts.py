@@ -448,6 +448,15 @@ def test_the_script_in_python_reads_every_layout(results):
     assert said["facereader"]["2"]["AU12"] is None
 
 
+def test_the_script_in_python_names_layouts_that_are_not_there(results):
+    (results / "pyfeat.csv").unlink()
+    command = [sys.executable, "-W", "error", EXAMPLES / "read_layouts.py", results]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == f"{results}: has no files in the layout pyfeat\n"
+    assert set(json.loads(done.stdout)) == {"openface", "facereader"}
+
+
 def test_the_script_in_r_reads_openface(results):
     program = shutil.which("Rscript")
     if program is None:

@@ -8,6 +8,7 @@ import pytest
 
 from pyojeong import Analyzer
 from pyojeong.core.action_units import ACTION_UNITS, BLENDSHAPES
+from pyojeong.core.errors import InputError
 from pyojeong.core.eyes import EyeSignals
 from pyojeong.core.face import Box, Face, Landmarks
 from pyojeong.image.files import read_image
@@ -129,6 +130,8 @@ def test_the_card_grades_every_unit():
     assert 5 <= len(reliable_units()) < len(ACTION_UNITS)
     assert grade_of("AU12") == "good"
     assert grade_of("AU14") == "weak"
+    with pytest.raises(InputError, match=r"'AU10': the units are AU1, AU2"):
+        grade_of("AU10")
 
 
 def test_the_analyzer_measures_units_only_when_asked():

@@ -53,6 +53,8 @@ def test_a_window_makes_epochs_of_points():
     found = events(FILES / "study.boris", window_s=0.1)
     assert Epoch("beep", 0.24, 0.34) in found.epochs
     assert found.notes == ()
+    left_out = events(FILES / "study.boris").notes
+    assert any("--event-window S (from Python: event_window_s=S)" in note for note in left_out)
 
 
 def test_tabular_events_of_boris():

@@ -96,6 +96,13 @@ class Blendshapes(Mapping[str, float]):
 _POSITIONS = {name: at for at, name in enumerate(BLENDSHAPES)}
 
 
+class _OfSides(dict[str, float | None]):
+    """Unit -> value; a unit without sides is an error that names those with sides."""
+
+    def __missing__(self, name: str) -> float | None:
+        raise KeyError(f"{name!r}: the units with sides are {', '.join(SIDED_UNITS)}")
+
+
 @dataclass(frozen=True, slots=True)
 class ActionUnits(Mapping[str, float | None]):
     """How strongly each action unit shows in a face: ``face.action_units["AU12"]``.
@@ -160,19 +167,19 @@ class ActionUnits(Mapping[str, float | None]):
     @property
     def right(self) -> dict[str, float | None]:
         """Unit -> intensity of the subject's right side; units with sides only."""
-        return dict(zip(SIDED_UNITS, self.right_intensities, strict=True))
+        return _OfSides(zip(SIDED_UNITS, self.right_intensities, strict=True))
 
     @property
     def left(self) -> dict[str, float | None]:
         """Unit -> intensity of the subject's left side; units with sides only."""
-        return dict(zip(SIDED_UNITS, self.left_intensities, strict=True))
+        return _OfSides(zip(SIDED_UNITS, self.left_intensities, strict=True))
 
     @property
     def asymmetry(self) -> dict[str, float | None]:
         """Unit -> left minus right, in [-1, 1]; units with sides only."""
         pairs = zip(self.left_intensities, self.right_intensities, strict=True)
         values = [None if a is None or b is None else a - b for a, b in pairs]
-        return dict(zip(SIDED_UNITS, values, strict=True))
+        return _OfSides(zip(SIDED_UNITS, values, strict=True))
 
     @property
     def baseline_delta(self) -> dict[str, float | None] | None:
@@ -185,8 +192,8 @@ class ActionUnits(Mapping[str, float | None]):
         """Return plain JSON types; ``from_dict`` is its inverse."""
         out: dict[str, Any] = {
             "intensity": dict(self),
-            "right": self.right,
-            "left": self.left,
+            "right": dict(self.right),
+            "left": dict(self.left),
         }
         if self.baseline_deltas is not None:
             out["baseline_delta"] = self.baseline_delta

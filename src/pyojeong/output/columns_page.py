@@ -42,7 +42,7 @@ assert again.equals(v)  # numbers come back exactly""",
         "Without this package: pandas alone",
         """import pandas as pd
 
-flags = {"head_valid": "boolean", "eyes_valid": "boolean", "gaze_valid": "boolean"}
+flags = dict.fromkeys(["head_valid", "eyes_valid", "gaze_valid", "units_valid"], "boolean")
 t = pd.read_csv("results.csv", dtype=flags)
 print(t[t.unclear].shape, (t.time_s.max() - t.time_s.min()), "s")""",
     ),
@@ -69,6 +69,10 @@ def to_markdown() -> str:
         "`{label}`: one column for each label of the table's label set, for example "
         f"`score_{FER7.names[3]}`.",
         "",
+        "Brackets at the end of a line say which tables have the column: *clips and `--eyes`* are",
+        "those of clips, and of photographs that were read with `--eyes` or `--action-units`. Such",
+        "a table has all of these columns; those of an option that was not given are empty.",
+        "",
         "| column | type | unit | since schema | what it holds |",
         "|---|---|---|---|---|",
     ]
@@ -85,10 +89,10 @@ def to_markdown() -> str:
         "## With pandas",
         "",
         "In a DataFrame of `to_dataframe`, columns of type int are `int64`, or `Int64` where they",
-        "can be empty; `unclear` and `smooth_unclear` are `bool`; `head_valid`, `eyes_valid` and",
-        "`gaze_valid` are `boolean`, with `<NA>` where nothing was tried. Angles are radians:",
-        "`numpy.degrees` converts them. `d[~d.unclear]` also holds rows without a face: filter by",
-        "`face.notna()` first. pandas reads Parquet with the same types by",
+        "can be empty; `unclear` and `smooth_unclear` are `bool`; `head_valid`, `eyes_valid`,",
+        "`gaze_valid` and `units_valid` are `boolean`, with `<NA>` where nothing was tried. Angles",
+        "are radians: `numpy.degrees` converts them. `d[~d.unclear]` also holds rows without a",
+        "face: filter by `face.notna()` first. pandas reads Parquet with the same types by",
         '`pd.read_parquet(path, dtype_backend="numpy_nullable")`; without it, flags with gaps are',
         "`object`, and whole numbers with gaps are floats. `d.index` is that of pandas: the column",
         '`index` is `d["index"]`.',

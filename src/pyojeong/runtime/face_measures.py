@@ -19,6 +19,7 @@ from pyojeong.core.action_units import (
     Blendshapes,
 )
 from pyojeong.core.card import ModelCard
+from pyojeong.core.errors import InputError
 from pyojeong.core.eyes import EyeSignals, HeadPose, Pair
 from pyojeong.core.face import Face, Image
 from pyojeong.runtime.devices import CPU_DEVICE, Device
@@ -150,7 +151,13 @@ def unit_card() -> ModelCard:
 
 
 def grade_of(unit: str) -> str:
-    """Return how well a unit is measured: one of ``GRADES``."""
+    """Return how well a unit is measured: one of ``GRADES``.
+
+    Raises:
+        InputError: When the unit is not measured.
+    """
+    if unit not in ACTION_UNITS:
+        raise InputError(f"{unit!r}: the units are {', '.join(ACTION_UNITS)}")
     return str(unit_card().metrics["units"][unit]["grade"])
 
 

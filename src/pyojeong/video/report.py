@@ -257,7 +257,7 @@ def _quality(page: Page, summary: Summary, facts: ReportFacts) -> None:
         "low light": f"mean luma below {LOW_LIGHT:.0%}",
         "small": f"shorter side below {SMALL:.0f} pixels",
         "turned away": f"head turned by more than {np.degrees(PROFILE_RAD):.0f} degrees",
-        "eyes not measured": "closed by hand or hair, turned away, too small",
+        "eyes not measured": "covered by hand or hair, turned away, too small",
     }
     for name, why in reasons.items():
         if name in {"turned away", "eyes not measured"} and not summary.eyes_measured:

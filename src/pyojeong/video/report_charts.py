@@ -16,6 +16,7 @@ from pyojeong.output.small_charts import (
     people_key,
 )
 from pyojeong.output.timeline_svg import SLIM, Mark, Span, lanes_of
+from pyojeong.runtime.face_measures import grade_of
 from pyojeong.video.coded_events.epoch import by_label
 from pyojeong.video.epochs import SHOWS, EpochCounter, Sums
 from pyojeong.video.measured_epochs import MeasuredEpochs
@@ -94,7 +95,10 @@ def add_units(page: Page, people: Sequence[Person], span: Span) -> None:
     """Add a small chart per action unit over time, a line per person."""
     page.section("Action units")
     shaded = " Coded events are shaded." if span.marks else ""
-    page.text(f"Intensities over time, 0 = not there, 1 = as strong as it gets.{shaded}")
+    page.text(
+        f"Intensities over time, 0 = not there, 1 = as strong as it gets.{shaded} Good, fair and "
+        "weak say how well a unit is measured; do not publish weak ones."
+    )
     _add_key(page, people)
     drawings: list[tuple[Drawing, str]] = []
     missing: list[str] = []
@@ -103,7 +107,7 @@ def add_units(page: Page, people: Sequence[Person], span: Span) -> None:
         if not lines:
             missing.append(unit)
             continue
-        drawing = draw_small(f"{unit} {words}", span, lines)
+        drawing = draw_small(f"{unit} {words} ({grade_of(unit)})", span, lines)
         drawings.append((drawing, f"{unit}, {words}: intensity over time, 0 to 1"))
     page.small_drawings(drawings)
     if missing:

@@ -131,13 +131,13 @@ def checked(
     elif len(points) == len(given):
         raise InputError(
             f"{what}: its events are points in time ({named(points)}): say with --event-window S "
-            "how many seconds from each of them count"
+            "(from Python: event_window_s=S) how many seconds from each of them count"
         )
     elif points:
         given = [each for each in given if not each.point]
         lines.append(
             f"{_count(points, 'event')} without a length left out ({named(points)}): "
-            "--event-window S makes epochs of S seconds of them"
+            "--event-window S (from Python: event_window_s=S) makes epochs of S seconds of them"
         )
     given.sort(key=lambda e: (e.start_s, e.end_s, e.label, e.tier, e.modifier))
     overlapping = _overlapping(given)

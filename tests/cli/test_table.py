@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,47 @@ def test_layouts_of_photographs(tmp_path: Path, capsys: Said) -> None:
     assert "holds clips only" in said(capsys)
     assert run("analyze", photos, "--layout", "pyfeat") == 2
     assert "add --out" in said(capsys)
+
+
+def test_no_table_of_results_is_replaced(tmp_path: Path, capsys: Said) -> None:
+    to_csv([frame(0, whole())], tmp_path / "walk.csv")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "walk.csv")
+    before = (tmp_path / "walk.csv").read_bytes()
+    convert = ("table", "convert", tmp_path / "walk.csv", "--layout", "openface", "--overwrite")
+    for name in ("walk.csv", "link.csv"):
+        assert run(*convert, "--out", tmp_path / name) == 1
+        assert "is the table that is converted" in said(capsys)
+    assert (tmp_path / "walk.csv").read_bytes() == before
+
+
+def test_no_result_of_a_command_is_replaced(tmp_path: Path, capsys: Said) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    shutil.copy(GOLDEN_PICTURE, photos)
+    assert run("analyze", photos, "--out", out, "-f", "csv", "--layout", "pyfeat") == 0
+    to_csv([frame(0, whole())], tmp_path / "walk.csv")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert {"results.csv", "pyfeat.csv", "inputs.json", "settings.toml"} <= set(before)
+    convert = ("table", "convert", tmp_path / "walk.csv", "--layout", "openface", "--overwrite")
+    for name in before:
+        assert run(*convert, "--out", out / name) == 1
+        assert "belongs to the results" in said(capsys)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert run(*convert, "--out", out / "walk.openface.csv") == 0
+
+
+def test_people_who_were_taken_out_leave_their_files(tmp_path: Path, capsys: Said) -> None:
+    """`pyojeong video redact` says: convert again."""
+    table, log = tmp_path / "walk.jsonl", "walk.facereader_person{}.txt"
+    people = [replace(whole(), track_id=number) for number in (1, 2)]
+    to_jsonl([frame(0, *people), frame(1)], table)
+    convert = ("table", "convert", table, "--layout", "facereader")
+    assert run(*convert) == 0
+    (tmp_path / log.format(3)).write_text("mine")
+    to_jsonl([frame(0), frame(1)], table)  # nobody is left
+    assert run(*convert) == 1
+    assert "is there already" in said(capsys)
+    assert run(*convert, "--overwrite") == 0
+    assert "removed, of an earlier conversion" in said(capsys)
+    files = {path.name for path in tmp_path.glob("*.txt")}
+    assert files == {"walk.facereader_nobody.txt", log.format(3)}

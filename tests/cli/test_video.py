@@ -480,3 +480,13 @@ def test_csv_for_excel_and_names_that_would_be_interpreted(
     table = out / "=1+1" / "results.csv"
     assert table.read_bytes().startswith(b"\xef\xbb\xbfsource,")
     assert not any(row.faces for row in read_csv(table))
+
+
+def test_that_nothing_was_read_is_said_once(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("video", clip, "--out", tmp_path / "out", *FEW) == 0
+    (tmp_path / "bad.mp4").write_bytes(b"no clip")
+    capsys.readouterr()
+    assert run("video", tmp_path / "bad.mp4", "--out", tmp_path / "out", *FEW) == 1
+    assert capsys.readouterr().err.count("nothing was read") == 1

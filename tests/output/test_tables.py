@@ -298,11 +298,12 @@ def test_damaged_tables_raise_one_kind_of_error(tmp_path, kind, read):
 
 
 def test_tables_of_schema_1_are_read_without_base_rates(tmp_path):
-    old = as_csv(RESULT).replace(",prior,", ",").replace(",between,fer7", ",fer7")
-    lines = [line.removesuffix(",2") + ",1" for line in old.splitlines()[1:]]
-    lines[1] = lines[1].replace(",,det;cls,", ",det;cls,")
-    header = old.splitlines()[0]
-    (tmp_path / "old.csv").write_text("\n".join([header, *lines]) + "\n")
+    rows = list(csv.DictReader(io.StringIO(as_csv(RESULT))))
+    kept = [name for name in rows[0] if name not in {"prior", "valence"}]
+    with (tmp_path / "old.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, kept, extrasaction="ignore")
+        table.writeheader()
+        table.writerows({**row, "schema": "1"} for row in rows)
     (read,) = read_csv(tmp_path / "old.csv")
     assert read.faces[0].expression == Expression(SCORES, FER7, 0.7)
     data = RESULT.to_dict() | {"schema": 1}
@@ -324,3 +325,14 @@ def test_files_that_failed_are_rows_with_their_error(kind, tmp_path):
 def test_what_was_not_measured_is_empty_in_failed_rows():
     (row,) = csv.DictReader(io.StringIO(as_csv(FrameResult("a", 0, 0.0, (0, 0), error="gone"))))
     assert (row["width"], row["height"], row["face"], row["error"]) == ("", "", "", "gone")
+
+
+@pytest.mark.parametrize(("cut", "word"), [(-1, "fewer"), (-3, "fewer"), (None, "more")])
+def test_a_row_of_another_length_is_no_row(tmp_path, cut, word):
+    """Cells that are missing at the end were read as the text ``None``."""
+    path = tmp_path / "t.csv"
+    cells = FULL_ROW.rstrip("\n").rsplit(",", 3)
+    row = ",".join(cells) + ",x" if cut is None else ",".join(cells[:cut])
+    path.write_text(f"{HEADER}\n{row}\n")
+    with pytest.raises(DataError, match=f"row 1 .* {word} cells than its header"):
+        list(read_csv(path))

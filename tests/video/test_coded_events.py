@@ -303,3 +303,88 @@ def test_events_outside_are_counted_and_named():
     with pytest.raises(InputError, match="no event lies in what is read of the clip, 20 s to"):
         cut_to(given, 20, 30)
     assert cut_to(given, 0, 13).notes == ()
+
+
+# --- files that somebody made to break it, or that tools broke ---
+
+
+def boris_of(code="smile", subject="", at=0.1, **observation):
+    """A project with one state event."""
+    rows = [[time, subject, code, "", ""] for time in (at, 0.3)]
+    given = {"file": {"1": ["walk.mp4"]}, "events": rows} | observation
+    behaviors = {"0": {"code": code, "type": "State event"}}
+    return json.dumps({"behaviors_conf": behaviors, "observations": {"o": given}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        boris_of(at=10**400),
+        boris_of(**{"time offset": 10**400}),
+        boris_of(file={"1": "walk.mp4"}),
+    ],
+    ids=["time", "offset", "media"],
+)
+def test_values_that_no_number_or_list_holds_are_damage(tmp_path, text):
+    with pytest.raises(InputError, match="is damaged") as error:
+        of_text(tmp_path, text, "p.boris")
+    says(error)
+
+
+def test_a_list_with_a_huge_number_is_refused():
+    with pytest.raises(InputError, match="expected") as error:
+        EventSource.from_list([(0, 10**400, "x")])
+    assert len(says(error)) < 300
+
+
+@pytest.mark.parametrize("word", ["a\0b", "\ud800x", "\x1b[31m"])
+@pytest.mark.parametrize("place", ["code", "subject"])
+def test_words_that_no_table_can_hold_are_refused(tmp_path, word, place):
+    with pytest.raises(InputError, match="control characters or halves") as error:
+        of_text(tmp_path, boris_of(**{place: word}), "p.boris")
+    says(error).encode()
+
+
+def test_words_stand_in_one_line(tmp_path):
+    (each,) = of_text(tmp_path, boris_of("a\r b\u2028c", "d\ne"), "p.boris").epochs
+    assert (each.label, each.tier) == ("a b c", "d e")
+
+
+@pytest.mark.parametrize("what", ["label", "tier"])
+def test_words_without_an_end_are_refused(tmp_path, what):
+    words = {"label": "x", "tier": "y"} | {what: "L" * 5000}
+    text = f"label,tier,start,end\n{words['label']},{words['tier']},0,1\n"
+    with pytest.raises(InputError, match="5,000 characters") as error:
+        of_text(tmp_path, text)
+    assert len(says(error)) < 300
+
+
+def test_messages_show_the_beginning_of_long_words(tmp_path):
+    data = json.loads(boris_of("L" * 5000))
+    data["observations"]["o"]["events"].pop()
+    with pytest.raises(InputError, match="never stops") as error:
+        of_text(tmp_path, json.dumps(data), "p.boris")
+    assert len(says(error)) < 400
+    with pytest.raises(InputError, match="expected seconds") as error:
+        of_text(tmp_path, f"label,start,end\nx,{'9' * 5000},1\n")
+    assert len(says(error)) < 400
+
+
+def test_a_label_that_nobody_sees_is_none(tmp_path):
+    with pytest.raises(InputError, match="has no label"):
+        of_text(tmp_path, "label,start,end\n\u200b,0,1\n")
+
+
+@pytest.mark.parametrize("column", ["tier", "modifier"])
+def test_a_doubled_column_is_refused(tmp_path, column):
+    with pytest.raises(InputError, match=f"several columns '{column}'"):
+        of_text(tmp_path, f"label,start,end,{column},{column}\nx,0,1,a,b\n")
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "undefined", "idna", "unicode_escape"])
+def test_encodings_that_no_file_is_in_are_refused(tmp_path, encoding):
+    shutil.copy(FILES / "study.eaf", tmp_path / "s.eaf")
+    text = (tmp_path / "s.eaf").read_text(encoding="utf-8").replace("UTF-8", encoding, 1)
+    with pytest.raises(InputError, match="is not known") as error:
+        of_text(tmp_path, text, "s.eaf")
+    says(error)

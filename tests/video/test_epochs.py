@@ -404,3 +404,20 @@ def test_a_report_without_events_and_units_has_no_sections_of_them(tmp_path):
     assert "Valence" in page
     assert "Coded events" not in page
     assert "Action units" not in page
+
+
+def test_a_spreadsheet_runs_no_part_of_a_cell(tmp_path):
+    """Where semicolons separate cells, ``a;=1+1`` would be two, the second a formula."""
+    made = [frame(i, i / 10, face()) for i in range(5)]
+    rows, _ = counted(made, [Epoch("a;=1+1", 0, 0.4, "b\t=2+2", "=3")])
+    write_epochs(tmp_path / "e.csv", rows, excel=True)
+    line = (tmp_path / "e.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert line.startswith('"a;=1+1","b\t=2+2",\'=3,')
+    assert read_epochs(tmp_path / "e.csv") == rows
+
+
+def test_a_carriage_return_breaks_no_row(tmp_path):
+    made = [frame(i, i / 10, face()) for i in range(5)]
+    rows, _ = counted(made, [Epoch("a\rb", 0, 0.4)])
+    write_epochs(tmp_path / "e.csv", rows)
+    assert read_epochs(tmp_path / "e.csv") == rows

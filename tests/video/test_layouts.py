@@ -25,7 +25,15 @@ OPTIONS = VideoOptions(
     formats=("json",), layouts=("openface", "pyfeat", "facereader"), pictures=False
 )
 TWO = {"openface.csv", "pyfeat.csv", "facereader_person1.txt", "facereader_person2.txt"}
-OTHERS = {"results.jsonl", "summary.json", "report.html", "events.vtt", "events.eaf", DONE}
+OTHERS = {
+    "results.jsonl",
+    "summary.json",
+    "report.html",
+    "events.vtt",
+    "events.eaf",
+    "events.tsv",
+    DONE,
+}
 
 
 class TwoPeople(Analyzer):
@@ -172,3 +180,20 @@ def test_from_python(clip, analyzer, tmp_path):
         analyzer.analyze_video(clip, out=tmp_path, layouts=["openpose"])
     with pytest.raises(InputError, match="not together with tables, layouts"):
         VideoOptions(formats=(), aggregate=True, layouts=("pyfeat",))
+
+
+def test_an_interrupted_writing_is_one_short_line(analyzer, clip, tmp_path, monkeypatch):
+    """It was a list of all settings, each "was not given"."""
+    folder = tmp_path / "walk"
+    with monkeypatch.context() as patch:
+        patch.setattr("pyojeong.video.process.write_results", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            read_clip(clip, folder, analyzer, OPTIONS)
+    outcome = read_clip(clip, folder, analyzer, OPTIONS)
+    first, *others = outcome.notes
+    assert first == "results whose writing was interrupted were made again"
+    assert not any("was not given" in line for line in others)
+
+
+def _killed(*_):
+    raise KeyboardInterrupt

@@ -61,7 +61,7 @@ def test_everything_that_was_asked_for_is_there_and_agrees(clip, analyzer, tmp_p
     names = {p.name for p in tmp_path.iterdir()}
     tables = {"results.parquet", "results.csv", "results.jsonl"}
     assert names == tables | {
-        "annotated.mp4", "report.html", "summary.json", "events.vtt", "events.eaf", DONE
+        "annotated.mp4", "report.html", "summary.json", "events.vtt", "events.eaf", "events.tsv", DONE
     }  # fmt: skip
     parquet = list(read_parquet(tmp_path / "results.parquet"))
     assert parquet == list(read_csv(tmp_path / "results.csv"))
@@ -145,7 +145,7 @@ def test_kill_minus_nine_loses_and_doubles_no_frame(analyzer, tmp_path):
 def test_aggregate_keeps_no_frame(clip, analyzer, tmp_path):
     read_clip(clip, tmp_path, analyzer, VideoOptions(formats=(), aggregate=True))
     names = {p.name for p in tmp_path.iterdir()}
-    assert names == {"report.html", "summary.json", "events.vtt", "events.eaf", DONE}
+    assert names == {"report.html", "summary.json", "events.vtt", "events.eaf", "events.tsv", DONE}
     assert "data:image" not in (tmp_path / "report.html").read_text()
     with pytest.raises(InputError, match="aggregate"):
         VideoOptions(formats=("csv",), aggregate=True)

@@ -1,5 +1,6 @@
 """``pyojeong table convert``: which table is read, where files go, and what is said."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +8,10 @@ from rich.console import Console
 
 from pyojeong.cli.console import as_markup
 from pyojeong.cli.streams import echo
+from pyojeong.cli.study import SETTINGS
 from pyojeong.core.errors import DataError, OutputError
-from pyojeong.core.input_record import INPUTS
+from pyojeong.core.input_record import INPUTS, earlier_outputs
+from pyojeong.output.layouts.facereader import is_log
 from pyojeong.output.layouts.registry import layout_named
 from pyojeong.output.layouts.writing import write_layout
 from pyojeong.output.records import read_table
@@ -36,7 +39,9 @@ def convert_results(
     _refuse_results(target)
 
     def refuse_existing(files: Sequence[Path]) -> None:
-        there = [file for file in files if file.exists()]
+        for file in files:
+            _refuse_inputs(file, table)
+        there = [*(file for file in files if file.exists()), *_of_others(layout, target, files)]
         if there and not overwrite:
             more = f" and {len(there) - 1:,} more" if len(there) > 1 else ""
             raise OutputError(
@@ -47,6 +52,9 @@ def convert_results(
     written = write_layout(
         layout, lambda: read_table(table), target, clip=_of_clip(table), may_replace=refuse_existing
     )
+    for file in _of_others(layout, target, written.files):  # --overwrite was given
+        file.unlink()
+        console.print(f"removed, of an earlier conversion: {as_markup(file)}", soft_wrap=True)
     for note in written.notes:
         console.print(f"[yellow]note[/] {as_markup(note)}", soft_wrap=True)
     for file in written.files:
@@ -93,3 +101,28 @@ def _refuse_results(target: Path) -> None:
             f"{target.parent} holds results, which are a complete set: name another place with "
             "--out, or give --layout to the command that makes the results"
         )
+
+
+def _refuse_inputs(file: Path, table: Path) -> None:
+    """Refuse to replace the table that is read, and results that a command wrote down.
+
+    Raises:
+        OutputError: When the file is one of these.
+    """
+    if file.exists() and file.samefile(table):
+        raise OutputError(f"{file} is the table that is converted: name another place with --out")
+    written = {INPUTS, SETTINGS, *earlier_outputs(file.parent)}
+    if _is_of_results(file.parent) and file.name in written:
+        raise OutputError(
+            f"{file} belongs to the results in {file.parent}: name another place with --out"
+        )
+
+
+def _of_others(layout: str, target: Path, files: Sequence[Path]) -> list[Path]:
+    """Return files of an earlier conversion of people who are no longer in the results."""
+    if not layout_named(layout).of_person or not target.parent.is_dir():
+        return []
+    person = re.compile(f"{re.escape(target.stem)}_(person[0-9]+|nobody){re.escape(target.suffix)}")
+    found = [path for path in target.parent.iterdir() if person.fullmatch(path.name)]
+    names = {file.name for file in files}
+    return sorted(path for path in found if path.name not in names and is_log(path))

@@ -129,7 +129,8 @@ def _write_inputs(
 ) -> None:
     """Write ``inputs.json``; that of an earlier command stays when nothing was read."""
     if not tally.folders and read_earlier(request.out):
-        if not outputs:  # it is said once
+        if not tally.said:
+            tally.said = True
             console.print(
                 f"nothing was read: the results in {as_markup(request.out)} are those of an "
                 "earlier command, and stay",
@@ -165,6 +166,7 @@ class _Tally:
         broken: Number of clips that were read up to where they break off, of clips of which
             something beside the results failed, and of joined tables that could not be written.
         fresh: Results that were not there already were written.
+        said: That nothing was read was said.
         table: What is shown.
     """
 
@@ -172,6 +174,7 @@ class _Tally:
     failures: list[Failure] = field(default_factory=list)
     broken: int = 0
     fresh: bool = False
+    said: bool = False
     table: Table = field(default_factory=_table)
 
     @property

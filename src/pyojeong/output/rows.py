@@ -204,6 +204,20 @@ def spreadsheet_text(text: str) -> str:
     return cell_of_spreadsheet(safe_cell(text))
 
 
+def text_line(cells: Iterable[Any], *, excel: bool = False) -> str:
+    """Return a line of a CSV file; None is an empty cell.
+
+    Args:
+        cells: Text, numbers or None.
+        excel: For spreadsheets; see ``output.spreadsheet``.
+    """
+    text = spreadsheet_text if excel else _quoted
+    return (
+        ",".join(text(c) if isinstance(c, str) else "" if c is None else str(c) for c in cells)
+        + "\n"
+    )
+
+
 def _float32(value: float) -> str:
     """Return the shortest decimals that give the same float32 again, also when read as a double."""
     short = str(np.float32(value))

@@ -329,6 +329,11 @@ def _typed(
     parsers = {**PARSERS, "text": plain_cell} if marked else PARSERS
     kinds = {name: column.dtype for name, column in columns.items()}
     for number, row in enumerate(table, start=1):
+        if None in row or None in row.values():
+            how = "more" if None in row else "fewer"
+            raise DataError(
+                f"row {number} is not of this table: it has {how} cells than its header"
+            )
         try:
             yield {
                 name: None if row[name] == "" and kind != "text" else parsers[kind](row[name])

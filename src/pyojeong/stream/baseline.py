@@ -80,6 +80,11 @@ def neutral_of(
     return {track: mean.mean() for track, mean in means.items()}
 
 
+def lacks_units(neutral: NeutralFace) -> bool:
+    """Return whether no action unit was measured of a neutral face."""
+    return neutral.units is None or all(value is None for value in neutral.units)
+
+
 def changed(
     results: Iterable[FrameResult],
     neutral: dict[int, NeutralFace],

@@ -198,8 +198,12 @@ def baseline_of(
         return (float(baseline[0]), float(baseline[1])), None
     faces = analyzer.analyze(baseline).faces
     neutral = NeutralFace.of(faces[0]) if faces else None
+    name = f" {baseline}" if isinstance(baseline, str | os.PathLike) else ""
+    if len(faces) > 1:
+        raise InputError(
+            f"baseline{name}: {len(faces)} faces in this image: cut out the one that is meant"
+        )
     if neutral is None:
-        name = f" {baseline}" if isinstance(baseline, str | os.PathLike) else ""
         raise InputError(f"baseline{name}: no face in this image")
     return None, neutral
 

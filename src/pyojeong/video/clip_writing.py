@@ -1,7 +1,7 @@
 """Write the results of one clip from its checkpoint: tables, summary, epochs, and the rest."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from pyojeong.core.errors import InputError
 from pyojeong.core.face import FrameResult, Sink
 from pyojeong.output.tables import SINKS
 from pyojeong.runtime.analyzer import Analyzer
-from pyojeong.stream.baseline import NeutralFace, changed, neutral_of
+from pyojeong.stream.baseline import NeutralFace, changed, lacks_units, neutral_of
 from pyojeong.stream.smooth import smoothed
 from pyojeong.stream.source import ClipFacts
 from pyojeong.video.checkpoint import Checkpoint, Ending
@@ -22,6 +22,9 @@ from pyojeong.video.measured_epochs import MeasuredEpochs
 from pyojeong.video.options import ENDINGS, VideoOptions
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
+
+_NAMED = 5
+"""So many people are named in a line; more are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,48 @@ def results_over_time(
     results: Iterator[FrameResult]
     results = (replace(result, source=source) for result in checkpoint.results())
     if options.baseline_s is not None or options.baseline is not None:
-        neutral: dict[int, NeutralFace] = {}
-        if options.baseline_s is not None:
-            neutral = neutral_of(checkpoint.results(), *options.baseline_s)
-        default = None
-        if options.baseline is not None:
-            default = NeutralFace(np.asarray(options.baseline), options.baseline_units)
-            if len(options.baseline) != len(labels):
-                got = len(options.baseline)
-                raise InputError(f"baseline: expected {len(labels)} scores, got {got}")
+        neutral, default = _neutral_faces(checkpoint, options)
+        if options.baseline is not None and len(options.baseline) != len(labels):
+            got = len(options.baseline)
+            raise InputError(f"baseline: expected {len(labels)} scores, got {got}")
         results = changed(results, neutral, default)
     return results if options.smooth_s is None else smoothed(results, options.smooth_s)
+
+
+def _neutral_faces(
+    checkpoint: Checkpoint, options: VideoOptions
+) -> tuple[dict[int, NeutralFace], NeutralFace | None]:
+    """Return the neutral face of each person in the baseline's time, and that of its image."""
+    neutral: dict[int, NeutralFace] = {}
+    if options.baseline_s is not None:
+        neutral = neutral_of(checkpoint.results(), *options.baseline_s)
+    if options.baseline is None:
+        return neutral, None
+    return neutral, NeutralFace(np.asarray(options.baseline), options.baseline_units)
+
+
+def _baseline_notes(
+    checkpoint: Checkpoint, options: VideoOptions, people: Iterable[int], *, units: bool
+) -> Iterator[str]:
+    """Yield lines about people without a neutral face in the baseline, or without its units."""
+    if options.baseline_s is None and options.baseline is None:
+        return
+    neutral, default = _neutral_faces(checkpoint, options)
+    own = {track: neutral.get(track, default) for track in sorted(people)}
+    nobody = [track for track, face in own.items() if face is None]
+    if nobody:
+        yield f"{_named(nobody)} not in the baseline: without changes from a neutral face"
+    bare = [track for track, face in own.items() if face is not None and lacks_units(face)]
+    if units and bare:
+        yield (
+            f"no action unit was measured in the baseline of {_named(bare)}: without their changes "
+            "and activation"
+        )
+
+
+def _named(tracks: list[int]) -> str:
+    more = f" and {len(tracks) - _NAMED:,} more" if len(tracks) > _NAMED else ""
+    return f"person {', '.join(map(str, tracks[:_NAMED]))}{more}"
 
 
 def write_results(
@@ -111,12 +145,15 @@ def write_results(
         epochs=epochs,
     )
     extras = render(processed, options)
+    notes = _baseline_notes(
+        checkpoint, options, summary.people, units="action_units" in analyzer.measures
+    )
     return ClipResult(
         folder,
         summary.frames,
         len(summary.people),
         ending.error,
-        notes=(*epochs.notes, *extras.notes),
+        notes=(*notes, *epochs.notes, *extras.notes),
         failed=tuple(f"{name}: {why}" for name, why in extras.failed.items()),
     )
 

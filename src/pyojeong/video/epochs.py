@@ -21,7 +21,8 @@ from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import Face, FrameResult
 from pyojeong.core.labels import LabelSet
-from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell, safe_cell
+from pyojeong.output.rows import text_line
+from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell
 from pyojeong.video.coded_events.epoch import Epoch
 from pyojeong.video.summary import Summary
 
@@ -349,13 +350,9 @@ def write_epochs(path: Path, rows: Sequence[Mapping[str, Any]], *, excel: bool =
     names = list(dict.fromkeys(key for row in rows for key in row))
     with atomic_write(path, "w") as stream:
         stream.write(MARK if excel else "")
-        writer = csv.DictWriter(stream, names or ["label"], lineterminator="\n")
-        writer.writeheader()
+        stream.write(text_line(names or ["label"]))
         for row in rows:
-            cells = dict(row)
-            if excel:
-                cells |= {key: safe_cell(str(row[key])) for key in _TEXT if key in row}
-            writer.writerow(cells)
+            stream.write(text_line([row.get(name) for name in names], excel=excel))
 
 
 def read_epochs(path: Path) -> list[dict[str, Any]]:

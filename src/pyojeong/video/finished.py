@@ -157,6 +157,9 @@ def why_replaced(
     """Yield why results that were there were made again."""
     if earlier is None:
         return
+    if "writing" in earlier:  # what these were made of is not known
+        yield "results whose writing was interrupted were made again"
+        return
     lines = differences(earlier.get("about") or {}, about)
     lines = [line for line in lines if not line.startswith("forgotten")]
     gone = missing_files(folder, earlier.get("outputs"))

@@ -13,7 +13,8 @@ from pyojeong.core.input_record import earlier_command, earlier_outputs, forget_
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_files import changed_files
 from pyojeong.core.output_names import as_unicode
-from pyojeong.output.spreadsheet import MARK, is_marked, open_csv, plain_cell, safe_cell
+from pyojeong.output.rows import text_line
+from pyojeong.output.spreadsheet import MARK, is_marked, open_csv, plain_cell
 from pyojeong.output.tables import SINKS, TABLE_READERS
 from pyojeong.video.epochs import read_epochs, write_epochs
 from pyojeong.video.options import ENDINGS, EPOCHS
@@ -67,14 +68,12 @@ def join(
         ]
         write_epochs(out / EPOCHS, measured, excel=excel)
     rows = [row for part in folders for row in _people(part)]
-    if excel:
-        rows = [{k: safe_cell(v) if isinstance(v, str) else v for k, v in r.items()} for r in rows]
     names = list(dict.fromkeys(key for row in rows for key in row))
     with atomic_write(out / PEOPLE, "w") as stream:
         stream.write(MARK if excel else "")
-        writer = csv.DictWriter(stream, names or ["clip"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        stream.write(text_line(names or ["clip"]))
+        for row in rows:
+            stream.write(text_line([row.get(name) for name in names], excel=excel))
 
 
 def _frames(name: str, file: Path) -> Iterable[FrameResult]:

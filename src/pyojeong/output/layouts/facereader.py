@@ -57,6 +57,7 @@ _UNITS = {
     27: "Mouth Stretch",
     43: "Eyes Closed",
 }
+_TITLE = "Video analysis detailed log"
 _NOT_MEASURED = frozenset({10, 18})
 
 COLUMNS = (
@@ -96,9 +97,18 @@ class FaceReaderSink(LayoutSink):
         return "\t".join([_clock(result.time_s), *cells, "", ""]) + "\n"
 
 
+def is_log(path: Path) -> bool:
+    """Return whether a file is such a log."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_TITLE)) == _TITLE.encode()
+    except OSError:
+        return False
+
+
 def _preamble(source: str, rate: float | None) -> list[str]:
     return [
-        "Video analysis detailed log",
+        _TITLE,
         "",
         "Face Model:\tpyojeong",
         "Calibration:\tNone",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pyojeong.core.errors import InputError
-from pyojeong.video.coded_events.epoch import Epoch
+from pyojeong.video.coded_events.epoch import Epoch, short
 
 Key = tuple[str, str, str]
 """Subject, code and modifiers."""
@@ -52,4 +52,5 @@ def paired(what: str, marks: Iterable[tuple[float, Key, str]]) -> list[Epoch]:
 
 def _words(key: Key) -> str:
     subject, code, modifier = key
-    return f"{code!r}{f' ({modifier})' if modifier else ''}{f' of {subject}' if subject else ''}"
+    more = f" ({short(modifier)})" if modifier else ""
+    return f"{short(code)!r}{more}{f' of {short(subject)}' if subject else ''}"

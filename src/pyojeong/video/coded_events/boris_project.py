@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from pyojeong.core.errors import InputError
 from pyojeong.video.coded_events.boris_pairs import Key, paired, subject_of
-from pyojeong.video.coded_events.epoch import Recording
+from pyojeong.video.coded_events.epoch import Recording, short
 
 _FIELDS = 5
 """time, subject, code, modifier, comment; more may follow."""
@@ -50,7 +50,7 @@ def _recording(name: str, key: str, data: Any, kinds: Mapping[str, str]) -> Reco
         _require_clock(what, data, queued=queued)
     except InputError as error:  # matters only when this observation is asked for
         return Recording(name=key, media=media, error=str(error))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return Recording(name=key, media=media, error=f"{what}: is damaged: save it again in BORIS")
     return Recording(name=key, media=media, epochs=epochs)
 
@@ -58,7 +58,10 @@ def _recording(name: str, key: str, data: Any, kinds: Mapping[str, str]) -> Reco
 def _media(data: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
     """Return the clips of an observation, and whether some were played one after another."""
     players = data.get("file") or {}
-    lists = [list(map(str, files)) for files in players.values()] if players else []
+    given = list(players.values()) if players else []
+    if not all(isinstance(files, list) for files in given):
+        raise ValueError
+    lists = [list(map(str, files)) for files in given]
     return tuple(file for files in lists for file in files), any(len(f) > 1 for f in lists)
 
 
@@ -90,6 +93,8 @@ def _marks(
         subject, code, modifier = (str(cell or "").strip() for cell in row[1:4])
         kind = kinds.get(code)
         if kind is None:
-            raise InputError(f"{what}: {code!r} is not in its ethogram: add it in BORIS, and save")
+            raise InputError(
+                f"{what}: {short(code)!r} is not in its ethogram: add it in BORIS, and save"
+            )
         modifier = "" if modifier == "None" else modifier
         yield time_s, (subject_of(subject), code, modifier), "POINT" if "point" in kind else ""

@@ -1,5 +1,6 @@
 """Coded events as data: stretches of time with a label, and what a file holds of each recording."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,10 @@ NAMED = 3
 """So many events are named in a line; more are counted."""
 MOST = 100_000
 """So many events are read from a file."""
+LONGEST = 1000
+"""Longer labels, tiers and modifiers are refused: tables and pages have no room for them."""
+_SHORT = 80
+"""So many characters of a word are shown in a message."""
 _EDGE_S = 1e-3
 """Times that differ by no more than this are the same for what is said of the clip's ends."""
 
@@ -50,7 +55,7 @@ class Epoch:
 
     def __str__(self) -> str:
         at = f"{self.start_s:g}" if self.point else f"{self.start_s:g}-{self.end_s:g}"
-        return f"{self.label} at {at} s"
+        return f"{short(self.label)} at {at} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,11 @@ class EventList:
         return cls(data["file"], epochs, tuple(data["notes"]))
 
 
+def short(words: str) -> str:
+    """Return words as a message shows them: their beginning, where they are long."""
+    return words if len(words) <= _SHORT else f"{words[:_SHORT]}..."
+
+
 def named(epochs: Sequence[Epoch]) -> str:
     """Return the first events in words, and how many more there are."""
     words = ", ".join(map(str, epochs[:NAMED]))
@@ -117,8 +127,8 @@ def checked(
         InputError: When a time is negative, an end lies before its start, there is nothing, or no
             event has a length.
     """
-    given = list(epochs)
     what = file or "events"
+    given = [_with_clean_words(what, each) for each in epochs]
     lines = list(notes)
     if not given:
         raise InputError(f"{what}: holds no event")
@@ -149,9 +159,26 @@ def checked(
     return EventList(file, tuple(given), tuple(lines))
 
 
+def _with_clean_words(what: str, epoch: Epoch) -> Epoch:
+    """Return an event whose words are one line, as tables and pages can hold it."""
+    words = {key: " ".join(getattr(epoch, key).split()) for key in ("label", "tier", "modifier")}
+    for key, text in words.items():
+        if len(text) > LONGEST:
+            raise InputError(
+                f"{what}: the {key} of {epoch} has {len(text):,} characters: shorten it to at most "
+                f"{LONGEST:,}"
+            )
+        if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
+            raise InputError(
+                f"{what}: the {key} {short(text)!r} at {epoch.start_s:g} s has control characters "
+                "or halves of characters: correct it"
+            )
+    return Epoch(start_s=epoch.start_s, end_s=epoch.end_s, **words)
+
+
 def _require_times(what: str, epochs: Sequence[Epoch]) -> None:
     for each in epochs:
-        if not each.label.strip():
+        if all(unicodedata.category(c)[0] in "CZ" for c in each.label):  # nothing is seen of it
             raise InputError(f"{what}: an event at {each.start_s:g} s has no label: give it one")
         if each.start_s < 0:
             raise InputError(

@@ -12,7 +12,7 @@ from pyojeong.core.printable import printable
 from pyojeong.video.coded_events.boris_project import read_project
 from pyojeong.video.coded_events.boris_table import boris_header, read_boris_table
 from pyojeong.video.coded_events.eaf import read_eaf
-from pyojeong.video.coded_events.epoch import Epoch, EventList, Recording, checked
+from pyojeong.video.coded_events.epoch import Epoch, EventList, Recording, checked, short
 from pyojeong.video.coded_events.table import is_table, read_table
 from pyojeong.video.coded_events.text import decoded, read_bytes, table_rows
 
@@ -86,9 +86,9 @@ class EventSource:
             try:
                 start, end, label = each
                 epochs.append(Epoch(str(label), _finite(start), _finite(end)))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise InputError(
-                    f"events: expected (start, end, label) in seconds, got {each!r}"
+                    f"events: expected (start, end, label) in seconds, got {short(repr(each))}"
                 ) from None
         return cls(name="", recordings=(Recording(epochs=tuple(epochs)),), window_s=window_s)
 
@@ -125,7 +125,7 @@ class EventSource:
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
-            names = ", ".join(repr(each.name) for each in candidates[:_SHOWN])
+            names = ", ".join(repr(short(each.name)) for each in candidates[:_SHOWN])
             raise InputError(
                 f"{self.name}: {len(candidates)} observations may be of {clip} ({names}): choose "
                 "one with --observation NAME"
@@ -133,7 +133,7 @@ class EventSource:
         if not found:
             raise InputError(f"{self.name}: holds no observation")
         media = list(dict.fromkeys(m for each in found for m in each.media))
-        names = ", ".join(printable(_tail(m)) for m in media[:_SHOWN])
+        names = ", ".join(printable(short(_tail(m))) for m in media[:_SHOWN])
         more = f" and {len(media) - _SHOWN} more" if len(media) > _SHOWN else ""
         raise InputError(
             f"{self.name}: is about {names}{more}, not {clip}: name the clip as there, or "
@@ -141,7 +141,7 @@ class EventSource:
         )
 
     def _listed(self) -> str:
-        names = [repr(each.name) for each in self.recordings[:_SHOWN] if each.name]
+        names = [repr(short(each.name)) for each in self.recordings[:_SHOWN] if each.name]
         return ", ".join(names) or "none with a name"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pyojeong.core.errors import InputError
-from pyojeong.video.coded_events.epoch import Epoch, Recording
+from pyojeong.video.coded_events.epoch import Epoch, Recording, short
 from pyojeong.video.coded_events.text import Times
 
 _COLUMNS = {"label": ("label",), "start": ("start", "start_s"), "end": ("end", "end_s")}
@@ -29,7 +29,7 @@ def read_table(rows: Sequence[Sequence[str]], name: str) -> Recording:
     at = next(i for i, row in enumerate(rows) if any(row))
     head = [cell.casefold() for cell in rows[at]]
     places = {key: _place(head, names, name) for key, names in _COLUMNS.items()}
-    more = {key: head.index(key) for key in _MORE if key in head}
+    more = {key: _place(head, (key,), name) for key in _MORE if key in head}
     body = [(i, row) for i, row in enumerate(rows[at + 1 :], at + 2) if any(row)]
     for number, row in body:
         if len(row) != len(head):
@@ -50,7 +50,7 @@ def read_table(rows: Sequence[Sequence[str]], name: str) -> Recording:
     used = {*places.values(), *more.values()}
     unused = [cell for i, cell in enumerate(rows[at]) if cell and i not in used]
     if unused:
-        notes.append(f"columns that are not used: {', '.join(unused)}")
+        notes.append(f"columns that are not used: {short(', '.join(unused))}")
     return Recording(epochs=tuple(epochs), notes=tuple(notes))
 
 

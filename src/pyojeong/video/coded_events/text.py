@@ -1,5 +1,6 @@
 """Files of events as text and rows: encodings, separators and times, and what is refused."""
 
+import codecs
 import csv
 import io
 import re
@@ -7,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pyojeong.core.errors import InputError
+from pyojeong.video.coded_events.epoch import short
 
 MOST_BYTES = 64 << 20
 """Larger files of events are refused."""
 
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_OF_NO_FILE = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
+"""Python's encodings in which nobody writes files: they hold names or source text."""
 _TIME = re.compile(r"-?(?:\d{1,9}:){0,2}\d{1,12}(?:\.\d*)?", re.ASCII)
 _COMMA = re.compile(r"-?\d+,(\d+)", re.ASCII)
 _HANGUL = re.compile("[\uac00-\ud7a3\u3131-\u318e]")
@@ -58,12 +62,13 @@ def decoded(data: bytes, name: object, *, stated: str = "") -> str:
     mark = next((mark for mark in _MARKS if data.startswith(mark)), None)
     encoding = _MARKS[mark] if mark is not None else stated or "utf-8"
     try:
-        text = data.decode(encoding)
+        known = codecs.lookup(encoding).name not in _OF_NO_FILE
+        text = data.decode(encoding if known else "")  # "" raises LookupError
     except LookupError:
         raise InputError(
             f"{name}: states the encoding {encoding!r}, which is not known: save it as UTF-8"
         ) from None
-    except UnicodeDecodeError:
+    except UnicodeError:
         text = "" if stated or mark is not None else _korean(data)
         if not text:
             raise InputError(
@@ -150,7 +155,7 @@ class Times:
         words = cell.replace(",", ".") if self._comma and _COMMA.fullmatch(cell) else cell
         if not _TIME.fullmatch(words):
             raise InputError(
-                f"{self._name}: {where}: time {cell!r}: expected seconds from the clip's "
+                f"{self._name}: {where}: time {short(cell)!r}: expected seconds from the clip's "
                 "beginning, 1:02.5 or 1:02:03.5"
             )
         total = 0.0

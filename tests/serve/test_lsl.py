@@ -183,7 +183,9 @@ def test_a_reader_gets_the_samples_and_markers_of_a_clip(pylsl, clip, analyzer, 
     assert sorted(words[:3]) == ["person/1/appears", "person/1/label/happy", start]
     assert event_times[words.index(start)] in times[:3]  # one that was recorded
     assert len(list(read_csv(file))) == shown - times.index(event_times[words.index(start)])
-    assert words[-2:] == [f"recording/ends/{file.name}", "person/1/disappears"]
+    # On a busy machine frames are passed over, and the person may be seen as a second one.
+    assert words[-2] == f"recording/ends/{file.name}"
+    assert re.fullmatch(r"person/\d+/disappears", words[-1])
     assert event_times == sorted(event_times)
     assert set(event_times) <= set(times)
 

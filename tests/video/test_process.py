@@ -61,7 +61,8 @@ def test_everything_that_was_asked_for_is_there_and_agrees(clip, analyzer, tmp_p
     names = {p.name for p in tmp_path.iterdir()}
     tables = {"results.parquet", "results.csv", "results.jsonl"}
     assert names == tables | {
-        "annotated.mp4", "report.html", "summary.json", "events.vtt", "events.eaf", "events.tsv", DONE
+        "annotated.mp4", "report.html", "summary.json", "events.vtt", "events.eaf", "events.tsv",
+        DONE,
     }  # fmt: skip
     parquet = list(read_parquet(tmp_path / "results.parquet"))
     assert parquet == list(read_csv(tmp_path / "results.csv"))

@@ -31,7 +31,7 @@ OTHER = {
     "eyes": False, "stride": 2, "fps": 3.0, "start": "0.1", "end": "0.5", "detect_every": 3,
     "smooth": 0.2, "baseline": "0-0.5", "hold": 0.7, "excel": True, "detector": "mtcnn",
     "model": "default-fer2013", "min_face": 60, "prior": "balanced", "labels": "ferplus8",
-    "threshold": 0.9, "layouts": ["openface"],
+    "threshold": 0.9, "layouts": ["openface"], "measures": ("action_units",),
 }  # fmt: skip
 """Another value of every option of `pyojeong video`."""
 OF_EVENTS = {"events", "event_window", "observation"}

@@ -459,8 +459,7 @@ def test_the_script_in_python_names_layouts_that_are_not_there(results):
 
 def test_the_script_in_r_reads_openface(results):
     program = shutil.which("Rscript")
-    if program is None:
-        pytest.skip("R is not installed: docs/examples/read_openface.R was not run")
+    assert program is not None, "R is not installed: `make system`"
     command = [program, EXAMPLES / "read_openface.R", results / "openface.csv"]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=300, check=False, cwd=results

@@ -164,8 +164,7 @@ class Expression:
         FaceReader's logs follow the same definition. It says how pleasant the expression looks,
         not what somebody feels.
         """
-        scores = self.by_label()
-        return scores["happy"] - max(scores[name] for name in UNPLEASANT)
+        return _valence(self.by_label())
 
     def by_label(self) -> dict[str, float]:
         """Return label -> score."""
@@ -178,12 +177,15 @@ class Expression:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` is its inverse."""
+        scores = self.by_label()
+        top, best = self.top
+        unclear = best < self.threshold
         return {
-            "label": self.label,
-            "top": self.top[0],
-            "unclear": self.unclear,
-            "scores": self.by_label(),
-            "valence": self.valence,
+            "label": "unclear" if unclear else top,
+            "top": top,
+            "unclear": unclear,
+            "scores": scores,
+            "valence": _valence(scores),
             "label_set": self.label_set.id,
             "threshold": float(self.threshold),
             "prior": self.prior,
@@ -195,6 +197,10 @@ class Expression:
         names = label_set(data["label_set"])
         scores = np.array([data["scores"][n] for n in names.names], np.float32)
         return cls(scores, names, data["threshold"], data.get("prior") or "")
+
+
+def _valence(scores: dict[str, float]) -> float:
+    return scores["happy"] - max(scores[name] for name in UNPLEASANT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,28 +68,19 @@ class ColumnSpec:
 def _getter(
     path: tuple[Key, ...], compute: Callable[[Tree], Any] | None, missing: Any
 ) -> Callable[[Tree], Any]:
-    if compute is None and len(path) == 1:
-        key = path[0]
-        return lambda source: source.get(key, missing)
-    if compute is None and len(path) == 2 and missing is None:
-        first, second = path
-        return lambda source: _part(source.get(first), second)
-    found = compute or (lambda source: _at_path(source, path))
+    if compute is not None:
+        return lambda source: missing if (value := compute(source)) is None else value
+    first, *rest = path
+    if not rest:
+        return lambda source: source.get(first, missing)
+    steps = [(key, isinstance(key, str)) for key in rest]
 
     def get(source: Tree) -> Any:
-        value = found(source)
-        return missing if value is None else value
+        node = source.get(first)
+        for key, named in steps:
+            if node is None:
+                return missing
+            node = node.get(key) if named else node[key]
+        return missing if node is None else node
 
     return get
-
-
-def _part(node: Any, key: Key) -> Any:
-    return None if node is None else node.get(key) if isinstance(node, dict) else node[key]
-
-
-def _at_path(node: Any, path: tuple[Key, ...]) -> Any:
-    for key in path:
-        node = _part(node, key)
-        if node is None:
-            return None
-    return node

@@ -117,6 +117,7 @@ def killed_analyze(photos: Path, out: Path, *options: str) -> None:
     assert process.wait() == -signal.SIGKILL
 
 
+# Windows has no SIGKILL: a process cannot be ended there at a chosen point without a clean-up.
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
 def test_a_killed_analyze_is_repeated_and_other_settings_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

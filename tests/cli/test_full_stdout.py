@@ -13,6 +13,7 @@ from tests.training.tiny import samples
 
 FULL = Path("/dev/full")
 
+# A device that is always full exists on Linux only; CI runs there, so these tests always run in it.
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device /dev/full")
 
 

@@ -215,6 +215,7 @@ def test_boxes_are_finite_numbers(tmp_path: Path, number: str) -> None:
 EUC = os.fsdecode("김".encode("euc-kr"))
 
 
+# Windows refuses such names when a file is made, so that there is nothing to test.
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no names that are not Unicode")
 def test_names_that_are_not_unicode_everywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -663,6 +663,7 @@ def test_files_of_more_than_the_limit_are_not_read(tmp_path):
         read_image(tmp_path / "sparse.jpg")
 
 
+# Windows has no named pipes among its files: no image path can be one.
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 def test_pipes_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
@@ -673,6 +674,7 @@ def test_pipes_are_not_waited_for(tmp_path):
         read_image(tmp_path / "zero.jpg")
 
 
+# Windows has no path for standard input: it cannot be named as an image.
 @pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no such file on this system")
 def test_a_stream_is_read_to_its_end():
     """Also when it comes in parts, with pauses."""

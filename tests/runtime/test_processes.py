@@ -64,6 +64,7 @@ def test_a_spawned_pool_answers_the_same() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # Python 3.12 warns of threads
+# Windows starts processes by spawn only, which the test above covers.
 @pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork"
 )

@@ -14,7 +14,7 @@ UNREADABLE_ARRAY = (
     EOFError,
     BadZipFile,
     zlib.error,
-    RuntimeError,  # encrypted, says a bit; NotImplementedError: a compression that Python lacks
+    RuntimeError,  # a bit says that it is encrypted, or names a compression that Python lacks
     MemoryError,  # a header states a huge shape
     OverflowError,
     AttributeError,  # one array where a file of several is expected, or the other way round

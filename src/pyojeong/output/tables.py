@@ -36,8 +36,8 @@ ROWS_PER_GROUP = 1024
 """Parquet rows are collected in memory up to this number and then written together."""
 
 
-class _Table(ABC):
-    """What all tables share: leaving their ``with`` block, in whatever way, closes them."""
+class FileSink(ABC):
+    """What all files of results share: leaving their ``with`` block, in whatever way, closes them."""
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +55,7 @@ class _Table(ABC):
         """Finish the file and give it its name; closing twice does nothing."""
 
 
-class _TextSink(_Table):
+class _TextSink(FileSink):
     """What the two text sinks share."""
 
     suffix: ClassVar[str]
@@ -173,7 +173,7 @@ def arrow_schema(arrow: Any, columns: Iterable[ColumnSpec]) -> Any:
     return arrow.schema([(c.name, types[c.dtype]) for c in columns])
 
 
-class ParquetSink(_Table):
+class ParquetSink(FileSink):
     """A Parquet file with the same columns as the CSV, typed and compressed.
 
     Its index comes last, so until it is closed nothing can be read from it; when the disk is full

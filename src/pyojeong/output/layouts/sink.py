@@ -1,18 +1,17 @@
 """A file in the layout of another tool, written frame by frame."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pyojeong.core.atomic_write import GrowingFile
 from pyojeong.core.errors import OutputError
 from pyojeong.core.face import FrameResult
+from pyojeong.output.tables import FileSink
 
 
-class LayoutSink(ABC):
-    """What all layouts share; a context manager as the sinks of ``output.tables``.
+class LayoutSink(FileSink):
+    """What all layouts share.
 
     Args:
         target: The file; one that exists is replaced.
@@ -46,17 +45,6 @@ class LayoutSink(ABC):
         if not self._closed:
             self._closed = True
             self._out.finish()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @abstractmethod
     def _text(self, result: FrameResult) -> str:

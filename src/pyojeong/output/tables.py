@@ -37,7 +37,7 @@ ROWS_PER_GROUP = 1024
 
 
 class FileSink(ABC):
-    """What all files of results share: leaving their ``with`` block, in whatever way, closes them."""
+    """What all files of results share: leaving their ``with`` block, however, closes them."""
 
     def __enter__(self) -> Self:
         return self

@@ -168,7 +168,7 @@ class Expression:
 
     def by_label(self) -> dict[str, float]:
         """Return label -> score."""
-        return dict(zip(self.label_set.names, map(float, self.scores), strict=True))
+        return dict(zip(self.label_set.names, self.scores.tolist(), strict=True))
 
     def as_dict(self) -> dict[str, float]:
         """Return ``by_label()``; deprecated."""
@@ -254,19 +254,7 @@ class Face:
             "box": [float(v) for v in self.box.xyxy],
             "score": float(self.score),
         }
-        plain: dict[str, Callable[[Any], Any]] = {
-            "landmarks": lambda landmarks: landmarks.points.astype(float).tolist(),
-            "expression": Expression.to_dict,
-            "track_id": int,
-            "pose": HeadPose.to_dict,
-            "eyes": EyeSignals.to_dict,
-            "smoothed": Expression.to_dict,
-            "baseline_delta": lambda delta: [float(v) for v in delta],
-            "luma": float,
-            "blendshapes": dict,
-            "action_units": ActionUnits.to_dict,
-        }
-        for name, as_json in plain.items():
+        for name, as_json in _PLAIN:
             value = getattr(self, name)
             if value is not None:
                 out[name] = as_json(value)
@@ -294,6 +282,21 @@ class Face:
             blendshapes=None if shapes is None else Blendshapes.from_dict(shapes),
             action_units=None if units is None else ActionUnits.from_dict(units),
         )
+
+
+_PLAIN: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("landmarks", lambda landmarks: landmarks.points.tolist()),
+    ("expression", Expression.to_dict),
+    ("track_id", int),
+    ("pose", HeadPose.to_dict),
+    ("eyes", EyeSignals.to_dict),
+    ("smoothed", Expression.to_dict),
+    ("baseline_delta", lambda delta: [float(v) for v in delta]),
+    ("luma", float),
+    ("blendshapes", dict),
+    ("action_units", ActionUnits.to_dict),
+)
+"""Optional part of a face -> how it becomes plain JSON."""
 
 
 @dataclass(frozen=True, slots=True)

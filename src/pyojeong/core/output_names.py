@@ -75,6 +75,8 @@ def shortened(name: str, most: int = MOST_BYTES) -> str:
 
 def as_unicode(name: str) -> str:
     r"""Return a name for files in UTF-8: bytes that are no characters become ``\udc..`` in text."""
+    if name.isascii():
+        return name
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

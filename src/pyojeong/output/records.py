@@ -16,7 +16,7 @@ from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.video_result import VideoResult
 from pyojeong.output.column_spec import ColumnSpec
 from pyojeong.output.columns import MEASURES, columns_of
-from pyojeong.output.rows import rows
+from pyojeong.output.rows import column_values, rows
 from pyojeong.output.tables import TABLE_READERS, CsvSink, JsonSink, ParquetSink, arrow_schema
 from pyojeong.parquet import load_pyarrow
 
@@ -89,7 +89,7 @@ def to_dataframe(
         raise MissingExtra("a DataFrame", "pandas") from error
     frames, columns, names = _prepared(results, labels, timeline)
     kinds = _pandas_types(int(pd.__version__.partition(".")[0]))
-    values = _by_column(frames, columns, names)
+    values = column_values(frames, columns, names)
     return pd.DataFrame(
         {
             column.name: pd.Series(cells, dtype=kinds[column.dtype, column.name in NEVER_EMPTY])
@@ -136,7 +136,7 @@ def to_arrow(
     arrow, _ = load_pyarrow("an Arrow table")
     frames, columns, names = _prepared(results, labels, timeline)
     schema = arrow_schema(arrow, columns)
-    values = _by_column(frames, columns, names)
+    values = column_values(frames, columns, names)
     arrays = [arrow.array(c, f.type) for c, f in zip(values, schema, strict=True)]
     return arrow.Table.from_arrays(arrays, schema=schema)
 
@@ -187,14 +187,6 @@ def frames_of(results: Any) -> list[FrameResult]:
 def _has_timeline(face: Face) -> bool:
     parts = (face.pose, face.eyes, face.smoothed, face.baseline_delta, face.luma)
     return any(part is not None for part in parts)
-
-
-def _by_column(
-    frames: list[FrameResult], columns: list[ColumnSpec], labels: LabelSet
-) -> list[list[Any]]:
-    """Return the values of every column."""
-    table = [row for frame in frames for row in rows(frame, columns, labels)]
-    return [list(cells) for cells in zip(*table, strict=True)] if table else [[] for _ in columns]
 
 
 def _written(

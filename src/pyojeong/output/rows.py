@@ -44,9 +44,63 @@ def rows(result: FrameResult, columns: Sequence[ColumnSpec], labels: LabelSet) -
         LabelUnknown: When a face's scores belong to another label set.
         DataError: When a model id is empty or holds a semicolon, which separates ids here.
     """
+    frame = _frame_tree(result)
+    for shown in _face_trees(result, labels):
+        yield [column.get(frame if column.group == "frame" else shown) for column in columns]
+
+
+def column_values(
+    results: Iterable[FrameResult], columns: Sequence[ColumnSpec], labels: LabelSet
+) -> list[list[Any]]:
+    """Return the values of each column: the transpose of ``rows`` over all frames, faster.
+
+    Columns with a common parent (the scores, the points) look for it once a face.
+
+    Args:
+        results: The frames.
+        columns: The table's columns, from ``columns_of``.
+        labels: The table's label set.
+
+    Raises:
+        LabelUnknown: When a face's scores belong to another label set.
+        DataError: When a model id is empty or holds a semicolon, which separates ids here.
+    """
+    heads: list[Tree] = []
+    faces: list[Tree] = []
+    for result in results:
+        shown = _face_trees(result, labels)
+        heads += [_frame_tree(result)] * len(shown)
+        faces += shown
+    parents: dict[tuple[bool, tuple[Key, ...]], list[Any]] = {}
+    values: list[list[Any]] = []
+    for column in columns:
+        of_frame = column.group == "frame"
+        trees = heads if of_frame else faces
+        if not column.path or column.compute is not None:
+            values.append([column.get(tree) for tree in trees])
+            continue
+        *path, last = column.path
+        for depth in range(len(path) + 1):
+            key = (of_frame, tuple(path[:depth]))
+            if key not in parents:
+                above = parents[of_frame, key[1][:-1]] if depth else trees
+                parents[key] = _children(above, path[depth - 1]) if depth else trees
+        values.append(_children(parents[of_frame, tuple(path)], last, column.missing))
+    return values
+
+
+def _children(nodes: list[Any], key: Key, missing: Any = None) -> list[Any]:
+    if isinstance(key, int):
+        found = [None if node is None else node[key] for node in nodes]
+    else:
+        found = [None if node is None else node.get(key) for node in nodes]
+    return found if missing is None else [missing if v is None else v for v in found]
+
+
+def _frame_tree(result: FrameResult) -> Tree:
     if any(not i or ";" in i for i in result.model_ids):
         raise DataError(f"model ids must not be empty or hold a semicolon: {result.model_ids}")
-    frame: Tree = {
+    return {
         "source": as_unicode(result.source),
         "index": result.index,
         "time_s": result.time_s,
@@ -55,16 +109,19 @@ def rows(result: FrameResult, columns: Sequence[ColumnSpec], labels: LabelSet) -
         "model_ids": ";".join(result.model_ids),
         "schema": SCHEMA_VERSION,
     }
+
+
+def _face_trees(result: FrameResult, labels: LabelSet) -> list[Tree]:
+    """Return one dictionary per row: of each face, or an empty one where there is none."""
+    trees: list[Tree] = []
     for number, face in enumerate(result.faces):
         if face.expression is not None and face.expression.label_set != labels:
             raise LabelUnknown(
                 f"scores of label set {face.expression.label_set.id!r} in a table of "
                 f"{labels.id!r}: open the table with labels=... of the model"
             )
-        shown: Tree = {"face": number, **face.to_dict()}
-        yield [column.get(frame if column.group == "frame" else shown) for column in columns]
-    if not result.faces:
-        yield [column.get(frame if column.group == "frame" else {}) for column in columns]
+        trees.append({"face": number, **face.to_dict()})
+    return trees or [{}]
 
 
 def frames(

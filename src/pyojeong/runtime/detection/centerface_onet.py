@@ -19,13 +19,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyojeong.core.face import Face, Image
 from pyojeong.image.boxes import iou, square
 from pyojeong.image.files import check_image
 from pyojeong.runtime.detection.centerface import CenterFace
-from pyojeong.runtime.detection.mtcnn import Onet
+from pyojeong.runtime.detection.onet_judge import OVERLAP, OnetJudge
 from pyojeong.runtime.detection.proposals import Candidates
 from pyojeong.runtime.detection.small_faces import SmallFaces
 from pyojeong.runtime.devices import CPU_DEVICE, Device
@@ -34,16 +33,11 @@ GLANCE_SIZES = (128, 480)
 """Input sizes of CenterFace: that of photographs below 360 pixels, and that of the largest ones."""
 GLANCE_FACE = 25
 """Between the two it grows with the image, so that faces of this many pixels are still seen."""
-ONET_BATCH = 64
-"""Proposals that O-net sees in one run; there may be any number of them."""
 SURE = 0.65
 SECOND_LOOK, CLOSE_UP_LOOK = 192, 128
 """Where a smaller copy showed no face, one of the first size is looked at too: lying faces need it.
 Where a larger copy showed none, one of the second size: a face may fill the whole image."""
 _BELOW = 0.05  # CenterFace's int8 scores against its float32 ones
-_OVERLAP = 0.4
-_FAR, _HINT = 0.12, 0.3
-"""``follow``: a face moved by more of its width, and seen at least so well, is looked at again."""
 MIN_FACE = 24
 MIN_FACE_SHARE = 1 / 100
 """Height of the smallest face that is looked for, unless stated: in pixels, and as a share of the
@@ -53,10 +47,6 @@ _GLANCED = 40.0
 """Faces of this width, in the pixels of CenterFace's copy, need no other network."""
 _AGREED = 0.78
 _LEAST_SMALL = 0.5
-_CERTAIN, _TIGHTER, _CONFIRMED = 0.99, (0.75, 0.8, 0.87), 0.86
-"""Below which score O-net looks again, at which shares of the box, and the mean it must give."""
-_FILLS = 1 / 3
-"""Share of the image's shorter side from which a face is not looked at again."""
 
 
 class CenterFaceOnet:
@@ -103,7 +93,9 @@ class CenterFaceOnet:
             size=None if min_face else size,
             size_range=(160, 640) if min_face else GLANCE_SIZES,
         )
-        self._onet = Onet(threads=threads, device=device)
+        self._judge = OnetJudge(
+            score_threshold=score_threshold, sure=self._sure, threads=threads, device=device
+        )
         self._small = (
             SmallFaces(score_threshold=_LEAST_SMALL, threads=threads, device=device)
             if small_faces
@@ -117,9 +109,11 @@ class CenterFaceOnet:
             BadArray: When it is not such an array.
         """
         image = check_image(image)
-        found = self._decide(image, self._glance.candidates(image))
+        found = self._judge.decide(image, self._glance.candidates(image)).at_least(self._min_face)
         if not len(found) and (size := self._second_look(image)):
-            found = self._decide(image, self._glance.candidates(image, size=size))
+            found = self._judge.decide(image, self._glance.candidates(image, size=size)).at_least(
+                self._min_face
+            )
         if self._small is not None:
             found = self._with_small(image, found, self._small)
         return found.faces()
@@ -142,12 +136,12 @@ class CenterFaceOnet:
             return found
         proposed = small.candidates(image, narrowest=_WIDTH_SHARE * height, widest=_GLANCED / scale)
         if len(found) and len(proposed):
-            new = iou(proposed.boxes, found.boxes).max(axis=1) < _OVERLAP
+            new = iou(proposed.boxes, found.boxes).max(axis=1) < OVERLAP
             proposed = proposed.take(new)
-        refined = self._refine(image, square(proposed.boxes))
+        refined = self._judge.refine(image, square(proposed.boxes))
         agreed = (refined.scores + proposed.scores) / 2 >= _AGREED
         agreed &= refined.scores >= self._score_threshold - _BELOW
-        agreed &= self._confirmed(image, refined, agreed)
+        agreed &= self._judge.confirmed(image, refined, agreed)
         both = [found, refined.take(agreed)]
         return (
             Candidates(
@@ -155,82 +149,13 @@ class CenterFaceOnet:
                 np.concatenate([c.scores for c in both]),
                 np.concatenate([c.points for c in both]),
             )
-            .suppress(_OVERLAP)
+            .suppress(OVERLAP)
             .at_least(self._min_face)
         )
 
-    def _refine(self, image: Image, squares: NDArray[np.floating]) -> Candidates:
-        """Return what O-net says of any number of squares, in their order."""
-        parts = [
-            self._onet.refine(image, squares[start : start + ONET_BATCH])
-            for start in range(0, len(squares), ONET_BATCH)
-        ]
-        if not parts:
-            return Candidates.none()
-        return Candidates(
-            np.concatenate([part.boxes for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-            np.concatenate([part.points for part in parts]),
-        )
-
-    def _confirmed(
-        self, image: Image, refined: Candidates, wanted: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Return False where O-net rejects a wanted candidate when it sees its box cut tighter."""
-        confirmed = np.ones(len(refined), bool)
-        sides = (refined.boxes[:, 2:] - refined.boxes[:, :2]).max(axis=1, initial=0)
-        small = sides < _FILLS * min(image.shape[:2])  # others may be faces cut out tightly
-        doubtful = np.flatnonzero(wanted & small & (refined.scores < _CERTAIN))
-        boxes = refined.boxes[doubtful]
-        again = [self._refine(image, square(boxes, scale=scale)).scores for scale in _TIGHTER]
-        confirmed[doubtful] = np.mean(again, axis=0) >= _CONFIRMED
-        return confirmed
-
-    def _decide(self, image: Image, proposed: Candidates) -> Candidates:
-        """O-net's opinion of what was proposed."""
-        refined = self._refine(image, square(proposed.boxes))
-        known = refined.scores >= self._score_threshold
-        known &= self._confirmed(image, refined, known) | (proposed.scores >= self._sure)
-        sure = ~known & (proposed.scores >= self._sure)
-        found = Candidates(
-            np.concatenate([refined.boxes[known], proposed.boxes[sure]]),
-            np.concatenate([refined.scores[known], proposed.scores[sure]]),
-            np.concatenate([refined.points[known], proposed.points[sure]]),
-        )
-        return found.suppress(_OVERLAP).at_least(self._min_face)
-
     def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
-        """Return the same faces a moment later; O-net searches only where they were.
-
-        Args:
-            image: uint8 (H, W, 3) RGB, a frame near the one that ``faces`` were found in.
-            faces: Of the earlier (or later) frame.
-
-        Returns:
-            For every face the one that is there now, or None when O-net sees none or two became
-            one. Whoever gets a None should ``detect``.
-        """
-        if not faces:
-            return ()
-        image = check_image(image)
-        boxes = np.array([face.box.xyxy for face in faces], np.float64)
-        found = self._onet.refine(image, square(boxes))
-        moved = np.abs(found.boxes - boxes).max(1) / np.maximum(boxes[:, 2] - boxes[:, 0], 1.0)
-        far = np.flatnonzero((moved > _FAR) & (found.scores >= _HINT))
-        if len(far):  # the face lies off the centre of what O-net saw: look again
-            again = self._onet.refine(image, square(found.boxes[far]))
-            found.boxes[far], found.scores[far] = again.boxes, again.scores
-            found.points[far] = again.points
-        kept = found.scores >= self._score_threshold
-        for i in np.flatnonzero(kept):
-            better = found.scores > found.scores[i]
-            better[:i] |= found.scores[:i] == found.scores[i]
-            rivals = np.flatnonzero(kept & better)
-            if len(rivals) and iou(found.boxes[i : i + 1], found.boxes[rivals]).max() > _OVERLAP:
-                kept[i] = False
-        return tuple(
-            found.take(np.array([i])).faces()[0] if kept[i] else None for i in range(len(faces))
-        )
+        """Return the same faces a moment later; see ``OnetJudge.follow``."""
+        return self._judge.follow(image, faces)
 
 
 def fast(

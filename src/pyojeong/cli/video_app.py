@@ -159,12 +159,26 @@ def video(
 @video_app.command("redact")
 def redact(
     folder: Annotated[Path, typer.Argument(help="A clip's folder of results.")],
-    track: Annotated[list[int], typer.Option("--track", "-t", help="Number of a person.")],
+    track: Annotated[
+        list[int] | None, typer.Option("--track", "-t", help="Number of a person.")
+    ] = None,
+    edits: Annotated[
+        Path | None,
+        typer.Option(help="Edits that the player of report.html saved."),
+    ] = None,
 ) -> None:
-    """Take people out of a clip's results: rows, numbers, events and images."""
-    from pyojeong.video.redact import redact as redact_people
+    """Take people out of a clip's results: rows, numbers, events and images.
 
-    for name in redact_people(folder, track):
+    With --edits also join people, name them, and exclude times.
+    """
+    from pyojeong.core.track_edits import TrackEdits
+    from pyojeong.video.redact import edit_people
+
+    if not track and edits is None:
+        raise typer.BadParameter("name people by --track, or a file by --edits")
+    given = TrackEdits() if edits is None else TrackEdits.read(edits)
+    given = given.without(track or ())
+    for name in edit_people(folder, given):
         echo(f"{folder / name}: rewritten or deleted")
 
 

@@ -1,8 +1,8 @@
 """One self-contained HTML page: text, tables, charts and images, nothing from outside.
 
 Charts are inline SVG and images are inline JPEG, so that the file can be mailed, archived and
-opened without a network. Colours follow the reader's light or dark setting. The only script is a
-few lines that sort a table, and it is there only when a table can be sorted.
+opened without a network. Colours follow the reader's light or dark setting. The only scripts are a
+few lines that sort a table, where one can be sorted, and those that a report adds.
 """
 
 import base64
@@ -38,6 +38,7 @@ class Cell:
         link: Anchor on this page.
         wrap: True for words that may take several lines where the table's cells take one.
         span: Drawn beside the words: (low, value, high, least of the scale, greatest).
+        seconds: A time in the clip, to which the report's player jumps.
     """
 
     words: str
@@ -46,6 +47,7 @@ class Cell:
     link: str = ""
     wrap: bool = False
     span: tuple[float, float, float, float, float] | None = None
+    seconds: float | None = None
 
 
 class Page:
@@ -61,6 +63,7 @@ class Page:
         self._lead = lead
         self._parts: list[str] = []
         self._links: list[tuple[str, str]] = []
+        self._scripts: list[str] = []
 
     def section(self, title: str) -> None:
         """Begin a section; it appears in the list of links at the top."""
@@ -72,6 +75,14 @@ class Page:
         """Add a paragraph of plain text."""
         kind = ' class="quiet"' if quiet else ""
         self._parts.append(f"<p{kind}>{escaped(words)}</p>")
+
+    def insert(self, markup: str) -> None:
+        """Add HTML of this package, in which everything from outside is escaped."""
+        self._parts.append(markup)
+
+    def script(self, code: str) -> None:
+        """Add JavaScript of this package, run at the end of the page."""
+        self._scripts.append(code)
 
     def code(self, words: str) -> None:
         """Preformatted text, for example a command."""
@@ -186,7 +197,13 @@ class Page:
             self._parts.append(f'<div class="smalls" style="--w:{width}px">{inner}</div>')
 
     def drawing(
-        self, drawing: Drawing, *, legend: str, wide: bool = False, slim: Drawing | None = None
+        self,
+        drawing: Drawing,
+        *,
+        legend: str,
+        wide: bool = False,
+        slim: Drawing | None = None,
+        person: int | None = None,
     ) -> None:
         """Add a finished drawing.
 
@@ -195,12 +212,14 @@ class Page:
             legend: Below it.
             wide: It never stands side by side with others.
             slim: Shown instead on narrow screens, of ``wide`` ones.
+            person: Whose scores a ``wide`` one shows, for the report's player.
         """
         if wide:
+            whose = "" if person is None else f' data-person="{person}"'
             picture = _picture(drawing, legend, kind="" if slim is None else "wide")
             picture += "" if slim is None else _picture(slim, legend, kind="slim")
             self._parts.append(
-                f'<div class="chart">{picture}<p class="quiet">{escaped(legend)}</p></div>'
+                f'<div class="chart"{whose}>{picture}<p class="quiet">{escaped(legend)}</p></div>'
             )
         else:
             self._svg(drawing.width, drawing.height, drawing.elements, legend)
@@ -263,7 +282,8 @@ class Page:
     def to_html(self) -> str:
         """Return the whole page."""
         body = "".join(self._parts)
-        script = f"<script>{SORTING}</script>" if '<th scope="col" aria-sort=' in body else ""
+        scripts = [SORTING] if '<th scope="col" aria-sort=' in body else []
+        script = "".join(f"<script>{code}</script>" for code in [*scripts, *self._scripts])
         links = "".join(f'<a href="#{a}">{escaped(t)}</a>' for a, t in self._links)
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -322,6 +342,7 @@ def _rich_cell(cell: Cell, heads: bool) -> str:
     if cell.span is not None:
         words += _span(*cell.span)
     extra = f' title="{escaped(cell.hint)}"' if cell.hint else ""
+    extra += "" if cell.seconds is None else f' data-seconds="{cell.seconds:.3f}"'
     extra += "" if cell.value is None else f' data-v="{escaped(str(cell.value))}"'
     if heads:
         return f'<th scope="row"{extra}>{words}</th>'

@@ -238,7 +238,8 @@ def draw_timeline(
             above = below + scores[piece, k]
             path = _band(xs, _ended(below), _ended(above), top, height)
             title = f"<title>{escaped(name)}</title>"
-            out.append(f'<path d="{path}" fill="{color_of(name)}">{title}</path>')
+            series = f'data-series="{escaped(name)}"'
+            out.append(f'<path {series} d="{path}" fill="{color_of(name)}">{title}</path>')
             below = above
     y = top + height
     out += _edges(span, top, y)

@@ -21,6 +21,7 @@ from pyojeong.core.face import SCHEMA_VERSION
 from pyojeong.core.labels import LabelSet
 from pyojeong.output.columns import columns_of
 from pyojeong.output.media import COLORS
+from pyojeong.runtime import eyes, facemesh, head_pose
 from pyojeong.runtime.output_head import OutputHead
 from pyojeong.zoo import DEFAULT_MODEL, Entry, find
 
@@ -33,6 +34,9 @@ ORT_FILES = (
 )
 DETECTOR_ID = "blazeface-onet.1-web"
 """What results name; ``pyojeong.runtime.detection.blazeface_onet`` is the same detector."""
+
+NETWORKS = ("blazeface", "onet", "mesh", "iris")
+"""Bundled networks beside the classifier."""
 
 _HERE = files("pyojeong.page")
 _COMPUTED: dict[str, list[str | int]] = {
@@ -50,7 +54,7 @@ def build_page(
     """Write the page into a folder, ready for any file server.
 
     Args:
-        out: Folder; made anew when it holds an earlier page. Any other folder must be empty.
+        out: Folder; an earlier page in it is replaced. Any other folder must be empty.
         model: Classifier.
         ort: Folder ``dist`` of the npm package onnxruntime-web; None = the one that is installed
             with pyojeong.
@@ -68,6 +72,7 @@ def build_page(
     _check_folder(out)
     source = ort_folder(ort)
     entry = find(model)
+    page_settings(entry.card)  # refuses what the page cannot run
     network = _network(entry, web_network)
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -108,7 +113,7 @@ def page_files(card: ModelCard, network: bytes) -> Iterator[tuple[str, bytes]]:
     for name in _names(_HERE / "web"):
         yield name, (_HERE / "web" / name).read_bytes()
     yield "models/classifier.onnx", network
-    for name in ("blazeface", "onet"):
+    for name in NETWORKS:
         yield f"models/{name}.onnx", (_HERE / "models" / f"{name}.onnx").read_bytes()
     yield "page.json", json.dumps(page_settings(card), ensure_ascii=False).encode()
 
@@ -134,8 +139,8 @@ def page_settings(card: ModelCard) -> dict[str, Any]:
         raise ModelMismatch(f"model {card.id!r} is no expression classifier: it is a {card.kind}")
     if pre.feature is not None:
         raise ModelMismatch(
-            f"model {card.id!r} reads {pre.feature.kind} features, which the page cannot compute; "
-            "choose a model that reads pixels"
+            f"model {card.id!r} reads {type(pre.feature).__name__} features, which the page cannot "
+            "compute; choose a model that reads pixels"
         )
     heads = _heads(card)
     default = OutputHead.of(card)
@@ -149,9 +154,32 @@ def page_settings(card: ModelCard) -> dict[str, Any]:
         "preprocess": {**asdict(pre), "channels": pre.channels},
         "heads": heads,
         "default_prior": next(n for n, h in heads.items() if h["prior"] == default.prior),
-        "networks": {n: f"{n}.onnx" for n in ("blazeface", "onet", "classifier")},
+        "networks": {name: f"{name}.onnx" for name in ("classifier", *NETWORKS)},
+        "eyes": _eyes(),
         "detector": {"minFace": 20, "scoreThreshold": 0.7, "proposalThreshold": 0.3},
         "columns": _columns(default.label_set),
+    }
+
+
+def _eyes() -> dict[str, Any]:
+    """Return the constants of ``runtime.eyes`` and ``runtime.head_pose`` for eyes.js."""
+    return {
+        "presence": eyes.PRESENCE,
+        "max_yaw_rad": eyes.MAX_YAW_RAD,
+        "min_eye_px": eyes.MIN_EYE,
+        "corners": [list(facemesh.RIGHT_EYE), list(facemesh.LEFT_EYE)],
+        "mesh_side": facemesh.SIDES[False],
+        "box_scale": facemesh.BOX_SCALE,
+        "eye_side": eyes.SIDE,
+        "crop_scale": eyes.CROP_SCALE,
+        "gaze_openness": eyes.GAZE_OPENNESS,
+        "gaps": [eyes.CLOSED_GAP, eyes.OPEN_GAP],
+        "outer": eyes.OUTER,
+        "inner": eyes.INNER,
+        "lower": list(eyes.LOWER),
+        "upper": list(eyes.UPPER),
+        "ball": asdict(eyes.BALL),
+        "head": {"points": list(head_pose.POINTS), "shape": head_pose.head_shape().tolist()},
     }
 
 

@@ -38,8 +38,8 @@ MIN_EYE = 8.0
 MAX_YAW_RAD = 0.87
 """Heads turned further show one eye only."""
 
-_OUTER, _INNER = 0, 8
-_LOWER, _UPPER = (3, 4, 5), (11, 12, 13)
+OUTER, INNER = 0, 8
+LOWER, UPPER = (3, 4, 5), (11, 12, 13)
 """Points of the contour: the corners, and the middle of each lid."""
 
 CLOSED_GAP, OPEN_GAP = 0.05, 0.34
@@ -176,12 +176,12 @@ def _crop_matrix(corners: NDArray[np.float64], *, mirrored: bool) -> Matrix:
 
 def _eye(contour: NDArray[np.floating], iris: NDArray[np.floating], matrix: Matrix) -> SeenEye:
     """Return one eye from the network's points in crop pixels."""
-    outer, inner = contour[_OUTER].astype(np.float64), contour[_INNER].astype(np.float64)
+    outer, inner = contour[OUTER].astype(np.float64), contour[INNER].astype(np.float64)
     across = inner - outer
     width = max(float(np.hypot(*across)), 1e-3)
     along = across / width
     down = np.array([-along[1], along[0]])
-    gap = float(np.mean((contour[list(_LOWER)] - contour[list(_UPPER)]) @ down)) / width
+    gap = float(np.mean((contour[list(LOWER)] - contour[list(UPPER)]) @ down)) / width
     openness = float(np.clip((gap - CLOSED_GAP) / (OPEN_GAP - CLOSED_GAP), 0, 1))
     across_iris = np.hypot(*(iris[1] - iris[3])) + np.hypot(*(iris[2] - iris[4]))
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

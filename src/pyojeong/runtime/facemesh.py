@@ -20,7 +20,8 @@ from pyojeong.zoo import find
 
 MODEL = "facemesh-192-468.google"
 IRIS_MODEL = "facemesh-256-478.google"
-_SIDES = {False: 192, True: 256}
+SIDES = {False: 192, True: 256}
+"""Input size of the networks with 468 and with 478 points."""
 _POINTS = {False: 468, True: 478}
 BOX_SCALE = 1.5
 
@@ -86,7 +87,7 @@ class FaceMesh:
         session: SessionLike | None = None,
         irises: bool = False,
     ) -> None:
-        self._side, self._count = _SIDES[irises], _POINTS[irises]
+        self._side, self._count = SIDES[irises], _POINTS[irises]
         shape = (None if irises else 1, self._side, self._side, 3)
         model = find(IRIS_MODEL if irises else MODEL)
         self._session = session or Session(model, threads=threads, device=device, inputs=[shape])

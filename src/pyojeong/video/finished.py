@@ -127,7 +127,9 @@ def layout_files(folder: Path, layouts: Iterable[str]) -> list[str]:
 def require_no_redaction(folder: Path, earlier: dict[str, Any] | None) -> None:
     """Refuse results of which a redaction was interrupted: who gave it must finish it."""
     if earlier is not None and earlier.get("forgetting"):
-        tracks = " ".join(f"--track {track}" for track in earlier["forgetting"])
+        begun = earlier["forgetting"]
+        numbers = begun["remove"] if isinstance(begun, dict) else begun
+        tracks = " ".join(f"--track {track}" for track in numbers) or "--edits EDITS.json"
         raise OutputError(
             f"{folder}: people were being taken out of it when that was interrupted; finish it "
             f"first: pyojeong video redact '{folder}' {tracks}"
@@ -136,7 +138,13 @@ def require_no_redaction(folder: Path, earlier: dict[str, Any] | None) -> None:
 
 def require_no_return(folder: Path, earlier: dict[str, Any] | None) -> None:
     """Refuse to make results again from which people were taken out: they would come back."""
-    forgotten = (earlier or {}).get("about", {}).get("forgotten")
+    about = (earlier or {}).get("about", {})
+    forgotten = about.get("forgotten")
+    if any(about.get(key) for key in ("merged", "excluded_s", "names")):
+        raise OutputError(
+            f"{folder}: people or times of these results were edited, and reading the clip again "
+            "would undo that: choose another --out folder, or delete this one first"
+        )
     if forgotten:
         people = ", ".join(map(str, forgotten))
         raise OutputError(
@@ -145,10 +153,14 @@ def require_no_return(folder: Path, earlier: dict[str, Any] | None) -> None:
         )
 
 
+EDITED = frozenset({"forgotten", "merged", "excluded_s", "names"})
+"""Parts of ``about`` that edits of finished results add."""
+
+
 def made_of(done: dict[str, Any], about: dict[str, Any]) -> bool:
     """Return whether results were made of what is asked for."""
     known = done.get("about") or {}
-    return {k: v for k, v in known.items() if k != "forgotten"} == about
+    return {k: v for k, v in known.items() if k not in EDITED} == about
 
 
 def why_replaced(
@@ -161,7 +173,7 @@ def why_replaced(
         yield "results whose writing was interrupted were made again"
         return
     lines = differences(earlier.get("about") or {}, about)
-    lines = [line for line in lines if not line.startswith("forgotten")]
+    lines = [line for line in lines if not line.startswith(tuple(EDITED))]
     gone = missing_files(folder, earlier.get("outputs"))
     lines += [f"{name} was gone or changed" for name in gone]
     if lines:

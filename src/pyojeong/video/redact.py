@@ -11,9 +11,10 @@ from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import label_set
 from pyojeong.core.one_writer import one_writer
+from pyojeong.core.track_edits import TrackEdits
 from pyojeong.output.layouts.registry import is_layout_file, names_of_clip
 from pyojeong.output.spreadsheet import is_marked
-from pyojeong.output.table_rewriting import remove_tracks
+from pyojeong.output.table_rewriting import rewrite_tracks
 from pyojeong.output.tables import TABLE_READERS
 from pyojeong.runtime.classifier_names import find_classifier
 from pyojeong.stream.segments import Selection
@@ -61,32 +62,52 @@ def redact(folder: Path, tracks: Collection[int]) -> list[str]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     with one_writer(folder, folder=True):
-        return _redact(folder, {int(track) for track in tracks})
+        return _edit(folder, TrackEdits(removed=frozenset(map(int, tracks))))
 
 
-def _redact(folder: Path, tracks: set[int]) -> list[str]:
+def edit_people(folder: Path, edits: TrackEdits) -> list[str]:
+    """Remove, join and name people, and exclude times, in a clip's results.
+
+    Everything that is measured over people is computed again. Only reading the clip again brings
+    back what is removed, joined or excluded; see ``redact`` for the rest.
+
+    Args:
+        folder: Of one clip's results, with tables.
+        edits: For example what the player of the report saved.
+
+    Returns:
+        Names of the files that were rewritten or deleted.
+
+    Raises:
+        DataError: When the folder holds no finished results or no table, nobody of a number, or
+            two people who shall be one are in a frame together.
+        OutputBusy: When another process writes into the folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    with one_writer(folder, folder=True):
+        return _edit(folder, edits)
+
+
+def _edit(folder: Path, edits: TrackEdits) -> list[str]:
     done, summary_data = _finished(folder)
     known = {int(person["track_id"]) for person in summary_data["people"]}
-    begun = set(map(int, done.get("forgetting", ())))
-    gone = begun | set(map(int, done["about"].get("forgotten", ())))
-    missing = sorted(tracks - known - gone)
-    if missing:
-        people = ", ".join(map(str, sorted(known))) or "nobody"
-        raise DataError(f"{folder}: no person {missing[0]} here; there are: {people}")
-    tracks |= begun
+    if "forgetting" in done:  # an interrupted call goes on with what it had begun
+        edits = _both(edits, TrackEdits.from_dict(_as_edits(done["forgetting"])))
+    _require_known(folder, edits, known, done)
+    tracks = edits.removed
     asked = done["about"]["writing"]["formats"]
     tables = [name for name in asked if (folder / f"results.{ENDINGS[name]}").exists()]
     layouts = tuple(done["about"]["writing"].get("layouts") or ())
     left_over = names_of_clip(layouts, known - tracks)  # a file for nobody among them
     names = sorted({*(done.get("outputs") or OUTPUTS), *left_over})
-    if not begun:
+    if "forgetting" not in done:
         require_own(folder, done, [n for n in names if (folder / n).exists()])
-    for name in tables:  # a damaged table must stop this before anything is changed
-        for _ in TABLE_READERS[name](folder / f"results.{ENDINGS[name]}"):
-            pass
+    _require_possible(folder, tables, edits)
     joined_files(folder.parent)  # one that was changed must stop this, too
     had_report = done.get("had_report", (folder / "report.html").exists())
-    done |= {"forgetting": sorted(tracks), "had_report": had_report}
+    done |= {"forgetting": edits.to_dict(), "had_report": had_report}
+    done["about"]["names"] = {**done["about"].get("names", {}), **edits.to_dict()["names"]}
     write_finished(folder, done, names)
     # First of all what shows the people. Tables of other runs do too, and the checkpoint, which is
     # there when an extra of the results failed. Files of the user stay.
@@ -98,14 +119,14 @@ def _redact(folder: Path, tracks: set[int]) -> list[str]:
         (folder / name).unlink()
     joined = [f"../{name}" for name in drop_joined(folder.parent)]
     if tables:
-        _rewrite(folder, tables, tracks, done, report=had_report)
+        _rewrite(folder, tables, edits, done, report=had_report)
     else:
         _cut_out(folder, summary_data, tracks)
     left = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["people"]
     del done["forgetting"], done["had_report"]
     done["outcome"].pop("failed", None)
     done["outcome"]["people"] = len(left)
-    done["about"]["forgotten"] = sorted(gone | tracks)
+    _note(done["about"], edits)
     write_finished(folder, done, names)
     epochs = {EPOCHS} & set(names)
     changed = {*deleted, *epochs, "summary.json", *(f"results.{ENDINGS[t]}" for t in tables)}
@@ -148,7 +169,7 @@ def _answers_of(results: Iterable[FrameResult], card: ModelCard) -> dict[str, An
 def _rewrite(
     folder: Path,
     tables: list[str],
-    tracks: Collection[int],
+    edits: TrackEdits,
     done: dict[str, Any],
     *,
     report: bool,
@@ -160,7 +181,7 @@ def _rewrite(
     answers = reading.get("answers") or _answers_of(TABLE_READERS[tables[0]](first), card)
     labels = label_set(answers["label_set"])
     for name in tables:
-        remove_tracks(name, folder / f"results.{ENDINGS[name]}", tracks)
+        rewrite_tracks(name, folder / f"results.{ENDINGS[name]}", edits)
     events = writing.get("events")
     options = VideoOptions(
         selection=Selection(**reading["selection"]),
@@ -175,7 +196,8 @@ def _rewrite(
         excel=writing.get("excel", False),
     )
     facts = ClipFacts(**done["facts"])
-    summary = Summary(labels, hold_s=writing["hold_s"])
+    names = {int(k): v for k, v in done["about"]["names"].items()}
+    summary = Summary(labels, hold_s=writing["hold_s"], names=names)
     epochs = MeasuredEpochs(labels, options.events)
     for result in TABLE_READERS[tables[0]](first):
         summary.add(result)
@@ -202,6 +224,54 @@ def _rewrite(
     if failed:
         name, why = next(iter(failed.items()))
         raise OutputError(f"{folder / name}: could not be made again without these people: {why}")
+
+
+def _require_known(folder: Path, edits: TrackEdits, known: set[int], done: dict[str, Any]) -> None:
+    """Refuse numbers of nobody; who left or was joined before may be named again."""
+    about = done["about"]
+    gone = {*map(int, about.get("forgotten", ())), *map(int, about.get("merged", ()))}
+    if "forgetting" in done:
+        gone |= edits.people
+    missing = sorted(edits.people - known - gone)
+    if missing:
+        people = ", ".join(map(str, sorted(known))) or "nobody"
+        raise DataError(f"{folder}: no person {missing[0]} here; there are: {people}")
+
+
+def _require_possible(folder: Path, tables: list[str], edits: TrackEdits) -> None:
+    """Refuse a damaged table, or people together in a frame, before anything is changed."""
+    if not tables and (edits.merged or edits.excluded):
+        raise DataError(
+            f"{folder}: joining people and excluding times need a table, and there is none"
+        )
+    for name in tables:
+        for frame in TABLE_READERS[name](folder / f"results.{ENDINGS[name]}"):
+            stay = [f.track_id for f in frame.faces if edits.keeps(f.track_id, frame.time_s)]
+            edits.check_frame(frame.index, stay)
+
+
+def _note(about: dict[str, Any], edits: TrackEdits) -> None:
+    """Write down what was done."""
+    about["forgotten"] = sorted({*map(int, about.get("forgotten", ())), *edits.removed})
+    if edits.merged:
+        merged = {**about.get("merged", {}), **{str(a): b for a, b in edits.merged.items()}}
+        about["merged"] = merged
+    if edits.excluded:
+        about["excluded_s"] = [*about.get("excluded_s", ()), *map(list, edits.excluded)]
+
+
+def _as_edits(begun: Any) -> Any:
+    """Return the edits that an interrupted call had begun; earlier versions noted numbers only."""
+    return begun if isinstance(begun, dict) else TrackEdits(removed=frozenset(begun)).to_dict()
+
+
+def _both(one: TrackEdits, other: TrackEdits) -> TrackEdits:
+    return TrackEdits(
+        removed=one.removed | other.removed,
+        merged={**one.merged, **other.merged},
+        excluded=tuple(sorted({*one.excluded, *other.excluded})),
+        names={**one.names, **other.names},
+    )
 
 
 def _cut_out(folder: Path, summary_data: dict[str, Any], tracks: Collection[int]) -> None:

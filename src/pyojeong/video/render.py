@@ -1,5 +1,6 @@
 """What people look at: the report, the annotated clip, and events for annotators' tools."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,7 +144,26 @@ def _report_facts(
         pictures=pictures,
         files={name: what for name, what in files.items() if name not in extras.failed},
         epochs=clip.epochs,
+        # The clip shows everybody: a report without images does not open it by itself.
+        clip_path=beside(clip.path, clip.folder) if options.pictures else "",
     )
+
+
+_UP = 2
+"""A report names its clip where it lies at most so many folders up."""
+
+
+def beside(path: Path, folder: Path) -> str:
+    """Return where a clip lies, seen from a folder, with slashes; "" = too far for a link.
+
+    Paths from farther up would tell where somebody keeps files, and break when they are moved.
+    """
+    try:
+        relative = Path(os.path.relpath(path.resolve(), folder.resolve()))
+    except (OSError, ValueError):  # another drive
+        return ""
+    parts = relative.parts
+    return relative.as_posix() if parts.count("..") <= _UP and path.is_file() else ""
 
 
 def _write_shifted(path: Path, notes: list[Annotation], start_s: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.face import Image
-from pyojeong.output.page import Page
+from pyojeong.output.page import Cell, Page
 from pyojeong.output.timeline_svg import (
     SLIM,
     Span,
@@ -19,6 +19,7 @@ from pyojeong.output.timeline_svg import (
     draw_traces,
 )
 from pyojeong.video.measured_epochs import MeasuredEpochs
+from pyojeong.video.player import add_player
 from pyojeong.video.report_charts import (
     add_coded_events,
     add_event_key,
@@ -59,6 +60,7 @@ class ReportFacts:
         images: (event, face) of key frames; empty = none are shown.
         files: Name -> what is in it, of the files beside the page.
         epochs: What was measured in coded events; None = nothing.
+        clip_path: Where the clip lies, relative to the page, with slashes; "" = elsewhere.
     """
 
     clip: str
@@ -69,6 +71,7 @@ class ReportFacts:
     pictures: Sequence[tuple[Event, Image]] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     epochs: MeasuredEpochs | None = None
+    clip_path: str = ""
 
 
 def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
@@ -87,28 +90,10 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
     if facts.error:
         page.text(f"The clip {facts.error}; everything up to there is in this report.")
     people = sorted(summary.people.values(), key=lambda p: (-p.seconds, p.track_id))
+    span = Span(start, max(end, start + 1e-3), marks=marks_of(facts.epochs))
     page.section("Shares of time")
     _shares(page, summary, people)
-    page.section("Timelines")
-    if meaning := facts.card.get("scores"):
-        page.text(
-            f"A score is {meaning}, for the base rates under model and settings "
-            f"({str(facts.card['base rates']).partition(':')[0]})."
-        )
-    span = Span(start, max(end, start + 1e-3), marks=marks_of(facts.epochs))
-    add_event_key(page, span)
-    for person in people[:CHARTED]:
-        _timeline(page, summary, person, span)
-    if len(people) > CHARTED:
-        page.text(f"{len(people) - CHARTED} people with less time are in the tables only.")
-    if not people:
-        page.text("No face was found in this clip.")
-    if people:
-        add_valence(page, people, span)
-    if summary.units_measured:
-        add_units(page, people, span)
-    if facts.epochs is not None and facts.epochs.events is not None:
-        add_coded_events(page, people, facts.epochs)
+    _timelines(page, summary, people, span, facts)
     page.section("Events")
     _events(page, summary, facts)
     page.section("Quality of the data")
@@ -122,8 +107,40 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
     return page.write(path)
 
 
+def _timelines(
+    page: Page, summary: Summary, people: Sequence[Person], span: Span, facts: ReportFacts
+) -> None:
+    if people:
+        name = Path(facts.clip).name
+        add_player(page, summary, people, span, name=name, clip=facts.clip_path)
+    page.section("Timelines")
+    if meaning := facts.card.get("scores"):
+        page.text(
+            f"A score is {meaning}, for the base rates under model and settings "
+            f"({str(facts.card['base rates']).partition(':')[0]})."
+        )
+    add_event_key(page, span)
+    for person in people[:CHARTED]:
+        _timeline(page, summary, person, span)
+    if len(people) > CHARTED:
+        page.text(f"{len(people) - CHARTED} people with less time are in the tables only.")
+    if not people:
+        page.text("No face was found in this clip.")
+    if people:
+        add_valence(page, people, span)
+    if summary.units_measured:
+        add_units(page, people, span)
+    if facts.epochs is not None and facts.epochs.events is not None:
+        add_coded_events(page, people, facts.epochs)
+
+
 def _count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
+
+
+def capital(words: str) -> str:
+    """Return words with a capital first letter."""
+    return words[:1].upper() + words[1:]
 
 
 def _shares(page: Page, summary: Summary, people: Sequence[Person]) -> None:
@@ -136,7 +153,7 @@ def _shares(page: Page, summary: Summary, people: Sequence[Person]) -> None:
     for person in people:
         total = person.seconds or 1.0
         cells = [f"{100 * person.label_s[name] / total:.0f} %" for name in names]
-        rows.append([f"person {person.track_id}", clock(person.seconds), *cells])
+        rows.append([summary.title(person.track_id), clock(person.seconds), *cells])
     page.table(["", "seen for", *names], rows)
 
 
@@ -158,11 +175,12 @@ def _timeline(
         draw_timeline(each, times, scores, names, bin_s=person.scores.bin_s, bands=bands)
         for each in (span, replace(span, width=SLIM))
     )
+    who = summary.title(person.track_id)
     legend = (
-        f"Person {person.track_id}: scores of {', '.join(names)} (from below), and the answers "
-        f"that were held for {summary.hold_s:g} s or more; gray = unclear."
+        f"{capital(who)}: scores of {', '.join(names)} (from below), and the answers that were "
+        f"held for {summary.hold_s:g} s or more; gray = unclear."
     )
-    page.drawing(drawing, legend=legend, wide=True, slim=slim)
+    page.drawing(drawing, legend=legend, wide=True, slim=slim, person=person.track_id)
     if summary.eyes_measured:
         _eyes(page, summary, person, span)
 
@@ -198,8 +216,9 @@ def _eyes(
         drawing,
         slim=slim,
         legend=(
-            f"Person {person.track_id}: {_count(len(blinks), 'blink', 'blinks')} ({rate}), eyes "
-            f"closed for {sum(c.length_s for c in closures):.1f} s in all; gaze, relative to the "
+            f"{capital(summary.title(person.track_id))}: "
+            f"{_count(len(blinks), 'blink', 'blinks')} ({rate}), eyes closed for "
+            f"{sum(c.length_s for c in closures):.1f} s in all; gaze, relative to the "
             f"head, was measured on {measured:.0f} % of the frames."
         ),
         wide=True,
@@ -223,19 +242,19 @@ def _events(page: Page, summary: Summary, facts: ReportFacts) -> None:
         ("from", "to", "seconds", "person", "answer", "surest frame", "its score"),
         [
             (
-                clock(e.start_s),
-                clock(e.end_s),
+                Cell(clock(e.start_s), seconds=e.start_s),
+                Cell(clock(e.end_s), seconds=e.end_s),
                 f"{e.length_s:.1f}",
-                f"person {e.track_id}",
+                summary.title(e.track_id),
                 e.label,
-                clock(e.best_s),
+                Cell(clock(e.best_s), seconds=e.best_s),
                 f"{100 * e.score:.0f} %",
             )
             for e in shown
         ],
     )
     page.pictures(
-        ((image,), e.label, f"person {e.track_id}, {clock(e.best_s)}")
+        ((image,), e.label, f"{summary.title(e.track_id)}, {clock(e.best_s)}")
         for e, image in facts.pictures
     )
 

@@ -5,6 +5,7 @@ for a few numbers per event and per track.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,10 +179,19 @@ class Summary:
         labels: The classifier's label set.
         hold_s: Events shorter than this are not listed.
         use_smoothed: Judge by the smoothed scores where there are any.
+        names: Number of a person -> name.
     """
 
-    def __init__(self, labels: LabelSet, *, hold_s: float = 0.5, use_smoothed: bool = True) -> None:
+    def __init__(
+        self,
+        labels: LabelSet,
+        *,
+        hold_s: float = 0.5,
+        use_smoothed: bool = True,
+        names: Mapping[int, str] | None = None,
+    ) -> None:
         self.labels = labels
+        self.names = dict(names or {})
         self.hold_s = hold_s
         self._use_smoothed = use_smoothed
         self.people: dict[int, Person] = {}
@@ -196,6 +206,11 @@ class Summary:
         self.eyes_measured = False
         self.units_measured = False
         self._drawn: list[int] = []
+
+    def title(self, track_id: int) -> str:
+        """Return what a person is called: ``person 3``, or ``Anna (person 3)``."""
+        name = self.names.get(track_id)
+        return f"person {track_id}" if name is None else f"{name} (person {track_id})"
 
     def add(self, result: FrameResult) -> None:
         """Take the next frame."""
@@ -350,6 +365,7 @@ class Summary:
         minutes = person.blinks.measured_s / 60
         return {
             "track_id": person.track_id,
+            **({"name": self.names[person.track_id]} if person.track_id in self.names else {}),
             "first_s": round(person.first_s, 3),
             "last_s": round(person.last_s, 3),
             "frames": person.frames,

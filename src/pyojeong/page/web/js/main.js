@@ -256,8 +256,8 @@ async function follow(stream) {
     last = video.currentTime;
     const time = stream.media ? (performance.now() - stream.began) / 1000 : video.currentTime;
     try {
-      const bitmap = await shrunk(await createImageBitmap(video), STREAM_SIDE);
-      const source = copyOf(bitmap), result = await read(bitmap, { stream: true, time });
+      const source = frameOf(video);
+      const result = await read(await createImageBitmap(source), { stream: true, time });
       if (state.stream !== stream) return;
       keep(stream.name, stream.index++, time, result);
       show({ source, result, stream: true });
@@ -269,6 +269,17 @@ async function follow(stream) {
       return failed(error.message);
     }
   }
+}
+
+/** A copy of the frame on show, of at most STREAM_SIDE pixels a side. */
+function frameOf(video) {
+  const { videoWidth: width, videoHeight: height } = video;
+  const scale = Math.min(STREAM_SIDE / Math.max(width, height), 1);
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+  return canvas;
 }
 
 function speed() {

@@ -13,7 +13,7 @@ export const TEXT = {
     forget: "Forget",
     caption: "Rates how faces appear; it cannot tell what people feel or intend, and it makes errors.",
     keys: "Keys: O files, C camera, Space pause, Esc stop.",
-    rows: "{n} results", full: "{n} results; the oldest were dropped",
+    rows: "Results: {n}", full: "Results: {n}; the oldest were dropped",
     loading: "Loading networks: {name} …", ready: "Ready.",
     reading: "Reading {name} ({i} of {n}) …",
     speed: "{fps} frames a second, {ms} ms each",

@@ -4,25 +4,34 @@
 import * as ort from "../ort/ort.wasm.min.mjs";
 import { shares } from "./answers.js";
 import { Detector } from "./detector.js";
+import { Eyes } from "./eyes.js";
 import { People } from "./people.js";
 import { preprocess } from "./preprocess.js";
 
-let page = null, classifier = null, detector = null, people = null;
+let root = null, page = null, classifier = null, detector = null, people = null, eyes = null;
 let canvas = null;
 
-async function open(base, report) {
+async function open(base) {
+  root = base;
   page = await (await fetched(new URL("page.json", base))).json();
   ort.env.wasm.numThreads = 1; // more need headers that a plain file server does not send
   ort.env.wasm.wasmPaths = new URL("ort/", base).href;
-  const sessions = {};
-  for (const [name, file] of Object.entries(page.networks)) {
-    report(name);
-    const bytes = await (await fetched(new URL(`models/${file}`, base))).arrayBuffer();
-    sessions[name] = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
-  }
-  detector = new Detector(runner(sessions.blazeface), runner(sessions.onet), page.detector);
-  classifier = runner(sessions.classifier);
+  const { blazeface, onet, classifier: file } = page.networks;
+  detector = new Detector(await network(blazeface), await network(onet), page.detector);
+  classifier = await network(file);
   people = new People(detector);
+}
+
+/** The networks of eyes are fetched when somebody asks for eyes. */
+async function openEyes() {
+  const { mesh, iris } = page.networks;
+  eyes ??= new Eyes(await network(mesh), await network(iris), page.eyes);
+}
+
+async function network(file) {
+  postMessage({ type: "loading", name: file });
+  const bytes = await (await fetched(new URL(`models/${file}`, root))).arrayBuffer();
+  return runner(await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] }));
 }
 
 async function fetched(url) {
@@ -52,7 +61,8 @@ function pixelsOf(bitmap) {
   return context.getImageData(0, 0, width, height);
 }
 
-async function read({ bitmap, stream, time, prior }) {
+async function read({ bitmap, stream, time, prior, eyes: wanted }) {
+  if (wanted && !eyes) await openEyes();
   const began = performance.now(), image = pixelsOf(bitmap), decoded = performance.now();
   const faces = stream ? await people.update(image, time) : await detector.detect(image);
   const found = performance.now(), head = page.heads[prior] ?? page.heads[page.default_prior];
@@ -62,12 +72,17 @@ async function read({ bitmap, stream, time, prior }) {
     face.scores = shares(outputs[head.index], head);
     face.shown = stream ? people.smooth(face, face.scores, time) : face.scores;
   }
+  const classified = performance.now();
+  for (const face of faces) {
+    if (wanted) Object.assign(face, { pose: undefined }, await eyes.measure(image, face));
+    else delete face.eyes;
+  }
   const done = performance.now();
   return {
-    faces: faces.map(({ box, score, landmarks, track = null, scores, shown }) =>
-      ({ box, score, landmarks, track, scores, shown })),
+    faces: faces.map(({ box, score, landmarks, track = null, scores, shown, pose, eyes: signals }) =>
+      ({ box, score, landmarks, track, scores, shown, pose, eyes: signals })),
     width: image.width, height: image.height,
-    ms: { decode: decoded - began, detect: found - decoded, classify: done - found },
+    ms: { decode: decoded - began, detect: found - decoded, classify: classified - found, eyes: done - classified },
   };
 }
 
@@ -77,7 +92,7 @@ self.onmessage = ({ data }) => {
   queue = queue.then(async () => {
     try {
       if (data.type === "open") {
-        await open(data.base, (name) => postMessage({ type: "loading", name }));
+        await open(data.base);
         postMessage({ type: "ready", page });
       } else if (data.type === "reset") {
         people.reset();

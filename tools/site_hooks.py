@@ -1,0 +1,170 @@
+"""Pages of the documentation site that are made from the code and from files beside docs/."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+BESIDE = {
+    "README.md": "index.md",
+    "ARCHITECTURE.md": "project/architecture.md",
+    "CHANGELOG.md": "project/changelog.md",
+    "CONTRIBUTING.md": "project/contributing.md",
+    "SECURITY.md": "project/security.md",
+}
+"""File of the repository -> page of the site; other files are named, not linked."""
+_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")
+_OUTSIDE = re.compile(r"^[a-z]+:", re.IGNORECASE)
+
+KINDS = {
+    "Reading": ("Analyzer", "read_video", "load_image", "list_models", "list_detectors"),
+    "Results": ("FrameResult", "VideoResult", "Face", "Box", "Landmarks", "Expression",
+                "EyeSignals", "HeadPose"),
+    "Tables, pictures, plots": ("to_records", "to_dataframe", "to_arrow", "to_csv", "to_jsonl",
+                                "to_parquet", "to_layout", "read_table", "annotate", "plot_face",
+                                "plot_timeline", "write_report"),
+}  # fmt: skip
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add generated pages."""
+    from mkdocs.structure.files import File
+
+    pages = {page: (ROOT / name).read_text("utf-8") for name, page in BESIDE.items()
+             if page != "index.md" or not (ROOT / "docs" / "index.md").exists()}  # fmt: skip
+    pages |= {
+        "reference/python.md": python_page(),
+        "reference/errors.md": errors_page(),
+        "reference/commands.md": commands_page(),
+        "reference/cards.md": cards_page(),
+    }
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Point links at pages of the site; files that are not part of it are named."""
+    path = page.file.src_uri
+    source = next((Path(name) for name, known in BESIDE.items() if known == path), None)
+    where = (ROOT / source if source else ROOT / "docs" / path).parent
+    depth = path.count("/")
+    parts = re.split(r"(^```.*?^```)", markdown, flags=re.DOTALL | re.MULTILINE)
+    for i in range(0, len(parts), 2):  # not in code
+        parts[i] = _LINK.sub(lambda m: _link(m, where, "../" * depth), parts[i])
+    return "".join(parts)
+
+
+def _link(match: re.Match[str], where: Path, up: str) -> str:
+    mark, words, target = match.groups()
+    if _OUTSIDE.match(target) or target.startswith("#"):
+        return match.group()
+    name, _, anchor = target.partition("#")
+    file = (where / name).resolve()
+    anchor = f"#{anchor}" if anchor else ""
+    docs = ROOT / "docs"
+    generated = {"reference/python.md", "reference/commands.md", "reference/errors.md"}
+    if file.is_relative_to(docs):
+        page = file.relative_to(docs).as_posix()
+        if file.is_file() or page in generated:
+            return f"{mark}[{words}]({up}{page}{anchor})"
+    if file.is_relative_to(ROOT) and file.exists():
+        inside = file.relative_to(ROOT).as_posix()
+        if inside in BESIDE:
+            return f"{mark}[{words}]({up}{BESIDE[inside]}{anchor})"
+        return words if inside in words else f"{words} (`{inside}`)"
+    return match.group()  # the strict build names it
+
+
+def public_names() -> dict[str, str]:
+    """Return public name -> where it is defined."""
+    text = (ROOT / "src/pyojeong/__init__.pyi").read_text("utf-8")
+    return {n: f"{m}.{n}" for m, n in re.findall(r"from (\S+) import (\w+) as \w+", text)}
+
+
+def python_page() -> str:
+    """Return the reference of everything public but errors."""
+    names = {n: p for n, p in public_names().items() if ".errors" not in p and n != "__version__"}
+    grouped = {n for group in KINDS.values() for n in group}
+    groups = {**KINDS, "Labels, models, protocols": tuple(n for n in names if n not in grouped)}
+    out = [
+        "# Python\n\nEverything is imported from `pyojeong`. Longer examples: "
+        "[From Python](../python.md); [errors](errors.md).\n"
+    ]
+    for title, group in groups.items():
+        out.append(f"\n## {title}\n")
+        out += [f"\n::: {names[n]}\n" for n in group if n in names]
+    return "".join(out)
+
+
+def errors_page() -> str:
+    """Return the reference of errors."""
+    names = {n: p for n, p in public_names().items() if ".errors" in p}
+    return (
+        "# Errors\n\nEvery error of pyojeong is a `PyojeongError`; each message is one line that "
+        "names the cure. Warnings are Python's own kind.\n"
+        + "".join(f"\n::: {path}\n" for path in names.values())
+    )
+
+
+def commands_page() -> str:
+    """Return every option of every command, from the code."""
+    import typer
+
+    app = importlib.import_module("pyojeong.cli.app").app
+    out = [
+        "# Options of every command\n\nGenerated from the code; explanations and examples: "
+        "[Commands](../cli.md).\n"
+    ]
+    _command(typer.main.get_command(app), "pyojeong", out)
+    return "".join(out)
+
+
+def _command(command: Any, name: str, out: list[str]) -> None:
+    children = getattr(command, "commands", None)
+    if children:
+        for each in sorted(children):
+            if not children[each].hidden:
+                _command(children[each], f"{name} {each}", out)
+        return
+    words = (command.help or "").split("\f")[0].strip()
+    out.append(f"\n## `{name}`\n\n{_plain(words)}\n")
+    rows = []
+    for option in command.params:
+        if getattr(option, "hidden", False) or option.name == "help":
+            continue
+        flags = option.opts + option.secondary_opts
+        shown = (
+            ", ".join(f"`{f}`" for f in flags) if flags[0].startswith("-") else f"`{option.name}`"
+        )
+        rows.append(f"| {shown} | {_plain(getattr(option, 'help', '') or '')} |")
+    if rows:
+        out.append("\n| option | |\n|---|---|\n" + "\n".join(rows) + "\n")
+
+
+def _plain(words: str) -> str:
+    text = " ".join(words.replace("\\[", "[").split())
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def cards_page() -> str:
+    """Return the fields of model cards, from their schema."""
+    import json
+
+    schema = json.loads((ROOT / "docs/card.schema.json").read_text("utf-8"))
+    out = [
+        "# Cards\n\nA card is a JSON file beside a network; it says what the network is, what it "
+        "wants and what it answers. [The whole schema](../card.schema.json).\n"
+    ]
+    for title, part in (("Card", schema), *sorted(schema.get("$defs", {}).items())):
+        rows = [
+            f"| `{name}` | {_plain(str(each.get('description', '')))} |"
+            for name, each in part.get("properties", {}).items()
+        ]
+        if rows:
+            out.append(f"\n## {title}\n\n| field | |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return "".join(out)

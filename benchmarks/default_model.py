@@ -4,8 +4,8 @@
 
 Reads docs/benchmarks/accuracy/<model>.json (by `pyojeong bench accuracy`), default_speed.json (by
 `python -m benchmarks.model_speed`) and peers.json (by `python -m benchmarks.peers`) beside it, and
-writes docs/benchmarks/default.md and the table between two marks in docs/index.md. Nothing is typed by
-hand and nothing is measured here.
+writes docs/benchmarks/default.md and the table between two marks in docs/index.md. Nothing is
+typed by hand and nothing is measured here.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Read ``Example:`` in docstrings as griffe's section ``Examples:``, so that it is shown as code."""
+"""Read ``Example:`` in docstrings as griffe's section ``Examples:``, which is shown as code."""
 
 from typing import Any
 

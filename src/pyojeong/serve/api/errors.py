@@ -77,6 +77,14 @@ def add_error_handlers(app: FastAPI) -> None:
         known = words.get(error.status_code, str(error.detail))
         return error_response(error.status_code, known, dict(error.headers or {}))
 
+    @app.exception_handler(ClientGone)
+    async def gone(_: Request, _error: ClientGone) -> Response:
+        return Response(status_code=499)  # for the figures: nobody gets it
+
+    @app.exception_handler(Exception)
+    async def internal(request: Request, _error: Exception) -> Response:
+        return error_response(500, f"internal error; the log has it under {request.scope['id']}")
+
     async def unusable(_: Request, error: Exception) -> Response:
         return error_response(status_of(error), one_line(error))
 

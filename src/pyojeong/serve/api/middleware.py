@@ -11,7 +11,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from pyojeong.serve.api.errors import ApiError, ClientGone, error_response
+from pyojeong.serve.api.errors import ApiError, error_response
 from pyojeong.serve.api.metrics import Metrics
 from pyojeong.serve.api.request_log import LOGGER, error_fields, log_request
 from pyojeong.serve.api.settings import ServerSettings
@@ -72,6 +72,7 @@ class ApiMiddleware:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         started_s = time.perf_counter()
         exchange = _Exchange(scope, receive, send, self._more_headers(scope))
+        scope["id"] = exchange.id
         self._metrics.open_requests.inc()
         try:
             refusal = self._refusal(scope)
@@ -84,15 +85,10 @@ class ApiMiddleware:
                 await self._page(scope, exchange.receive, exchange.send)
             else:
                 await self._app(scope, exchange.receive, exchange.send)
-        except ClientGone:
-            exchange.status = exchange.status or 499
         except Exception as error:
             fields = {"id": exchange.id, "route": _route(scope), **error_fields(error)}
             logger = logging.getLogger(LOGGER)
             logger.error("failed", extra={"fields": fields})  # noqa: TRY400 - names no files
-            if not exchange.status:
-                words = f"internal error; the log has it under {exchange.id}"
-                await error_response(500, words)(scope, exchange.receive, exchange.send)
         finally:
             self._metrics.open_requests.dec()
             self._count(scope, exchange, started_s)

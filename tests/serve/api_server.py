@@ -52,6 +52,7 @@ class ApiServer:
             self.app,
             log_level="critical",
             log_config=None,
+            server_header=False,
             lifespan="on",
             http="httptools",
             ws="auto",

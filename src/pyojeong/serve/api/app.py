@@ -84,6 +84,7 @@ def create_api_app(
         lifespan=lifespan,
         redirect_slashes=False,
     )
+    app.state.server = state
     add_error_handlers(app)
     add_image_routes(app, state)
     if videos is not None:

@@ -81,8 +81,8 @@ def test_a_clip_from_upload_to_deletion(server, root, clip, analyzer, tmp_path):
     assert "sandbox" in report.headers["content-security-policy"]
     assert str(root) not in report.text
     assert [p for p in root.rglob("*") if p.name.endswith("walking.mp4")] == []  # the clip is gone
-    assert server.get(f"/v1/videos/{job}/done.json").status_code == 404
-    assert server.get(f"/v1/videos/{job}/..%2f.lock").status_code == 404
+    assert server.get(f"/v1/videos/{job}/results/done.json").status_code == 404
+    assert server.get(f"/v1/videos/{job}/results/..%2f.lock").status_code == 404
     assert delete(server, job).status_code == 204
     assert server.get(f"/v1/videos/{job}").status_code == 404
     assert delete(server, job).status_code == 404
@@ -98,7 +98,7 @@ def test_cancelling(server, root, long_clip, clip):
     assert int(full.headers["retry-after"]) >= 1
     until(server, first, "running")
     assert server.get(f"/v1/videos/{waiting}").json()["state"] == "waiting"
-    assert server.get(f"/v1/videos/{waiting}/results.csv").status_code == 409
+    assert server.get(f"/v1/videos/{waiting}/results/results.csv").status_code == 409
     for job in (waiting, first):
         state = server.post(f"/v1/videos/{job}/cancel").json()
         assert state["state"] == "cancelled"

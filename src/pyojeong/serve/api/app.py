@@ -3,7 +3,8 @@
 =========  ==============================  ====================================================
 POST       ``/v1/analyze``                 images -> results, or an annotated image
 POST       ``/v1/videos``                  a clip, read in the background
-GET        ``/v1/videos/ID[/NAME]``        its state, its results
+GET        ``/v1/videos/ID``               its state, and the addresses of its results
+GET        ``/v1/videos/ID/results/NAME``  one of them
 POST       ``/v1/videos/ID/cancel``        stop reading it
 DELETE     ``/v1/videos/ID``               delete it
 WebSocket  ``/v1/stream``                  frames -> results
@@ -83,6 +84,7 @@ def create_api_app(
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.server = state
     add_error_handlers(app)

@@ -72,10 +72,13 @@ def add_error_handlers(app: FastAPI) -> None:
         return error_response(422, f"{place}: {first['msg']}" if place else str(first["msg"]))
 
     @app.exception_handler(HTTPException)
-    async def routing(_: Request, error: HTTPException) -> Response:
+    async def routing(request: Request, error: HTTPException) -> Response:
         words = {404: "no such address; see /docs", 405: "method not allowed here; see /docs"}
         known = words.get(error.status_code, str(error.detail))
-        return error_response(error.status_code, known, dict(error.headers or {}))
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:  # the framework names those of one route
+            headers["allow"] = ", ".join(sorted(_methods_of(request)))
+        return error_response(error.status_code, known, headers)
 
     @app.exception_handler(ClientGone)
     async def gone(_: Request, _error: ClientGone) -> Response:
@@ -90,6 +93,16 @@ def add_error_handlers(app: FastAPI) -> None:
 
     for kind in (InputError, *_STATUS):
         app.add_exception_handler(kind, unusable)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Return the methods of an address, whichever route has them."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        pattern = getattr(route, "path_regex", None)
+        if pattern is not None and pattern.match(request.url.path):
+            found |= getattr(route, "methods", None) or set()
+    return found
 
 
 def status_of(error: Exception) -> int:

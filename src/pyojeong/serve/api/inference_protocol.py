@@ -225,17 +225,17 @@ def add_inference_protocol(app: FastAPI, state: ServerState) -> None:
     tags: list[Any] = ["inference protocol"]
 
     @app.get("/v2", tags=tags, summary="Describe the server", responses={**_OBJECT, **failures()})
-    async def server() -> Response:
+    async def describe_server() -> Response:
         """Return name and version of the server."""
         return JSONResponse({"name": "pyojeong", "version": __version__, "extensions": []})
 
     @app.get("/v2/health/live", tags=tags, summary="Say that the server runs", responses=_OBJECT)
-    async def live() -> Response:
+    async def server_live() -> Response:
         """Return `{"live": true}`."""
         return JSONResponse({"live": True})
 
     @app.get("/v2/health/ready", tags=tags, summary="Say that models are loaded", responses=_OBJECT)
-    async def ready() -> Response:
+    async def server_ready() -> Response:
         """Return `{"ready": true}`."""
         return JSONResponse({"ready": True})
 

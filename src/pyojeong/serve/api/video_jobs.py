@@ -95,7 +95,7 @@ class VideoJob:
             "error": self.error,
             "notes": self.notes,
             "people": self.people,
-            "results": {name: f"/v1/videos/{self.id}/{name}" for name in self.files()},
+            "results": {name: f"/v1/videos/{self.id}/results/{name}" for name in self.files()},
         }
 
 

@@ -36,6 +36,16 @@ _TYPES = {
     ".mp4": "video/mp4",
 }
 
+_LINKS = {
+    name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
+    for name in ("get_video", "cancel_video", "delete_video")
+}
+_LINKS["get_video_result"] = {
+    "operationId": "get_video_result",
+    "parameters": {"id": "$response.body#/id", "name": "results.csv"},
+}
+"""What a client may do next, for OpenAPI."""
+
 JobId = Annotated[str, PathParameter(max_length=60)]
 Seconds = Annotated[float | None, Query(ge=0, le=1e6, allow_inf_nan=False)]
 
@@ -57,11 +67,12 @@ def _add_post(app: FastAPI, state: ServerState, videos: VideoJobs) -> None:
             202: {
                 "model": VideoBody,
                 "headers": {"Location": {"schema": {"type": "string"}}},
+                "links": _LINKS,
             },
             **failures(404, 408, 413, 415, 422, 429, 501, 507),
         },
     )
-    async def post(
+    async def create_video(
         request: Request,
         model: ModelQuery = "",
         fps: Annotated[
@@ -112,7 +123,7 @@ def _add_others(app: FastAPI, videos: VideoJobs) -> None:
         summary="Return the state of a clip",
         responses={200: {"model": VideoBody}, **failures(404, 422)},
     )
-    async def get(id: JobId) -> Response:  # noqa: A002 - the name in the address
+    async def get_video(id: JobId) -> Response:  # noqa: A002 - the name in the address
         """Return the state of a clip, its progress, and the addresses of its results."""
         return JSONResponse(videos.find(id).to_dict(), headers=NO_STORE)
 
@@ -122,7 +133,7 @@ def _add_others(app: FastAPI, videos: VideoJobs) -> None:
         summary="Stop reading a clip",
         responses={200: {"model": VideoBody}, **failures(404, 409, 422)},
     )
-    async def cancel(id: JobId) -> Response:  # noqa: A002
+    async def cancel_video(id: JobId) -> Response:  # noqa: A002
         """Stop reading a clip, and delete it; its state stays until it expires."""
         job = videos.find(id)
         await videos.cancel(job)
@@ -136,13 +147,13 @@ def _add_others(app: FastAPI, videos: VideoJobs) -> None:
         response_class=Response,
         responses=failures(404, 422),
     )
-    async def delete(id: JobId) -> Response:  # noqa: A002
+    async def delete_video(id: JobId) -> Response:  # noqa: A002
         """Stop reading a clip, and delete it with its results and its state."""
         await videos.delete(videos.find(id))
         return Response(status_code=204)
 
     @app.get(
-        "/v1/videos/{id}/{name}",
+        "/v1/videos/{id}/results/{name}",
         tags=["videos"],
         summary="Return a file of results",
         response_class=Response,
@@ -158,7 +169,7 @@ def _add_others(app: FastAPI, videos: VideoJobs) -> None:
             **failures(404, 409, 422),
         },
     )
-    async def result(
+    async def get_video_result(
         id: JobId,  # noqa: A002
         name: Annotated[str, PathParameter(max_length=60)],
     ) -> Response:

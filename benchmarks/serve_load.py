@@ -259,7 +259,7 @@ class Mixed:
         whole = self.random.random() < 0.5
         writer.write(request if whole else request[: len(request) // 2])
         await writer.drain()
-        await asyncio.sleep(0.05 * self.random.random())
+        await asyncio.sleep(0.5 * self.random.random())
         writer.close()
         return "left"
 

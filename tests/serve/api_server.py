@@ -14,6 +14,7 @@ from PIL import Image
 import pyojeong
 from pyojeong.cli.serving import bind
 from pyojeong.serve.api.app import create_api_app
+from pyojeong.serve.api.http_protocol import limited_protocol
 from pyojeong.serve.api.settings import ServerSettings
 
 PICTURES = Path(pyojeong.__file__).parent / "pictures"
@@ -54,11 +55,12 @@ class ApiServer:
             log_config=None,
             server_header=False,
             lifespan="on",
-            http="httptools",
+            http=limited_protocol(
+                most=self.settings.max_connections, head_seconds=self.settings.idle_seconds
+            ),
             ws="auto",
             ws_max_size=self.settings.max_bytes + 8,
             ws_per_message_deflate=False,
-            limit_concurrency=self.settings.max_connections,
             timeout_graceful_shutdown=1,
         )
         self.server = uvicorn.Server(config)

@@ -48,6 +48,7 @@ def test_responses_are_those_of_the_schema(server, tmp_path):
         capture_output=True,
         text=True,
         timeout=500,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "16 selected / 16 total" in done.stdout

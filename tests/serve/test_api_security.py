@@ -51,7 +51,13 @@ def test_everything_but_health_needs_the_token(server, path):
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert "Bearer" in answer.json()["error"]
-    for wrong in ("Bearer x", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer é".encode("latin-1")):
+    for wrong in (
+        "Bearer x",
+        f"Bearer {TOKEN}x",
+        f"Basic {TOKEN}",
+        TOKEN,
+        "Bearer é".encode("latin-1"),
+    ):
         assert server.get(path, headers={"authorization": wrong}).status_code == 401
     assert server.get(path, headers=BEARER).status_code != 401
     assert server.get(path, headers={"x-pyojeong-token": TOKEN}).status_code != 401
@@ -79,7 +85,9 @@ def test_the_page_takes_the_token_from_its_address_and_keeps_a_cookie(server):
     assert server.get(f"/v1/models?token={TOKEN}").status_code == 401  # addresses are logged
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[", "", "faces.example.org"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "[", "", "faces.example.org"]
+)
 def test_foreign_host_names(server, host):
     answer = server.get("/healthz", headers={"host": host})
     assert answer.status_code == 400
@@ -91,7 +99,9 @@ def test_named_hosts(server):
     assert server.get("/healthz", headers={"host": f"localhost:{server.port}"}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "", OTHER + ".evil"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://[", "", OTHER + ".evil"]
+)
 def test_foreign_origins(server, origin):
     headers = {**BEARER, "origin": origin}
     answer = server.post("/v1/analyze", PHOTO, headers=headers)
@@ -191,7 +201,12 @@ def test_a_server_without_a_token_takes_no_requests_of_pages(analyzer, tmp_path)
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "one token"), ("short", "16 characters"), ("a b", "one token"), ("x" * 20 + ";", "letters")],
+    [
+        ("", "one token"),
+        ("short", "16 characters"),
+        ("a b", "one token"),
+        ("x" * 20 + ";", "letters"),
+    ],
 )
 def test_tokens_that_are_no_use(tmp_path, text, words):
     file = tmp_path / "token"
@@ -204,7 +219,9 @@ def test_tokens_that_are_no_use(tmp_path, text, words):
         read_token(tmp_path / "none")
 
 
-@pytest.mark.parametrize("origin", ["*", "example.org", "https://*.example.org", "https://a/b", "https://"])
+@pytest.mark.parametrize(
+    "origin", ["*", "example.org", "https://*.example.org", "https://a/b", "https://"]
+)
 def test_origins_that_are_none(origin):
     with pytest.raises(InputError, match="--allow-origin"):
         ServerSettings(allow_origins=(origin,))

@@ -186,5 +186,3 @@ def test_two_streams_at_once_keep_their_people_apart(server):
         thread.join(60)
     assert all(len(r["faces"]) == 1 for r in got["face"])
     assert all(not r["faces"] for r in got["none"])
-
-

@@ -50,6 +50,7 @@ def run(request: ServeRequest, console: Console) -> int:
     """
     try:
         from pyojeong.serve.api.app import create_api_app
+        from pyojeong.serve.api.http_protocol import limited_protocol
         from pyojeong.serve.api.request_log import log_to_stderr
         from pyojeong.serve.api.settings import ServerSettings, read_token
     except ModuleNotFoundError as error:
@@ -78,9 +79,8 @@ def run(request: ServeRequest, console: Console) -> int:
     serve(
         app,
         bound,
-        http="httptools",
+        http=limited_protocol(most=settings.max_connections, head_seconds=settings.idle_seconds),
         lifespan="on",
-        limit_concurrency=settings.max_connections,
         log_config=None,
         timeout_graceful_shutdown=GRACE_S,
         ws="auto",

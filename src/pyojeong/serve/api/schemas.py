@@ -222,7 +222,6 @@ _WHY = {
     422: "No image, or no clip; or a parameter is out of range.",
     429: "The server is busy; try again after the seconds of Retry-After.",
     501: "What this needs is not installed on the server.",
-    503: "The server has too many connections, or is stopping.",
     507: "There is no room on the disk.",
 }
 

@@ -28,10 +28,11 @@ class ServerSettings:
         max_files: Most images of a request.
         max_requests: Most requests whose images wait or are read; further ones get 429.
         max_buffered_bytes: Most bytes of bodies in memory at once; further ones get 429.
-        max_connections: Most open connections; further ones get 503.
+        max_connections: Most open connections; further ones get 429.
         body_seconds: A body with images must have come after so long.
         video_body_seconds: The same for a clip.
-        idle_seconds: The next part of a body, or the next frame of a stream, must come within it.
+        idle_seconds: The head of a request, the next part of a body, or the next frame of a
+            stream, must come within it.
         max_video_bytes: Largest clip.
         max_video_seconds: Longest clip.
         max_video_frames: Most frames that are decoded of a clip.

@@ -108,7 +108,8 @@ def _add_post(app: FastAPI, state: ServerState, videos: VideoJobs) -> None:
             await videos.submit(job, upload, analyzer)
         except OSError as error:
             videos.drop(job)
-            raise OutputError(f"the clip could not be stored: {error.strerror}") from None
+            words = f"the clip could not be stored, or its process not started: {error.strerror}"
+            raise OutputError(words) from None
         except BaseException:
             videos.drop(job)
             raise

@@ -43,7 +43,7 @@ def raw_rgb(width, height):
 class ApiServer:
     """The application behind a real server."""
 
-    def __init__(self, analyzer, root, **settings):
+    def __init__(self, analyzer, root, *, read_seconds=30.0, **settings):
         self.settings = ServerSettings(**settings)
         analyzers = analyzer if isinstance(analyzer, list) else [analyzer]
         self.app = create_api_app(analyzers, self.settings, root=root)
@@ -56,7 +56,9 @@ class ApiServer:
             server_header=False,
             lifespan="on",
             http=limited_protocol(
-                most=self.settings.max_connections, head_seconds=self.settings.idle_seconds
+                most=self.settings.max_connections,
+                head_seconds=self.settings.idle_seconds,
+                read_seconds=read_seconds,
             ),
             ws="auto",
             ws_max_size=self.settings.max_bytes + 8,

@@ -1,5 +1,6 @@
 """Health, figures, logs, connections, and the command itself: from start to a graceful stop."""
 
+import contextlib
 import json
 import logging
 import os
@@ -114,6 +115,56 @@ def test_connections_without_a_request_are_closed(server):
         with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
             connection.sendall(sent)
             assert connection.recv(1000) == b""  # closed by the server
+
+
+HEAD = b"POST /v1/analyze HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+FORM = b"Content-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ((HEAD + b"X: ", *[b"x" * 50_000] * 4), b"431"),
+        ((HEAD, *[b"X: " + b"x" * 1000 + b"\r\n"] * 100), b"431"),
+        ((HEAD + FORM + b"0\r\nX: ", *[b"x" * 50_000] * 4), b""),  # trailers
+        ((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",), b"400"),  # TLS
+        ((b"nonsense\r\n\r\n",), b"400"),
+        ((HEAD + b"Content-Length: -1\r\n\r\n",), b"400"),
+        ((HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",), b"400"),
+        ((HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",), b"400"),
+        ((HEAD + FORM + b"zz\r\n",), b"400"),
+    ],
+    ids=["endless head", "many heads", "endless trailer", "TLS", "nonsense", "negative",
+         "two lengths", "two ways", "no chunk"],
+)  # fmt: skip
+def test_odd_connections_end_and_harm_nobody(server, sent, status):
+    answer = b""
+    with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
+        with contextlib.suppress(ConnectionError):
+            for part in sent:
+                connection.sendall(part)
+                time.sleep(0.01)
+        with contextlib.suppress(ConnectionError):
+            while data := connection.recv(65536):
+                answer += data
+    if status and answer:  # what is sent to a client that still sends may be lost
+        assert answer.split()[1] == status
+        assert b'{"error": ' in answer
+    assert server.get("/healthz").status_code == 200
+
+
+def test_a_client_that_reads_nothing_is_cut_off(analyzer, tmp_path):
+    request = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with ApiServer(analyzer, tmp_path, read_seconds=0.5) as server:
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(request * 20)
+            end = time.monotonic() + 20
+            while server.metric("pyojeong_open_requests") > 1:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+        assert server.get("/docs/swagger-ui-bundle.js").status_code == 200
 
 
 def test_the_number_of_connections_has_a_limit(server):

@@ -1,10 +1,11 @@
 """``/openapi.json`` and ``/docs``: Swagger UI from an installed package, without any network."""
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from pyojeong.serve.api.errors import NO_STORE, ApiError
 
@@ -88,4 +89,4 @@ def _file(name: str, headers: dict[str, str]) -> Response:
     package = "fastapi_offline" if name in _SWAGGER else "pyojeong.serve.api"
     folder = files(package) / ("static" if name in _SWAGGER else "web")
     kind = _TYPES[name.rpartition(".")[2]]
-    return Response((folder / name).read_bytes(), media_type=kind, headers=headers)
+    return FileResponse(Path(str(folder / name)), media_type=kind, headers=headers)

@@ -29,7 +29,8 @@ from pyojeong.serve.api.schemas import (
     failures,
 )
 from pyojeong.serve.api.state import Models, ServerState
-from pyojeong.serve.api.uploads import Upload, read_images
+from pyojeong.serve.api.uploads import BufferBudget, Upload, read_images
+from pyojeong.serve.security import Receive, Scope, Send
 
 JSON_LINES = "application/x-ndjson"
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def add_image_routes(app: FastAPI, state: ServerState) -> None:
                 answers = await unless_gone(request, work)
         finally:
             state.budget.give(held)
-        return _response(request, answers, annotate=annotate)
+        return _response(request, answers, state, annotate=annotate)
 
     @app.get(
         "/v1/models",
@@ -111,7 +112,29 @@ def _png(image: Image, result: FrameResult) -> bytes:
     return bytes(data)
 
 
-def _response(request: Request, answers: list[Answer], *, annotate: bool) -> Response:
+class _Held(Response):
+    """An annotated image, whose bytes count among those in memory until it is sent.
+
+    Raises:
+        ApiError: 429, when there is no room for it.
+    """
+
+    def __init__(self, png: bytes, budget: BufferBudget) -> None:
+        super().__init__(png, media_type="image/png", headers=NO_STORE)
+        self._budget = budget
+        budget.take(len(png))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._budget.give(len(self.body))
+
+
+def _response(
+    request: Request, answers: list[Answer], state: ServerState, *, annotate: bool
+) -> Response:
     results = [answer.result.to_dict() for answer in answers]
     if all(answer.result.error for answer in answers):
         large = all(answer.too_large for answer in answers)
@@ -119,7 +142,7 @@ def _response(request: Request, answers: list[Answer], *, annotate: bool) -> Res
         more = f" (and {len(answers) - 1} more)" if len(answers) > 1 else ""
         return error_response(413 if large else 422, first + more, results=results)
     if annotate:
-        return Response(answers[0].extra, media_type="image/png", headers=NO_STORE)
+        return _Held(answers[0].extra, state.budget)
     if JSON_LINES in request.headers.get("accept", ""):
         text = "".join(f"{_json(result)}\n" for result in results)
         return Response(text, media_type=JSON_LINES, headers=NO_STORE)

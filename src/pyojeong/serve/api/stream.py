@@ -130,7 +130,7 @@ class _Stream:
             for task in (receiving, answering):
                 if task.done():
                     task.result()
-        except WebSocketDisconnect:
+        except (WebSocketDisconnect, TimeoutError):
             pass
         finally:
             for task in (answering, receiving):
@@ -183,7 +183,9 @@ class _Stream:
         return self._reader.read(moment)[1]
 
     async def _send(self, line: dict[str, Any]) -> None:
-        await self._socket.send_text(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+        async with asyncio.timeout(self._state.settings.idle_seconds):  # somebody must read it
+            await self._socket.send_text(text)
 
 
 def add_stream_route(app: FastAPI, state: ServerState) -> None:

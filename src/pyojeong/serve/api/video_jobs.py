@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pyojeong.core.errors import OutputError
+from pyojeong.core.file_kinds import HEAD_BYTES, is_clip
 from pyojeong.core.one_writer import FileLock, try_lock
 from pyojeong.core.output_names import shortened
 from pyojeong.core.printable import printable
@@ -193,6 +194,10 @@ class VideoJobs:
         if not upload.size:
             raise ApiError(422, f"{job.name}: the file is empty (0 bytes)")
         (job.folder / "clip").rename(job.folder / job.name)
+        with (job.folder / job.name).open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if not is_clip(head):  # FFmpeg opens playlists too, which name other files
+            raise ApiError(422, f"{job.name}: is no clip that is read; convert it to MP4 or WebM")
         job.analyzer = analyzer.options
         try:
             async with asyncio.timeout(_PROBE_SECONDS):

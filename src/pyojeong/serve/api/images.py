@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import cv2
 from fastapi import FastAPI, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from pyojeong.core.face import FrameResult, Image
@@ -33,6 +34,8 @@ from pyojeong.serve.api.uploads import BufferBudget, Upload, read_images
 from pyojeong.serve.security import Receive, Scope, Send
 
 JSON_LINES = "application/x-ndjson"
+_MANY_FACES = 50
+"""JSON of so many faces takes milliseconds, in which no other request would be served."""
 T = TypeVar("T")
 
 ModelQuery = Annotated[
@@ -87,7 +90,10 @@ def add_image_routes(app: FastAPI, state: ServerState) -> None:
                 answers = await unless_gone(request, work)
         finally:
             state.budget.give(held)
-        return _response(request, answers, state, annotate=annotate)
+        few = sum(len(answer.result.faces) for answer in answers) < _MANY_FACES
+        if few or annotate:
+            return _response(request, answers, state, annotate=annotate)
+        return await run_in_threadpool(_response, request, answers, state, annotate=annotate)
 
     @app.get(
         "/v1/models",

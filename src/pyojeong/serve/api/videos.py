@@ -180,8 +180,9 @@ def _add_others(app: FastAPI, videos: VideoJobs) -> None:
 
 def _file(job: VideoJob, name: str) -> Response:
     path = job.files().get(name)
-    if path is None and job.state in {"waiting", "running"}:
-        raise ApiError(409, f"the clip is {job.state}: its results are not there yet")
+    if job.state != "done":
+        yet = " yet" if job.state in {"waiting", "running"} else ""
+        raise ApiError(409, f"the clip is {job.state}: it has no results{yet}")
     if path is None:
         known = ", ".join(job.files()) or "none"
         raise ApiError(404, f"no such result; there are: {known}")

@@ -251,6 +251,8 @@ class VideoJobs:
             shutil.rmtree(job.folder, ignore_errors=True)
 
     def _end(self, job: VideoJob, state: str) -> None:
+        with suppress(OSError):
+            (job.folder / job.name).unlink()  # results are kept, the clip is not
         job.state = state
         job.expires = time.time() + self._settings.keep_seconds
         self._count()
@@ -287,8 +289,6 @@ class VideoJobs:
             self._fail(job, f"reading it took more than {limit_s:.0f} s")
         if job.state == "running":
             self._fail(job, "the process that read it ended: it needed more memory than there is?")
-        with suppress(OSError):
-            (job.folder / job.name).unlink()  # results are kept, the clip is not
 
     def _take(self, job: VideoJob, line: dict[str, Any]) -> None:
         if job.state != "running":  # it was cancelled

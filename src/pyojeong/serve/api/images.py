@@ -38,6 +38,17 @@ _MANY_FACES = 50
 """JSON of so many faces takes milliseconds, in which no other request would be served."""
 T = TypeVar("T")
 
+_ANSWER: dict[str, Any] = {
+    "model": AnalyzeBody,
+    "description": "A result for each image, in order. Images that could not be read "
+    "have an `error`; when all of them failed, the status is 413 or 422.",
+    "content": {
+        "application/json": {"example": {"results": [EXAMPLE_RESULT]}},
+        JSON_LINES: {"schema": {"type": "string"}},
+        "image/png": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+
 ModelQuery = Annotated[
     str, Query(max_length=200, description="Id or short name, as /v1/models lists them.")
 ]
@@ -52,16 +63,7 @@ def add_image_routes(app: FastAPI, state: ServerState) -> None:
         summary="Read the expressions in images",
         openapi_extra={"requestBody": MULTIPART_FILES},
         responses={
-            200: {
-                "model": AnalyzeBody,
-                "description": "A result for each image, in order. Images that could not be read "
-                "have an `error`; when all of them failed, the status is 413 or 422.",
-                "content": {
-                    "application/json": {"example": {"results": [EXAMPLE_RESULT]}},
-                    JSON_LINES: {"schema": {"type": "string"}},
-                    "image/png": {"schema": {"type": "string", "format": "binary"}},
-                },
-            },
+            200: _ANSWER,
             **failures(404, 408, 413, 415, 422, 429),
         },
     )
@@ -95,6 +97,10 @@ def add_image_routes(app: FastAPI, state: ServerState) -> None:
             return _response(request, answers, state, annotate=annotate)
         return await run_in_threadpool(_response, request, answers, state, annotate=annotate)
 
+    _add_models(app, state)
+
+
+def _add_models(app: FastAPI, state: ServerState) -> None:
     @app.get(
         "/v1/models",
         tags=["images"],

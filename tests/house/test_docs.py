@@ -19,7 +19,7 @@ DOCUMENTS += [ROOT / "docs" / n for n in ("experiments.md", "seed2021.md")]
 DOCUMENTS += [
     ROOT / "docs" / n for n in ("python.md", "columns.md", "video.md", "responsible-use.md")
 ]
-DOCUMENTS += [ROOT / "docs" / n for n in ("layouts.md", "live.md")]
+DOCUMENTS += [ROOT / "docs" / n for n in ("layouts.md", "live.md", "serve.md")]
 
 
 def commands() -> list[str]:

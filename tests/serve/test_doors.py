@@ -151,5 +151,5 @@ def test_every_command_that_serves_warns():
     folder = Path(pyojeong.cli.__file__).parent
     texts = {p.name: p.read_text() for p in folder.glob("*.py") if p.name != "serving.py"}
     serving = {name for name, text in texts.items() if "bind(" in text}
-    assert serving == {"review.py", "webcam.py"}
+    assert serving == {"review.py", "serve.py", "webcam.py"}
     assert all("warn_of_network(" in texts[name] for name in serving)

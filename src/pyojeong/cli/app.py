@@ -64,6 +64,7 @@ from pyojeong.cli.options import (
     measures_named,
 )
 from pyojeong.cli.page_app import page_app
+from pyojeong.cli.serve_app import serve
 from pyojeong.cli.streams import (
     RootGroup,
     echo,
@@ -93,6 +94,7 @@ READ, LIVE, DATA, TRAIN, TOOLS = "Read", "Live", "Data", "Train", "Tools"
 
 app.add_typer(video_app, name="video", rich_help_panel=READ)
 app.command(rich_help_panel=LIVE)(webcam)
+app.command(rich_help_panel=LIVE)(serve)
 app.command("forget", hidden=True)(deprecated_alias(redact, "forget", "video redact"))
 app.add_typer(table_app, name="table", rich_help_panel=READ)
 app.add_typer(page_app, name="page", rich_help_panel=LIVE)

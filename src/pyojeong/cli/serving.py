@@ -14,8 +14,13 @@ from rich.console import Console
 from pyojeong.core.errors import MissingExtra, OutputError
 
 
-def serve(app: Any, bound: socket.socket) -> None:
+def serve(app: Any, bound: socket.socket, **options: Any) -> None:
     """Serve an ASGI application until Ctrl-C, without a word of its own.
+
+    Args:
+        app: The application.
+        bound: Listens.
+        **options: Of uvicorn's configuration, in place of those of a page.
 
     Raises:
         MissingExtra: When uvicorn is not installed.
@@ -25,15 +30,15 @@ def serve(app: Any, bound: socket.socket) -> None:
     except ModuleNotFoundError as error:
         bound.close()
         raise MissingExtra("a local page", "serve") from error
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=2,
-    )
+    known = {
+        "log_level": "warning",
+        "access_log": False,
+        "lifespan": "off",
+        "ws": "none",
+        "server_header": False,
+        "timeout_graceful_shutdown": 2,
+    }
+    config = uvicorn.Config(app, **{**known, **options})
     server = uvicorn.Server(config)
     try:
         with _ended_by_signals(server):

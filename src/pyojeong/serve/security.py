@@ -1,9 +1,9 @@
-"""Who may talk to the review page: the token, the host name, and what a browser may load.
+"""Who may talk to a server of this package: host names, tokens, origins, content policies.
 
-A page on this machine is reachable by every other page in the same browser and, by DNS rebinding,
-under foreign names. So each request must carry the token that was printed in the terminal, must be
-addressed to a name of this server, and a request that changes something must come from the page
-itself.
+The review page, the live page and ``pyojeong serve`` use the same checks. A server on this machine
+is reachable by every page in the same browser and, by DNS rebinding, under foreign names. So each
+request must be addressed to a name of the server, a request that a page sends must come from the
+server's own page, and where there is a token, each request must carry it.
 """
 
 import hashlib
@@ -29,14 +29,25 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS = [
-    (b"content-security-policy", POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-]
+
+
+def security_headers(policy: str = POLICY) -> list[tuple[bytes, bytes]]:
+    """Return the headers of every response: what browsers may load, no framing, no sniffing.
+
+    Args:
+        policy: Content security policy.
+    """
+    return [
+        (b"content-security-policy", policy.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-frame-options", b"DENY"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+    ]
+
+
+_HEADERS = security_headers()
 
 
 def names_of(host: str) -> frozenset[str]:
@@ -59,12 +70,97 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def _place(origin: str) -> str | None:
-    """Return the host and port of an ``Origin``; None when it is none (``null``, ``http://[``)."""
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Return the headers of a request, names in lower case."""
+    return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+
+
+def is_own_origin(headers: dict[str, str]) -> bool:
+    """Return whether a request comes from a page of this server, or from no page at all."""
+    origin = headers.get("origin")
+    if origin is None:
+        return True
     try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return None
+        return urlsplit(origin).netloc == headers.get("host", "")
+    except ValueError:  # http://[
+        return False
+
+
+class HostCheck:
+    """Which ``Host`` headers name this server.
+
+    Args:
+        host: What the server is bound to.
+        more: Further names, those of a reverse proxy for example.
+    """
+
+    def __init__(self, host: str, more: Iterable[str] = ()) -> None:
+        self._names = names_of(host) | {name.lower() for name in more}
+        # Behind a wildcard every address of this machine is right; an address, unlike a name,
+        # could not be rebound.
+        self._addresses = host in {"0.0.0.0", "::"}  # noqa: S104 - asked about, not bound
+
+    def __call__(self, header: str) -> bool:
+        """Return whether a ``Host`` header is right."""
+        try:
+            name = urlsplit(f"//{header}").hostname or ""
+        except ValueError:
+            return False
+        if name in self._names:
+            return True
+        if not self._addresses:
+            return False
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
+class Token:
+    """The secret of a server, and where requests may carry it.
+
+    Args:
+        secret: The secret.
+
+    Attributes:
+        cookie: Name of the cookie that pages carry it in. Cookies know no ports: each server has
+            its own name for it.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+        self.cookie = f"pyojeong-{hashlib.sha256(self._secret).hexdigest()[:10]}"
+
+    def is_same(self, given: str) -> bool:
+        """Return whether this is the secret; takes the same time for all that is not."""
+        return hmac.compare_digest(given.encode(), self._secret)
+
+    def in_query(self, scope: Scope) -> bool:
+        """Return whether the address carries it: ``?token=...``."""
+        try:
+            query = parse_qs(scope["query_string"].decode("latin-1"))
+            return any(self.is_same(t) for t in query.get("token", ()))
+        except ValueError:
+            return False
+
+    def in_headers(self, headers: dict[str, str]) -> bool:
+        """Return whether the headers carry it: bearer, ``x-pyojeong-token`` or the cookie."""
+        given = [headers.get(TOKEN_HEADER, "")]
+        kind, _, value = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            given.append(value.strip())
+        for pair in headers.get("cookie", "").split(";"):
+            name, _, value = pair.strip().partition("=")
+            if name == self.cookie:
+                given.append(value)
+        return any(self.is_same(g) for g in given)
+
+    @property
+    def set_cookie(self) -> tuple[bytes, bytes]:
+        """The header that gives a page the cookie."""
+        value = f"{self.cookie}={self._secret.decode()}; Path=/; HttpOnly; SameSite=Strict"
+        return b"set-cookie", value.encode()
 
 
 def _is_small(headers: dict[str, str]) -> bool:
@@ -74,7 +170,7 @@ def _is_small(headers: dict[str, str]) -> bool:
 
 
 class Guard:
-    """ASGI application in front of the page.
+    """ASGI application in front of a page.
 
     Args:
         app: What is guarded.
@@ -93,13 +189,9 @@ class Guard:
     ) -> None:
         self._app = app
         self._command = command
-        self._token = token.encode()
-        self._names = names_of(host)
-        # Behind a wildcard every address of this machine is right; an address, unlike a name,
-        # could not be rebound.
-        self._addresses = host in {"0.0.0.0", "::"}  # noqa: S104 - asked about, not bound
-        # Cookies know no ports: each server has its own name for it.
-        self.cookie = f"pyojeong-{hashlib.sha256(self._token).hexdigest()[:10]}"
+        self._token = Token(token)
+        self._is_own_host = HostCheck(host)
+        self.cookie = self._token.cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 400 or 403, or pass the request on and add the security headers."""
@@ -108,15 +200,15 @@ class Guard:
             return
         if scope["type"] != "http":
             return
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = headers_of(scope)
         host = headers.get("host", "")
-        fresh = self._is_page_request(scope)
-        if not self._is_own(host):
+        fresh = scope["path"] == "/" and self._token.in_query(scope)
+        if not self._is_own_host(host):
             await refuse(send, 400, f"not a name of this server: {host[:80]!r}")
-        elif not fresh and not self._has_valid_token(headers):
+        elif not fresh and not self._token.in_headers(headers):
             words = f"open the address that `{self._command}` printed: it carries the token"
             await refuse(send, 403, words)
-        elif "origin" in headers and _place(headers["origin"]) != host:
+        elif not is_own_origin(headers):
             await refuse(send, 403, "requests from other pages are refused")
         elif scope.get("method") not in {"GET", "HEAD"} and not _is_small(headers):
             words = f"expected a Content-Length of at most {MOST_BYTES} bytes"
@@ -124,46 +216,8 @@ class Guard:
         else:
             await self._app(scope, receive, self._adding(send, fresh=fresh))
 
-    def _is_own(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        if name in self._names:
-            return True
-        if not self._addresses:
-            return False
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
-
-    def _same(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(), self._token)
-
-    def _is_page_request(self, scope: Scope) -> bool:
-        if scope["path"] != "/":
-            return False
-        try:
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            return any(self._same(t) for t in query.get("token", ()))
-        except ValueError:
-            return False
-
-    def _has_valid_token(self, headers: dict[str, str]) -> bool:
-        given = [headers.get(TOKEN_HEADER, "")]
-        for pair in headers.get("cookie", "").split(";"):
-            name, _, value = pair.strip().partition("=")
-            if name == self.cookie:
-                given.append(value)
-        return any(self._same(g) for g in given)
-
     def _adding(self, send: Send, *, fresh: bool) -> Send:
-        more = list(_HEADERS)
-        if fresh:
-            value = f"{self.cookie}={self._token.decode()}; Path=/; HttpOnly; SameSite=Strict"
-            more.append((b"set-cookie", value.encode()))
+        more = [*_HEADERS, *([self._token.set_cookie] if fresh else [])]
 
         async def add(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":

@@ -16,7 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pyojeong.core.addresses import is_address, without_password
 from pyojeong.core.errors import VideoUnreadable
@@ -27,7 +29,7 @@ from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.frame_reader import FrameReader
 from pyojeong.stream.scene_cuts import is_cut
 from pyojeong.stream.smooth import Trailing
-from pyojeong.stream.source import Clip, Frame
+from pyojeong.stream.source import THUMB_HW, Clip, Frame
 from pyojeong.stream.track import Tracker
 
 _SHORTEST_LOOP_S = 0.5
@@ -51,6 +53,27 @@ def kind_of_source(source: str) -> str:
     return "clip" if path.suffix.lower() in CLIPS.suffixes or path.name != source else "camera"
 
 
+class PixelFrame:
+    """A frame whose pixels are there already; offers what ``stream.source.Frame`` offers.
+
+    Args:
+        pixels: uint8 (H, W, 3) RGB.
+    """
+
+    def __init__(self, pixels: Image) -> None:
+        self._pixels = pixels
+
+    def pixels(self) -> Image:
+        """Return uint8 (H, W, 3) RGB."""
+        return self._pixels
+
+    def thumbnail(self) -> NDArray[np.float32]:
+        """Luma (18, 32) in 0..255."""
+        height, width = THUMB_HW
+        small = cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A frame at the time it came.
@@ -66,7 +89,7 @@ class Moment:
     index: int
     time_s: float
     taken_s: float
-    frame: Frame
+    frame: Frame | PixelFrame
     clock_s: float | None = None
 
 

@@ -79,9 +79,9 @@ def test_foreign_names_and_pages_are_refused(small: Store, serve: Serve) -> None
 
 def test_a_server_for_the_network_answers_to_its_addresses() -> None:
     guard = Guard(None, token="x", host="0.0.0.0")  # type: ignore[arg-type]
-    assert guard._is_own("192.168.1.4:80")
-    assert guard._is_own(f"{socket.gethostname()}:80")
-    assert not guard._is_own("evil.example:80")
+    assert guard._is_own_host("192.168.1.4:80")
+    assert guard._is_own_host(f"{socket.gethostname()}:80")
+    assert not guard._is_own_host("evil.example:80")
 
 
 def test_the_page_may_load_nothing_from_elsewhere(small: Store, serve: Serve) -> None:

@@ -69,7 +69,7 @@ def sizes(site: Path) -> dict[str, int]:
     packed = {
         path.relative_to(site): len(gzip.compress(path.read_bytes(), 6))
         for path in sorted(site.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.suffix != ".gz"
     }
     later = {Path("models/mesh.onnx"), Path("models/iris.onnx")}
     first = {path: size for path, size in packed.items() if path not in later}

@@ -1,8 +1,11 @@
 """``pyojeong serve``: an HTTP server on this machine, or with a token on the network."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +14,7 @@ from pyojeong.cli.console import as_markup
 from pyojeong.cli.serving import address, bind, serve, warn_of_network
 from pyojeong.cli.streams import echo
 from pyojeong.core.errors import InputError, MissingExtra
+from pyojeong.page.build import build_page, has_ort
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.serve.security import is_loopback
 
@@ -49,9 +53,7 @@ def run(request: ServeRequest, console: Console) -> int:
         OutputError: When the port is taken.
     """
     try:
-        from pyojeong.serve.api.app import create_api_app
-        from pyojeong.serve.api.http_protocol import limited_protocol
-        from pyojeong.serve.api.request_log import log_to_stderr
+        import pyojeong.serve.api.app  # noqa: F401 - all that the extra brings
         from pyojeong.serve.api.settings import ServerSettings, read_token
     except ModuleNotFoundError as error:
         raise MissingExtra(f"the server (package {error.name})", "serve") from error
@@ -61,7 +63,18 @@ def run(request: ServeRequest, console: Console) -> int:
             "token each request must carry (openssl rand -hex 24 > FILE)"
         )
     token = "" if request.token_file is None else read_token(request.token_file)
-    settings = ServerSettings(host=request.host, token=token, **request.limits)
+    with _page_of(request) as page:
+        settings = ServerSettings(
+            host=request.host, token=token, **{**request.limits, "page": page}
+        )
+        return _serve(request, settings, console)
+
+
+def _serve(request: ServeRequest, settings: Any, console: Console) -> int:
+    from pyojeong.serve.api.app import create_api_app
+    from pyojeong.serve.api.http_protocol import limited_protocol
+    from pyojeong.serve.api.request_log import log_to_stderr
+
     bound = bind(request.host, request.port)
     try:
         analyzers = [Analyzer(name, **request.analyzer) for name in dict.fromkeys(request.models)]
@@ -90,6 +103,17 @@ def run(request: ServeRequest, console: Console) -> int:
     )
     console.print("stopped; clips and their results are deleted")
     return 0
+
+
+@contextmanager
+def _page_of(request: ServeRequest) -> Iterator[Path | None]:
+    """Give the folder of the page at ``/``: the named one, or one of the default model."""
+    named = request.limits.get("page")
+    if named is not None or not has_ort():
+        yield named
+        return
+    with TemporaryDirectory() as folder:
+        yield build_page(Path(folder) / "page", packed=False)
 
 
 def _distinct(analyzers: list[Analyzer]) -> list[Analyzer]:

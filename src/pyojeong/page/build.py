@@ -5,6 +5,7 @@ each choice of base rates, columns of the tables. The folder can be served by an
 by ``pyojeong serve --page``.
 """
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -50,6 +51,7 @@ def build_page(
     model: str = DEFAULT_MODEL,
     ort: Path | None = None,
     web_network: Callable[[Entry], bytes] | None = None,
+    packed: bool = True,
 ) -> Path:
     """Write the page into a folder, ready for any file server.
 
@@ -60,6 +62,7 @@ def build_page(
             with pyojeong.
         web_network: Makes the network of a model that is not bundled for browsers; None = such
             models are refused.
+        packed: Write NAME.gz beside large files, for servers that send these.
 
     Returns:
         The folder.
@@ -83,6 +86,8 @@ def build_page(
         (made / "ort").mkdir()
         for name in ORT_FILES:
             shutil.copyfile(source / name, made / "ort" / name)
+        if packed:
+            _pack(made)
         made.chmod(0o755)
         if out.exists():
             shutil.rmtree(out)
@@ -90,6 +95,13 @@ def build_page(
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return out
+
+
+def _pack(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".wasm", ".onnx", ".mjs"}:
+            packed = gzip.compress(path.read_bytes(), 9, mtime=0)
+            path.with_name(f"{path.name}.gz").write_bytes(packed)
 
 
 def ort_folder(folder: Path | None = None) -> Path:
@@ -106,6 +118,11 @@ def ort_folder(folder: Path | None = None) -> Path:
             f"--ort with the folder dist of the npm package onnxruntime-web {ORT_VERSION}."
         )
     return found
+
+
+def has_ort() -> bool:
+    """Return whether onnxruntime-web is installed with pyojeong."""
+    return all((_HERE / "ort" / name).is_file() for name in ORT_FILES)
 
 
 def page_files(card: ModelCard, network: bytes) -> Iterator[tuple[str, bytes]]:

@@ -14,9 +14,6 @@ from starlette.responses import FileResponse
 from pyojeong.core.errors import InputError
 from pyojeong.serve.security import Receive, Scope, Send
 
-BUNDLED = Path(__file__).parents[2] / "page" / "site"
-"""Where a wheel has the built page."""
-
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
     "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; "
@@ -93,7 +90,5 @@ def _kind(path: Path) -> str:
 
 
 def find_page(folder: Path | None) -> StaticPage | None:
-    """Return the page of a folder, or the bundled one; None when there is none."""
-    if folder is not None:
-        return StaticPage(folder)
-    return StaticPage(BUNDLED) if (BUNDLED / _INDEX).is_file() else None
+    """Return the page of a folder; None when there is none."""
+    return None if folder is None else StaticPage(folder)

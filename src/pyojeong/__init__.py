@@ -3,10 +3,14 @@
 Names are loaded when they are first used: importing the package does nothing else.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
 from pyojeong._version import __version__ as __version__
+
+# onnxruntime 1.32 keeps a session's id in the temporary folder; nothing is reported from here.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "Analyzer": "pyojeong.runtime.analyzer",

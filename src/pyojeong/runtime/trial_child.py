@@ -6,11 +6,15 @@ the file, the limits (bytes, seconds), and the shapes that the inputs are given.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime as ort
 
 _TYPES = {

@@ -95,6 +95,7 @@ def test_korean_and_back(visit: Any) -> None:
     assert "분노" in seen.page.inner_text("#people")
     seen.page.select_option("#language", "en")
     seen.page.locator(".row", has_text="angry").wait_for()
+    seen.until("1 face: happy")
 
 
 def test_camera_eyes_pause_and_stop_by_keys(visit: Any) -> None:

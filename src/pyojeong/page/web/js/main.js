@@ -65,7 +65,9 @@ function changeLanguage(name) {
   for (const option of $("prior").options) option.textContent = say(option.value);
   state.timeline.relabel();
   count();
-  if (state.shown) show(state.shown);
+  if (!state.shown) return;
+  show(state.shown);
+  if (state.said[0] === "photoDone") tell("photoDone", { faces: facesText(state.shown.result) });
 }
 
 function count() {

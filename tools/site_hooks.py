@@ -10,7 +10,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 BESIDE = {
-    "README.md": "index.md",
     "ARCHITECTURE.md": "project/architecture.md",
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
@@ -34,8 +33,7 @@ def on_files(files: Any, config: Any) -> Any:
     """Add generated pages."""
     from mkdocs.structure.files import File
 
-    pages = {page: (ROOT / name).read_text("utf-8") for name, page in BESIDE.items()
-             if page != "index.md" or not (ROOT / "docs" / "index.md").exists()}  # fmt: skip
+    pages = {page: (ROOT / name).read_text("utf-8") for name, page in BESIDE.items()}
     pages |= {
         "reference/python.md": python_page(),
         "reference/errors.md": errors_page(),

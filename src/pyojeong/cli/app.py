@@ -7,7 +7,6 @@ stdout carries data. Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage
 import os
 import sys
 import warnings
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -19,50 +18,29 @@ from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.cli.options import (
-    JOBS,
-    ActionUnitsOption,
-    AllowOption,
     Answers,
-    AnyRotationOption,
     DataOption,
     DetectorOption,
-    DeviceName,
-    DeviceOption,
     EpochsOption,
-    ExcelOption,
-    EyesOption,
-    FastOption,
-    FormatOption,
     GroupsOption,
     ImageColumnOption,
-    JobsOption,
     LabelColumnOption,
-    LabelsOption,
-    LayoutName,
-    LayoutOption,
     LearningRateOption,
     LimitOption,
     MapOption,
-    MeasureOption,
-    MinFaceOption,
     ModelOption,
     OutputOption,
     PriorOption,
-    RemoteOption,
     ScoredSplit,
     TableOption,
     ThreadsOption,
     ThresholdOption,
     TrainingDevice,
     TrainingDeviceOption,
-    Views,
-    ViewsOption,
     VotesOption,
     deprecated_alias,
-    detector_named,
-    formats_for_excel,
-    measures_named,
 )
+from pyojeong.cli.photographs_app import analyze, demo, merge
 from pyojeong.cli.streams import (
     RootGroup,
     echo,
@@ -70,7 +48,7 @@ from pyojeong.cli.streams import (
     replace_unknown_characters,
     stdout_errors,
 )
-from pyojeong.cli.study import ConfigOption, settings_beside
+from pyojeong.cli.study import ConfigOption
 from pyojeong.cli.table_app import table_app
 from pyojeong.cli.tools_app import doctor, models
 from pyojeong.cli.video_app import redact, video_app, webcam
@@ -90,6 +68,8 @@ app = typer.Typer(
 READ, LIVE, DATA, TRAIN, TOOLS = "Read", "Live", "Data", "Train", "Tools"
 """Groups of commands in the help."""
 
+for command in (analyze, merge, demo):
+    app.command(rich_help_panel=READ)(command)
 app.add_typer(video_app, name="video", rich_help_panel=READ)
 app.command(rich_help_panel=LIVE)(webcam)
 app.command("forget", hidden=True)(deprecated_alias(redact, "forget", "video redact"))
@@ -131,105 +111,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-@app.command(rich_help_panel=READ)
-def analyze(
-    ctx: typer.Context,
-    paths: Annotated[list[str], typer.Argument(help="Images, folders or glob patterns.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.")] = None,
-    formats: FormatOption = None,
-    layouts: LayoutOption = None,
-    excel: ExcelOption = False,
-    annotate: Annotated[bool, typer.Option(help="Write annotated images to --out.")] = False,
-    remote: RemoteOption = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace results of other images in --out.")
-    ] = False,
-    detector: DetectorOption = "auto",
-    model: ModelOption = "default",
-    min_face: MinFaceOption = None,
-    fast: FastOption = False,
-    any_rotation: AnyRotationOption = False,
-    jobs: JobsOption = JOBS,
-    threads: ThreadsOption = None,
-    views: ViewsOption = Views.ONE,
-    device: DeviceOption = DeviceName.AUTO,
-    allow: AllowOption = None,
-    eyes: EyesOption = None,
-    action_units: ActionUnitsOption = False,
-    measure: MeasureOption = None,
-    prior: PriorOption = None,
-    threshold: ThresholdOption = None,
-    labels: LabelsOption = None,
-    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
-) -> None:
-    """Read the expressions in photographs.
-
-    Prints a table; with --format, data goes to --out, or to stdout when there is no --out.
-    """
-    from pyojeong.cli.analyze import AnalyzeRequest, run
-
-    if annotate and out is None:
-        raise typer.BadParameter("annotated images need a folder: add --out DIR")
-    if layouts and out is None:
-        raise typer.BadParameter("--layout writes files: add --out DIR")
-    if LayoutName.FACEREADER in (layouts or ()):
-        raise typer.BadParameter(
-            "--layout facereader holds clips only: use pyojeong video, or openface or pyfeat here"
-        )
-    chosen = [f.value for f in formats or ()]
-    chosen = formats_for_excel(chosen) if excel else chosen
-    if out is None and (len(chosen) > 1 or "parquet" in chosen):
-        raise typer.BadParameter("stdout takes one of json and csv; add --out DIR for the rest")
-    request = AnalyzeRequest(
-        paths=paths,
-        out=out,
-        formats=chosen,
-        layouts=list(dict.fromkeys(name.value for name in layouts or ())),
-        excel=excel,
-        annotate=annotate,
-        remote=remote,
-        overwrite=overwrite,
-        detector=detector_named(detector, fast=fast),
-        model=model,
-        min_face=min_face,
-        any_rotation=any_rotation,
-        jobs=jobs,
-        threads=threads,
-        views=int(views),
-        device=device.value,
-        allow=allow,
-        eyes=bool(eyes),
-        measures=measures_named(measure, action_units=action_units),
-        prior=prior,
-        threshold=threshold,
-        labels=labels and labels.value,
-    )
-    with nullcontext() if out is None else settings_beside(out, ctx):
-        code = run(request, _stderr())
-    raise typer.Exit(code)
-
-
-@app.command(rich_help_panel=READ)
-def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results.")] = Path(
-        "demo-out"
-    ),
-) -> None:
-    """Read two bundled photographs: table, JSON, CSV and annotated images."""
-    from pyojeong.cli.analyze import AnalyzeRequest, run
-    from pyojeong.runtime.golden import PICTURES
-
-    request = AnalyzeRequest(
-        paths=[str(PICTURES)],
-        out=out,
-        formats=["json", "csv"],
-        annotate=True,
-        annotate_as=".png",
-        threads=1,
-    )
-    raise typer.Exit(run(request, _stderr()))
 
 
 def _manifest(data: Path, votes: Path | None, console: "Console", *own: Any) -> Path:

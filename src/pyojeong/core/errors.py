@@ -5,6 +5,7 @@
     PyojeongError
     ├── InputError (ValueError)
     │   ├── ImageUnreadable
+    │   │   └── StoreUnavailable
     │   ├── VideoUnreadable
     │   │   └── VideoTruncated
     │   ├── BadArray
@@ -70,6 +71,10 @@ class InputError(PyojeongError, ValueError):
 
 class ImageUnreadable(InputError):  # noqa: N818
     """An image file or byte string could not be decoded, is too large, or is not there."""
+
+
+class StoreUnavailable(ImageUnreadable):
+    """A store of images did not answer, also after repetitions; it may later."""
 
 
 class VideoUnreadable(InputError):  # noqa: N818

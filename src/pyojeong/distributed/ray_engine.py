@@ -1,0 +1,174 @@
+"""Tasks on the workers of Ray: the only module that imports it.
+
+``map_batches`` of Ray Data hands tasks to actors, restarts those that die and gives their tasks to
+others. Tasks write their own results, whole or not at all, and return a few numbers: no image and
+no table goes through Ray's object store.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pyojeong.core.errors import DataError, InputError, MissingExtra, PyojeongError, one_line
+
+RAY_VERSION = "2.60.0"
+"""The version that the extra installs and that this module was tested with."""
+STORE_MB = 256
+"""Default size of Ray's object store on this machine."""
+_LEAST_STORE_MB = 80
+_RETRIES = 20
+
+Worker = Callable[[dict[str, Any]], dict[str, Any]]
+"""Does a task; both are JSON types."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayOptions:
+    """How Ray is used.
+
+    Attributes:
+        workers: Actors, one CPU each.
+        address: Of a cluster that is running; None = processes of this machine, for this command.
+        object_store_mb: Size of the object store of this machine, in megabytes; not with an
+            address.
+    """
+
+    workers: int = 2
+    address: str | None = None
+    object_store_mb: int = STORE_MB
+
+
+def require_ray(options: RayOptions) -> None:
+    """Refuse to begin without Ray, with another version of it, or with options that it refuses.
+
+    Raises:
+        MissingExtra: When Ray is not installed, or another version than ``RAY_VERSION``.
+        InputError: When an option is out of range.
+    """
+    try:
+        found = version("ray")
+    except PackageNotFoundError:
+        raise MissingExtra("--engine ray", "ray") from None
+    if found != RAY_VERSION:
+        raise MissingExtra(
+            f"--engine ray: Ray {found} is installed, Ray {RAY_VERSION} is what was tested; it",
+            "ray",
+        )
+    if options.address is None and options.object_store_mb < _LEAST_STORE_MB:
+        raise InputError(
+            f"--object-store-mb {options.object_store_mb}: Ray needs at least {_LEAST_STORE_MB}"
+        )
+
+
+class _Actor:
+    """What each actor of Ray Data holds: one worker."""
+
+    def __init__(self, make: Callable[[], Worker]) -> None:
+        # Before networks are opened: one thread each.
+        os.environ["OMP_NUM_THREADS"] = "1"
+        import cv2
+
+        cv2.setNumThreads(1)
+        self._make = make
+        self._worker: Worker | None = None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        answers = []
+        for text in batch["task"]:
+            try:
+                self._worker = self._worker or self._make()
+                answers.append(json.dumps({"done": self._worker(json.loads(text))}))
+            except PyojeongError as error:  # Ray would show a traceback
+                answers.append(json.dumps({"error": one_line(error)}))
+        return {"answer": answers}
+
+
+def run_tasks(
+    make: Callable[[], Worker], tasks: Sequence[dict[str, Any]], options: RayOptions
+) -> Iterator[dict[str, Any]]:
+    """Do tasks on the actors of Ray.
+
+    Args:
+        make: Called in each actor, makes what does the tasks; must be picklable.
+        tasks: JSON types.
+        options: How.
+
+    Yields:
+        What the worker returned for each task, as tasks end, in any order.
+
+    Raises:
+        DataError: When a task failed for a reason that its worker named, when its process died
+            again and again, or the cluster is gone. Tasks that ended are not undone.
+        MissingExtra: As ``require_ray``.
+    """
+    require_ray(options)
+    if not tasks:
+        return
+    with _connected(options) as ray:
+        rows = [{"task": json.dumps(task)} for task in tasks]
+        data = ray.data.from_items(rows, override_num_blocks=len(rows))
+        answers = data.map_batches(
+            _Actor,
+            fn_constructor_args=(make,),
+            batch_size=1,
+            batch_format="numpy",
+            compute=ray.data.ActorPoolStrategy(size=min(options.workers, len(rows))),
+            num_cpus=1,
+            max_task_retries=_RETRIES,
+        )
+        try:
+            for row in answers.iter_rows():
+                answer = json.loads(row["answer"])
+                if "error" in answer:
+                    raise DataError(answer["error"])
+                yield answer["done"]
+        except (ray.exceptions.RayError, ConnectionError) as error:
+            raise DataError(
+                f"Ray gave up: {_reason(error)}. What was finished is kept: give the same command "
+                "again, or leave --engine ray out to see which input ends its process"
+            ) from error
+
+
+@contextmanager
+def _connected(options: RayOptions) -> Iterator[Any]:
+    """Yield the module of Ray while it is connected; quiet, and without its usage statistics."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+    import ray.data
+
+    own = not ray.is_initialized()
+    local: dict[str, Any] = {
+        "address": "local",
+        "num_cpus": options.workers,
+        "object_store_memory": options.object_store_mb * 1_000_000,
+        "include_dashboard": False,
+    }
+    where = local if options.address is None else {"address": options.address}
+    try:
+        if own:
+            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+    except (RuntimeError, ValueError, ConnectionError, OSError) as error:
+        raise InputError(
+            f"--engine ray: could not be started or reached: {_reason(error)}. With --address: "
+            f"start the cluster with Ray {RAY_VERSION} and the same Python, and check the address"
+        ) from error
+    try:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        yield ray
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def _reason(error: BaseException) -> str:
+    """Return the last line of an error of Ray, whose text is a traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:300]

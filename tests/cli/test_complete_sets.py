@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pyojeong.cli.analyze import AnalyzeRequest
+from pyojeong.cli.analyze_request import AnalyzeRequest
 from pyojeong.core.output_files import changed_files
 from tests.cli.test_files_of_users import GOLDEN_PICTURE, run
 from tests.datasets import trees

@@ -13,13 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from pyojeong.cli.analyze import (
-    ENDINGS,
-    AnalyzeRequest,
-    check_out,
-    make_analyzer,
-    refuse_loss,
-)
+from pyojeong.cli.analyze import check_out, refuse_loss
+from pyojeong.cli.analyze_request import ENDINGS, AnalyzeRequest, make_analyzer
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
 from pyojeong.cli.remote_inputs import find_images
@@ -212,7 +207,7 @@ class _Work:
         if engine is not None:
             folder = Path.cwd()
             make = ImageTasks(self.store.out.absolute(), self.analyzer.options, folder, remote)
-            yield from run_tasks(make, tasks_of(missing), engine)
+            yield from run_tasks(make, tasks_of(missing), engine, notes=self.store.folder)
             return
         for done in analyze_parts(
             self.analyzer, self.store, facts, missing, jobs=jobs, remote=remote

@@ -68,8 +68,8 @@ app = typer.Typer(
 READ, LIVE, DATA, TRAIN, TOOLS = "Read", "Live", "Data", "Train", "Tools"
 """Groups of commands in the help."""
 
-for command in (analyze, merge, demo):
-    app.command(rich_help_panel=READ)(command)
+for reading in (analyze, merge, demo):
+    app.command(rich_help_panel=READ)(reading)
 app.add_typer(video_app, name="video", rich_help_panel=READ)
 app.command(rich_help_panel=LIVE)(webcam)
 app.command("forget", hidden=True)(deprecated_alias(redact, "forget", "video redact"))

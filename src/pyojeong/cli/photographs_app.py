@@ -86,7 +86,8 @@ def analyze(
 
     Prints a table; with --format, data goes to --out, or to stdout when there is no --out.
     """
-    from pyojeong.cli.analyze import AnalyzeRequest, run
+    from pyojeong.cli.analyze import run
+    from pyojeong.cli.analyze_request import AnalyzeRequest
     from pyojeong.cli.console import make_console
 
     if annotate and out is None:
@@ -140,7 +141,8 @@ def demo(
     ),
 ) -> None:
     """Read two bundled photographs: table, JSON, CSV and annotated images."""
-    from pyojeong.cli.analyze import AnalyzeRequest, run
+    from pyojeong.cli.analyze import run
+    from pyojeong.cli.analyze_request import AnalyzeRequest
     from pyojeong.cli.console import make_console
     from pyojeong.runtime.golden import PICTURES
 

@@ -5,6 +5,7 @@ others. Tasks write their own results, whole or not at all, and return a few num
 no table goes through Ray's object store.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from pyojeong.core.errors import DataError, InputError, MissingExtra, PyojeongError, one_line
@@ -21,7 +23,9 @@ RAY_VERSION = "2.60.0"
 STORE_MB = 256
 """Default size of Ray's object store on this machine."""
 _LEAST_STORE_MB = 80
-_RETRIES = 20
+_ATTEMPTS = 20
+"""How often a task is begun whose process dies."""
+_NOTES = ".attempts-"
 
 Worker = Callable[[dict[str, Any]], dict[str, Any]]
 """Does a task; both are JSON types."""
@@ -68,28 +72,57 @@ def require_ray(options: RayOptions) -> None:
 class _Actor:
     """What each actor of Ray Data holds: one worker."""
 
-    def __init__(self, make: Callable[[], Worker]) -> None:
+    def __init__(self, make: Callable[[], Worker], notes: Path) -> None:
         # Before networks are opened: one thread each.
         os.environ["OMP_NUM_THREADS"] = "1"
         import cv2
 
         cv2.setNumThreads(1)
         self._make = make
+        self._notes = notes
         self._worker: Worker | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         answers = []
-        for text in batch["task"]:
+        for text in map(str, batch["task"]):
             try:
                 self._worker = self._worker or self._make()
-                answers.append(json.dumps({"done": self._worker(json.loads(text))}))
+                with _noted_attempt(self._notes, text):
+                    answers.append(json.dumps({"done": self._worker(json.loads(text))}))
             except PyojeongError as error:  # Ray would show a traceback
                 answers.append(json.dumps({"error": one_line(error)}))
         return {"answer": answers}
 
 
+@contextmanager
+def _noted_attempt(folder: Path, task: str) -> Iterator[None]:
+    """Count how often a task was begun and did not end: Ray itself would repeat it for ever.
+
+    Raises:
+        DataError: When it ended its process too often.
+    """
+    file = folder / f"{_NOTES}{hashlib.sha256(task.encode()).hexdigest()[:16]}"
+    try:
+        before = file.stat().st_size
+    except FileNotFoundError:
+        before = 0
+    if before >= _ATTEMPTS:
+        raise DataError(
+            f"the process that worked on {task[:200]} ended {before} times without a result, "
+            "perhaps for lack of memory: use fewer --jobs, or leave --engine ray out"
+        )
+    with file.open("ab") as notes:
+        notes.write(b".")
+    yield
+    file.unlink(missing_ok=True)
+
+
 def run_tasks(
-    make: Callable[[], Worker], tasks: Sequence[dict[str, Any]], options: RayOptions
+    make: Callable[[], Worker],
+    tasks: Sequence[dict[str, Any]],
+    options: RayOptions,
+    *,
+    notes: Path,
 ) -> Iterator[dict[str, Any]]:
     """Do tasks on the actors of Ray.
 
@@ -97,6 +130,7 @@ def run_tasks(
         make: Called in each actor, makes what does the tasks; must be picklable.
         tasks: JSON types.
         options: How.
+        notes: A folder that every machine sees; holds a small file for each task in work.
 
     Yields:
         What the worker returned for each task, as tasks end, in any order.
@@ -109,17 +143,18 @@ def run_tasks(
     require_ray(options)
     if not tasks:
         return
+    for file in notes.glob(f"{_NOTES}*"):
+        file.unlink(missing_ok=True)
     with _connected(options) as ray:
         rows = [{"task": json.dumps(task)} for task in tasks]
         data = ray.data.from_items(rows, override_num_blocks=len(rows))
         answers = data.map_batches(
             _Actor,
-            fn_constructor_args=(make,),
+            fn_constructor_args=(make, notes),
             batch_size=1,
             batch_format="numpy",
             compute=ray.data.ActorPoolStrategy(size=min(options.workers, len(rows))),
             num_cpus=1,
-            max_task_retries=_RETRIES,
         )
         try:
             for row in answers.iter_rows():
@@ -139,6 +174,7 @@ def _connected(options: RayOptions) -> Iterator[Any]:
     """Yield the module of Ray while it is connected; quiet, and without its usage statistics."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
     import ray.data
 

@@ -60,10 +60,6 @@ def run(request: AnalyzeRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
     refuse_empty(request.paths)
     require(request.formats)
-    if request.in_parts:
-        from pyojeong.cli.analyze_parts import run_in_parts
-
-        return run_in_parts(request, console)
     again = check_out(request)
     found = find_images(request.paths, out=request.out, remote=request.remote)
     if request.out is not None and not request.overwrite:

@@ -17,6 +17,7 @@ from pyojeong.cli.analyze import check_out, refuse_loss
 from pyojeong.cli.analyze_request import ENDINGS, AnalyzeRequest, make_analyzer
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
+from pyojeong.cli.engines import OTHER_SHARDS, ray_options
 from pyojeong.cli.remote_inputs import find_images
 from pyojeong.cli.sums import print_counts
 from pyojeong.core.atomic_write import output_errors, work_folder
@@ -24,7 +25,7 @@ from pyojeong.core.errors import InputError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_search import Failure, LeftOut
 from pyojeong.core.input_record import Made, earlier_outputs, write_inputs
-from pyojeong.core.inputs import InputCounts
+from pyojeong.core.inputs import InputCounts, refuse_empty
 from pyojeong.core.output_files import remove_others
 from pyojeong.core.result_key import differences, summary
 from pyojeong.core.shards import Shard
@@ -33,36 +34,17 @@ from pyojeong.distributed.image_parts import ImageTasks, analyze_parts, tasks_of
 from pyojeong.distributed.input_list import write_list
 from pyojeong.distributed.manifests import is_manifest, read_manifest_paths
 from pyojeong.distributed.parts import FOLDER, LIST, RUN, PartStore, RunFacts, Totals
-from pyojeong.distributed.ray_engine import STORE_MB, RayOptions, require_ray, run_tasks
+from pyojeong.distributed.ray_engine import RayOptions, run_tasks
 from pyojeong.output.tables import SINKS, require
 from pyojeong.runtime.analyzer import Analyzer
 
-OTHER_SHARDS = "in other shards"
 _MOST_LINES = 20
-
-
-def ray_options(
-    engine: str, workers: int, address: str | None, object_store_mb: int | None
-) -> RayOptions | None:
-    """Return how Ray is used; None for the local engine.
-
-    Raises:
-        InputError: When options of Ray were given without it.
-        MissingExtra: When Ray, or the version that is needed, is not installed.
-    """
-    if engine != "ray":
-        if address is not None or object_store_mb is not None:
-            raise InputError("--address and --object-store-mb: need --engine ray")
-        return None
-    options = RayOptions(
-        workers=workers, address=address, object_store_mb=object_store_mb or STORE_MB
-    )
-    require_ray(options)
-    return options
 
 
 def run_in_parts(request: AnalyzeRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
+    refuse_empty(request.paths)
+    require(["parquet", *request.formats])
     shard = Shard() if request.shard is None else Shard.from_text(request.shard)
     engine = ray_options(request.engine, request.jobs, request.address, request.object_store_mb)
     out = request.out
@@ -73,7 +55,6 @@ def run_in_parts(request: AnalyzeRequest, console: Console) -> int:
             "--annotate and --layout: not with manifests, --shard or --engine ray; make layouts of "
             "the finished table with `pyojeong table convert`"
         )
-    require(["parquet"])
     again = check_out(request)
     analyzer = make_analyzer(request)
     try:

@@ -87,6 +87,7 @@ def analyze(
     Prints a table; with --format, data goes to --out, or to stdout when there is no --out.
     """
     from pyojeong.cli.analyze import run
+    from pyojeong.cli.analyze_parts import run_in_parts
     from pyojeong.cli.analyze_request import AnalyzeRequest
     from pyojeong.cli.console import make_console
 
@@ -131,7 +132,8 @@ def analyze(
         object_store_mb=object_store_mb,
     )
     with nullcontext() if out is None else settings_beside(out, ctx):
-        code = run(request, make_console(stderr=True))
+        work = run_in_parts if request.in_parts else run
+        code = work(request, make_console(stderr=True))
     raise typer.Exit(code)
 
 

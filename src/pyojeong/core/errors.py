@@ -56,6 +56,13 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
+def message_of(what: str, error: BaseException) -> str:
+    """Return one line that names what failed and why; errors of others are to be reported."""
+    words = one_line(error)
+    words = words if what in words else f"{what}: {words}"
+    return words if isinstance(error, PyojeongError) else f"{words}; please report this error"
+
+
 def without_frames(error: Exception) -> Exception:
     """Return an error without its tracebacks, whose frames keep images in memory."""
     seen: BaseException | None = error

@@ -1,6 +1,5 @@
 """Photographs of a list, part by part: what the local engine and each worker of Ray do."""
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pyojeong.core.addresses import is_address
-from pyojeong.core.errors import DataError, ImageUnreadable, StoreUnavailable, without_frames
+from pyojeong.core.errors import ImageUnreadable, StoreUnavailable, without_frames
 from pyojeong.core.face import FrameResult
 from pyojeong.distributed.input_list import Entry, read_parts
 from pyojeong.distributed.parts import PartStore, RunFacts
+from pyojeong.distributed.ray_engine import enter_folder
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.batch import FileResult, analyze_files
 
@@ -187,21 +187,6 @@ class ImageWorker:
             "noted": done.noted,
             "lines": done.lines,
         }
-
-
-def enter_folder(folder: Path) -> None:
-    """Make a folder the working folder of a worker.
-
-    Raises:
-        DataError: When the worker's machine does not have it.
-    """
-    try:
-        os.chdir(folder)
-    except OSError as error:
-        raise DataError(
-            f"a worker has no folder {folder}: give the command in a folder that every machine of "
-            "the cluster has under the same name"
-        ) from error
 
 
 def tasks_of(parts: Sequence[int]) -> list[dict[str, Any]]:

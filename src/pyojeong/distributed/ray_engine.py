@@ -169,6 +169,21 @@ def run_tasks(
             ) from error
 
 
+def enter_folder(folder: Path) -> None:
+    """Make a folder the working folder of a worker.
+
+    Raises:
+        DataError: When the worker's machine does not have it.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise DataError(
+            f"a worker has no folder {folder}: give the command in a folder that every machine of "
+            "the cluster has under the same name"
+        ) from error
+
+
 @contextmanager
 def _connected(options: RayOptions) -> Iterator[Any]:
     """Yield the module of Ray while it is connected; quiet, and without its usage statistics."""
@@ -188,7 +203,8 @@ def _connected(options: RayOptions) -> Iterator[Any]:
     where = local if options.address is None else {"address": options.address}
     try:
         if own:
-            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+            with _silent_stderr():  # a line about its own log level
+                ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
     except (RuntimeError, ValueError, ConnectionError, OSError) as error:
         raise InputError(
             f"--engine ray: could not be started or reached: {_reason(error)}. With --address: "
@@ -202,6 +218,19 @@ def _connected(options: RayOptions) -> Iterator[Any]:
     finally:
         if own:
             ray.shutdown()
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Drop what native code writes to the standard error stream."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _reason(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from pyojeong.cli.analyze import check_out, refuse_loss
 from pyojeong.cli.analyze_request import ENDINGS, AnalyzeRequest, make_analyzer
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup
-from pyojeong.cli.engines import OTHER_SHARDS, ray_options
+from pyojeong.cli.ray_options import ray_options
 from pyojeong.cli.remote_inputs import find_images
 from pyojeong.cli.sums import print_counts
 from pyojeong.core.atomic_write import output_errors, work_folder
@@ -28,7 +28,7 @@ from pyojeong.core.input_record import Made, earlier_outputs, write_inputs
 from pyojeong.core.inputs import InputCounts, refuse_empty
 from pyojeong.core.output_files import remove_others
 from pyojeong.core.result_key import differences, summary
-from pyojeong.core.shards import Shard
+from pyojeong.core.shards import OTHER_SHARDS, Shard
 from pyojeong.core.unfinished import noted
 from pyojeong.distributed.image_parts import ImageTasks, analyze_parts, tasks_of
 from pyojeong.distributed.input_list import write_list

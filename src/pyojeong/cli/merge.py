@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 
 from pyojeong.cli.analyze_parts import print_totals, write_tables
+from pyojeong.cli.clip_engine import refuse_other_shard
 from pyojeong.cli.console import as_markup
-from pyojeong.cli.engines import refuse_other_shard
 from pyojeong.cli.sums import print_counts
 from pyojeong.core.errors import DataError, InputError
 from pyojeong.core.file_search import Failure

@@ -8,15 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pyojeong.cli.console import as_markup, make_console
-from pyojeong.cli.engines import (
+from pyojeong.cli.clip_engine import (
     ClipEngine,
     finish_record,
     found_of_shard,
-    ray_options,
     record_of_shard,
     refuse_other_shard,
 )
+from pyojeong.cli.console import as_markup, make_console
+from pyojeong.cli.ray_options import ray_options
 from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.cli.video_request import (
     VideoRequest,

@@ -14,6 +14,8 @@ from pyojeong.core.errors import InputError
 
 KEY_BYTES = 16
 """Length of a content key."""
+OTHER_SHARDS = "in other shards"
+"""Why inputs are left out of a shard."""
 
 
 def content_key(source: str) -> bytes:

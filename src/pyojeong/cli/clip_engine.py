@@ -1,4 +1,4 @@
-"""Engines of commands: this process, or workers of Ray; shards of clips."""
+"""Clips read by this process or by workers of Ray, and shards of clips."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ from pyojeong.core.face import FrameResult
 from pyojeong.core.file_search import Found, LeftOut
 from pyojeong.core.printable import printable
 from pyojeong.core.result_key import plain
-from pyojeong.core.shards import Shard, content_key
+from pyojeong.core.shards import OTHER_SHARDS, Shard, content_key
 from pyojeong.distributed.clip_shards import ClipShard, digest_of, read_shard
 from pyojeong.distributed.clip_tasks import ClipTasks, read_into_own_folder, result_of
-from pyojeong.distributed.ray_engine import STORE_MB, RayOptions, require_ray, run_tasks
+from pyojeong.distributed.ray_engine import RayOptions, run_tasks
 from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.source import Clip
@@ -31,28 +31,7 @@ from pyojeong.video.options import VideoOptions
 from pyojeong.video.process import Progress
 from pyojeong.video.result_folders import first_names
 
-OTHER_SHARDS = "in other shards"
 _NOT_RESULTS = ("clips", "out", "workers", "shard", "engine", "address", "object_store_mb")
-
-
-def ray_options(
-    engine: str, workers: int, address: str | None, object_store_mb: int | None
-) -> RayOptions | None:
-    """Return how Ray is used; None for the local engine.
-
-    Raises:
-        InputError: When options of Ray were given without it.
-        MissingExtra: When Ray, or the version that is needed, is not installed.
-    """
-    if engine != "ray":
-        if address is not None or object_store_mb is not None:
-            raise InputError("--address and --object-store-mb: need --engine ray")
-        return None
-    options = RayOptions(
-        workers=workers, address=address, object_store_mb=object_store_mb or STORE_MB
-    )
-    require_ray(options)
-    return options
 
 
 @dataclass(frozen=True, slots=True)

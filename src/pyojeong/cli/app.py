@@ -21,6 +21,7 @@ from pyojeong.cli.options import (
     Answers,
     DataOption,
     DetectorOption,
+    DevicesOption,
     EpochsOption,
     GroupsOption,
     ImageColumnOption,
@@ -149,6 +150,7 @@ def train(
         typer.Option(min=2, help="Train so many nets, each without one part; write predictions."),
     ] = None,
     device: TrainingDeviceOption = TrainingDevice.AUTO,
+    devices: DevicesOption = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Train an experiment; the same command resumes it after an interruption.
@@ -163,16 +165,19 @@ def train(
 
     console = _stderr()
     asked: dict[str, Any] = {"epochs": epochs, "lr": lr, "limit": limit, "device": device.value}
+    asked["devices"] = devices
     text, options = read_experiment(experiment, start=start, **asked)
     own = (label_map, groups, table, image_column, label_column)
     manifest = _manifest(data, votes, console, *own)
     if folds is not None:
-        made, code = train_folds_with_progress(
+        file, code = train_folds_with_progress(
             text, manifest, runs, console, folds=folds, options=options
         )
+        made: Path | None = file
     else:
         made, code = train_with_progress(text, manifest, runs, console, options=options)
-    echo(made)
+    if made is not None:  # torchrun has started several processes, and this is another one
+        echo(made)
     raise typer.Exit(code)
 
 

@@ -167,6 +167,15 @@ TrainingDeviceOption = Annotated[
         help=_DEVICE,
     ),
 ]
+DevicesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--devices",
+        min=1,
+        help="Processes that share every batch of a training, one device each. Default: 1, or as "
+        "the run was begun.",
+    ),
+]
 RemoteOption = Annotated[
     bool,
     typer.Option(

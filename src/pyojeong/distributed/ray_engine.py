@@ -87,7 +87,7 @@ class _Actor:
         for text in map(str, batch["task"]):
             try:
                 self._worker = self._worker or self._make()
-                with _noted_attempt(self._notes, text):
+                with noted_attempt(self._notes, text):
                     answers.append(json.dumps({"done": self._worker(json.loads(text))}))
             except PyojeongError as error:  # Ray would show a traceback
                 answers.append(json.dumps({"error": one_line(error)}))
@@ -95,7 +95,7 @@ class _Actor:
 
 
 @contextmanager
-def _noted_attempt(folder: Path, task: str) -> Iterator[None]:
+def noted_attempt(folder: Path, task: str) -> Iterator[None]:
     """Count how often a task was begun and did not end: Ray itself would repeat it for ever.
 
     Raises:
@@ -145,7 +145,7 @@ def run_tasks(
         return
     for file in notes.glob(f"{_NOTES}*"):
         file.unlink(missing_ok=True)
-    with _connected(options) as ray:
+    with connected(options) as ray:
         rows = [{"task": json.dumps(task)} for task in tasks]
         data = ray.data.from_items(rows, override_num_blocks=len(rows))
         answers = data.map_batches(
@@ -185,7 +185,7 @@ def enter_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _connected(options: RayOptions) -> Iterator[Any]:
+def connected(options: RayOptions) -> Iterator[Any]:
     """Yield the module of Ray while it is connected; quiet, and without its usage statistics."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

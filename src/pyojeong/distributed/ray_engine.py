@@ -199,6 +199,7 @@ def connected(options: RayOptions) -> Iterator[Any]:
         "num_cpus": options.workers,
         "object_store_memory": options.object_store_mb * 1_000_000,
         "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",  # nothing listens to other machines
     }
     where = local if options.address is None else {"address": options.address}
     try:

@@ -1,12 +1,11 @@
 """Training an experiment in its run folder, or resuming it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from pyojeong.core.atomic_write import remove_stale
 from pyojeong.core.errors import ExperimentError
@@ -26,7 +25,12 @@ from pyojeong.training.fitting import (
     fit_run,
 )
 from pyojeong.training.lightning_module import MONITOR
-from pyojeong.training.processes import all_processes, fit_in_processes, fit_job
+from pyojeong.training.processes import (
+    all_processes,
+    fit_in_processes,
+    fit_job,
+    wait_for_all,
+)
 from pyojeong.training.run import Run, read_curves, write_text
 from pyojeong.training.run_identity import (
     check_same_run,
@@ -36,7 +40,7 @@ from pyojeong.training.run_identity import (
 )
 from pyojeong.training.start import accuracy_before
 from pyojeong.training.weight_digests import settle_digest
-from pyojeong.training.world import World, world
+from pyojeong.training.world import world
 
 
 def run_name(name: str, without: Fold | None = None) -> str:
@@ -91,25 +95,17 @@ def train(  # noqa: PLR0913 - one for every option of the command
     """
     experiment = Experiment.from_toml(text)
     run = Run(runs / run_name(experiment.name, without))
-    started = world()
-    if started.size > 1 and devices not in {None, started.size}:
-        raise ExperimentError(f"--devices {devices}: torchrun has started {started.size} processes")
-    devices = started.size if started.size > 1 else devices
+    job: dict[str, Any] = {"run": str(run.folder), "manifest": str(manifest), "runs": str(runs)}
+    job |= {"limit": limit, "fold": without and (without.index, without.count)}
+    job["logger"] = watch.logger
+    if world().rank > 0:
+        return _join_first(run, job)
     asked: dict[str, Any] = {"limit": limit, "min_steps": min_steps, "device": device}
-    asked["devices"] = devices
+    asked["devices"] = _processes(devices)
     check_same_run(run, experiment, manifest, runs=runs, **asked)
     if run.done:
         return run
-    job: dict[str, Any] = {"run": str(run.folder), "manifest": str(manifest), "runs": str(runs)}
-    job |= {"limit": limit, "fold": without and (without.index, without.count)}
-    if started.rank > 0:
-        with all_processes():
-            torch.distributed.barrier()  # the first process settles the run
-            steps = _min_steps(run.environment, limit)
-            fit_job({**job, "min_steps": steps, "logger": None}, lambda _: None)
-            torch.distributed.barrier()
-        return run
-    with _begun(run, manifest), all_processes() if started.size > 1 else nullcontext():
+    with _begun(run, manifest), all_processes():
         environment = settle_environment(run, experiment, manifest, runs=runs, **asked)
         write_text(run.folder / "experiment.toml", text)
         if watch.started is not None:
@@ -117,26 +113,45 @@ def train(  # noqa: PLR0913 - one for every option of the command
         portion = Portion(without=without, limit=limit, subset=experiment.subset)
         data = build_data(experiment, manifest, portion)
         note_training_images(run, manifest)
-        steps = _min_steps(environment, limit)
-        experiment = fit_recipe_to_size(experiment, data, steps, watch)
-        if started.size == 1 and (count := devices_of(environment)) > 1:
-            job |= {"min_steps": steps, "logger": watch.logger}
-            fit_in_processes(run, job, count, watch)
+        job["min_steps"] = _min_steps(environment, limit)
+        experiment = fit_recipe_to_size(experiment, data, job["min_steps"], watch)
+        if world().size == 1 and devices_of(environment) > 1:
+            fit_in_processes(run, job, devices_of(environment), watch)
         else:
-            _wait_for_all(started)
+            wait_for_all()
             fit_run(run, experiment, data, runs, environment, watch)
         _finish(run, experiment, data)
-        _wait_for_all(started)
+        wait_for_all()
+    return run
+
+
+def _processes(devices: int | None) -> int | None:
+    """Return how many processes are asked for.
+
+    Raises:
+        ExperimentError: When torchrun has started another number of them.
+    """
+    started = world().size
+    if started > 1 and devices not in {None, started}:
+        raise ExperimentError(
+            f"--devices {devices}: torchrun has started {started} processes; leave it out"
+        )
+    return started if started > 1 else devices
+
+
+def _join_first(run: Run, job: dict[str, Any]) -> Run:
+    """Be another process of torchrun than the first, which settles the run."""
+    if not run.done:
+        with all_processes():
+            wait_for_all()
+            steps = _min_steps(run.environment, job["limit"])
+            fit_job({**job, "min_steps": steps, "logger": None}, lambda _: None)
+            wait_for_all()
     return run
 
 
 def _min_steps(environment: dict[str, Any], limit: int | None) -> int:
     return 0 if limit is not None else int(environment.get("min_steps", 0))
-
-
-def _wait_for_all(started: World) -> None:
-    if started.size > 1:
-        torch.distributed.barrier()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from pyojeong.training.data.portion import Fold, Portion
 from pyojeong.training.fitting import TrainingCallbacks, build_data, fit_recipe_to_size, fit_run
 from pyojeong.training.lightning_module import Diverged
 from pyojeong.training.run import Run, write_text
+from pyojeong.training.world import world
 
 JOB = "processes.json"
 """File of a run folder while several processes train it: what each of them does."""
@@ -169,13 +170,22 @@ def fit_job(job: dict[str, Any], epoch: Callable[[dict[str, Any]], None]) -> Non
 
 @contextmanager
 def all_processes() -> Iterator[None]:
-    """Hold the group of the processes that torchrun has started; they wait for each other in it."""
+    """Hold the group of the processes that torchrun has started; one process needs none."""
+    if world().size == 1:
+        yield
+        return
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     torch.distributed.init_process_group(backend)
     try:
         yield
     finally:
         torch.distributed.destroy_process_group()
+
+
+def wait_for_all() -> None:
+    """Wait until all processes of the group are here."""
+    if world().size > 1:
+        torch.distributed.barrier()
 
 
 def _end_with_parent() -> None:

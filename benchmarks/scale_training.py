@@ -22,7 +22,13 @@ ROOT = Path(__file__).parents[1]
 EXPERIMENT = ROOT / "experiments" / "se-resnet-fer2013.toml"
 
 
-def measure(data: Path, runs: Path, *, seeds: int, epochs: int, subset: int) -> dict[str, Any]:
+SMALL: dict[str, Any] = {"stem": 8, "widths": [16, 32, 48, 64], "depths": [1, 1, 1, 1]}
+"""A narrow se_resnet, for machines that are busy with other work."""
+
+
+def measure(
+    data: Path, runs: Path, *, seeds: int, epochs: int, subset: int, small: bool
+) -> dict[str, Any]:
     """Return accuracy and seconds of every run, and how far one and two processes differ."""
     import tomli_w
     import torch
@@ -38,6 +44,9 @@ def measure(data: Path, runs: Path, *, seeds: int, epochs: int, subset: int) -> 
             if subset:
                 table["subset"] = subset
             table["recipe"]["epochs"] = epochs
+            if small:  # more steps, too: a batch of 128 gives a small subset few of them
+                table["net"] |= SMALL
+                table["recipe"]["batch_size"] = 32
             began = time.monotonic()
             run = train(tomli_w.dumps(table), data, runs, devices=devices, device="cpu")
             rows = [json.loads(r) for r in (run.folder / "curves.jsonl").read_text().splitlines()]
@@ -53,7 +62,13 @@ def measure(data: Path, runs: Path, *, seeds: int, epochs: int, subset: int) -> 
                 }
             )
             print(found[-1], flush=True)
-    return {"runs": found, **summary(found), "subset": subset or "all", "epochs": epochs}
+    return {
+        "runs": found,
+        **summary(found),
+        "subset": subset or "all",
+        "epochs": epochs,
+        "small": small,
+    }
 
 
 def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -82,11 +97,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--subset", type=int, default=8000, help="0: the whole training split.")
+    parser.add_argument("--small", action="store_true", help="Narrow net, batches of 32.")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as runs:
         sizes = {"seeds": asked.seeds, "epochs": asked.epochs, "subset": asked.subset}
-        found = measure(asked.data, Path(runs), **sizes)
+        found = measure(asked.data, Path(runs), **sizes, small=asked.small)
     text = json.dumps(found, indent=1)
     print(text)
     if asked.out is not None:

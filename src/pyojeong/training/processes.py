@@ -71,6 +71,10 @@ def fit_in_processes(run: Run, job: dict[str, Any], devices: int, watch: Trainin
         _watch_all(run, started, watch)
     finally:
         _end(started)
+        for process in started:
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    stream.close()
         file.unlink(missing_ok=True)
 
 
@@ -140,8 +144,6 @@ def _end(started: Sequence[subprocess.Popen[str]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
 
 
 def _free_port() -> int:

@@ -117,7 +117,7 @@ def test_an_error_in_a_process_is_raised_here(
         """A process that has said what is wrong, and ended."""
 
         def __init__(self) -> None:
-            self.stdout = iter(["a library\n", '{"kind": "Diverged", "error": "lower lr"}\n'])
+            self.stdout = io.StringIO('a library\n{"kind": "Diverged", "error": "lower lr"}\n')
             self.stdin = None
 
         def poll(self) -> int:

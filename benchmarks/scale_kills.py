@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.scale_runs import descendants, manifest_of, parts_of, start
 
 _BETWEEN = 2
+_RESTARTS = 5
 
 
 def wait_for_parts(process: subprocess.Popen[bytes], out: Path, before: int, chance: Any) -> bool:
@@ -38,10 +39,15 @@ def ray_kills(manifest: Path, out: Path, kills: dict[str, int], seed: int) -> di
     words = ("analyze", manifest, "--out", out, "--engine", "ray", "--jobs", 2)
     log = out.with_suffix(".log")
     done = {"worker": 0, "driver": 0}
+    failed = 0
     process = start(words, log)
     while sum(done.values()) < sum(kills.values()):
         if not wait_for_parts(process, out, len(parts_of(out)), chance):
-            break
+            if (out / "results.jsonl").exists() or failed == _RESTARTS:
+                break
+            failed += 1  # it could not start on a busy machine: a user gives it again
+            process = start(words, log)
+            continue
         kind = "worker" if done["worker"] <= done["driver"] else "driver"
         kind = kind if done[kind] < kills[kind] else ({*done} - {kind}).pop()
         if kind == "worker":
@@ -55,7 +61,9 @@ def ray_kills(manifest: Path, out: Path, kills: dict[str, int], seed: int) -> di
             process = start(words, log)
         done[kind] += 1
         print(kind, done, len(parts_of(out)), flush=True)
-    process.wait()
+    while process.wait() not in {0, 1} and failed < _RESTARTS:
+        failed += 1
+        process = start(words, log)
     return done
 
 

@@ -190,6 +190,7 @@ def connected(options: RayOptions) -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # on a machine that is busy
     import ray
     import ray.data
 
@@ -206,7 +207,7 @@ def connected(options: RayOptions) -> Iterator[Any]:
         if own:
             with _silent_stderr():  # a line about its own log level
                 ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-    except (RuntimeError, ValueError, ConnectionError, OSError) as error:
+    except Exception as error:  # of many kinds, Exception itself among them
         raise InputError(
             f"--engine ray: could not be started or reached: {_reason(error)}. With --address: "
             f"start the cluster with Ray {RAY_VERSION} and the same Python, and check the address"

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,15 @@ _LEAST_STORE_MB = 80
 _ATTEMPTS = 20
 """How often a task is begun whose process dies."""
 _NOTES = ".attempts-"
+_STARTS = 3
+_PATIENCE_S = 10.0
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_agent_register_timeout_ms": "120000",
+}
+"""Quiet, and without usage statistics, unless a user has said otherwise."""
 
 Worker = Callable[[dict[str, Any]], dict[str, Any]]
 """Does a task; both are JSON types."""
@@ -45,6 +55,25 @@ class RayOptions:
     workers: int = 2
     address: str | None = None
     object_store_mb: int = STORE_MB
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address where nothing answers: Ray itself would try for minutes.
+
+    Raises:
+        InputError: When nothing does.
+    """
+    host, colon, port = address.rpartition(":")
+    if "/" in address or not colon or not port.isdigit():
+        return  # auto, or a form that Ray judges
+    try:
+        with socket.create_connection((host, int(port)), timeout=_PATIENCE_S):
+            return
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--address {address}: nothing answers there ({one_line(error)}): start the cluster "
+            f"with `ray start --head`, Ray {RAY_VERSION}, and check the address"
+        ) from None
 
 
 def require_ray(options: RayOptions) -> None:
@@ -67,6 +96,8 @@ def require_ray(options: RayOptions) -> None:
         raise InputError(
             f"--object-store-mb {options.object_store_mb}: Ray needs at least {_LEAST_STORE_MB}"
         )
+    if options.address is not None:
+        _check_address(options.address)
 
 
 class _Actor:
@@ -187,31 +218,14 @@ def enter_folder(folder: Path) -> None:
 @contextmanager
 def connected(options: RayOptions) -> Iterator[Any]:
     """Yield the module of Ray while it is connected; quiet, and without its usage statistics."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # on a machine that is busy
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     import ray
     import ray.data
 
     own = not ray.is_initialized()
-    local: dict[str, Any] = {
-        "address": "local",
-        "num_cpus": options.workers,
-        "object_store_memory": options.object_store_mb * 1_000_000,
-        "include_dashboard": False,
-        "_node_ip_address": "127.0.0.1",  # nothing listens to other machines
-    }
-    where = local if options.address is None else {"address": options.address}
-    try:
-        if own:
-            with _silent_stderr():  # a line about its own log level
-                ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:  # of many kinds, Exception itself among them
-        raise InputError(
-            f"--engine ray: could not be started or reached: {_reason(error)}. With --address: "
-            f"start the cluster with Ray {RAY_VERSION} and the same Python, and check the address"
-        ) from error
+    if own:
+        _start(ray, options)
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -220,6 +234,36 @@ def connected(options: RayOptions) -> Iterator[Any]:
     finally:
         if own:
             ray.shutdown()
+
+
+def _start(ray: Any, options: RayOptions) -> None:
+    """Start Ray on this machine, or reach a cluster.
+
+    Raises:
+        InputError: When neither is possible.
+    """
+    local: dict[str, Any] = {
+        "address": "local",
+        "num_cpus": options.workers,
+        "object_store_memory": options.object_store_mb * 1_000_000,
+        "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",  # nothing listens to other machines
+    }
+    where = local if options.address is None else {"address": options.address}
+    for left in reversed(range(_STARTS)):
+        try:
+            with _silent_stderr():  # a line about its own log level
+                ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:  # of many kinds, Exception itself among them
+            ray.shutdown()
+            if left and options.address is None:  # it gives up after 30 seconds on a busy machine
+                continue
+            raise InputError(
+                f"--engine ray: could not be started or reached: {_reason(error)}. Give the "
+                f"command again when the machine is less busy; with --address: start the cluster "
+                f"with Ray {RAY_VERSION} and the same Python, and check the address"
+            ) from error
+        return
 
 
 @contextmanager

@@ -196,6 +196,24 @@ def test_another_list_is_not_lost(
     assert "read again: files have changed since" in said(capsys)
 
 
+def test_results_of_all_inputs_are_not_lost_to_a_shard(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(photographs / "plain-1.png", folder)
+    words = ("analyze", folder, "-o", tmp_path / "out")
+    assert run(*words) == 0
+    assert run(*words, "--shard", "1/2") == 2
+    assert "holds results of all inputs" in said(capsys)
+    assert run(*words, "--shard", "1/1") == 0
+    next((tmp_path / "out" / "parts").glob("part-*")).unlink()
+    assert run(*words, "--shard", "1/1") == 0
+    assert "read again: parts are gone" in said(capsys)
+    assert run(*words) == 0  # not in parts: those go
+    assert not (tmp_path / "out" / "parts").exists()
+
+
 def test_ray_gives_the_same_tables(
     whole: Path, photographs: Path, tmp_path: Path, ray: RayOptions
 ) -> None:

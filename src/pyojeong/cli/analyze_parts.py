@@ -21,7 +21,7 @@ from pyojeong.cli.ray_options import ray_options
 from pyojeong.cli.remote_inputs import find_images
 from pyojeong.cli.sums import print_counts
 from pyojeong.core.atomic_write import output_errors, work_folder
-from pyojeong.core.errors import InputError
+from pyojeong.core.errors import DataError, InputError, PyojeongError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_search import Failure, LeftOut
 from pyojeong.core.input_record import Made, earlier_outputs, write_inputs
@@ -57,18 +57,25 @@ def run_in_parts(request: AnalyzeRequest, console: Console) -> int:
         )
     again = check_out(request)
     analyzer = make_analyzer(request)
+    refused: PyojeongError | None = None
     try:
         with noted(out, request.settings(), folders=[FOLDER]):
             if not again:
                 refuse_loss(request, out)
             work = _Work(request, PartStore(out), analyzer, shard, console)
-            facts = work.begin()
-            if not facts.finished:
-                facts = work.read_all(facts, engine)
-            return work.finish(facts)
+            try:
+                facts = work.begin()
+            except (InputError, DataError) as error:
+                if again:
+                    raise
+                refused = error  # nothing was begun: the note goes
+            else:
+                facts = facts if facts.finished else work.read_all(facts, engine)
+                return work.finish(facts)
     except KeyboardInterrupt:
         console.print("[yellow]interrupted[/]: the same command goes on from here")
         return 130
+    raise refused
 
 
 @dataclass(slots=True)
@@ -96,8 +103,8 @@ class _Work:
                 "parts are there"
             )
             return before
-        if before is not None and before.finished and not request.overwrite:
-            self._refuse_other_shard(before)
+        if not request.overwrite:
+            self._refuse_other_results(before)
         with work_folder(self.store.folder) as folder, self.console.status("listing inputs"):
             left_out: dict[str, int] = {}
             listed = write_list(folder / LIST, self._items(left_out), self.shard, left_out)
@@ -121,7 +128,8 @@ class _Work:
                         f"command finds other ones ({listed.total:,}): choose another --out "
                         "folder, or add --overwrite"
                     )
-                why = summary(lines) if lines else "files have changed since"
+                gone = "files have changed since" if self._whole(before) else "parts are gone"
+                why = summary(lines) if lines else gone
                 self.say(f"read again: {why}")
             if not listed.total:
                 raise InputError("no inputs: the manifests have no rows")
@@ -132,11 +140,18 @@ class _Work:
         self.store.write_facts(facts)
         return facts
 
-    def _refuse_other_shard(self, before: RunFacts) -> None:
-        if before.shard != self.shard:
+    def _refuse_other_results(self, before: RunFacts | None) -> None:
+        """Refuse a folder with results that this shard would not make again."""
+        out = self.request.out
+        if before is not None and before.finished and before.shard != self.shard:
             raise InputError(
-                f"{self.request.out} holds shard {before.shard}: choose another --out folder for "
-                f"shard {self.shard}, or add --overwrite"
+                f"{out} holds shard {before.shard}: choose another --out folder for shard "
+                f"{self.shard}, or add --overwrite"
+            )
+        if before is None and self.shard.count > 1 and earlier_outputs(self.store.out):
+            raise InputError(
+                f"{out} holds results of all inputs, of which shard {self.shard} would leave a "
+                "share: choose another --out folder, or add --overwrite"
             )
 
     def _whole(self, facts: RunFacts) -> bool:

@@ -95,9 +95,8 @@ def train(  # noqa: PLR0913 - one for every option of the command
     """
     experiment = Experiment.from_toml(text)
     run = Run(runs / run_name(experiment.name, without))
-    job: dict[str, Any] = {"run": str(run.folder), "manifest": str(manifest), "runs": str(runs)}
-    job |= {"limit": limit, "fold": without and (without.index, without.count)}
-    job["logger"] = watch.logger
+    portion = Portion(without=without, limit=limit, subset=experiment.subset)
+    job = _job_of(run, manifest, runs, portion, watch)
     if world().rank > 0:
         return _join_first(run, job)
     asked: dict[str, Any] = {"limit": limit, "min_steps": min_steps, "device": device}
@@ -110,19 +109,46 @@ def train(  # noqa: PLR0913 - one for every option of the command
         write_text(run.folder / "experiment.toml", text)
         if watch.started is not None:
             watch.started(run.environment)
-        portion = Portion(without=without, limit=limit, subset=experiment.subset)
         data = build_data(experiment, manifest, portion)
         note_training_images(run, manifest)
         job["min_steps"] = _min_steps(environment, limit)
         experiment = fit_recipe_to_size(experiment, data, job["min_steps"], watch)
-        if world().size == 1 and devices_of(environment) > 1:
-            fit_in_processes(run, job, devices_of(environment), watch)
-        else:
-            wait_for_all()
-            fit_run(run, experiment, data, runs, environment, watch)
+        _fit(run, experiment, data, runs, job, watch)
         _finish(run, experiment, data)
         wait_for_all()
     return run
+
+
+def _fit(
+    run: Run,
+    experiment: Experiment,
+    data: FaceData,
+    runs: Path,
+    job: dict[str, Any],
+    watch: TrainingCallbacks,
+) -> None:
+    """Fit a run here, or in as many processes as it was begun with."""
+    environment = run.environment
+    if world().size == 1 and devices_of(environment) > 1:
+        fit_in_processes(run, job, devices_of(environment), watch)
+    else:
+        wait_for_all()
+        fit_run(run, experiment, data, runs, environment, watch)
+
+
+def _job_of(
+    run: Run, manifest: Path, runs: Path, portion: Portion, watch: TrainingCallbacks
+) -> dict[str, Any]:
+    """Return what ``fit_job`` is given in other processes, but for ``min_steps``."""
+    fold = portion.without
+    return {
+        "run": str(run.folder),
+        "manifest": str(manifest),
+        "runs": str(runs),
+        "limit": portion.limit,
+        "fold": fold and (fold.index, fold.count),
+        "logger": watch.logger,
+    }
 
 
 def _processes(devices: int | None) -> int | None:

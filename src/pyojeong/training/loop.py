@@ -102,38 +102,38 @@ def train(  # noqa: PLR0913 - one for every option of the command
     asked: dict[str, Any] = {"limit": limit, "min_steps": min_steps, "device": device}
     asked["devices"] = _processes(devices)
     check_same_run(run, experiment, manifest, runs=runs, **asked)
-    if run.done:
-        return run
-    with _begun(run, manifest), all_processes():
-        environment = settle_environment(run, experiment, manifest, runs=runs, **asked)
-        write_text(run.folder / "experiment.toml", text)
-        if watch.started is not None:
-            watch.started(run.environment)
-        data = build_data(experiment, manifest, portion)
-        note_training_images(run, manifest)
-        job["min_steps"] = _min_steps(environment, limit)
-        experiment = fit_recipe_to_size(experiment, data, job["min_steps"], watch)
-        _fit(run, experiment, data, runs, job, watch)
-        _finish(run, experiment, data)
-        wait_for_all()
+    if not run.done:
+        with _begun(run, manifest), all_processes():
+            settle_environment(run, experiment, manifest, runs=runs, **asked)
+            write_text(run.folder / "experiment.toml", text)
+            _fit(run, experiment, manifest, runs, portion, job, watch)
     return run
 
 
 def _fit(
     run: Run,
     experiment: Experiment,
-    data: FaceData,
+    manifest: Path,
     runs: Path,
+    portion: Portion,
     job: dict[str, Any],
     watch: TrainingCallbacks,
 ) -> None:
-    """Fit a run here, or in as many processes as it was begun with."""
+    """Fit a settled run here, or in as many processes as it was begun with."""
     environment = run.environment
+    if watch.started is not None:
+        watch.started(environment)
+    data = build_data(experiment, manifest, portion)
+    note_training_images(run, manifest)
+    job["min_steps"] = _min_steps(environment, portion.limit)
+    experiment = fit_recipe_to_size(experiment, data, job["min_steps"], watch)
     if world().size == 1 and devices_of(environment) > 1:
         fit_in_processes(run, job, devices_of(environment), watch)
     else:
         wait_for_all()
         fit_run(run, experiment, data, runs, environment, watch)
+    _finish(run, experiment, data)
+    wait_for_all()
 
 
 def _job_of(

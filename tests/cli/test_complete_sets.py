@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pyojeong.cli.analyze import AnalyzeRequest
+from pyojeong.cli.analyze_request import AnalyzeRequest
 from pyojeong.core.output_files import changed_files
 from tests.cli.test_files_of_users import GOLDEN_PICTURE, run
 from tests.datasets import trees
@@ -19,10 +19,11 @@ OTHER = {
     "paths": ["other.jpg"], "formats": ["csv"], "excel": True, "annotate": True,
     "annotate_as": ".png", "detector": "mtcnn", "model": "default-fer2013", "min_face": 60,
     "any_rotation": True, "views": 2, "eyes": True, "prior": "balanced", "labels": "ferplus8",
-    "threshold": 0.9, "device": "cpu", "layouts": ["openface"],
+    "threshold": 0.9, "device": "cpu", "layouts": ["openface"], "shard": "1/2",
 }  # fmt: skip
 """Another value of every option of `pyojeong analyze`."""
 NOT_RESULTS = {"out", "remote", "overwrite", "jobs", "threads", "allow"}
+NOT_RESULTS |= {"engine", "address", "object_store_mb"}
 
 
 def test_every_option_that_changes_results_is_part_of_their_record(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import av
 import pytest
 
-from pyojeong.cli import video as video_module
 from pyojeong.cli.app import main
 from pyojeong.cli.video_request import seconds_of
 from pyojeong.core.errors import InputError, OutputError
+from pyojeong.distributed import clip_tasks as video_module
 from pyojeong.output.tables import read_csv, read_parquet
 from pyojeong.runtime.golden import GOLDEN_PICTURE
 from pyojeong.video.clip_writing import ClipResult

@@ -31,7 +31,7 @@ from pyojeong.experiments.result_files import read_results
 from pyojeong.experiments.runner import RunOptions, run_all, run_planned, unfinished
 from pyojeong.experiments.score_test import score_test
 from pyojeong.export.exporter import ExportOptions, export_run
-from pyojeong.training import loop as training
+from pyojeong.training import fitting as training
 from pyojeong.training.data.portion import stratified
 from pyojeong.training.loop import train
 from pyojeong.training.packing import pack

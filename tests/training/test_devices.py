@@ -13,7 +13,7 @@ from pyojeong.cli.options import TrainingDevice
 from pyojeong.core.errors import DeviceUnavailable, ExperimentError
 from pyojeong.experiments.catalogue import Planned
 from pyojeong.experiments.runner import RunOptions, run_all
-from pyojeong.training import devices, loop
+from pyojeong.training import devices, fitting, loop
 from pyojeong.training.devices import DEVICES, choose_training_device
 from pyojeong.training.lightning_module import Classify
 from pyojeong.training.losses import distillation, label_loss, vote_cross_entropy
@@ -95,7 +95,7 @@ def test_a_run_is_not_resumed_where_its_device_is_missing(
 
     with monkeypatch.context() as patch:
         offer(patch, "cuda", "cpu")
-        patch.setattr(loop, "_trainer", stop)
+        patch.setattr(fitting, "build_trainer", stop)
         with pytest.raises(Stopped):
             loop.train(TOML, data, tmp_path / "runs", limit=32)
     run = Run(tmp_path / "runs" / "tiny")
@@ -108,11 +108,11 @@ def test_a_run_is_not_resumed_where_its_device_is_missing(
 
 def test_lightning_is_asked_for_the_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(loop.L, "Trainer", lambda **given: asked.append(given))
-    experiment = loop.Experiment.from_toml(TOML)
+    monkeypatch.setattr(fitting.L, "Trainer", lambda **given: asked.append(given))
+    experiment = fitting.Experiment.from_toml(TOML)
     for device, precision in (("cpu", "fp32"), ("cuda", "fp16-channels-last"), ("mps", "fp32")):
         environment = {"device": device, "precision": precision}
-        loop._trainer(Run(tmp_path), experiment, environment, loop.TrainingCallbacks())
+        fitting.build_trainer(Run(tmp_path), experiment, environment, fitting.TrainingCallbacks())
     assert [(a["accelerator"], a["precision"], a["deterministic"]) for a in asked] == [
         ("cpu", "32-true", True),
         ("cuda", "16-mixed", "warn"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from pyojeong.training.loop import _quiet_lightning
+from pyojeong.training.fitting import quiet_lightning
 
 
 class Frozen(L.LightningModule):
@@ -28,7 +28,7 @@ class Frozen(L.LightningModule):
 
 def test_a_frozen_part_gives_no_line() -> None:
     data = DataLoader(TensorDataset(torch.ones(4, 2)), batch_size=2)
-    with warnings.catch_warnings(record=True) as seen, _quiet_lightning():
+    with warnings.catch_warnings(record=True) as seen, quiet_lightning():
         trainer = L.Trainer(
             accelerator="cpu",
             max_epochs=1,
@@ -42,5 +42,5 @@ def test_a_frozen_part_gives_no_line() -> None:
 
 
 def test_warnings_of_other_parts_are_shown() -> None:
-    with pytest.warns(UserWarning, match="a user's matter"), _quiet_lightning():
+    with pytest.warns(UserWarning, match="a user's matter"), quiet_lightning():
         warnings.warn("a user's matter", stacklevel=1)

@@ -37,6 +37,7 @@ OTHER = {
 OF_EVENTS = {"events", "event_window", "observation"}
 """Options that choose the epochs of a clip."""
 NOT_RESULTS = {"clips", "out", "workers", "allow", "device"}  # a device is among the models' ids
+NOT_RESULTS |= {"shard", "engine", "address", "object_store_mb"}
 """Options that change no result: a clip's contents are compared, and `--allow` only refuses."""
 
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pyojeong._version import __version__
+from pyojeong.cli.analyze_request import ANNOTATED, ENDINGS, AnalyzeRequest, make_analyzer
 from pyojeong.cli.bars import bars
 from pyojeong.cli.console import as_markup, make_console
 from pyojeong.cli.earlier_results import drawings, refuse_vanished, remove_drawings
@@ -22,7 +22,6 @@ from pyojeong.cli.face_table import FaceTable
 from pyojeong.cli.options import FAST_MISSES
 from pyojeong.cli.remote_inputs import find_images
 from pyojeong.cli.sums import print_counts
-from pyojeong.core.addresses import is_address
 from pyojeong.core.face import FrameResult, Image, Sink
 from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.input_record import (
@@ -47,11 +46,9 @@ from pyojeong.runtime.batch import Extra, FileResult, analyze_files, file_result
 if TYPE_CHECKING:
     from pyojeong.output.annotated_images import AnnotatedImages
 
-_ENDINGS = {"json": "jsonl", "csv": "csv", "parquet": "parquet"}
-ANNOTATED = "annotated"
 _LAYOUTS = tuple(name for name, layout in LAYOUTS.items() if layout.photographs)
 _WRITTEN = (
-    *(f"results.{e}" for e in _ENDINGS.values()),
+    *(f"results.{e}" for e in ENDINGS.values()),
     *(file for name in _LAYOUTS for file in names_of_photographs(name)),
     f"{ANNOTATED}/*.annotated.*",
 )
@@ -59,85 +56,15 @@ _MOST_ROWS = 200
 _WIDE = 112
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyzeRequest:
-    """The options of ``pyojeong analyze``; see its help."""
-
-    paths: list[str]
-    out: Path | None = None
-    formats: list[str] = field(default_factory=list)
-    layouts: list[str] = field(default_factory=list)
-    excel: bool = False
-    annotate: bool = False
-    annotate_as: str | None = None
-    overwrite: bool = False
-    detector: str = "auto"
-    model: str = "default"
-    min_face: int | None = None
-    any_rotation: bool = False
-    jobs: int = 1
-    threads: int | None = None
-    views: int = 1
-    device: str = "auto"
-    remote: bool = False
-    allow: str | None = None
-    eyes: bool = False
-    measures: tuple[str, ...] = ()
-    prior: str | None = None
-    labels: str | None = None
-    threshold: float | None = None
-
-    @property
-    def written(self) -> list[str]:
-        """Patterns of the files that are written, relative to the folder of results."""
-        return [*self.tables, f"{ANNOTATED}/*.annotated.*"] if self.annotate else self.tables
-
-    @property
-    def tables(self) -> list[str]:
-        """Names of the tables, and of the files in layouts of other tools."""
-        names = [f"results.{_ENDINGS[name]}" for name in self.formats or ["json"]]
-        return names + [file for name in self.layouts for file in names_of_photographs(name)]
-
-    def settings(self) -> dict[str, Any]:
-        """Return everything that decides the results, by the names of options."""
-        inputs = [
-            path if is_address(path) else os.path.abspath(path)  # noqa: PTH100 - links stay
-            for path in self.paths
-        ]
-        others = ["excel", "annotate", "annotate_as", "detector", "model", "min_face", "views"]
-        others += ["any_rotation", "eyes", "prior", "labels", "threshold", "device"]
-        named = {f"--{name.replace('_', '-')}": getattr(self, name) for name in others}
-        if self.measures:
-            named["--measure"] = list(self.measures)
-        several = {"--format": self.formats, "--layout": self.layouts}
-        return {"inputs": inputs, **several, **named, "version": __version__}
-
-
 def run(request: AnalyzeRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
     refuse_empty(request.paths)
     require(request.formats)
-    again = _check_out(request)
+    again = check_out(request)
     found = find_images(request.paths, out=request.out, remote=request.remote)
     if request.out is not None and not request.overwrite:
         refuse_vanished(request.out, found.files)
-    threads = request.threads or (1 if request.jobs > 1 else None)
-    analyzer = Analyzer(
-        request.model,
-        detector=request.detector,
-        min_face=request.min_face,
-        any_rotation=request.any_rotation,
-        threads=threads,
-        views=request.views,
-        device=request.device,
-        allow=request.allow,
-        eyes=request.eyes,
-        action_units="action_units" in request.measures,
-        blendshapes="blendshapes" in request.measures,
-        prior=request.prior,
-        labels=request.labels,
-        threshold=request.threshold,
-    )
+    analyzer = make_analyzer(request)
     if again:
         console.print(
             f"this command was stopped before its end: {as_markup(request.out)} is written again",
@@ -149,11 +76,11 @@ def run(request: AnalyzeRequest, console: Console) -> int:
             killed = (request.out / NOTE).is_file()
             stack.enter_context(noted(request.out, request.settings(), folders=[ANNOTATED]))
             if not again:  # another command may have written there while inputs were searched
-                _refuse_loss(request, request.out)
+                refuse_loss(request, request.out)
         return _read_and_report(request, found, analyzer, console, killed=killed)
 
 
-def _check_out(request: AnalyzeRequest) -> bool:
+def check_out(request: AnalyzeRequest) -> bool:
     """Refuse a folder in which something would be lost; True when this command was begun there."""
     out, again = request.out, False
     if out is None:
@@ -161,13 +88,13 @@ def _check_out(request: AnalyzeRequest) -> bool:
     if not request.overwrite:
         again = unfinished(out, request.settings())
         if not again:
-            _refuse_loss(request, out)
+            refuse_loss(request, out)
         check_earlier(out, "analyze", request.paths)
     require_writable(out)
     return again
 
 
-def _refuse_loss(request: AnalyzeRequest, out: Path) -> None:
+def refuse_loss(request: AnalyzeRequest, out: Path) -> None:
     """Refuse a folder with files of others, or with results of other inputs."""
     if request.overwrite:
         return
@@ -342,7 +269,7 @@ def _sinks(request: AnalyzeRequest, labels: LabelSet, stack: ExitStack) -> list[
         return [stack.enter_context(SINKS[name](stream, **options)) for name, stream in targets]
     names = _formats(request)
     tables: list[Sink] = [
-        stack.enter_context(SINKS[n](request.out / f"results.{_ENDINGS[n]}", **options))
+        stack.enter_context(SINKS[n](request.out / f"results.{ENDINGS[n]}", **options))
         for n in names
     ]
     for name in request.layouts:
@@ -370,7 +297,7 @@ def _data_place(request: AnalyzeRequest) -> str:
     """Return where all rows are, or what writes them."""
     if request.out is None:
         return "add --format csv or json, or --out DIR"
-    files = (request.out / f"results.{_ENDINGS[name]}" for name in _formats(request))
+    files = (request.out / f"results.{ENDINGS[name]}" for name in _formats(request))
     return f"they are in {', '.join(map(str, files))}"
 
 

@@ -7,7 +7,6 @@ stdout carries data. Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage
 import os
 import sys
 import warnings
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -19,51 +18,31 @@ from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
 from pyojeong.cli.experiments_app import experiments_app
 from pyojeong.cli.options import (
-    JOBS,
-    ActionUnitsOption,
-    AllowOption,
     Answers,
-    AnyRotationOption,
     DataOption,
     DetectorOption,
-    DeviceName,
-    DeviceOption,
+    DevicesOption,
     EpochsOption,
-    ExcelOption,
-    EyesOption,
-    FastOption,
-    FormatOption,
     GroupsOption,
     ImageColumnOption,
-    JobsOption,
     LabelColumnOption,
-    LabelsOption,
-    LayoutName,
-    LayoutOption,
     LearningRateOption,
     LimitOption,
     MapOption,
-    MeasureOption,
-    MinFaceOption,
     ModelOption,
     OutputOption,
     PriorOption,
-    RemoteOption,
     ScoredSplit,
     TableOption,
     ThreadsOption,
     ThresholdOption,
     TrainingDevice,
     TrainingDeviceOption,
-    Views,
-    ViewsOption,
     VotesOption,
     deprecated_alias,
-    detector_named,
-    formats_for_excel,
-    measures_named,
 )
 from pyojeong.cli.page_app import page_app
+from pyojeong.cli.photographs_app import analyze, demo, merge
 from pyojeong.cli.serve_app import serve
 from pyojeong.cli.streams import (
     RootGroup,
@@ -72,7 +51,7 @@ from pyojeong.cli.streams import (
     replace_unknown_characters,
     stdout_errors,
 )
-from pyojeong.cli.study import ConfigOption, settings_beside
+from pyojeong.cli.study import ConfigOption
 from pyojeong.cli.table_app import table_app
 from pyojeong.cli.tools_app import doctor, models
 from pyojeong.cli.video_app import redact, video_app, webcam
@@ -92,6 +71,8 @@ app = typer.Typer(
 READ, LIVE, DATA, TRAIN, TOOLS = "Read", "Live", "Data", "Train", "Tools"
 """Groups of commands in the help."""
 
+for reading in (analyze, merge, demo):
+    app.command(rich_help_panel=READ)(reading)
 app.add_typer(video_app, name="video", rich_help_panel=READ)
 app.command(rich_help_panel=LIVE)(webcam)
 app.command(rich_help_panel=LIVE)(serve)
@@ -137,105 +118,6 @@ def _root(
     pass
 
 
-@app.command(rich_help_panel=READ)
-def analyze(
-    ctx: typer.Context,
-    paths: Annotated[list[str], typer.Argument(help="Images, folders or glob patterns.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.")] = None,
-    formats: FormatOption = None,
-    layouts: LayoutOption = None,
-    excel: ExcelOption = False,
-    annotate: Annotated[bool, typer.Option(help="Write annotated images to --out.")] = False,
-    remote: RemoteOption = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace results of other images in --out.")
-    ] = False,
-    detector: DetectorOption = "auto",
-    model: ModelOption = "default",
-    min_face: MinFaceOption = None,
-    fast: FastOption = False,
-    any_rotation: AnyRotationOption = False,
-    jobs: JobsOption = JOBS,
-    threads: ThreadsOption = None,
-    views: ViewsOption = Views.ONE,
-    device: DeviceOption = DeviceName.AUTO,
-    allow: AllowOption = None,
-    eyes: EyesOption = None,
-    action_units: ActionUnitsOption = False,
-    measure: MeasureOption = None,
-    prior: PriorOption = None,
-    threshold: ThresholdOption = None,
-    labels: LabelsOption = None,
-    config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
-) -> None:
-    """Read the expressions in photographs.
-
-    Prints a table; with --format, data goes to --out, or to stdout when there is no --out.
-    """
-    from pyojeong.cli.analyze import AnalyzeRequest, run
-
-    if annotate and out is None:
-        raise typer.BadParameter("annotated images need a folder: add --out DIR")
-    if layouts and out is None:
-        raise typer.BadParameter("--layout writes files: add --out DIR")
-    if LayoutName.FACEREADER in (layouts or ()):
-        raise typer.BadParameter(
-            "--layout facereader holds clips only: use pyojeong video, or openface or pyfeat here"
-        )
-    chosen = [f.value for f in formats or ()]
-    chosen = formats_for_excel(chosen) if excel else chosen
-    if out is None and (len(chosen) > 1 or "parquet" in chosen):
-        raise typer.BadParameter("stdout takes one of json and csv; add --out DIR for the rest")
-    request = AnalyzeRequest(
-        paths=paths,
-        out=out,
-        formats=chosen,
-        layouts=list(dict.fromkeys(name.value for name in layouts or ())),
-        excel=excel,
-        annotate=annotate,
-        remote=remote,
-        overwrite=overwrite,
-        detector=detector_named(detector, fast=fast),
-        model=model,
-        min_face=min_face,
-        any_rotation=any_rotation,
-        jobs=jobs,
-        threads=threads,
-        views=int(views),
-        device=device.value,
-        allow=allow,
-        eyes=bool(eyes),
-        measures=measures_named(measure, action_units=action_units),
-        prior=prior,
-        threshold=threshold,
-        labels=labels and labels.value,
-    )
-    with nullcontext() if out is None else settings_beside(out, ctx):
-        code = run(request, _stderr())
-    raise typer.Exit(code)
-
-
-@app.command(rich_help_panel=READ)
-def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results.")] = Path(
-        "demo-out"
-    ),
-) -> None:
-    """Read two bundled photographs: table, JSON, CSV and annotated images."""
-    from pyojeong.cli.analyze import AnalyzeRequest, run
-    from pyojeong.runtime.golden import PICTURES
-
-    request = AnalyzeRequest(
-        paths=[str(PICTURES)],
-        out=out,
-        formats=["json", "csv"],
-        annotate=True,
-        annotate_as=".png",
-        threads=1,
-    )
-    raise typer.Exit(run(request, _stderr()))
-
-
 def _manifest(data: Path, votes: Path | None, console: "Console", *own: Any) -> Path:
     """Return the table of ``--data``; ``own``: as ``OwnWords`` takes them."""
     from pyojeong.cli.conversion import OwnWords, manifest_with_progress
@@ -272,6 +154,7 @@ def train(
         typer.Option(min=2, help="Train so many nets, each without one part; write predictions."),
     ] = None,
     device: TrainingDeviceOption = TrainingDevice.AUTO,
+    devices: DevicesOption = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Train an experiment; the same command resumes it after an interruption.
@@ -286,16 +169,19 @@ def train(
 
     console = _stderr()
     asked: dict[str, Any] = {"epochs": epochs, "lr": lr, "limit": limit, "device": device.value}
+    asked["devices"] = devices
     text, options = read_experiment(experiment, start=start, **asked)
     own = (label_map, groups, table, image_column, label_column)
     manifest = _manifest(data, votes, console, *own)
     if folds is not None:
-        made, code = train_folds_with_progress(
+        file, code = train_folds_with_progress(
             text, manifest, runs, console, folds=folds, options=options
         )
+        made: Path | None = file
     else:
         made, code = train_with_progress(text, manifest, runs, console, options=options)
-    echo(made)
+    if made is not None:  # torchrun has started several processes, and this is another one
+        echo(made)
     raise typer.Exit(code)
 
 

@@ -18,6 +18,7 @@ from pyojeong.core.errors import DataError
 if TYPE_CHECKING:
     from pyojeong.core.card import Preprocess
     from pyojeong.curate.findings import Store
+    from pyojeong.distributed.ray_engine import RayOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class CurateRequest:
     jobs: int
     report: Path | None
     pictures: int
+    ray: "RayOptions | None" = None
 
 
 def run_curate(request: CurateRequest, console: Console) -> int:
@@ -58,7 +60,7 @@ def run_curate(request: CurateRequest, console: Console) -> int:
         "predictions": request.predictions,
         "least_px": request.least_px,
     }
-    plan = Plan(parse_checks(words), options, request.jobs)
+    plan = Plan(parse_checks(words), options, request.jobs, request.ray)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with bars(console, *columns, TimeRemainingColumn()) as progress:
         tasks: dict[str, object] = {}

@@ -8,12 +8,16 @@ import typer
 
 from pyojeong.cli.options import (
     JOBS,
+    AddressOption,
     DetectorOption,
+    Engine,
+    EngineOption,
     GroupsOption,
     ImageColumnOption,
     JobsOption,
     LabelColumnOption,
     MapOption,
+    ObjectStoreOption,
     ProcessesOption,
     TableOption,
     VotesOption,
@@ -250,10 +254,14 @@ def curate(
     pictures: Annotated[
         int, typer.Option(min=0, help="Images per check in the report; 0 = none.")
     ] = 24,
+    engine: EngineOption = Engine.LOCAL,
+    address: AddressOption = None,
+    object_store_mb: ObjectStoreOption = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Look for faults: no face, covers, blur, copies, wrong labels. Resumable, deletes nothing."""
     from pyojeong.cli.curate import CurateRequest, run_curate
+    from pyojeong.cli.ray_options import ray_options
 
     request = CurateRequest(
         manifest=manifest,
@@ -265,6 +273,7 @@ def curate(
         jobs=jobs,
         report=report,
         pictures=pictures,
+        ray=ray_options(engine.value, jobs, address, object_store_mb),
     )
     raise typer.Exit(run_curate(request, _stderr()))
 

@@ -104,6 +104,7 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
     lr: float | None = None,
     limit: int | None = None,
     device: str = "auto",
+    devices: int | None = None,
 ) -> int:
     """Train and measure experiments; returns 0, or 1 when a run failed.
 
@@ -123,6 +124,7 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
         arguments += ["--runs", str(runs), *_given("--keep", keep), *_given("--log", logger)]
         arguments += [*_given("--epochs", epochs), *_given("--lr", lr), *_given("--limit", limit)]
         arguments += [] if device == "auto" else ["--device", device]
+        arguments += [] if devices is None else ["--devices", str(devices)]
         for seed in seeds or ():
             arguments += ["--seed", str(seed)]
         code = _in_processes([*arguments, *(["--again"] if again else [])], jobs)
@@ -130,6 +132,7 @@ def run_named(  # noqa: PLR0913 - one for every option of the command
     with needs_training():
         from pyojeong.training.data_size import MIN_STEPS
     options = {"keep": keep, "again": again, "logger": logger, "limit": limit, "device": device}
+    options["devices"] = devices
     options["min_steps"] = MIN_STEPS if epochs is None else 0
     code = _run(planned, manifest, runs, console, options)
     return max(code, print_run_counts([plan.name for plan in planned], runs, console))

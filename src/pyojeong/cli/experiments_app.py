@@ -9,6 +9,7 @@ import typer
 from pyojeong.cli.options import (
     JOBS,
     DataOption,
+    DevicesOption,
     EpochsOption,
     GroupsOption,
     ImageColumnOption,
@@ -95,6 +96,7 @@ def run(
     lr: LearningRateOption = None,
     limit: LimitOption = None,
     device: TrainingDeviceOption = TrainingDevice.AUTO,
+    devices: DevicesOption = None,
     again: Annotated[bool, typer.Option("--again", help="Retry what failed before.")] = False,
     log: Annotated[Logger | None, typer.Option(help="Log curves there as well.")] = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
@@ -119,6 +121,7 @@ def run(
         lr=lr,
         limit=limit,
         device=device.value,
+        devices=devices,
     )
     raise typer.Exit(code)
 

@@ -68,6 +68,13 @@ class Answers(StrEnum):
     FER2013 = "fer2013"
 
 
+class Engine(StrEnum):
+    """What does the work of a command."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class Views(StrEnum):
     """How many views of each face are averaged."""
 
@@ -158,6 +165,15 @@ TrainingDeviceOption = Annotated[
     typer.Option(
         "--device",
         help=_DEVICE,
+    ),
+]
+DevicesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--devices",
+        min=1,
+        help="Processes that share every batch of a training, one device each. Default: 1, or as "
+        "the run was begun.",
     ),
 ]
 RemoteOption = Annotated[
@@ -299,6 +315,29 @@ OutputOption = Annotated[
         "--output",
         help="auto: what analyze answers (shares of votes, if the model has them); labels: the "
         "label that the model's training data would give (fer2013: the same, of bundled models).",
+    ),
+]
+
+
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        help="INDEX/COUNT, as 2/8: read this share of the inputs only; join with pyojeong merge.",
+    ),
+]
+EngineOption = Annotated[
+    Engine,
+    typer.Option("--engine", help="local: this process; ray: --jobs workers of Ray, one CPU each."),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="Of a Ray cluster that is running. Default: this machine."),
+]
+ObjectStoreOption = Annotated[
+    int | None,
+    typer.Option(
+        "--object-store-mb", min=1, help="Ray's object store on this machine. Default: 256."
     ),
 ]
 

@@ -43,6 +43,7 @@ class TrainOptions:
     limit: int | None
     min_steps: int
     device: str
+    devices: int | None = None
 
 
 def read_experiment(
@@ -53,6 +54,7 @@ def read_experiment(
     lr: float | None = None,
     limit: int | None = None,
     device: str = "auto",
+    devices: int | None = None,
 ) -> tuple[str, TrainOptions]:
     """Return an experiment's TOML with all it inherits, and how it is trained.
 
@@ -63,6 +65,7 @@ def read_experiment(
         lr: Instead of its own learning rate.
         limit: Only the first training samples.
         device: As for ``training.loop.train``.
+        devices: Likewise.
     """
     try:
         import tomli_w
@@ -85,20 +88,28 @@ def read_experiment(
     given = epochs is not None
     return (
         tomli_w.dumps(with_recipe(table, epochs=epochs, lr=lr)),
-        TrainOptions(limit, 0 if given else min_steps, device),
+        TrainOptions(limit, 0 if given else min_steps, device, devices),
     )
 
 
 def train_with_progress(
     text: str, manifest: Path, runs: Path, console: Console, *, options: TrainOptions
-) -> tuple[Path, int]:
-    """Train or resume, one bar over the epochs; returns the run folder and the exit code."""
+) -> tuple[Path | None, int]:
+    """Train or resume, one bar over the epochs; returns the run folder and the exit code.
+
+    Other processes of torchrun than the first say nothing and have no folder.
+    """
     try:
-        from pyojeong.training.loop import TrainingCallbacks, train
+        from pyojeong.training.fitting import TrainingCallbacks
+        from pyojeong.training.loop import train
         from pyojeong.training.recipe import Recipe
         from pyojeong.training.run import Run
+        from pyojeong.training.world import world
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "train") from error
+    if world().rank > 0:
+        train(text, manifest, runs, **asdict(options))
+        return None, 0
     with bars(console, *_columns()) as progress:
         task = progress.add_task("preparing", total=None)
 

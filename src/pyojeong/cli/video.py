@@ -1,17 +1,22 @@
 """``pyojeong video``: clips, options, progress and the table that people see."""
 
 import os
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pyojeong.cli.bars import bars
+from pyojeong.cli.clip_engine import (
+    ClipEngine,
+    finish_record,
+    found_of_shard,
+    record_of_shard,
+    refuse_other_shard,
+)
 from pyojeong.cli.console import as_markup, make_console
+from pyojeong.cli.ray_options import ray_options
 from pyojeong.cli.sums import print_counts, short_paths
 from pyojeong.cli.video_request import (
     VideoRequest,
@@ -19,7 +24,7 @@ from pyojeong.cli.video_request import (
     make_analyzer,
     make_options,
 )
-from pyojeong.core.errors import InputError, OutputBusy, PyojeongError, one_line
+from pyojeong.core.errors import message_of
 from pyojeong.core.face import FrameResult
 from pyojeong.core.file_kinds import CLIPS
 from pyojeong.core.file_search import Failure, Found
@@ -36,20 +41,14 @@ from pyojeong.core.inputs import InputCounts, find_inputs
 from pyojeong.core.one_writer import claimed, waiting_lock
 from pyojeong.core.output_files import remove_others
 from pyojeong.core.output_names import as_unicode
-from pyojeong.core.printable import printable
+from pyojeong.core.shards import Shard
 from pyojeong.core.unfinished import refuse_unfinished
 from pyojeong.output.tables import require
-from pyojeong.output.timeline_svg import clock
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.opening import import_av
-from pyojeong.stream.source import Clip
-from pyojeong.video.checkpoint import FolderTaken
 from pyojeong.video.clip_writing import ClipResult
-from pyojeong.video.coded_events.reading import EventSource
 from pyojeong.video.merge import JOINED, PEOPLE, join, joined_clips
-from pyojeong.video.options import DONE, ENDINGS, EPOCHS, VideoOptions
-from pyojeong.video.process import read_clip
-from pyojeong.video.result_folders import choose_folder, first_names, is_reserved
+from pyojeong.video.options import ENDINGS, EPOCHS
 
 NOTICE = (
     "pyojeong rates how faces appear; it cannot tell what people feel or intend, and it makes "
@@ -58,42 +57,37 @@ NOTICE = (
 )
 
 
-_MOST_CHOICES = 50
-
-
 def run(request: VideoRequest, console: Console) -> int:
     """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
     refuse_unfinished(request.out)
-    every = [name for name in JOINED if name != EPOCHS or request.events is not None]
-    written = every if earlier_command(request.out) is None else _joined(request)
+    shard = None if request.shard is None else Shard.from_text(request.shard)
+    refuse_other_shard(request.out, shard)
+    named = [name for name in JOINED if name != EPOCHS or request.events is not None]
+    written = named if earlier_command(request.out) is None else _joined(request)
     check_foreign(request.out, written, "choose another --out folder")
     check_earlier(request.out, "video")
     if not request.aggregate:
         require(request.formats)  # what every clip would lack is said once
     import_av()
+    ray = ray_options(request.engine, request.workers, request.address, request.object_store_mb)
     events = event_source(request)
-    found = find_inputs(request.clips, CLIPS, out=request.out)
+    every = find_inputs(request.clips, CLIPS, out=request.out)
+    found = every if shard is None else found_of_shard(every, shard)
     analyzer = make_analyzer(request)
     options = make_options(request, analyzer)
+    engine = ClipEngine(request.out, every.files, analyzer, options, events, ray)
+    record = None if shard is None else record_of_shard(request, shard, every, analyzer)
     _print_notice(request.out, console)
-    tally = _Tally()
+    tally = _Tally([item if isinstance(item, str) else item.path for item in found.items])
     code = 0
-    clips = [os.path.realpath(path) for path in found.files]
-    with claimed(request.out, clips):
+    with claimed(request.out, [os.path.realpath(path) for path in found.files]):
         try:
-            _read_all(found, request.out, analyzer, options, events, tally, console)
-            with waiting_lock(request.out):
-                joined = _joined(request) if len(tally.parts) > 1 else []
-                # Another command, or the user, may have written there meanwhile.
-                check_foreign(request.out, joined, "choose another --out folder")
-                earlier = {n: f for n, f in earlier_outputs(request.out).items() if joined}
-                # First: it tells the tables from files of users.
-                _write_inputs(request, found, tally, console, writing=joined)
-                _join(
-                    tally, request.out, options.formats, analyzer, console, epochs=EPOCHS in joined
-                )
-                _say_removed(remove_others(request.out, earlier, joined), console)
-                _write_inputs(request, found, tally, console, outputs=joined)
+            if record is not None:
+                record.write(request.out)
+            _read_all(found, engine.outcomes(found.files, console), tally, console)
+            _write_joined(request, found, tally, analyzer, console, several=record is None)
+            if record is not None:
+                finish_record(record, request.out, every, tally.done)
         except KeyboardInterrupt:
             _write_inputs(request, found, tally, console)
             console.print("[yellow]interrupted[/]: the same command goes on from here")
@@ -102,6 +96,30 @@ def run(request: VideoRequest, console: Console) -> int:
         make_console().print(tally.table)
     print_counts(tally.counts(found), "clips", console)
     return code or (1 if tally.failures or tally.broken else 0)
+
+
+def _write_joined(
+    request: VideoRequest,
+    found: Found,
+    tally: "_Tally",
+    analyzer: Analyzer,
+    console: Console,
+    *,
+    several: bool,
+) -> None:
+    """Write the tables of several clips, which a shard has none of, and what was made."""
+    with waiting_lock(request.out):
+        joined = _joined(request) if several and len(tally.parts) > 1 else []
+        # Another command, or the user, may have written there meanwhile.
+        check_foreign(request.out, joined, "choose another --out folder")
+        earlier = {n: f for n, f in earlier_outputs(request.out).items() if joined}
+        # First: it tells the tables from files of users.
+        _write_inputs(request, found, tally, console, writing=joined)
+        if several:
+            formats = () if request.aggregate else tuple(dict.fromkeys(request.formats))
+            _join(tally, request.out, formats, analyzer, console, epochs=EPOCHS in joined)
+        _say_removed(remove_others(request.out, earlier, joined), console)
+        _write_inputs(request, found, tally, console, outputs=joined)
 
 
 def _say_removed(names: tuple[list[str], list[str]], console: Console) -> None:
@@ -161,7 +179,8 @@ class _Tally:
     """What became of the clips so far.
 
     Attributes:
-        parts: For every clip in order its folder, or a row with its error.
+        inputs: Paths of all clips, in order.
+        done: Clip -> its folder, or a row with its error.
         failures: Clips that could not be read.
         broken: Number of clips that were read up to where they break off, of clips of which
             something beside the results failed, and of joined tables that could not be written.
@@ -170,12 +189,18 @@ class _Tally:
         table: What is shown.
     """
 
-    parts: list[Path | FrameResult] = field(default_factory=list)
+    inputs: list[str]
+    done: dict[str, Path | FrameResult] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     broken: int = 0
     fresh: bool = False
     said: bool = False
     table: Table = field(default_factory=_table)
+
+    @property
+    def parts(self) -> list[Path | FrameResult]:
+        """For every clip that was reached, in order, its folder, or a row with its error."""
+        return [self.done[name] for name in self.inputs if name in self.done]
 
     @property
     def folders(self) -> list[Path]:
@@ -185,16 +210,17 @@ class _Tally:
     def fail(self, failure: Failure, console: Console) -> None:
         """Count a clip that could not be read, and say so."""
         self.failures.append(failure)
-        self.parts.append(FrameResult(failure.path, 0, 0.0, (0, 0), error=failure.message))
+        row = FrameResult(failure.path, 0, 0.0, (0, 0), error=failure.message)
+        self.done[failure.path] = row
         _print_failure(failure.message, console)
 
-    def add(self, clip: str, outcome: ClipResult) -> None:
+    def add(self, clip: str, shown: str, outcome: ClipResult) -> None:
         """Count a clip that was read."""
-        self.parts.append(outcome.folder)
+        self.done[clip] = outcome.folder
         self.broken += bool(outcome.error or outcome.failed)
         self.fresh = self.fresh or not outcome.again
         numbers = (f"{outcome.frames:,}", str(outcome.people))
-        cells = (clip, *numbers, str(outcome.folder), _remark(outcome))
+        cells = (shown, *numbers, str(outcome.folder), _remark(outcome))
         self.table.add_row(*(as_markup(cell) for cell in cells))
 
     def counts(self, found: Found) -> InputCounts:
@@ -206,54 +232,20 @@ class _Tally:
 
 def _read_all(
     found: Found,
-    out: Path,
-    analyzer: Analyzer,
-    options: VideoOptions,
-    events: EventSource | None,
-    tally: _Tally,
+    outcomes: Iterable[tuple[str, ClipResult | str]],
+    tally: "_Tally",
     console: Console,
 ) -> None:
-    """Read the clips, each into a folder of its own."""
-    first = dict(zip(found.files, first_names(list(map(Path, found.files))), strict=True))
+    """Count the clips as they are read, in any order."""
     names = short_paths(found.files)
-    for item in found.items:
-        if isinstance(item, Failure):
-            tally.fail(item, console)
-            continue
-        clip = Path(item)
-        try:
-            own = None if events is None else events.of(clip.name)
-            wanted = replace(options, events=own)
-            outcome = _read_into_own_folder(clip, first[item], out, analyzer, wanted, console)
-        except Exception as error:  # whatever it is, the next clip is read
-            tally.fail(Failure(item, _message(item, error)), console)
+    for failure in found.failures:
+        tally.fail(failure, console)
+    for item, outcome in outcomes:
+        if isinstance(outcome, str):
+            tally.fail(Failure(item, outcome), console)
         else:
-            tally.add(names[item], outcome)
-            _print_lines(clip, outcome, console)
-
-
-def _read_into_own_folder(
-    clip: Path, first: str, out: Path, analyzer: Analyzer, options: VideoOptions, console: Console
-) -> ClipResult:
-    """Read a clip; where another process takes its folder, choose again.
-
-    Raises:
-        InputError: When the clip could not be read, or there is no folder for its results.
-    """
-    for _ in range(_MOST_CHOICES):
-        folder = choose_folder(clip, first, out)
-        if folder.name != first and not (folder / DONE).exists():
-            why = "is the name of a table" if is_reserved(first) else "has other results"
-            console.print(
-                f"{as_markup(out / first)} {why}: those of "
-                f"{as_markup(clip)} go to {as_markup(folder)}",
-                soft_wrap=True,
-            )
-        try:
-            return _one(clip, folder, analyzer, options, console)
-        except (FolderTaken, OutputBusy):
-            time.sleep(0.1)  # the other process writes down whose folder it is
-    raise InputError(f"{clip}: no folder for its results in {out}; choose another --out folder")
+            tally.add(item, names[item], outcome)
+            _print_lines(Path(item), outcome, console)
 
 
 def _join(
@@ -281,7 +273,7 @@ def _join(
             join(tally.parts, out, formats, labels, measures=analyzer.measures, epochs=epochs)
         except Exception as error:  # the results of every clip are there
             tally.broken += 1
-            _print_failure(_message("the tables of several clips", error), console)
+            _print_failure(message_of("the tables of several clips", error), console)
     elif tally.fresh and (out / PEOPLE).exists():
         names = as_markup(", ".join(as_unicode(folder.name) for folder in done))
         console.print(
@@ -315,35 +307,5 @@ def _print_notice(out: Path, console: Console) -> None:
         console.print(f"[dim]{NOTICE}[/]", soft_wrap=True)
 
 
-def _one(
-    clip: Path, folder: Path, analyzer: Analyzer, options: VideoOptions, console: Console
-) -> ClipResult:
-    """Read one clip with its bar."""
-    name = TextColumn("{task.description}", markup=False)
-    at = TextColumn("{task.fields[at]}")
-    with bars(console, name, BarColumn(), at, TimeRemainingColumn(), transient=True) as progress:
-        task = progress.add_task(printable(clip.name), total=_length(clip), at="")
-
-        def tell(time_s: float, frames: int) -> None:
-            progress.update(task, completed=time_s, at=f"{clock(time_s)}, {frames:,} frames")
-
-        return read_clip(clip, folder, analyzer, options, progress=tell)
-
-
-def _message(what: str, error: Exception) -> str:
-    """Return one line that names what failed and why."""
-    words = one_line(error)
-    words = words if what in words else f"{what}: {words}"
-    return words if isinstance(error, PyojeongError) else f"{words}; please report this error"
-
-
 def _print_failure(message: str, console: Console) -> None:
     console.print(f"[red]failed[/] {as_markup(message)}", soft_wrap=True)
-
-
-def _length(clip: Path) -> float | None:
-    try:
-        with Clip(clip) as opened:
-            return opened.facts.duration_s
-    except Exception:  # said when it is read
-        return None

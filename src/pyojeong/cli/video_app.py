@@ -9,10 +9,13 @@ from typer.core import TyperGroup
 from pyojeong.cli.options import (
     JOBS,
     ActionUnitsOption,
+    AddressOption,
     AllowOption,
     DetectorOption,
     DeviceName,
     DeviceOption,
+    Engine,
+    EngineOption,
     ExcelOption,
     EyesOption,
     FastOption,
@@ -23,7 +26,9 @@ from pyojeong.cli.options import (
     MeasureOption,
     MinFaceOption,
     ModelOption,
+    ObjectStoreOption,
     PriorOption,
+    ShardOption,
     SmoothOption,
     ThresholdOption,
     detector_named,
@@ -106,6 +111,10 @@ def video(
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
+    shard: ShardOption = None,
+    engine: EngineOption = Engine.LOCAL,
+    address: AddressOption = None,
+    object_store_mb: ObjectStoreOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Read clips: a table, a report page and events for each; the same command resumes."""
@@ -150,6 +159,10 @@ def video(
         prior=prior,
         threshold=threshold,
         labels=labels and labels.value,
+        shard=shard,
+        engine=engine.value,
+        address=address,
+        object_store_mb=object_store_mb,
     )
     with settings_beside(out, ctx):
         code = run(request, make_console(stderr=True))

@@ -48,6 +48,10 @@ class VideoRequest:
     prior: str | None = None
     labels: str | None = None
     threshold: float | None = None
+    shard: str | None = None
+    engine: str = "local"
+    address: str | None = None
+    object_store_mb: int | None = None
 
 
 def seconds_of(text: str) -> float:

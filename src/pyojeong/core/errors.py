@@ -5,6 +5,7 @@
     PyojeongError
     ├── InputError (ValueError)
     │   ├── ImageUnreadable
+    │   │   └── StoreUnavailable
     │   ├── VideoUnreadable
     │   │   └── VideoTruncated
     │   ├── BadArray
@@ -55,6 +56,13 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
+def message_of(what: str, error: BaseException) -> str:
+    """Return one line that names what failed and why; errors of others are to be reported."""
+    words = one_line(error)
+    words = words if what in words else f"{what}: {words}"
+    return words if isinstance(error, PyojeongError) else f"{words}; please report this error"
+
+
 def without_frames(error: Exception) -> Exception:
     """Return an error without its tracebacks, whose frames keep images in memory."""
     seen: BaseException | None = error
@@ -70,6 +78,10 @@ class InputError(PyojeongError, ValueError):
 
 class ImageUnreadable(InputError):  # noqa: N818
     """An image file or byte string could not be decoded, is too large, or is not there."""
+
+
+class StoreUnavailable(ImageUnreadable):
+    """A store of images did not answer, also after repetitions; it may later."""
 
 
 class VideoUnreadable(InputError):  # noqa: N818

@@ -23,6 +23,7 @@ from pyojeong.curate.face_inspection import Examiner
 from pyojeong.curate.findings import Check, ImageCheck, Store, TableCheck
 from pyojeong.datasets.picture_files import is_missing, missing_files
 from pyojeong.datasets.samples import read_picked
+from pyojeong.distributed.ray_engine import RayOptions, run_tasks
 
 PIECE = 512
 
@@ -38,11 +39,13 @@ class Plan:
         thresholds: Check -> threshold, None for its own.
         options: What the checks' constructors take: ``detector``, ``predictions``, ``least_px`` ...
         jobs: Processes.
+        ray: Checks of single images run on workers of Ray; None = in processes of this machine.
     """
 
     thresholds: Mapping[str, float | None]
     options: Mapping[str, Any]
     jobs: int = 2
+    ray: RayOptions | None = None
 
     def checks(self) -> list[Check]:
         """Return the checks, built.
@@ -124,14 +127,27 @@ def _run_single(store: Store, plan: Plan, names: list[str], tick: Ticker | None)
     done = store.size - todo
     if tick is not None:
         tick("pictures", done, store.size)
+    for rows in _rows_of_pieces(store, plan, names, pieces):
+        done += rows
+        if tick is not None:
+            tick("pictures", done, store.size)
+
+
+def _rows_of_pieces(
+    store: Store, plan: Plan, names: list[str], pieces: list[tuple[int, int, list[str]]]
+) -> Iterator[int]:
+    """Yield the rows of each piece as it is finished, in any order."""
+    if plan.ray is not None:
+        make = _PieceTasks(store.folder.absolute(), store.manifest.absolute(), plan, names)
+        tasks = [{"piece": piece} for piece in pieces]
+        for answer in run_tasks(make, tasks, plan.ray, notes=store.folder):
+            yield answer["rows"]
+        return
     context = get_context("spawn")  # forked onnxruntime sessions hang
     args = (store.folder, store.manifest, plan, names)
     pool = ProcessPoolExecutor(plan.jobs, context, initializer=_prepare, initargs=args)
     try:
-        for rows in _worked(pool, pieces, at_once=2 * plan.jobs):
-            done += rows
-            if tick is not None:
-                tick("pictures", done, store.size)
+        yield from _worked(pool, pieces, at_once=2 * plan.jobs)
     except BrokenProcessPool as error:
         raise DataError(
             "a worker process crashed, perhaps out of memory: run the same command again to "
@@ -158,6 +174,20 @@ def _worked(
             following = next(queue, None)
             if following is not None:
                 waiting.add(pool.submit(_work, *following))
+
+
+@dataclass(frozen=True, slots=True)
+class _PieceTasks:
+    """Makes the function that a worker of Ray calls for each piece."""
+
+    folder: Path
+    manifest: Path
+    plan: Plan
+    names: list[str]
+
+    def __call__(self) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        _prepare(self.folder, self.manifest, self.plan, self.names)
+        return lambda task: {"rows": _work(*task["piece"])}
 
 
 def _part(first: int) -> str:

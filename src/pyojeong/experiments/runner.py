@@ -21,7 +21,8 @@ from pyojeong.experiments.measure import describe, measure_run
 from pyojeong.experiments.result_files import read_run_result, require_own_copy, result_path
 from pyojeong.training.devices import choose_training_device
 from pyojeong.training.experiment import Experiment
-from pyojeong.training.loop import Progress, TrainingCallbacks, train
+from pyojeong.training.fitting import Progress, TrainingCallbacks
+from pyojeong.training.loop import train
 from pyojeong.training.run import Run, read_curves
 from pyojeong.training.run_identity import check_same_run
 
@@ -39,6 +40,7 @@ class RunOptions:
         limit: As for ``training.loop.train``.
         min_steps: Likewise.
         device: Likewise.
+        devices: Likewise.
     """
 
     keep: Path | None = None
@@ -47,6 +49,7 @@ class RunOptions:
     limit: int | None = None
     min_steps: int | None = None
     device: str = "auto"
+    devices: int | None = None
 
 
 def run_planned(
@@ -109,6 +112,7 @@ def _check(planned: Planned, manifest: Path, runs: Path, options: RunOptions) ->
         limit=options.limit,
         min_steps=options.min_steps,
         device=options.device,
+        devices=options.devices,
     )
 
 
@@ -142,6 +146,7 @@ def _train_and_measure(
             limit=options.limit,
             min_steps=options.min_steps,
             device=options.device,
+            devices=options.devices,
             watch=TrainingCallbacks(epoch=progress, logger=options.logger),
         )
         return measure_run(run, manifest)

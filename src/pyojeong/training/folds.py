@@ -22,7 +22,8 @@ from pyojeong.datasets.samples import Sample, Split, manifest_id, manifest_label
 from pyojeong.training.data.datamodule import FaceDataset, load_faces
 from pyojeong.training.data.portion import Fold
 from pyojeong.training.experiment import Experiment
-from pyojeong.training.loop import TrainingCallbacks, run_name, train
+from pyojeong.training.fitting import TrainingCallbacks
+from pyojeong.training.loop import run_name, train
 from pyojeong.training.run import Run, load_last
 
 FoldProgress = Callable[[int, dict[str, Any]], None]
@@ -40,6 +41,7 @@ def train_folds(  # noqa: PLR0913 - as for train
     limit: int | None = None,
     min_steps: int | None = None,
     device: str = "auto",
+    devices: int | None = None,
     progress: FoldProgress | None = None,
 ) -> Path:
     """Train one net per fold (or resume), then write all predictions.
@@ -52,6 +54,7 @@ def train_folds(  # noqa: PLR0913 - as for train
         limit: Only the first training samples of each (smoke tests).
         min_steps: As for ``train``.
         device: Likewise.
+        devices: Likewise.
         progress: Called after every epoch.
 
     Returns:
@@ -80,6 +83,7 @@ def train_folds(  # noqa: PLR0913 - as for train
             without=fold,
             min_steps=min_steps,
             device=device,
+            devices=devices,
             watch=TrainingCallbacks(epoch=show),
         )
         assert run.folder == runs / run_name(name, fold)  # noqa: S101

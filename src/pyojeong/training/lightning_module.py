@@ -16,6 +16,7 @@ from pyojeong.training.data.datamodule import Batch
 from pyojeong.training.losses import distillation, label_loss, vote_cross_entropy
 from pyojeong.training.optimizers import build_optimizer, build_schedule, parameter_groups
 from pyojeong.training.recipe import Recipe
+from pyojeong.training.world import sums, world
 
 MONITOR = "valid_accuracy"
 """What picks the checkpoint: accuracy of the averaged weights on Split.VALID. There is no other."""
@@ -125,7 +126,8 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         Once an epoch is not enough: data loaders draw from the same generator, and after a resume
         they do so at another moment.
         """
-        torch.manual_seed((self.seed * 1_000_003 + self.global_step) % 2**31)
+        own = world().rank * 7_368_787  # other pictures, other dropout
+        torch.manual_seed((self.seed * 1_000_003 + self.global_step + own) % 2**31)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Loss of one batch.
@@ -154,7 +156,8 @@ class Classify(L.LightningModule):  # type: ignore[misc]
                 f"{index + 1}: lower lr ({r.lr:g}) or set clip; the checkpoint of the last whole "
                 "epoch is kept"
             )
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        several = world().size > 1
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=several)
         return loss
 
     def _shown(self, x: Tensor) -> Tensor:
@@ -232,9 +235,15 @@ class Classify(L.LightningModule):  # type: ignore[misc]
         self._losses.append(nn.functional.cross_entropy(logits, labels, reduction="none"))
 
     def on_validation_epoch_end(self) -> None:
-        """Log accuracy and loss over the whole split."""
+        """Log accuracy and loss over the whole split, of which each process has read a share."""
         hits, losses = torch.cat(self._hits), torch.cat(self._losses)
         self._hits, self._losses = [], []
+        if world().size > 1:
+            counts = torch.tensor(len(hits), device=hits.device)
+            hit, lost, count = sums(hits.sum(), losses.sum(), counts)
+            self.log(MONITOR, (hit / count).float(), prog_bar=True)
+            self.log("valid_loss", (lost / count).float())
+            return
         self.log(MONITOR, hits.float().mean(), prog_bar=True)
         self.log("valid_loss", losses.mean())
 

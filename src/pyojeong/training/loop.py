@@ -1,98 +1,46 @@
 """Training an experiment in its run folder, or resuming it."""
 
-import json
-import logging
-import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import numpy as np
-import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from pyojeong.core.atomic_write import remove_stale
-from pyojeong.core.errors import ExperimentError, MissingExtra, OutputError
+from pyojeong.core.errors import ExperimentError
 from pyojeong.core.inputs import InputCounts
 from pyojeong.core.json_record import write_record
 from pyojeong.core.one_writer import one_writer
 from pyojeong.core.run_files import KEY, WEIGHTS_KEY, digests_of_run, digests_of_weights
-from pyojeong.datasets.samples import Split, read_manifest, split_hash
-from pyojeong.training.checkpoint_io import WholeCheckpoints
 from pyojeong.training.data.datamodule import FaceData
 from pyojeong.training.data.portion import Fold, Portion
-from pyojeong.training.data_size import fit_to_size, require_classes
+from pyojeong.training.data_size import require_classes
 from pyojeong.training.experiment import Experiment
-from pyojeong.training.lightning_module import MONITOR, Classify
-from pyojeong.training.members import joins_members, trained_members
-from pyojeong.training.nets.columns import Columns
-from pyojeong.training.precision import PRECISIONS
-from pyojeong.training.recipe import Recipe
-from pyojeong.training.run import Run, load_picked, mean_weights, read_curves, write_text
+from pyojeong.training.fitting import (
+    SILENT,
+    TrainingCallbacks,
+    build_data,
+    fit_recipe_to_size,
+    fit_run,
+)
+from pyojeong.training.lightning_module import MONITOR
+from pyojeong.training.processes import (
+    all_processes,
+    fit_in_processes,
+    fit_job,
+    wait_for_all,
+)
+from pyojeong.training.run import Run, read_curves, write_text
 from pyojeong.training.run_identity import (
     check_same_run,
-    device_of,
+    devices_of,
     note_training_images,
     settle_environment,
 )
-from pyojeong.training.soft_labels import SoftLabels
-from pyojeong.training.start import accuracy_before, note_accuracy_before, start_weights
+from pyojeong.training.start import accuracy_before
 from pyojeong.training.weight_digests import settle_digest
-
-Progress = Callable[[dict[str, Any]], None]
-"""Called after every epoch with its line of ``curves.jsonl``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingCallbacks:
-    """Callbacks of a training run.
-
-    Attributes:
-        started: Called once with the run's environment (versions, precision, data).
-        fitted: Called with the recipe that is used, when it was changed to fit the data's size.
-        epoch: Called after every epoch with its line of ``curves.jsonl``.
-        logger: ``"tensorboard"`` or ``"mlflow"``: curves go there as well.
-    """
-
-    started: Progress | None = None
-    fitted: Callable[[Recipe], None] | None = None
-    epoch: Progress | None = None
-    logger: str | None = None
-
-
-class _Curves(Callback):  # type: ignore[misc]
-    """Appends one line per epoch to ``curves.jsonl``; drops lines that a resume repeats."""
-
-    def __init__(self, file: Path, progress: Progress | None) -> None:
-        self.file = file
-        self.progress = progress
-        self._started = time.monotonic()
-        self._worked = time.process_time()
-
-    def on_train_epoch_start(self, *_: Any) -> None:
-        self._started = time.monotonic()
-        self._worked = time.process_time()
-
-    def on_train_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        epoch = trainer.current_epoch
-        metrics = {k: round(float(v), 6) for k, v in trainer.callback_metrics.items()}
-        if (epoch + 1) % trainer.check_val_every_n_epoch:  # Lightning repeats the last validation
-            metrics = {k: v for k, v in metrics.items() if not k.startswith("valid_")}
-        line = {
-            "epoch": epoch,
-            **metrics,
-            "epochs": trainer.max_epochs,
-            "seconds": round(time.monotonic() - self._started, 1),
-            "cpu_seconds": round(time.process_time() - self._worked, 1),
-        }
-        kept = [row for row in read_curves(self.file) if row["epoch"] < epoch]
-        write_text(self.file, "".join(json.dumps(row) + "\n" for row in [*kept, line]))
-        if self.progress is not None:
-            self.progress(line)
+from pyojeong.training.world import world
 
 
 def run_name(name: str, without: Fold | None = None) -> str:
@@ -111,7 +59,8 @@ def train(  # noqa: PLR0913 - one for every option of the command
     without: Fold | None = None,
     min_steps: int | None = None,
     device: str = "auto",
-    watch: TrainingCallbacks = TrainingCallbacks(),
+    devices: int | None = None,
+    watch: TrainingCallbacks = SILENT,
 ) -> Run:
     """Train an experiment, or resume it from its last whole epoch.
 
@@ -128,10 +77,12 @@ def train(  # noqa: PLR0913 - one for every option of the command
             None = as the run was begun; 0 for a new one.
         device: ``"cpu"``, ``"cuda"``, ``"mps"``, or ``"auto"``: the one that the run was begun on,
             for a new one the best that torch has here. Only the CPU repeats a run to the last bit.
+        devices: Processes that share every batch, on this machine; None = as the run was begun, 1
+            for a new one. Under torchrun its processes are meant.
         watch: Who gets reports of what happens.
 
     Returns:
-        The finished run.
+        The finished run; under torchrun, in other processes than the first, its folder.
 
     Raises:
         ExperimentError: When the experiment is wrong or the folder belongs to another one.
@@ -144,24 +95,89 @@ def train(  # noqa: PLR0913 - one for every option of the command
     """
     experiment = Experiment.from_toml(text)
     run = Run(runs / run_name(experiment.name, without))
+    portion = Portion(without=without, limit=limit, subset=experiment.subset)
+    job = _job_of(run, manifest, runs, portion, watch)
+    if world().rank > 0:
+        return _join_first(run, job)
     asked: dict[str, Any] = {"limit": limit, "min_steps": min_steps, "device": device}
+    asked["devices"] = _processes(devices)
     check_same_run(run, experiment, manifest, runs=runs, **asked)
-    if run.done:
-        return run
-    with _begun(run, manifest):
-        environment = settle_environment(run, experiment, manifest, runs=runs, **asked)
-        write_text(run.folder / "experiment.toml", text)
-        _tell_start(run, watch)
-        portion = Portion(without=without, limit=limit, subset=experiment.subset)
-        data = _build_data(experiment, manifest, portion)
-        note_training_images(run, manifest)
-        min_steps = 0 if limit is not None else environment.get("min_steps", 0)
-        experiment = _fit_to_size(experiment, data, min_steps, watch)
-        task = _build_task(experiment, data, runs, environment["precision"])
-        note_accuracy_before(run, task, data, runs)
-        _fit(_trainer(run, experiment, environment, watch), run, task, data)
-        _finish(run, experiment, data)
+    if not run.done:
+        with _begun(run, manifest), all_processes():
+            settle_environment(run, experiment, manifest, runs=runs, **asked)
+            write_text(run.folder / "experiment.toml", text)
+            _fit(run, experiment, manifest, runs, portion, job, watch)
     return run
+
+
+def _fit(
+    run: Run,
+    experiment: Experiment,
+    manifest: Path,
+    runs: Path,
+    portion: Portion,
+    job: dict[str, Any],
+    watch: TrainingCallbacks,
+) -> None:
+    """Fit a settled run here, or in as many processes as it was begun with."""
+    environment = run.environment
+    if watch.started is not None:
+        watch.started(environment)
+    data = build_data(experiment, manifest, portion)
+    note_training_images(run, manifest)
+    job["min_steps"] = _min_steps(environment, portion.limit)
+    experiment = fit_recipe_to_size(experiment, data, job["min_steps"], watch)
+    if world().size == 1 and devices_of(environment) > 1:
+        fit_in_processes(run, job, devices_of(environment), watch)
+    else:
+        wait_for_all()
+        fit_run(run, experiment, data, runs, environment, watch)
+    _finish(run, experiment, data)
+    wait_for_all()
+
+
+def _job_of(
+    run: Run, manifest: Path, runs: Path, portion: Portion, watch: TrainingCallbacks
+) -> dict[str, Any]:
+    """Return what ``fit_job`` is given in other processes, but for ``min_steps``."""
+    fold = portion.without
+    return {
+        "run": str(run.folder),
+        "manifest": str(manifest),
+        "runs": str(runs),
+        "limit": portion.limit,
+        "fold": fold and (fold.index, fold.count),
+        "logger": watch.logger,
+    }
+
+
+def _processes(devices: int | None) -> int | None:
+    """Return how many processes are asked for.
+
+    Raises:
+        ExperimentError: When torchrun has started another number of them.
+    """
+    started = world().size
+    if started > 1 and devices not in {None, started}:
+        raise ExperimentError(
+            f"--devices {devices}: torchrun has started {started} processes; leave it out"
+        )
+    return started if started > 1 else devices
+
+
+def _join_first(run: Run, job: dict[str, Any]) -> Run:
+    """Be another process of torchrun than the first, which settles the run."""
+    if not run.done:
+        with all_processes():
+            wait_for_all()
+            steps = _min_steps(run.environment, job["limit"])
+            fit_job({**job, "min_steps": steps, "logger": None}, lambda _: None)
+            wait_for_all()
+    return run
+
+
+def _min_steps(environment: dict[str, Any], limit: int | None) -> int:
+    return 0 if limit is not None else int(environment.get("min_steps", 0))
 
 
 @contextmanager
@@ -171,47 +187,6 @@ def _begun(run: Run, manifest: Path) -> Iterator[None]:
     with one_writer(run.folder, folder=True):
         remove_stale(run.last.parent)
         yield
-
-
-def _fit(trainer: L.Trainer, run: Run, task: Classify, data: FaceData) -> None:
-    """Train from the last whole epoch on."""
-    with _quiet_lightning(), _whole_epochs_kept(run):
-        resume = str(run.last) if run.last.exists() else None
-        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
-
-
-def _tell_start(run: Run, watch: TrainingCallbacks) -> None:
-    if watch.started is not None:
-        watch.started(run.environment)
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Run without Lightning's advertisements and advice, which concern no user of a training."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
-            # Workers, batches, folders, modules in eval mode (frozen ones are, on purpose) ...
-            warnings.filterwarnings("ignore", category=UserWarning, module=r"lightning\.")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-@contextmanager
-def _whole_epochs_kept(run: Run) -> Iterator[None]:
-    """Say in one line what to do when the run folder could not be written."""
-    try:
-        yield
-    except OSError as error:
-        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-        raise OutputError(
-            f"{run.folder}: {cause.strerror or cause}; the last whole epoch is kept: make "
-            "room, then give the same command again"
-        ) from error
 
 
 def _finish(run: Run, experiment: Experiment, data: FaceData) -> None:
@@ -238,148 +213,8 @@ def _summary(run: Run, experiment: Experiment, data: FaceData) -> dict[str, Any]
     }
 
 
-def _fit_to_size(
-    experiment: Experiment, data: FaceData, min_steps: int, watch: TrainingCallbacks
-) -> Experiment:
-    """Return the experiment with a recipe that fits the data's size."""
-    if experiment.subset is not None or experiment.sampling.faces:
-        return experiment  # it states its size itself
-    recipe = fit_to_size(experiment.recipe, len(data.train), min_steps=min_steps)
-    if recipe != experiment.recipe:
-        data.batch_size = recipe.batch_size
-        if watch.fitted is not None:
-            watch.fitted(recipe)
-    return replace(experiment, recipe=recipe)
-
-
-def _build_task(experiment: Experiment, data: FaceData, runs: Path, precision: str) -> Classify:
-    """Return the task with its class weights, starting weights and teacher."""
-    classes = len(data.label_set)
-    weights = None
-    if experiment.recipe.class_weights == "balanced":
-        learnt = data.train.labels[data.train.labels >= 0]
-        counts = np.bincount(learnt, minlength=classes).clip(min=1)
-        weights = torch.tensor(len(learnt) / (classes * counts), dtype=torch.float32)
-    net = experiment.build_net(num_classes=classes)
-    members = trained_members(experiment, runs, num_classes=classes)
-    joined = joins_members(experiment, runs)
-    if members and joined:
-        net.adopt([model.net for model in members])  # type: ignore[operator]
-    task = Classify(
-        net,
-        experiment.recipe,
-        seed=experiment.seed,
-        channels_last=PRECISIONS[precision].channels_last,
-        class_weights=weights,
-    )
-    heads = [model.vote_head for model in members if model.vote_head is not None]
-    own = task.model.vote_head
-    if (
-        isinstance(net, Columns)
-        and own is not None
-        and members
-        and joined
-        and len(heads) == len(members)
-    ):
-        net.join_heads(own, heads)
-    if members and not joined:
-        task.model.load_state_dict(mean_weights([model.state_dict() for model in members]))
-    if experiment.start is not None:
-        start_weights(task, experiment.start, data, runs)
-    if experiment.recipe.teacher is not None:
-        teacher = Run(runs / experiment.recipe.teacher)
-        if not teacher.done or teacher.experiment.preprocess != experiment.preprocess:
-            raise ExperimentError(
-                f"[recipe] teacher {experiment.recipe.teacher!r} must be a finished run in {runs} "
-                "with the same [preprocess]"
-            )
-        taught = load_picked(teacher, num_classes=classes).scored.net
-        task.learn_from(taught)  # type: ignore[arg-type]
-    return task
-
-
-def _build_data(experiment: Experiment, manifest: Path, portion: Portion) -> FaceData:
-    """Return the data, with a teacher's cached answers when the recipe names some."""
-    data = FaceData(
-        manifest,
-        experiment.preprocess,
-        experiment.augment,
-        batch_size=experiment.recipe.batch_size,
-        seed=experiment.seed,
-        portion=portion,
-        sampling=experiment.sampling,
-    )
-    name = experiment.recipe.soft_labels
-    if name is None:
-        return data
-    if portion != Portion():
-        raise ExperimentError(
-            "[recipe] soft_labels belong to the whole training split: not with a subset, a limit "
-            "or folds"
-        )
-    soft = SoftLabels.read(Path(name))
-    digest = split_hash(read_manifest(data.manifest, splits=[Split.TRAIN]))
-    soft.check(experiment.augment, data.label_set, digest, name)
-    data.taught = soft
-    data.taught_votes = experiment.recipe.distil_votes
-    return data
-
-
 def _picked_line(run: Run, experiment: Experiment) -> dict[str, Any]:
     rows = [row for row in read_curves(run.folder / "curves.jsonl") if MONITOR in row]
     if experiment.recipe.pick == "last":
         return rows[-1]
     return max(rows, key=lambda row: float(row[MONITOR]))
-
-
-def _logger(name: str | None, run: Run) -> Any:
-    """Lightning's logger of that name, or False for none."""
-    if name is None:
-        return False
-    from lightning.pytorch import loggers
-
-    try:
-        if name == "tensorboard":
-            return loggers.TensorBoardLogger(run.folder, name="", version="tensorboard")
-        if name == "mlflow":
-            return loggers.MLFlowLogger(run.folder.name, save_dir=str(run.folder / "mlruns"))
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"logging to {name}", name, cure=f"pip install {name}") from error
-    raise ExperimentError(f"unknown logger {name!r}: Known: tensorboard, mlflow.")
-
-
-def _trainer(
-    run: Run, experiment: Experiment, environment: dict[str, Any], watch: TrainingCallbacks
-) -> L.Trainer:
-    device = device_of(environment)
-    folder = run.folder / "checkpoints"
-    best = ModelCheckpoint(
-        folder, filename="best", monitor=MONITOR, mode="max", enable_version_counter=False
-    )
-    # Lightning's save_last follows save_top_k and would skip epochs that do not improve.
-    last = ModelCheckpoint(
-        folder,
-        filename="last",
-        every_n_epochs=1,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    curves = _Curves(run.folder / "curves.jsonl", watch.epoch)
-    return L.Trainer(
-        accelerator=device,
-        devices=1,
-        max_epochs=experiment.recipe.epochs,
-        check_val_every_n_epoch=experiment.recipe.validate_every,
-        precision=PRECISIONS[environment["precision"]].lightning,
-        gradient_clip_val=experiment.recipe.clip or None,
-        callbacks=[curves, best, last],
-        plugins=[WholeCheckpoints()],
-        logger=_logger(watch.logger, run),
-        default_root_dir=run.folder,
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        # Other devices lack deterministic forms of some operations, and would refuse them.
-        deterministic=True if device == "cpu" else "warn",
-    )

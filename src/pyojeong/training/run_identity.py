@@ -33,7 +33,7 @@ IMAGES = TRAIN_IMAGES
 """Digests of the images that a run learns from."""
 
 
-def check_same_run(
+def check_same_run(  # noqa: PLR0913 - what train() was asked for
     run: Run,
     experiment: Experiment,
     manifest: Path,
@@ -42,6 +42,7 @@ def check_same_run(
     limit: int | None = None,
     min_steps: int | None = None,
     device: str = "auto",
+    devices: int | None = None,
 ) -> None:
     """Compare an existing run folder with what is asked for; a new folder fits everything.
 
@@ -53,6 +54,7 @@ def check_same_run(
         limit: As for ``training.loop.train``.
         min_steps: Likewise; None = as the run has it.
         device: Likewise; "auto" = as the run has it.
+        devices: Likewise; None = as the run has it.
 
     Raises:
         ExperimentError: When something differs; up to three differences are named. Also when a file
@@ -73,6 +75,8 @@ def check_same_run(
         found += _data(environment, manifest, limit=limit, min_steps=min_steps)
         if device not in {"auto", device_of(environment)}:
             found.append(f"device was {device_of(environment)}, is {device}")
+        if devices not in {None, devices_of(environment)}:
+            found.append(f"devices was {devices_of(environment)}, is {devices}")
     if found:
         raise ExperimentError(
             f"{run.folder} holds another run of that name: {summary(found)}. "
@@ -161,6 +165,11 @@ def device_of(environment: dict[str, Any]) -> str:
     return str(environment.get("device", "cpu"))
 
 
+def devices_of(environment: dict[str, Any]) -> int:
+    """Return how many processes a run was begun with."""
+    return int(environment.get("devices", 1))
+
+
 def data_name(table: str) -> str:
     """Return what users call a data set, by the name of its table.
 
@@ -201,7 +210,7 @@ def _digests(samples: Iterable[Sample]) -> NDArray[np.uint64]:
     return np.array(sorted(found), np.uint64)
 
 
-def settle_environment(
+def settle_environment(  # noqa: PLR0913 - as above
     run: Run,
     experiment: Experiment,
     manifest: Path,
@@ -210,6 +219,7 @@ def settle_environment(
     limit: int | None,
     min_steps: int | None,
     device: str = "auto",
+    devices: int | None = None,
 ) -> dict[str, Any]:
     """Return the run's environment; it is settled, precision included, when the run begins.
 
@@ -241,6 +251,7 @@ def settle_environment(
         "limit": limit,
         "min_steps": min_steps or 0,
         "device": device,
+        **({"devices": devices} if devices not in {None, 1} else {}),
         "precision": name,
         "precision_ms_per_step": timings,
         "threads": torch.get_num_threads(),

@@ -32,6 +32,7 @@ from pyojeong.image.tta import seen_through
 from pyojeong.training.data.augment import Augment, Draws
 from pyojeong.training.data.portion import WHOLE, Portion
 from pyojeong.training.data.sampling import EACH_ONCE, Sampling
+from pyojeong.training.world import world
 
 
 class Batch(NamedTuple):
@@ -352,16 +353,21 @@ class FaceData(L.LightningDataModule):  # type: ignore[misc]
         return replace(self.train, votes=np.where(own.any(1, keepdims=True), mixed, own))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the current epoch; a short last batch is dropped when there are others."""
+        """Batches of the current epoch; a short last batch is dropped when there are others.
+
+        Where several processes train, each gets its share of every batch.
+        """
         number = self.trainer.current_epoch if self.trainer is not None else 0
         data = self.epoch(number)
-        return DataLoader(
-            data,
-            batch_size=self.batch_size,
-            drop_last=len(data) >= self.batch_size,
-            collate_fn=_identity,
-        )
+        last = len(data) - len(data) % self.batch_size or len(data)
+        firsts = range(0, last, self.batch_size)
+        batches = [range(first, min(first + self.batch_size, last)) for first in firsts]
+        own = [list(batch[world().share(len(batch))]) for batch in batches]
+        return DataLoader(data, batch_sampler=own, collate_fn=_identity)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Return the validation split, in order, without augmentation."""
-        return DataLoader(FaceDataset(self.valid, self.pre), batch_size=256, collate_fn=_identity)
+        """Return the validation split, in order, without augmentation; a share of it, as above."""
+        data = FaceDataset(self.valid, self.pre)
+        rows = range(len(data))[world().share(len(data))]
+        own = [list(rows[first : first + 256]) for first in range(0, len(rows), 256)]
+        return DataLoader(data, batch_sampler=own, collate_fn=_identity)

@@ -41,6 +41,7 @@ def web_variant(model: onnx.ModelProto, *, bits: int | Mapping[str, int] = 6) ->
         bits: Of each large weight, 2 to 8; or name of the weight -> its bits.
     """
     model = float_network(model)
+    _join_prelu(model)
     _round_weights(model, bits)
     _drop_unused(model)
     onnx.checker.check_model(model, full_check=True)
@@ -138,6 +139,66 @@ def _unrounded(
     for name, value in limits.items():
         model.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
     return helper.make_node("Clip", [node.input[0], *limits], [output])
+
+
+def _join_prelu(model: onnx.ModelProto) -> None:
+    """Write PReLU as one operation again.
+
+    The bundled networks have it as products and sums, which native runtimes run faster; in
+    WebAssembly each of them reads and writes the whole tensor.
+    """
+    known = _values(model)
+    makers = {name: node for node in model.graph.node for name in node.output}
+    kept = []
+    for node in model.graph.node:
+        found = _prelu_of(node, makers, known) if node.op_type == "Add" else None
+        if found is None:
+            kept.append(node)
+        else:
+            kept.append(helper.make_node("PRelu", list(found), list(node.output)))
+    _set_nodes(model, _needed(kept, {out.name for out in model.graph.output}))
+
+
+def _prelu_of(
+    node: onnx.NodeProto, makers: dict[str, onnx.NodeProto], known: dict[str, NDArray[Any]]
+) -> tuple[str, str] | None:
+    """Return input and slope when x * slope + (1 - slope) * relu(x) is added here."""
+
+    def product(name: str) -> tuple[str, str] | None:
+        made = makers.get(name)
+        if made is None or made.op_type != "Mul" or made.input[1] not in known:
+            return None
+        return made.input[0], made.input[1]
+
+    for low, high in (node.input, reversed(node.input)):
+        below = product(low)
+        maker = makers.get(high)
+        if below is None or maker is None:
+            continue
+        if maker.op_type == "Relu":  # relu(x * rest)
+            above = product(maker.input[0])
+        else:  # relu(x) * rest
+            above = product(high)
+            inner = makers.get(above[0]) if above else None
+            if above is None or inner is None or inner.op_type != "Relu":
+                continue
+            above = (inner.input[0], above[1])
+        if above is None or above[0] != below[0]:
+            continue
+        slope, rest = known[below[1]], known[above[1]]
+        if slope.shape == rest.shape and np.allclose(slope + rest, 1, atol=1e-3):
+            return below
+    return None
+
+
+def _needed(nodes: list[onnx.NodeProto], outputs: set[str]) -> list[onnx.NodeProto]:
+    """Return the nodes without those whose results nobody uses."""
+    wanted, kept = set(outputs), []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            kept.append(node)
+    return kept[::-1]
 
 
 def _round_weights(model: onnx.ModelProto, bits: int | Mapping[str, int]) -> None:

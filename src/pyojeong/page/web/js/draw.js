@@ -31,10 +31,10 @@ export function drawFaces(canvas, source, result, page, threshold, marked = -1) 
     context.strokeStyle = mark;
     context.globalAlpha = marked >= 0 && marked !== i ? 0.4 : 1;
     context.strokeRect(x1, y1, x2 - x1, y2 - y1);
-    if (face.eyes?.iris) {
+    if (face.seen?.eyes.iris) {
       context.beginPath();
-      face.eyes.iris.forEach(([x, y], k) => {
-        const r = face.eyes.iris_diameter[k] / 2;
+      face.seen.eyes.iris.forEach(([x, y], k) => {
+        const r = face.seen.eyes.iris_diameter[k] / 2;
         context.moveTo(x + r, y);
         context.arc(x, y, r, 0, 2 * Math.PI);
       });
@@ -107,19 +107,19 @@ function small(text) {
   return element;
 }
 
-function eyesText(face) {
-  if (face.eyes === undefined) return "";
-  const degrees = (rad) => Math.round((rad * 180) / Math.PI), parts = [];
-  if (face.eyes.openness) {
-    const [right, left] = face.eyes.openness.map((v) => Math.round(100 * v));
+function eyesText({ seen }) {
+  if (!seen) return "";
+  const degrees = (rad) => Math.round((rad * 180) / Math.PI), parts = [], { eyes, pose } = seen;
+  if (eyes.openness) {
+    const [right, left] = eyes.openness.map((v) => Math.round(100 * v));
     parts.push(say("openness", { right, left }));
   }
-  if (face.eyes.gaze_rad) {
-    const [yaw, pitch] = face.eyes.gaze_rad.map(degrees);
+  if (eyes.gaze_rad) {
+    const [yaw, pitch] = eyes.gaze_rad.map(degrees);
     parts.push(say("gaze", { yaw, pitch }));
   }
-  if (face.pose) {
-    const { yaw_rad, pitch_rad, roll_rad } = face.pose;
+  if (pose) {
+    const { yaw_rad, pitch_rad, roll_rad } = pose;
     parts.push(say("head", { yaw: degrees(yaw_rad), pitch: degrees(pitch_rad), roll: degrees(roll_rad) }));
   }
   return parts.join(" · ") || say("eyesNone");

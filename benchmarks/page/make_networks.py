@@ -29,8 +29,8 @@ from pyojeong.zoo import DEFAULT_MODEL, find
 MODELS = Path(__file__).parents[2] / "src" / "pyojeong" / "models"
 OUT = Path(__file__).parents[2] / "src" / "pyojeong" / "page" / "models"
 OTHERS = {
-    "blazeface": ("blazeface_full_range.onnx", 6),
-    "onet": ("mtcnn_onet.onnx", 6),
+    "blazeface": ("blazeface_full_range.onnx", 7),
+    "onet": ("mtcnn_onet.onnx", 7),
     "mesh": ("facemesh_468.onnx", 8),
     "iris": ("iris.onnx", 8),
 }

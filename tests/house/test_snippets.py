@@ -76,6 +76,7 @@ NOT_RUN = {
 CHANGED = {
     "--data faces --runs runs": "--data faces --runs runs --limit 12 --epochs 1",
     "--data faces --groups": "--limit 12 --epochs 1 --data faces --groups",
+    "--processes 2": "--processes 2 --epochs 1",
     "--folds 5": "--folds 5 --epochs 1",
     "--devices 2": "--devices 2 --epochs 1",
     "--data your-folder --runs runs": "--data your-folder --runs runs --limit 12 --epochs 1",

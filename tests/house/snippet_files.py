@@ -86,7 +86,7 @@ def _class_folders(folder: Path) -> None:
         for i in range(20):
             file = folder / "faces" / label / f"subject{i:02d}_{label}.png"
             file.write_bytes(png(face(rng)))
-        for split, count in (("train", 10), ("test", 4)):
+        for split, count in (("train", 22), ("test", 4)):
             place = folder / "your-folder" / split / label
             place.mkdir(parents=True)
             for i in range(count):

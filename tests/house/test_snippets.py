@@ -1,4 +1,4 @@
-"""Every snippet of the documents runs, or stands in a table here with the reason why it does not.
+"""Every snippet of the documents runs, or is named in a table here with the reason why it does not.
 
 The English pages count; another test holds the Korean ones to the same code. A page's blocks run in
 their order in one folder (``snippet_files``), a statement of a shell at a time.

@@ -112,7 +112,7 @@ def loss_of(
     for name, of in REGION_UNITS.items():
         columns = [UNITS.index(u) for u in of]
         moved = moved + ((units[name][n:] - made[1][:, columns]) ** 2).mean()
-    return seen + 4 * moved, float(seen.detach()), float(moved.detach())
+    return seen + 10 * moved, float(seen.detach()), float(moved.detach())
 
 
 def main() -> None:
@@ -145,7 +145,7 @@ def main() -> None:
 def train(out: Path, real: Chips, made: Chips, weights: Tensor, epochs: int) -> None:
     """Train, writing a checkpoint after each epoch."""
     model = Teacher()
-    size, half = 192, 96
+    size, half = 144, 176
     steps = len(real.pixels) // size
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=epochs * steps)

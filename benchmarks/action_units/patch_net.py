@@ -33,7 +33,7 @@ class PatchNet(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = 1
-        for width, stride, kernel in ((16, 2, 3), (32, 2, 3), (32, 1, 3), (48, 2, 3), (64, 1, 1)):
+        for width, stride, kernel in ((16, 2, 3), (32, 2, 3), (48, 1, 3), (64, 2, 3), (64, 1, 1)):
             layers += [
                 nn.Conv2d(channels, width, kernel, stride, kernel // 2, bias=False),
                 nn.BatchNorm2d(width),
@@ -46,7 +46,7 @@ class PatchNet(nn.Module):
         for name, (first, end) in ROWS.items():
             self.narrow[name] = nn.Sequential(nn.Conv2d(channels, 16, 1), nn.ReLU(inplace=True))
             self.sum_up[name] = nn.Linear(16 * (end - first) * (HALF // 8), WIDTH)
-        self.drop = nn.Dropout(0.3)
+        self.drop = nn.Dropout(0.15)
 
     def forward(self, half: Tensor) -> Tensor:
         """(n, 1, 96, 64) -> (n, 96)."""

@@ -18,7 +18,7 @@ from pyojeong.core.errors import DataError, InputError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import FER7
 from pyojeong.output.spreadsheet import is_marked
-from pyojeong.runtime.face_measures import grade_of
+from pyojeong.runtime.face_measures import action_unit_grade
 from pyojeong.verification import verify_path
 from pyojeong.video.analysis import write_report
 from pyojeong.video.coded_events.epoch import Epoch, EventList
@@ -408,7 +408,8 @@ def test_the_report_shows_events_units_and_valence(tmp_path):
     for words in ("Valence", "Coded events", "말하기", "&lt;b&gt;film&lt;/b&gt;"):
         assert words in page
     assert all(
-        f">{unit} {words} ({grade_of(unit)})<" in page for unit, words in ACTION_UNITS.items()
+        f">{unit} {words} ({action_unit_grade(unit)})<" in page
+        for unit, words in ACTION_UNITS.items()
     )
     assert "AU12 lip corner puller (good)" in page
     assert "AU14 dimpler (weak)" in page

@@ -156,7 +156,7 @@ def unit_card() -> ModelCard:
     return find(UNIT_MODEL).card
 
 
-def grade_of(unit: str) -> str:
+def action_unit_grade(unit: str) -> str:
     """Return how well a unit is measured: one of ``GRADES``.
 
     Raises:
@@ -169,4 +169,4 @@ def grade_of(unit: str) -> str:
 
 def reliable_units() -> tuple[str, ...]:
     """Return the units that count for ``activation``: those of grade good or fair."""
-    return tuple(unit for unit in ACTION_UNITS if grade_of(unit) != "weak")
+    return tuple(unit for unit in ACTION_UNITS if action_unit_grade(unit) != "weak")

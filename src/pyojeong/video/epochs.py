@@ -136,8 +136,8 @@ class EpochCounter:
         epochs: In order of time.
 
     Attributes:
-        names: Every measure: ``score_<label>``, ``valence``, units, their changes from the baseline,
-            ``activation``, ``openness``.
+        names: Every measure: ``score_<label>``, ``valence``, units, their changes from the
+            baseline, ``activation``, ``openness``.
     """
 
     def __init__(self, labels: LabelSet, epochs: Sequence[Epoch]) -> None:

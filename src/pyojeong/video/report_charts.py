@@ -16,7 +16,7 @@ from pyojeong.output.small_charts import (
     people_key,
 )
 from pyojeong.output.timeline_svg import SLIM, Mark, Span, lanes_of
-from pyojeong.runtime.face_measures import grade_of
+from pyojeong.runtime.face_measures import action_unit_grade
 from pyojeong.video.coded_events.epoch import by_label
 from pyojeong.video.epochs import SHOWS, EpochCounter, Sums
 from pyojeong.video.measured_epochs import MeasuredEpochs
@@ -107,7 +107,7 @@ def add_units(page: Page, people: Sequence[Person], span: Span) -> None:
         if not lines:
             missing.append(unit)
             continue
-        drawing = draw_small(f"{unit} {words} ({grade_of(unit)})", span, lines)
+        drawing = draw_small(f"{unit} {words} ({action_unit_grade(unit)})", span, lines)
         drawings.append((drawing, f"{unit}, {words}: intensity over time, 0 to 1"))
     page.small_drawings(drawings)
     if missing:

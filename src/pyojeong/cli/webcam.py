@@ -43,6 +43,7 @@ class WebcamRequest:
     prior: str | None = None
     labels: str | None = None
     threshold: float | None = None
+    lang: str = "en"
 
 
 def run(request: WebcamRequest, console: Console) -> int:
@@ -86,9 +87,10 @@ def run(request: WebcamRequest, console: Console) -> int:
         record=request.record,
         tau_s=request.smooth,
         boxes=request.boxes,
+        words=request.lang == "en",
         outlets=outlets,
     ) as session:
-        app = create_live_app(session, token=token, host=request.host)
+        app = create_live_app(session, token=token, host=request.host, lang=request.lang)
         if request.open_page and has_screen():
             threading.Timer(0.5, webbrowser.open, [url]).start()
         serve(app, bound)

@@ -87,10 +87,10 @@ def run(request: WebcamRequest, console: Console) -> int:
         record=request.record,
         tau_s=request.smooth,
         boxes=request.boxes,
-        words=request.lang == "en",
+        lang=request.lang,
         outlets=outlets,
     ) as session:
-        app = create_live_app(session, token=token, host=request.host, lang=request.lang)
+        app = create_live_app(session, token=token, host=request.host)
         if request.open_page and has_screen():
             threading.Timer(0.5, webbrowser.open, [url]).start()
         serve(app, bound)

@@ -95,9 +95,10 @@ class Texts:
 
     @cached_property
     def as_json(self) -> str:
-        """All messages, for a script element of HTML."""
+        """Messages that a script of the page fills, for a script element of HTML."""
+        shown = {key: text for key, text in self.messages.items() if not key.startswith("said.")}
         # "<" would end the script element early in a browser.
-        return json.dumps(dict(self.messages), ensure_ascii=False).replace("<", "\\u003c")
+        return json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def require_language(language: str) -> None:

@@ -1,21 +1,18 @@
 """The player of a clip's report: the clip beside its timelines, and edits of its people."""
 
 import json
-import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-from pyojeong.output.escaping import escaped
+from pyojeong.output.escaping import translated
 from pyojeong.output.page import Page
 from pyojeong.output.timeline_svg import SLIM, WIDTH, Span
 from pyojeong.video.summary import CHARTED, Person, Summary
 
 _DIGITS = 3
-_PLACE = re.compile(r"\{\{([a-z.]+)\}\}")
-"""Where a message stands in ``player.html``."""
 
 
 def add_player(
@@ -52,7 +49,7 @@ def add_player(
     }
     here = files("pyojeong.video.player")
     markup = (here / "player.html").read_text(encoding="utf-8")
-    markup = _PLACE.sub(lambda found: escaped(span.say(f"player.{found[1]}")), markup)
+    markup = translated(markup, span.say, prefix="player.")
     # "<" would end the script element early in a browser.
     text = json.dumps(data).replace("<", "\\u003c")
     page.insert(

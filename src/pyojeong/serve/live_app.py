@@ -45,12 +45,7 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
         host: What the server is bound to.
     """
     app = FastAPI(title="pyojeong live", docs_url=None, redoc_url=None, openapi_url=None)
-    web = {
-        f.name: (f.read_bytes(), _MEDIA[f.name.rpartition(".")[2]])
-        for f in (files("pyojeong.serve") / "web").iterdir()
-        if f.name.rpartition(".")[2] in _MEDIA
-    }
-
+    web = _web_files()
     html = translated(web["live.html"][0].decode(), session.say)
 
     @app.get("/")
@@ -98,6 +93,15 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
         return JSONResponse({"error": f'expected {{"on": true or false}}: {_kind(error)}'}, 422)
 
     return Guard(app, token=token, host=host, command="pyojeong webcam")
+
+
+def _web_files() -> dict[str, tuple[bytes, str]]:
+    """Return name -> (content, media type) of what the browser loads."""
+    return {
+        f.name: (f.read_bytes(), _MEDIA[f.name.rpartition(".")[2]])
+        for f in (files("pyojeong.serve") / "web").iterdir()
+        if f.name.rpartition(".")[2] in _MEDIA
+    }
 
 
 def _kind(error: RequestValidationError) -> str:

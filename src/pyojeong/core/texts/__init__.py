@@ -1,8 +1,8 @@
 """What pages and reports say, in English and Korean: one catalogue per page and language.
 
-A catalogue is a JSON object of messages, ``PAGE.LANGUAGE.json`` in this folder; ``labels`` is part
-of every page. Both languages have the same keys and the same places (``{name}``). Only words that
-people read are in here: columns, files and the keys of summaries never change their language.
+A catalogue is a JSON object of messages, ``NAME.LANGUAGE.json`` in this folder. Both languages have
+the same keys and the same places (``{name}``). Only words that people read are in here: columns,
+files and the keys of summaries never change their language.
 """
 
 import json
@@ -15,8 +15,13 @@ from pyojeong.core.errors import InputError
 
 LANGUAGES = ("en", "ko")
 """Languages of pages and reports; the first is the default."""
-PAGES = ("report", "curation", "review", "live")
-"""Names of the catalogues beside ``labels``."""
+PAGES = {
+    "report": ("labels", "report"),
+    "curation": ("labels", "checks", "curation"),
+    "review": ("labels", "checks", "review"),
+    "live": ("labels", "live"),
+}
+"""Page -> names of its catalogues."""
 
 _PLACE = re.compile(r"\{([a-z_]+?)(\d?)\}")
 _NUMBER = r"[-+]?\d[\d,.]*"
@@ -121,7 +126,7 @@ def english() -> Texts:
 def _messages(page: str, language: str) -> Mapping[str, str]:
     here = files("pyojeong.core.texts")
     out: dict[str, str] = {}
-    for name in ("labels", page):
+    for name in PAGES[page]:
         out |= json.loads((here / f"{name}.{language}.json").read_text(encoding="utf-8"))
     return out
 

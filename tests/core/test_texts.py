@@ -44,6 +44,12 @@ def test_both_languages_have_the_same_keys_and_places(name: str) -> None:
         assert places_of(text) == places_of(korean[key]), key
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_catalogues_of_a_page_do_not_replace_messages_of_each_other(page: str) -> None:
+    keys = [key for name in PAGES[page] for key in catalogue(name, "en")]
+    assert len(keys) == len(set(keys))
+
+
 @pytest.mark.parametrize("name", CATALOGUES)
 def test_korean_is_korean(name: str) -> None:
     english, korean = (catalogue(name, language) for language in LANGUAGES)
@@ -142,9 +148,9 @@ def test_every_key_in_the_source_is_in_the_catalogue(page: str, places: list[str
                 text = file.read_text(encoding="utf-8")
                 prefix = "player." if file.suffix != ".py" and "player" in file.parts else ""
                 keys = re.findall(r"""\bsay\(["']([\w.]+)["']""", text)
-                keys += re.findall(r"\{\{([\w.]+)\}\}", text)
+                keys += re.findall(r"\{\{([\w.]+)\}\}", text) if file.suffix == ".html" else []
                 used |= {prefix + key for key in keys if key not in {"lang", "texts"}}
                 counts = re.findall(r'\b(?:say\.count|counted)\("([\w.]+)"', text)
                 used |= {f"{key}.{form}" for key in counts for form in ("one", "many")}
-    assert used - {"KEY"} <= known, sorted(used - known)
+    assert used <= known, sorted(used - known)
     assert page == "live" or len(used) > 15

@@ -142,7 +142,7 @@ def _check(
     flagged = store.flagged(check)
     page.section(_check_name(check, say))
     states = say.said(known["states"], "state")
-    page.text(say("check.text", states=states, threshold=f"{threshold:.2f}"))
+    page.text(say("meaning", states=states, threshold=f"{threshold:.2f}"))
     counts, _ = np.histogram(store.scores(check), bins=_BINS, range=(0, 1))
     page.histogram(
         counts.tolist(),

@@ -135,7 +135,7 @@ def test_the_page_in_korean(store: Store, serve: Callable[..., Any], browser: Br
     page.on("pageerror", lambda e: errors.append(str(e)))
     page.on("console", lambda m: errors.append(m.text))
     page.goto(served.url)
-    page.wait_for_function("document.body.dataset.ready === 'true'")
+    page.wait_for_selector("body[data-ready=true]")
     assert page.get_attribute("html", "lang") == "ko"
     # One letter of a key is no language.
     names = [*OPTIONS, "PNG"]
@@ -155,7 +155,7 @@ def test_the_page_in_korean(store: Store, serve: Callable[..., Any], browser: Br
         page.keyboard.press(key)
         page.wait_for_timeout(60)
         clean()
-    page.wait_for_function("document.getElementById('saving').textContent === ''")
+    page.locator("#saving:empty").wait_for(state="attached")
     said = [(line["action"], line["label"]) for line in served.lines()]
     assert ("keep", "") in said
     assert "undo" in {action for action, _ in said}
@@ -190,7 +190,7 @@ def test_the_page_without_findings(
     served = serve(Store.beside(tmp_path / "set.parquet"), lang="ko")
     page = browser.new_page(viewport={"width": 390, "height": 800})
     page.goto(served.url)
-    page.wait_for_function("document.body.dataset.ready === 'true'")
+    page.wait_for_selector("body[data-ready=true]")
     assert english_in(shown(page), OPTIONS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     served.stop()

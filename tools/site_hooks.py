@@ -20,7 +20,8 @@ _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")
 _OUTSIDE = re.compile(r"^[a-z]+:", re.IGNORECASE)
 
 KINDS = {
-    "Reading": ("Analyzer", "read_video", "load_image", "list_models", "list_detectors"),
+    "Reading": ("Analyzer", "read_video", "load_image", "list_models", "list_detectors",
+                "action_unit_grade"),
     "Results": ("FrameResult", "VideoResult", "Face", "Box", "Landmarks", "Expression",
                 "EyeSignals", "HeadPose"),
     "Tables, pictures, plots": ("to_records", "to_dataframe", "to_arrow", "to_csv", "to_jsonl",

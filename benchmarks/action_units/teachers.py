@@ -1,7 +1,7 @@
 """Targets for the action units of real faces, whose units nobody coded."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,22 +28,33 @@ NAMES = SIDE_NAMES + MIDDLE_NAMES
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces that ``extract.py`` read: points (n, 2, 478, 3), blendshapes (n, 2, 52)."""
+    """Faces that ``extract.py`` read, and what ``appearance.py`` sees in them.
+
+    Attributes:
+        names: (n,).
+        points: (n, 2 views, 478, 3).
+        blendshapes: (n, 2 views, 52).
+        seen: What the halves look like, (n, 2 sides, numbers).
+        votes: Logits of votes by region, (n, 2 sides, 4, 8).
+    """
 
     names: NDArray[np.str_]
     points: NDArray[np.float32]
     blendshapes: NDArray[np.float32]
+    seen: NDArray[np.float32]
+    votes: NDArray[np.float32]
 
     @staticmethod
-    def read(file: Path) -> "Faces":
+    def read(file: Path, look: Callable[[NDArray[np.uint8]], tuple[Any, Any]]) -> "Faces":
         """Return the faces of a file, without those that are hardly one."""
         with np.load(file, allow_pickle=False) as stored:
-            seen = stored["presence"] >= _PRESENCE
-            return Faces(*(stored[k][seen] for k in ("names", "points", "blendshapes")))
+            there = stored["presence"] >= _PRESENCE
+            parts = (stored[k][there] for k in ("names", "points", "blendshapes"))
+            return Faces(*parts, *look(stored["chips"][there]))
 
     def where(self, chosen: NDArray[np.bool_]) -> "Faces":
         """Return some of the faces."""
-        return Faces(self.names[chosen], self.points[chosen], self.blendshapes[chosen])
+        return Faces(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
     @cached_property
     def _rows(self) -> Floats:
@@ -62,7 +73,9 @@ class Faces:
 
     def rows(self, view: int) -> Floats:
         """Return what the network is shown of a view: (n, 2 sides, features)."""
-        return self._rows[:, view]
+        # The right side of the mirrored view is the subject's left.
+        seen = self.seen if view == 0 else self.seen[:, ::-1]
+        return np.concatenate([self._rows[:, view], seen], axis=-1)
 
     @cached_property
     def by_side(self) -> Floats:
@@ -126,6 +139,35 @@ NAMED = {
     "AU20": ("mouthStretch", 1.0), "AU24": ("mouthPress", 0.5), "AU26": ("jawOpen", 1.0),
 }  # fmt: skip
 """Unit -> the blendshape of the same movement, and how much it counts; the rest is the region's."""
+
+REGION_NAMES = ("brows", "lids", "nose", "mouth")
+
+LOOKS: dict[str, tuple[str, dict[str, float], tuple[str, ...]]] = {
+    "AU1": (
+        "brows", {"surprise": 1, "sad": 1, "fear": 1}, ("neutral", "happy", "angry", "disgust"),
+    ),
+    "AU2": ("brows", {"surprise": 1}, ("neutral", "happy", "angry", "sad", "disgust")),
+    "AU4": (
+        "brows", {"angry": 1, "disgust": 0.7, "sad": 0.5, "fear": 0.3},
+        ("neutral", "happy", "surprise"),
+    ),
+    "AU5": ("lids", {"surprise": 1, "fear": 1}, ("neutral", "happy", "sad", "disgust")),
+    "AU6": ("lids", {"happy": 1}, ("neutral", "surprise", "sad", "angry", "disgust", "fear")),
+    "AU7": ("lids", {"angry": 1, "disgust": 1}, ("neutral", "surprise", "sad")),
+    "AU9": ("nose", {"disgust": 1}, ("neutral", "happy", "surprise", "sad", "angry", "fear")),
+    "AU15": ("mouth", {"sad": 1}, ("neutral", "happy", "angry", "surprise")),
+    "AU17": (
+        "mouth", {"sad": 1, "angry": 1, "disgust": 1}, ("neutral", "happy", "surprise", "fear"),
+    ),
+    "AU20": ("mouth", {"fear": 1}, ("neutral", "surprise", "sad", "angry")),
+    "AU23": ("mouth", {"angry": 1}, ("neutral", "happy", "surprise", "sad")),
+    "AU24": ("mouth", {"angry": 1}, ("neutral", "happy", "surprise", "sad")),
+}  # fmt: skip
+"""Unit -> the region whose pixels show it, the expressions that hold it (how often, after Ekman and
+Friesen's prototypes), and those without it."""
+
+LOOK_SHARE = {"AU1": 0.4, "AU2": 0.4, "AU5": 0.3, "AU17": 0.3, "AU20": 0.3}
+"""How much of a unit's target its pixels make; half where nothing is said."""
 
 VOTES = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
 
@@ -210,9 +252,25 @@ def _unit_target(
         shown = share[:, VOTES.index(REGIONS[unit][1])] >= 0.5
         top = np.quantile(values.mean(1)[shown], 0.95)
         parts.append((1 - weight, _intensity(values, neutral, rest=0.5, top=float(top))))
-    if not parts:
-        return None
-    return np.asarray(sum(w * v for w, v in parts) / sum(w for w, _ in parts))
+    points = sum(w * v for w, v in parts) / sum(w for w, _ in parts) if parts else None
+    if unit not in LOOKS:
+        return points
+    shares = LOOK_SHARE.get(unit, 0.5)
+    seen = looks_like(unit, faces)
+    shown = sum(share[:, VOTES.index(n)] for n in LOOKS[unit][1]) >= 0.5
+    top = float(np.quantile(seen.mean(1)[shown], 0.9))
+    pixels = _intensity(seen, neutral, rest=0.5, top=top)
+    return pixels if points is None else np.asarray((1 - shares) * points + shares * pixels)
+
+
+def looks_like(unit: str, faces: Faces) -> Floats:
+    """Return (n, 2): log odds that a region's pixels show an expression that holds a unit."""
+    region, positive, negative = LOOKS[unit]
+    logits = faces.votes[:, :, REGION_NAMES.index(region)].astype(np.float64)
+    odds = np.exp(logits - logits.max(-1, keepdims=True))
+    yes = sum(w * odds[..., VOTES.index(n)] for n, w in positive.items())
+    no = sum(odds[..., VOTES.index(n)] for n in negative)
+    return np.asarray(np.log(yes + 1e-6) - np.log(no + 1e-6))
 
 
 def without_yaw(values: Floats, yaw_rad: Floats) -> Floats:

@@ -70,6 +70,7 @@ _HOMES = {
     "read_json": "pyojeong.output.tables",
     "read_parquet": "pyojeong.output.tables",
     "list_detectors": "pyojeong.runtime.detection.registry",
+    "action_unit_grade": "pyojeong.runtime.face_measures",
     "read_video": "pyojeong.stream.pipeline",
     "Net": "pyojeong.training.nets.protocol",
     "write_report": "pyojeong.video.analysis",

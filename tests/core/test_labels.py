@@ -81,7 +81,9 @@ def test_ferplus_order():
         ("natural", "neutral"),
         ("분노", "angry"), ("혐오", "disgust"), ("공포", "fear"), ("기쁨", "happy"),
         ("중립", "neutral"), ("슬픔", "sad"), ("놀람", "surprise"),
-        ("행복", "happy"), ("무표정", "neutral"), ("화남", "angry"),
+        ("행복", "happy"), ("무표정", "neutral"), ("화남", "angry"), ("역겨움", "disgust"),
+        ("두려움", "fear"), ("무서운", "fear"), ("놀라움", "surprise"), ("즐거움", "happy"),
+        (unicodedata.normalize("NFD", "역겨운"), "disgust"),
         (unicodedata.normalize("NFD", " 기쁨 "), "happy"),
     ],
 )  # fmt: skip

@@ -80,6 +80,47 @@ def test_nothing_is_guessed_for_embarrassed(tmp_path: Path) -> None:
         assert done.skipped == {"당황/ (--map)": 2}
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_folders_of_aihub(tmp_path: Path, form: str) -> None:
+    """Its seven classes: four are expressions, the others are named with what maps them."""
+    counts = {"기쁨": 2, "분노": 3, "슬픔": 4, "중립": 5, "당황": 2, "불안": 2, "상처": 2}
+    named = {f"[원천]EMOIMG_{name}_TRAIN_01": n for name, n in counts.items()}
+    folders = {unicodedata.normalize(form, name): n for name, n in named.items()}
+    root = pictures(tmp_path / "set", folders)
+    (root / unicodedata.normalize(form, "[라벨]EMOIMG_불안_TRAIN")).mkdir()  # only JSON in it
+    with pytest.raises(LabelUnknown) as caught:
+        bring(root)
+    said = str(caught.value)
+    assert "\n" not in said
+    for name in ("당황", "불안", "상처"):
+        assert f"'[원천]EMOIMG_{name}_TRAIN_01' (2 x)" in said
+    assert "당황, 불안, 상처 are none of these expressions: name them with" in said
+    assert "--map 당황=LABEL --map 불안=LABEL --map 상처=LABEL (or --map 당황=skip)" in said
+    assert "기쁨" not in said
+    words = [unicodedata.normalize("NFD", word) for word in ("당황=skip", "불안=fear", "상처=-")]
+    done, rows = bring(root, *words)
+    kept = {"happy": 2, "angry": 3, "sad": 4, "neutral": 5, "fear": 2}
+    assert Counter(row.label for row in rows) == kept
+    assert done.skipped == {f"[원천]EMOIMG_{n}_TRAIN_01/ (--map)": 2 for n in ("당황", "상처")}
+
+
+def test_korean_names_of_faces_in_a_table_and_folders(tmp_path: Path) -> None:
+    names = ("01_기쁜 표정", "화난_얼굴", "역겨운", "겁먹음", "무표정", "놀란표정", "슬퍼함")
+    for form in ("NFC", "NFD"):
+        folders = {unicodedata.normalize(form, name): 2 for name in names}
+        _, rows = bring(pictures(tmp_path / form, folders))
+        assert Counter(row.label for row in rows) == dict.fromkeys(FER7.names, 2)
+    loose = pictures(tmp_path / "loose", {".": 7})
+    lines = [f"{i:03d}.png,{name}" for i, name in enumerate(names)]
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\n" + unicodedata.normalize("NFD", "\n".join(lines)) + "\n")
+    _, rows = bring(loose, table=table)
+    assert Counter(row.label for row in rows) == dict.fromkeys(FER7.names, 1)
+    table.write_text("file,label\n" + "\n".join(lines).replace("무표정", "당황") + "\n")
+    with pytest.raises(LabelUnknown, match=r"당황 is none of these expressions: .*당황=LABEL"):
+        bring(loose, table=table)
+
+
 def test_folders_of_which_none_is_an_expression(tmp_path: Path) -> None:
     root = pictures(tmp_path / "set", {"cats": 12, "dogs": 1})
     saw = r"no class folders: saw cats/ \(12 images\), dogs/ \(1 image\); .*--map cats=happy"

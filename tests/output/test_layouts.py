@@ -120,6 +120,21 @@ def test_files_are_those_that_were_stored(layout, tmp_path):
         assert path.read_text("utf-8") == (GOLDEN / path.name).read_text("utf-8"), path.name
 
 
+def test_files_of_earlier_results_are_named(tmp_path):
+    frames = clip()
+    earlier = [tmp_path / "log_person9.txt", tmp_path / "log_nobody.txt"]
+    for file in earlier:
+        file.write_text("of earlier results", encoding="utf-8")
+    (tmp_path / "log_person1.csv").write_text("another layout", encoding="utf-8")
+    written = write_layout("facereader", lambda: frames, tmp_path / "log.txt")
+    assert written.notes[-1] == (
+        "layout facereader: left as they were, of earlier results: log_nobody.txt, log_person9.txt"
+    )
+    assert all(file.read_text("utf-8") == "of earlier results" for file in earlier)
+    again = write_layout("facereader", lambda: frames, tmp_path / "other.txt")
+    assert not any("earlier" in note for note in again.notes)
+
+
 def test_a_log_is_read_by_its_columns_alone(tmp_path):
     first, second = to_layout(clip(), tmp_path / "log.txt", layout="facereader")
     assert (first.name, second.name) == ("log_person1.txt", "log_person2.txt")

@@ -13,7 +13,7 @@ from pyojeong.core.eyes import EyeSignals
 from pyojeong.core.face import Box, Face, Landmarks
 from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import warp
-from pyojeong.runtime.face_measures import GRADES, FaceMeasures, grade_of, reliable_units
+from pyojeong.runtime.face_measures import GRADES, FaceMeasures, action_unit_grade, reliable_units
 from pyojeong.runtime.facemesh import FaceMesh
 from pyojeong.runtime.golden import PICTURES
 from pyojeong.runtime.unit_features import (
@@ -126,12 +126,12 @@ def test_names_of_blendshapes_mirror_twice_to_themselves():
 
 
 def test_the_card_grades_every_unit():
-    assert {grade_of(unit) for unit in ACTION_UNITS} <= set(GRADES)
+    assert {action_unit_grade(unit) for unit in ACTION_UNITS} <= set(GRADES)
     assert 5 <= len(reliable_units()) < len(ACTION_UNITS)
-    assert grade_of("AU12") == "good"
-    assert grade_of("AU14") == "weak"
+    assert action_unit_grade("AU12") == "good"
+    assert action_unit_grade("AU14") == "weak"
     with pytest.raises(InputError, match=r"'AU10': the units are AU1, AU2"):
-        grade_of("AU10")
+        action_unit_grade("AU10")
 
 
 def test_the_analyzer_measures_units_only_when_asked():

@@ -9,19 +9,24 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import sync_playwright
 
-from pyojeong import Analyzer
+from pyojeong import Analyzer, annotate, load_image
 from pyojeong.cli.serving import bind
 from pyojeong.core.errors import OutputError
+from pyojeong.core.labels import FER7
+from pyojeong.output.media import annotate_numbers
 from pyojeong.output.tables import read_csv
+from pyojeong.runtime.golden import PICTURES
 from pyojeong.serve.live_app import create_live_app
 from pyojeong.serve.live_session import LiveSession
 from pyojeong.stream.live import Camera
+from tests.latin import english_in
 from tests.video.made import make_clip
 
 TOKEN = "a-secret"
@@ -40,8 +45,9 @@ def analyzer():
 class Served:
     """A session behind a real server on a free port."""
 
-    def __init__(self, clip, analyzer, *, record=None, loop=True):
-        self.session = LiveSession(Camera(str(clip), loop=loop), analyzer, record=record)
+    def __init__(self, clip, analyzer, *, record=None, loop=True, lang="en"):
+        camera = Camera(str(clip), loop=loop)
+        self.session = LiveSession(camera, analyzer, record=record, lang=lang)
         app = create_live_app(self.session, token=TOKEN)
         self.bound: socket.socket = bind("127.0.0.1", 0)
         config = uvicorn.Config(
@@ -170,6 +176,73 @@ def test_the_page_in_a_browser(clip, analyzer, tmp_path):
         assert said == []
         browser.close()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+SHOWN = """() => {
+  const said = [...document.querySelectorAll("*")].flatMap((e) =>
+    ["aria-label", "title", "alt", "data-empty"].map((n) => e.getAttribute(n) ?? ""));
+  return [document.title, ...document.body.innerText.split("\\n"), ...said].filter((t) => t.trim());
+}"""
+
+
+def test_the_page_in_korean(clip, analyzer, tmp_path):
+    with (
+        Served(clip, analyzer, record=tmp_path, lang="ko") as served,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1100, "height": 700})
+        said = []
+        page.on("console", lambda m: said.append(m.text))
+        page.on("pageerror", lambda e: said.append(str(e)))
+        page.goto(f"{served.url}/?token={TOKEN}", wait_until="domcontentloaded")
+        page.wait_for_selector(".person")
+        assert page.get_attribute("html", "lang") == "ko"
+        assert page.inner_text(".person h2").startswith("기쁨")
+        assert page.locator(".person .row span").first.inner_text() == "분노"
+        assert english_in(page.evaluate(SHOWN)) == []
+        page.click("#record")
+        page.wait_for_selector("body.recording")
+        assert page.inner_text("#record") == "중지"
+        assert english_in(page.evaluate(SHOWN)) == []
+        page.click("#record")
+        page.wait_for_selector("body:not(.recording)")
+        page.set_viewport_size({"width": 380, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 380
+        assert said == []
+        browser.close()
+    # The recording is the same table in every language.
+    (table,) = tmp_path.iterdir()
+    labels = {f.expression.label for frame in read_csv(table) for f in frame.faces}
+    assert labels <= {*FER7.names, "unclear"}
+
+
+def test_the_end_in_korean(clip, analyzer):
+    with Served(clip, analyzer, loop=False, lang="ko") as served:
+        with httpx.stream("GET", served.url + "/events", headers=served.headers) as answer:
+            last = [line for line in answer.iter_lines() if line][-1]
+        assert json.loads(last[5:])["error"] == ""
+        refused = httpx.post(served.url + "/api/record", json={"on": True}, headers=served.headers)
+        assert refused.json()["error"] == "기록할 수 없습니다. --record FOLDER로 시작하세요"
+        served.session.error = "/dev/video0: gives no more images (unplugged?)"
+        said = served.session.state()["error"]
+        assert said == "/dev/video0: 더 이상 영상을 보내지 않습니다(연결이 빠졌나요?)"
+
+
+def test_an_image_without_words_has_only_numbers(analyzer):
+    """The letters of the drawing are Latin: in Korean the names stand beside the image."""
+    result = analyzer.analyze(PICTURES / "astronaut.jpg")
+    pixels = load_image(PICTURES / "astronaut.jpg")
+    drawn = annotate_numbers(pixels, result)
+    assert drawn.shape == pixels.shape
+    assert (drawn != pixels).any()
+    words = annotate(pixels, result, keep_size=True)
+    changed = [(image != pixels).any(2).sum() for image in (drawn, words)]
+    assert changed[0] < changed[1]
+    nobody = replace(result, faces=())
+    assert (annotate_numbers(pixels, nobody) == pixels).all()
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "SIGKILL"])

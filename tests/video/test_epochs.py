@@ -18,7 +18,7 @@ from pyojeong.core.errors import DataError, InputError
 from pyojeong.core.face import FrameResult
 from pyojeong.core.labels import FER7
 from pyojeong.output.spreadsheet import is_marked
-from pyojeong.runtime.face_measures import grade_of
+from pyojeong.runtime.face_measures import action_unit_grade
 from pyojeong.verification import verify_path
 from pyojeong.video.analysis import write_report
 from pyojeong.video.coded_events.epoch import Epoch, EventList
@@ -35,11 +35,14 @@ from tests.video.made import face, make_clip
 CODED = Path(__file__).parent / "coded"
 
 
-def units(*values, activation=None):
-    """Action units with these intensities; the rest was not measured."""
+def units(*values, activation=None, changes=None):
+    """Action units with these intensities and changes; the rest was not measured."""
     full = [*values, *[None] * (len(ACTION_UNITS) - len(values))]
     sides = (None,) * len(SIDED_UNITS)
-    return ActionUnits(tuple(full), sides, sides, None, activation)
+    deltas = None
+    if changes is not None:
+        deltas = (*changes, *[None] * (len(ACTION_UNITS) - len(changes)))
+    return ActionUnits(tuple(full), sides, sides, deltas, activation)
 
 
 def counted(frames, epochs):
@@ -62,6 +65,7 @@ NAMES = [
     "valence",
     "AU1",
     "AU2",
+    "AU1_delta",
     "activation",
     "openness",
 ]
@@ -73,6 +77,7 @@ def values_of(one):
     out["valence"] = one.expression.valence
     if one.action_units is not None:
         out["AU1"], out["AU2"] = one.action_units["AU1"], one.action_units["AU2"]
+        out["AU1_delta"] = (one.action_units.baseline_delta or {}).get("AU1")
         out["activation"] = one.action_units.activation
     if one.eyes is not None:
         out["openness"] = sum(one.eyes.openness) / 2
@@ -101,7 +106,7 @@ def plain(frames, epoch, track):
             label = name.removeprefix("score_")
             shown = sum(step for one, step in inside if one.expression.label == label)
             out[f"{name}_share"] = shown / total if total else None
-        elif name.startswith("AU"):
+        elif name in ACTION_UNITS:
             shown = sum(step for v, step in known if v >= 0.5)
             out[f"{name}_share"] = shown / total if total else None
     return out
@@ -109,11 +114,13 @@ def plain(frames, epoch, track):
 
 intensity = st.one_of(st.none(), st.floats(0, 1, width=32))
 faces = st.builds(
-    lambda label, score, opened, one, two, act: face(
-        label, 1, score, openness=opened, action_units=units(one, two, activation=act)
+    lambda label, score, opened, one, two, act, change: face(
+        label, 1, score, openness=opened,
+        action_units=units(one, two, activation=act, changes=[change]),
     ),
     st.sampled_from(FER7.names), st.floats(0.2, 0.95),
     st.one_of(st.none(), st.floats(0, 1)), intensity, intensity, intensity,
+    st.one_of(st.none(), st.floats(-1, 1, width=32)),
 )  # fmt: skip
 instants = st.integers(0, 4000).map(lambda n: n / 1000)
 
@@ -212,6 +219,20 @@ def test_a_unit_counts_from_a_half_on():
     assert row["AU1_peak"] == 1
     assert "AU2_mean" not in row
     assert "activation_mean" not in row
+
+
+def test_changes_from_the_baseline_have_columns():
+    pairs = ((-0.5, 0.0), (0.1, 0.2), (0.4, 0.4))
+    made = [
+        frame(i, i / 10, face(action_units=units(0.5, changes=pair)))
+        for i, pair in enumerate(pairs)
+    ]
+    (row,), _ = counted(made, [Epoch("a", 0, 1)])
+    assert row["AU1_delta_mean"] == pytest.approx(0)
+    assert (row["AU1_delta_peak"], row["AU1_delta_low"]) == (0.4, -0.5)
+    assert row["AU2_delta_mean"] == pytest.approx(0.2)
+    assert "AU1_delta_share" not in row
+    assert "AU4_delta_mean" not in row
 
 
 # --- the table ---
@@ -387,7 +408,8 @@ def test_the_report_shows_events_units_and_valence(tmp_path):
     for words in ("Valence", "Coded events", "말하기", "&lt;b&gt;film&lt;/b&gt;"):
         assert words in page
     assert all(
-        f">{unit} {words} ({grade_of(unit)})<" in page for unit, words in ACTION_UNITS.items()
+        f">{unit} {words} ({action_unit_grade(unit)})<" in page
+        for unit, words in ACTION_UNITS.items()
     )
     assert "AU12 lip corner puller (good)" in page
     assert "AU14 dimpler (weak)" in page

@@ -32,6 +32,7 @@ OTHER = {
     "smooth": 0.2, "baseline": "0-0.5", "hold": 0.7, "excel": True, "detector": "mtcnn",
     "model": "default-fer2013", "min_face": 60, "prior": "balanced", "labels": "ferplus8",
     "threshold": 0.9, "layouts": ["openface"], "measures": ("action_units",),
+    "lang": "ko",
 }  # fmt: skip
 """Another value of every option of `pyojeong video`."""
 OF_EVENTS = {"events", "event_window", "observation"}

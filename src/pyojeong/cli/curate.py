@@ -34,6 +34,7 @@ class CurateRequest:
     jobs: int
     report: Path | None
     pictures: int
+    lang: str = "en"
     ray: "RayOptions | None" = None
 
 
@@ -83,7 +84,13 @@ def run_curate(request: CurateRequest, console: Console) -> int:
         from pyojeong.curate.report import write_report
 
         command = " ".join(["pyojeong", *sys.argv[1:]])
-        file = write_report(store, request.report, command=command, pictures=request.pictures)
+        file = write_report(
+            store,
+            request.report,
+            command=command,
+            pictures=request.pictures,
+            lang=request.lang,
+        )
         console.print(f"report: {as_markup(file)}", soft_wrap=True)
     return print_table_counts(request.manifest, console)
 

@@ -16,6 +16,8 @@ from pyojeong.cli.options import (
     ImageColumnOption,
     JobsOption,
     LabelColumnOption,
+    LangOption,
+    Language,
     MapOption,
     ObjectStoreOption,
     ProcessesOption,
@@ -254,6 +256,7 @@ def curate(
     pictures: Annotated[
         int, typer.Option(min=0, help="Images per check in the report; 0 = none.")
     ] = 24,
+    lang: LangOption = Language.EN,
     engine: EngineOption = Engine.LOCAL,
     address: AddressOption = None,
     object_store_mb: ObjectStoreOption = None,
@@ -273,6 +276,7 @@ def curate(
         jobs=jobs,
         report=report,
         pictures=pictures,
+        lang=lang.value,
         ray=ray_options(engine.value, jobs, address, object_store_mb),
     )
     raise typer.Exit(run_curate(request, _stderr()))
@@ -330,6 +334,7 @@ def review(
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
     ] = True,
+    lang: LangOption = Language.EN,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
     """Decide on the findings of the checks, image by image, on a page on this machine."""
@@ -343,4 +348,5 @@ def review(
         port=port,
         host=host,
         open_page=open_page,
+        lang=lang.value,
     )

@@ -68,6 +68,13 @@ class Answers(StrEnum):
     FER2013 = "fer2013"
 
 
+class Language(StrEnum):
+    """Languages of pages and reports."""
+
+    EN = "en"
+    KO = "ko"
+
+
 class Engine(StrEnum):
     """What does the work of a command."""
 
@@ -225,6 +232,12 @@ ExcelOption = Annotated[
     typer.Option(
         "--excel", help="CSV that Excel opens right: marked as UTF-8, and no text is a formula."
     ),
+]
+
+
+LangOption = Annotated[
+    Language,
+    typer.Option("--lang", help="Language of the page or report; tables are the same in both."),
 ]
 
 

@@ -18,7 +18,7 @@ from pyojeong.curate.decisions import RULE
 from pyojeong.curate.findings import Store
 
 
-def review(
+def review(  # noqa: PLR0913 - options, all but two keyword-only
     manifest: Path,
     console: Console,
     *,
@@ -27,6 +27,7 @@ def review(
     port: int,
     host: str,
     open_page: bool,
+    lang: str = "en",
 ) -> None:
     """Serve the page until Ctrl-C; prints its address to stdout.
 
@@ -38,6 +39,7 @@ def review(
         port: 0 takes a free one.
         host: Address to bind.
         open_page: Open a browser.
+        lang: Language of the page.
 
     Raises:
         MissingExtra: When FastAPI or uvicorn is not installed.
@@ -55,7 +57,7 @@ def review(
     if name == RULE:
         raise DataError(f"reviewer {RULE!r}: accepted suggestions have that name, choose another")
     kept = Store.beside(manifest) if store is None else Store(store, manifest)
-    session = ReviewSession(ReviewIndex(kept), name)
+    session = ReviewSession(ReviewIndex(kept, lang=lang), name)
     token = secrets.token_urlsafe(24)
     app = create_app(session, token=token, host=host)
     bound = bind(host, port)

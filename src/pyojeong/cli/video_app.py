@@ -22,6 +22,8 @@ from pyojeong.cli.options import (
     FormatOption,
     JobsOption,
     LabelsOption,
+    LangOption,
+    Language,
     LayoutOption,
     MeasureOption,
     MinFaceOption,
@@ -67,6 +69,7 @@ def video(
     excel: ExcelOption = False,
     annotate: Annotated[bool, typer.Option(help="Also write annotated.mp4, with sound.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    lang: LangOption = Language.EN,
     pictures: Annotated[bool, typer.Option(help="Show key frames in the report.")] = True,
     aggregate: Annotated[
         bool, typer.Option(help="Keep shares, events and counts only: no frames, no images.")
@@ -135,6 +138,7 @@ def video(
         excel=excel,
         annotate=annotate,
         report=report,
+        lang=lang.value,
         pictures=pictures,
         aggregate=aggregate,
         eyes=eyes is not False,
@@ -229,6 +233,7 @@ def webcam(
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
     device: DeviceOption = DeviceName.AUTO,
+    lang: LangOption = Language.EN,
     config: ConfigOption = None,
 ) -> None:
     """Read a camera live on a local page; nothing is stored unless you ask."""
@@ -259,5 +264,6 @@ def webcam(
         threshold=threshold,
         labels=labels and labels.value,
         device=device.value,
+        lang=lang.value,
     )
     raise typer.Exit(run(request, make_console(stderr=True)))

@@ -39,6 +39,7 @@ class VideoRequest:
     event_window: float | None = None
     observation: str | None = None
     excel: bool = False
+    lang: str = "en"
     detector: str = "auto"
     model: str = "default"
     min_face: int | None = None
@@ -115,6 +116,7 @@ def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
         aggregate=request.aggregate,
         hold_s=request.hold,
         excel=request.excel,
+        lang=request.lang,
         workers=request.workers,
     )
 

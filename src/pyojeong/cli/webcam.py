@@ -43,6 +43,7 @@ class WebcamRequest:
     prior: str | None = None
     labels: str | None = None
     threshold: float | None = None
+    lang: str = "en"
 
 
 def run(request: WebcamRequest, console: Console) -> int:
@@ -86,6 +87,7 @@ def run(request: WebcamRequest, console: Console) -> int:
         record=request.record,
         tau_s=request.smooth,
         boxes=request.boxes,
+        lang=request.lang,
         outlets=outlets,
     ) as session:
         app = create_live_app(session, token=token, host=request.host)

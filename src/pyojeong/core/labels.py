@@ -62,30 +62,19 @@ FERPLUS8 = LabelSet(
 )
 LABEL_SETS = {s.id: s for s in (FER7, FERPLUS8)}
 
-_KOREAN = {
-    "분노": "angry",
-    "화": "angry",
-    "화남": "angry",
-    "화난": "angry",
-    "혐오": "disgust",
-    "역겨움": "disgust",
-    "공포": "fear",
-    "두려움": "fear",
-    "무서움": "fear",
-    "기쁨": "happy",
-    "기쁜": "happy",
-    "행복": "happy",
-    "행복한": "happy",
-    "중립": "neutral",
-    "무표정": "neutral",
-    "슬픔": "sad",
-    "슬픈": "sad",
-    "놀람": "surprise",
-    "놀란": "surprise",
-    "놀라움": "surprise",
-    "경멸": "contempt",
+_KOREAN_WORDS = {
+    "angry": "분노 분노한 분노함 화 화남 화난 화냄 화가남 성난",
+    "disgust": "혐오 혐오감 혐오스러움 역겨움 역겨운",
+    "fear": "공포 공포감 두려움 두려운 무서움 무서운 겁먹음 겁먹은",
+    "happy": "기쁨 기쁜 기뻐함 행복 행복한 행복함 행복감 즐거움 즐거운",
+    "neutral": "중립 무표정 무감정 평온",
+    "sad": "슬픔 슬픈 슬퍼함",
+    "surprise": "놀람 놀란 놀라움 깜짝놀람",
+    "contempt": "경멸 경멸감",
 }
-# AI-Hub's 당황 (embarrassed), 불안 (anxious) and 상처 (hurt) are none of the eight expressions.
+_KOREAN = {word: name for name, words in _KOREAN_WORDS.items() for word in words.split()}
+NO_EXPRESSIONS = ("당황", "불안", "상처")
+"""AI-Hub's embarrassed, anxious and hurt: none of the eight expressions."""
 
 SYNONYMS = {
     "anger": "angry",

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pyojeong.core.errors import DataError, LabelUnknown
@@ -32,6 +33,13 @@ _CODES = {
 }
 """Codes of JAFFE, KDEF-like and other sets as names of folders."""
 
+_AIHUB = re.compile(
+    r"(?P<kind>\[(?:원천|라벨)\] ?)?emoimg_(?P<name>.+?)_(?:train|valid(?:ation)?|sample)(?:_\d+)?"
+)
+"""AI-Hub's folders of Korean faces: ``[원천]EMOIMG_기쁨_TRAIN_01``, ``[라벨]...`` beside it."""
+_FACE = re.compile(r"(?<=\S)[\s_-]*(?:표정|얼굴|감정)$")
+"""Behind Korean names: 기쁜 표정, 화난_얼굴."""
+
 SKIP = ("skip", "-")
 """Targets that leave a class out."""
 _SHOWN = 12
@@ -54,15 +62,21 @@ class LabelMap:
 
     def knows(self, raw: str) -> bool:
         """Return whether a name is a stated one, or an expression in any known spelling."""
-        return folded(raw) in self.targets or expression(raw) is not None
+        return self._key(raw) in self.targets or expression(raw) is not None
+
+    def _key(self, raw: str) -> str:
+        """Return the name that was stated: the whole one, or the word in a name of AI-Hub."""
+        whole = folded(raw)
+        return whole if whole in self.targets else folded(plain_name(raw))
 
     def leaves_out(self, raw: str) -> bool:
         """Return whether the user leaves samples of that name out."""
-        return folded(raw) in self.targets and self.targets[folded(raw)] is None
+        key = self._key(raw)
+        return key in self.targets and self.targets[key] is None
 
     def label(self, raw: str) -> str | None:
         """Return the expression of a name; None when it is left out or not known."""
-        key = folded(raw)
+        key = self._key(raw)
         return self.targets[key] if key in self.targets else expression(raw)
 
     def check(self, seen: Mapping[str, int], *, ending: str = "") -> None:
@@ -75,7 +89,8 @@ class LabelMap:
         Raises:
             DataError: When a stated name is not among them; those that were seen are listed.
         """
-        missing = sorted(set(self.targets) - {folded(name) for name in seen})
+        known = {folded(name) for name in [*seen, *map(plain_name, seen)]}
+        missing = sorted(set(self.targets) - known)
         if missing:
             names = ", ".join(repr(self.written[key]) for key in missing)
             raise DataError(f"--map {names}: no such name; saw {listed(seen, ending=ending)}")
@@ -89,13 +104,25 @@ def expression(written: str) -> str | None:
     """Return the name of an expression (FER7's or contempt) written in any known way, or None.
 
     Besides synonyms: the codes of data sets (``ANG``, ``HA``), and names with a running number
-    (``0_angry``, ``3-happy``).
+    (``0_angry``, ``3-happy``); in Korean also AI-Hub's folders, and names of faces (기쁜 표정).
     """
-    key = _NUMBERED.sub("", folded(written))
-    try:
-        return FERPLUS8.names[FERPLUS8.index(_CODES.get(key, key))]
-    except LabelUnknown:
-        return None
+    key = _NUMBERED.sub("", folded(plain_name(written)))
+    for name in dict.fromkeys((_CODES.get(key, key), _FACE.sub("", key))):
+        with suppress(LabelUnknown):
+            return FERPLUS8.names[FERPLUS8.index(name)]
+    return None
+
+
+def plain_name(written: str) -> str:
+    """Return the word in a name of AI-Hub's folders, folded; another name as it is written."""
+    found = _AIHUB.fullmatch(folded(written))
+    return found["name"] if found else written
+
+
+def is_annotations(written: str) -> bool:
+    """Return whether a name is that of an AI-Hub folder of annotations, not of images."""
+    found = _AIHUB.fullmatch(folded(written))
+    return found is not None and (found["kind"] or "").startswith("[라벨]")
 
 
 def is_code(written: str) -> bool:

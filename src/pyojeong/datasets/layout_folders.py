@@ -8,7 +8,15 @@ from pathlib import Path, PurePosixPath
 
 from pyojeong.core.errors import DataError
 from pyojeong.core.labels import FER7, LabelSet
-from pyojeong.datasets.label_map import NO_MAP, LabelMap, images, listed, map_option, some
+from pyojeong.datasets.label_map import (
+    NO_MAP,
+    LabelMap,
+    images,
+    is_annotations,
+    listed,
+    map_option,
+    some,
+)
 from pyojeong.datasets.layout import (
     find_root,
     first_picture,
@@ -191,6 +199,8 @@ def _searched(
     pictures = _with_official(_pictures(root, folders, inside), splits, notes)
     for _, folder in folders:
         raw = nfc(folder.name)
+        if not inside[folder] and is_annotations(raw):
+            continue
         if folder not in linked or label_map.knows(raw) or label_map.leaves_out(raw):
             seen[raw] += len(inside[folder])
     check_nested(root, pictures, label_map, notes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyojeong.core.errors import DataError
-from pyojeong.core.labels import LabelSet
+from pyojeong.core.labels import NO_EXPRESSIONS, LabelSet, folded
 from pyojeong.datasets.hold_out import FEWEST, Candidate, hold_out
 from pyojeong.datasets.label_map import (
     LabelMap,
@@ -22,11 +22,15 @@ from pyojeong.datasets.label_map import (
     listed,
     map_option,
     merged,
+    plain_name,
     some,
 )
 from pyojeong.datasets.layout import Labeller
 from pyojeong.datasets.notes import Notes
 from pyojeong.datasets.samples import Sample, Split
+
+_NAMED = 3
+"""So many options are written out in a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,13 +192,22 @@ def _labeller(
         if raw not in known and raw not in left_out:
             name.unknown[raw] = count
     if name.unknown:
-        first = min(name.unknown)
+        unknown = list(dict.fromkeys(map(plain_name, sorted(name.unknown))))
+        options = " ".join(map_option(each, "LABEL") for each in unknown[:_NAMED])
+        more = " ..." if len(unknown) > _NAMED else ""
         name.cure = (
-            f"name them with `pyojeong train` or `data import` and {map_option(first, 'LABEL')} "
-            f"(or {map_option(first, 'skip')}), or {found.what}"
+            f"{_none_of_them(unknown)}name them with `pyojeong train` or `data import` and "
+            f"{options}{more} (or {map_option(unknown[0], 'skip')}), or {found.what}"
         )
     name.finish()
     return name
+
+
+def _none_of_them(names: Sequence[str]) -> str:
+    """Return that names of AI-Hub are no label of ours, where there are such."""
+    known = [name for name in names if folded(name) in NO_EXPRESSIONS]
+    words = "is none of these expressions" if len(known) == 1 else "are none of these expressions"
+    return f"{', '.join(known)} {words}: " if known else ""
 
 
 def _pattern(groups: str) -> re.Pattern[str]:

@@ -46,6 +46,7 @@ class _Look:
 
     face: Face
     color: Color
+    words: bool = True
 
     @property
     def seen(self) -> Expression | None:
@@ -66,11 +67,15 @@ class _Look:
     @property
     def guess(self) -> str:
         """Of an unclear answer: the best label and its score."""
-        return f"{self.seen.top[0]} {self.percent}" if self.seen else ""
+        if self.seen is None or not self.words:
+            return self.percent
+        return f"{self.seen.top[0]} {self.percent}"
 
     @property
     def name(self) -> str:
         track = self.face.track_id
+        if not self.words:
+            return "" if track is None else f"#{track}"
         return self.title if track is None else f"#{track} {self.title}"
 
 
@@ -78,11 +83,11 @@ def _percent(share: float) -> str:
     return f"{round(100 * share)}%"
 
 
-def _look(face: Face) -> _Look:
+def _look(face: Face, *, words: bool = True) -> _Look:
     e = face.expression
     if e is None:
-        return _Look(face, _PLAIN)
-    return _Look(face, _UNCLEAR if e.unclear else COLORS.get(e.top[0], _PLAIN))
+        return _Look(face, _PLAIN, words)
+    return _Look(face, _UNCLEAR if e.unclear else COLORS.get(e.top[0], _PLAIN), words)
 
 
 def annotate(
@@ -144,6 +149,28 @@ def annotate(
             return canvas
         text /= 0.85
     _with_chips(canvas, looks, boxes, text)
+    return canvas
+
+
+def annotate_numbers(image: Image, result: FrameResult) -> Image:
+    """Draw boxes with numbers and scores, without words, on a copy of an image of the same size.
+
+    Args:
+        image: uint8 (H, W, 3) RGB, the image that ``result`` is about.
+        result: What to draw.
+
+    Returns:
+        uint8 (H, W, 3) RGB.
+
+    Raises:
+        BadArray: As ``annotate``.
+    """
+    canvas = _fitting(check_image(image), result).copy()
+    looks = [_look(face, words=False) for face in result.faces]
+    height, width = canvas.shape[:2]
+    boxes = [_visible(look.face, 1.0, (width, height)) for look in looks]
+    if looks:
+        _with_chips(canvas, looks, boxes, max(0.018 * (height * width) ** 0.5, 12.0))
     return canvas
 
 

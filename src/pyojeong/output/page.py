@@ -15,6 +15,7 @@ import cv2
 
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.printable import encodable
+from pyojeong.core.texts import Texts, english
 from pyojeong.image.preprocess import Pixels
 from pyojeong.output.charts import Drawing, Form, Line, Spot, draw_lines, draw_scatter
 from pyojeong.output.escaping import escaped
@@ -56,10 +57,12 @@ class Page:
     Args:
         title: The heading.
         lead: One sentence under it, plain text.
+        say: Messages in the language of the page; None = English.
     """
 
-    def __init__(self, title: str, lead: str = "") -> None:
+    def __init__(self, title: str, lead: str = "", *, say: Texts | None = None) -> None:
         self.title = title
+        self._say = say or english()
         self._lead = lead
         self._parts: list[str] = []
         self._links: list[tuple[str, str]] = []
@@ -121,7 +124,7 @@ class Page:
         kind = ' class="sorted"' if names else ""
         title = f"<caption><span>{escaped(caption)}</span></caption>" if caption else ""
         # Reachable by keyboard, so that a wide table can be moved without a mouse.
-        reach = f' tabindex="0" role="region" aria-label="{escaped(caption or "table")}"'
+        reach = f' tabindex="0" role="region" aria-label="{escaped(caption or self._say("table"))}"'
         self._parts.append(
             f'<div class="scroll"{reach if names else ""}><table{kind}>{title}'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -237,7 +240,7 @@ class Page:
                 f'<rect class="hot" x="110" y="{y + 3}" width="{420 * part / most:.1f}" '
                 'height="16" rx="2"/>'
                 f'<text x="{118 + 420 * whole / most:.1f}" y="{y + 15}">'
-                f"{part:,.0f} of {whole:,.0f}</text>"
+                f"{self._say('part', part=f'{part:,.0f}', whole=f'{whole:,.0f}')}</text>"
             )
         self._svg(660, 24 * len(values) + 4, rows, legend)
 
@@ -286,7 +289,7 @@ class Page:
         script = "".join(f"<script>{code}</script>" for code in [*scripts, *self._scripts])
         links = "".join(f'<a href="#{a}">{escaped(t)}</a>' for a, t in self._links)
         return (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<!doctype html>\n<html lang="{self._say.language}"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escaped(self.title)}</title><style>{STYLE}</style></head><body>"
             f'<h1>{escaped(self.title)}</h1><p class="quiet">{escaped(self._lead)}</p>'

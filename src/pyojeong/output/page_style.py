@@ -8,6 +8,7 @@ STYLE = """
   --paper: #16181c; --panel: #1e2126; --accent: #7cacf8; --warn: #fb923c; --green: #4cc38a;
   --violet: #c792ea; --heat: 124 172 248; } }
 * { box-sizing: border-box; }
+:lang(ko) { word-break: keep-all; overflow-wrap: break-word; }
 body { margin: 0 auto; max-width: 72rem; padding: 2.5rem 1.5rem 5rem; background: var(--paper);
   color: var(--ink); font: 15px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans",
   "Noto Sans KR", sans-serif; }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.texts import Texts, english
 from pyojeong.output.charts import KINDS, Drawing, mark, text
 from pyojeong.output.escaping import escaped
 from pyojeong.output.timeline_svg import (
@@ -81,7 +82,7 @@ def draw_small(
     high: float = 1.0,
 ) -> Drawing:
     """Draw lines over time under a title; coded events are shaded."""
-    place = _SmallSpan(span.start_s, span.end_s, SMALL, span.marks)
+    place = _SmallSpan(span.start_s, span.end_s, SMALL, span.marks, span.say)
     top, bottom = 20.0, 76.0
     out = [text(0, 11, title, kind="ink")]
     coarse = [_pooled(line) for line in lines]
@@ -157,14 +158,22 @@ class Dot:
     spread: float
 
 
-def draw_dots(title: str, note: str, rows: Sequence[tuple[str, Sequence[Dot]]]) -> Drawing:
+def draw_dots(
+    title: str,
+    note: str,
+    rows: Sequence[tuple[str, Sequence[Dot]]],
+    *,
+    say: Texts | None = None,
+) -> Drawing:
     """Draw means with their spread on a scale from 0 to 1: a row per name, a dot per person.
 
     Args:
         title: What the means are of.
         note: Under it.
         rows: (name, dots) of every measure.
+        say: Messages in the language of the drawing; None = English.
     """
+    say = say or english()
     left = 16 + 1.15 * max((text_width(name) for name, _ in rows), default=0.0)
     right = DOTS - 10.0
     out = [text(0, 11, _shortened(title, DOTS), kind="ink strong"), text(0, 26, note)]
@@ -180,7 +189,8 @@ def draw_dots(title: str, note: str, rows: Sequence[tuple[str, Sequence[Dot]]]) 
         for i, dot in enumerate(dots):
             row_y = y + 8 + 10 * i
             low, high = at(dot.mean - dot.spread), at(dot.mean + dot.spread)
-            hint = escaped(f"{name}: mean {dot.mean:.2f}, spread {dot.spread:.2f}")
+            numbers = {"mean": f"{dot.mean:.2f}", "spread": f"{dot.spread:.2f}"}
+            hint = escaped(say("dot", name=name, **numbers))
             body.append(
                 f'<g><line class="k{dot.kind % KINDS} whisker" x1="{low:.1f}" x2="{high:.1f}" '
                 f'y1="{row_y:.1f}" y2="{row_y:.1f}"/>{mark(dot.kind % KINDS, at(dot.mean), row_y)}'

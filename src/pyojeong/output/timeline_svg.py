@@ -5,11 +5,12 @@ yellow everywhere. Holes in the data are holes in the image.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyojeong.core.texts import Texts, english
 from pyojeong.output.charts import Drawing
 from pyojeong.output.drawing import Color
 from pyojeong.output.escaping import escaped
@@ -65,10 +66,9 @@ class Mark:
     start_s: float
     end_s: float
 
-    @property
-    def hint(self) -> str:
-        """Shown on hovering."""
-        return f"{self.label}, {clock(self.start_s)} to {clock(self.end_s)}"
+    def hint(self, say: Texts) -> str:
+        """Return what is shown on hovering."""
+        return f"{self.label}, {say('span', start=clock(self.start_s), end=clock(self.end_s))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,14 @@ class Span:
         end_s: Last time.
         width: Of the drawing, in pixels.
         marks: Coded events, in order of time.
+        say: Messages in the language of the drawing.
     """
 
     start_s: float
     end_s: float
     width: int = WIDTH
     marks: Sequence[Mark] = ()
+    say: Texts = field(default_factory=english)
 
     @property
     def left(self) -> float:
@@ -123,7 +125,7 @@ def mark_lanes(span: Span, y: float) -> tuple[list[str], float]:
         inside = f'<text class="ink" {place} y="{top + 11.5}">{escaped(words)}</text>'
         out.append(
             f'<g><rect class="epoch" x="{x1:.1f}" y="{top}" width="{x2 - x1:.1f}" height="15" '
-            f'rx="2"/>{inside if words else ""}<title>{escaped(mark.hint)}</title></g>'
+            f'rx="2"/>{inside if words else ""}<title>{escaped(mark.hint(span.say))}</title></g>'
         )
     return out, 17.0 * (max((lane for lane in lanes if lane is not None), default=-1) + 1)
 
@@ -164,7 +166,7 @@ def mark_shades(span: Span, top: float, bottom: float) -> list[str]:
     return [
         f'<rect class="shade" x="{span.x(m.start_s):.1f}" y="{top}" '
         f'width="{max(span.x(m.end_s) - span.x(m.start_s), 0.8):.1f}" height="{bottom - top}">'
-        f"<title>{escaped(m.hint)}</title></rect>"
+        f"<title>{escaped(m.hint(span.say))}</title></rect>"
         for m in span.marks
     ]
 
@@ -228,7 +230,8 @@ def draw_timeline(
     lanes, tall = mark_lanes(span, top)
     out += lanes
     if lanes:
-        out.append(f'<text x="{span.left - 8}" y="{top + 11.5}" text-anchor="end">coded</text>')
+        place = f'x="{span.left - 8}" y="{top + 11.5}" text-anchor="end"'
+        out.append(f"<text {place}>{span.say('chart.coded')}</text>")
     top += tall + (4 if lanes else 0)
     for piece in pieces(np.isfinite(scores[:, 0]), times, bin_s):
         below = np.zeros(len(piece))
@@ -237,7 +240,7 @@ def draw_timeline(
         for k, name in enumerate(names):
             above = below + scores[piece, k]
             path = _band(xs, _ended(below), _ended(above), top, height)
-            title = f"<title>{escaped(name)}</title>"
+            title = f"<title>{escaped(span.say.label(name))}</title>"
             series = f'data-series="{escaped(name)}"'
             out.append(f'<path {series} d="{path}" fill="{color_of(name)}">{title}</path>')
             below = above
@@ -253,7 +256,8 @@ def draw_timeline(
             f'<rect x="{x1:.1f}" y="{y}" width="{max(x2 - x1, 1.2):.1f}" height="12" '
             f'fill="{color_of(label)}"><title>{escaped(hint)}</title></rect>'
         )
-    out.append(f'<text x="{span.left - 8}" y="{y + 10}" text-anchor="end">answer</text>')
+    place = f'x="{span.left - 8}" y="{y + 10}" text-anchor="end"'
+    out.append(f"<text {place}>{span.say('chart.answer')}</text>")
     return Drawing(span.width, int(y + 40), [*out, *time_axis(span, y + 16)])
 
 
@@ -261,11 +265,12 @@ def _key(names: Sequence[str], span: Span) -> tuple[list[str], float]:
     """Return colours and their names, in as many rows as it takes, and where these end."""
     out, x, y = [], span.left, 3.0
     for name in (*names, "unclear"):
-        wide = 26 + 6.4 * len(name)
+        shown = span.say.label(name)
+        wide = 26 + 6.4 / _LETTER * text_width(shown)
         if x + wide > span.width and x > span.left:
             x, y = span.left, y + 17
         out.append(f'<rect x="{x}" y="{y}" width="11" height="11" rx="2" fill="{color_of(name)}"/>')
-        out.append(f'<text x="{x + 16}" y="{y + 9.5}">{escaped(name)}</text>')
+        out.append(f'<text x="{x + 16}" y="{y + 9.5}">{escaped(shown)}</text>')
         x += wide
     return out, y + 21
 

@@ -134,6 +134,7 @@ class AnalyzerJobs(ABC):
         pictures: bool = True,
         aggregate: bool = False,
         excel: bool = False,
+        lang: str = "en",
         jobs: int = 2,
         progress: Callable[[float, int], None] | None = None,
         on_truncated: Literal["raise", "warn", "ignore"] = "warn",
@@ -170,6 +171,7 @@ class AnalyzerJobs(ABC):
             pictures: Show key frames in the report.
             aggregate: Keep shares, events and counts only: no frames.
             excel: CSV tables for spreadsheets.
+            lang: Language of report.html, ``"en"`` or ``"ko"``; results are the same in both.
             jobs: Threads that read beside the one that decodes.
             progress: Called now and then with the clip's time in seconds and the number of frames.
             on_truncated: What to do when the clip breaks off or is damaged: raise

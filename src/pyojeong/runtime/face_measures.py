@@ -29,10 +29,11 @@ from pyojeong.runtime.head_pose import pose_of, rotation_of
 from pyojeong.runtime.mesh_eyes import eyes_of_mesh, openness_of
 from pyojeong.runtime.session import Session
 from pyojeong.runtime.unit_features import BLENDSHAPE_POINTS, MIRRORED_BLENDSHAPES, features_of
+from pyojeong.runtime.unit_patches import CHIP, HALF, chip_of, halves_of
 from pyojeong.zoo import find
 
 BLENDSHAPE_MODEL = "blendshapes-146-52.google"
-UNIT_MODEL = "units-mesh-anny.v1"
+UNIT_MODEL = "units-mesh-anny.v2"
 GRADES = ("good", "fair", "weak")
 """How well a unit is measured, on the card of the units' network."""
 
@@ -71,8 +72,10 @@ class FaceMeasures:
         self._shapes = Session(
             find(BLENDSHAPE_MODEL), threads=threads, device=device, inputs=[shape]
         )
-        # A few thousand products are not worth a device.
-        self._units = Session(find(UNIT_MODEL), threads=1, inputs=[(None, None)])
+        # Two halves of 96 x 64 pixels are not worth a device.
+        self._units = Session(
+            find(UNIT_MODEL), threads=1, inputs=[(None, None), (None, 1, CHIP, HALF)]
+        )
 
     @property
     def model_ids(self) -> tuple[str, ...]:
@@ -111,8 +114,11 @@ class FaceMeasures:
         if _smallest_eye(mesh) < MIN_EYE:
             return Measured(pose, eyes, named, _NOTHING)
         seen = zip(meshes, shapes, rotations, strict=True)
-        rows = [features_of(m.crop, s, r).rows for m, s, r in seen]
-        return Measured(pose, eyes, named, self._read_units(np.concatenate(rows), lids))
+        feed = {
+            "features": np.concatenate([features_of(m.crop, s, r).rows for m, s, r in seen]),
+            "halves": np.concatenate([halves_of(chip_of(m.pixels, m.crop)) for m in meshes]),
+        }
+        return Measured(pose, eyes, named, self._read_units(feed, lids))
 
     def blendshapes(self, mesh: Mesh) -> NDArray[np.float32]:
         """Return the blendshapes of a mesh with 478 points, float32 (52,)."""
@@ -120,9 +126,9 @@ class FaceMeasures:
         (scores,) = self._shapes.run(points)
         return np.asarray(scores, np.float32).reshape(len(BLENDSHAPES))
 
-    def _read_units(self, rows: NDArray[np.float32], lids: list[Pair]) -> ActionUnits:
-        """Return the units of a face from the features and the lids of one or two views."""
-        (raw,) = self._units.run(rows)
+    def _read_units(self, feed: dict[str, NDArray[np.float32]], lids: list[Pair]) -> ActionUnits:
+        """Return the units of a face from one or two views, and from their lids."""
+        (raw,) = self._units.run(feed)
         sides = np.clip(raw.astype(np.float64), 0, 1).reshape(len(lids), 2, len(_UNITS))
         # Lids that touch are shut, whatever the network says.
         shut = np.clip(1 - np.array(lids) / _SHUT_BELOW, 0, 1)
@@ -150,7 +156,7 @@ def unit_card() -> ModelCard:
     return find(UNIT_MODEL).card
 
 
-def grade_of(unit: str) -> str:
+def action_unit_grade(unit: str) -> str:
     """Return how well a unit is measured: one of ``GRADES``.
 
     Raises:
@@ -163,4 +169,4 @@ def grade_of(unit: str) -> str:
 
 def reliable_units() -> tuple[str, ...]:
     """Return the units that count for ``activation``: those of grade good or fair."""
-    return tuple(unit for unit in ACTION_UNITS if grade_of(unit) != "weak")
+    return tuple(unit for unit in ACTION_UNITS if action_unit_grade(unit) != "weak")

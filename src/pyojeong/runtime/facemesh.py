@@ -43,11 +43,13 @@ class Mesh:
             towards the camera.
         presence: Probability in [0, 1] that the crop shows a face.
         crop: The points in pixels of the upright crop that the network saw, same shape.
+        pixels: That crop, uint8 (192 or 256, same, 3) RGB.
     """
 
     points: NDArray[np.float32]
     presence: float
     crop: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
 
     @property
     def turn_rad(self) -> tuple[float, float, float]:
@@ -127,13 +129,16 @@ class FaceMesh:
         turn = np.array([[cos, sin], [-sin, cos]])
         centre = np.array([(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2])
         matrix = np.column_stack([turn, self._side / 2 - turn @ centre])
-        crop = warp(image, matrix, (self._side, self._side)).astype(np.float32) / np.float32(255)
+        crop = np.asarray(warp(image, matrix, (self._side, self._side)), np.uint8)
         seen = np.stack([crop, crop[:, ::-1]][:views])
-        raw, logits = self._session.run(seen)[:2]
+        raw, logits = self._session.run(seen.astype(np.float32) / np.float32(255))[:2]
         meshes = []
-        for points, logit in zip(raw.reshape(views, -1, 3), logits.reshape(views), strict=True):
+        read = zip(raw.reshape(views, -1, 3), logits.reshape(views), seen, strict=True)
+        for points, logit, pixels in read:
             level = points.astype(np.float64)
             placed = np.column_stack([apply(invert(matrix), level[:, :2]), level[:, 2] / scale])
             presence = 1 / (1 + np.exp(-float(np.clip(logit, -50, 50))))
-            meshes.append(Mesh(placed.astype(np.float32), presence, points.astype(np.float32)))
+            meshes.append(
+                Mesh(placed.astype(np.float32), presence, points.astype(np.float32), pixels)
+            )
         return meshes

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from pyojeong.core.errors import OutputError
+from pyojeong.output.escaping import translated
 from pyojeong.output.media import COLORS
 from pyojeong.output.timeline_svg import css
 from pyojeong.serve.live_session import LiveSession
@@ -39,21 +40,18 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
     """Return the page's server as an ASGI application.
 
     Args:
-        session: Reads the camera.
+        session: Reads the camera; the page is in its language.
         token: The secret that each request must carry.
         host: What the server is bound to.
     """
     app = FastAPI(title="pyojeong live", docs_url=None, redoc_url=None, openapi_url=None)
-    web = {
-        f.name: (f.read_bytes(), _MEDIA[f.name.rpartition(".")[2]])
-        for f in (files("pyojeong.serve") / "web").iterdir()
-        if f.name.rpartition(".")[2] in _MEDIA
-    }
+    web = _web_files()
+    html = translated(web["live.html"][0].decode(), session.say)
 
     @app.get("/")
     async def page() -> Response:
         """Return the page."""
-        return Response(web["live.html"][0], media_type="text/html", headers=_UNSAVED)
+        return Response(html, media_type="text/html", headers=_UNSAVED)
 
     @app.get("/web/{name}")
     async def part(name: str) -> Response:
@@ -86,7 +84,7 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
         try:
             file = session.start_recording() if request.on else session.stop_recording()
         except OutputError as error:
-            return JSONResponse({"error": str(error)}, 409)
+            return JSONResponse({"error": session.say.said(str(error), "error")}, 409)
         return JSONResponse({**session.state(), "file": None if file is None else file.name})
 
     @app.exception_handler(RequestValidationError)
@@ -95,6 +93,15 @@ def create_live_app(session: LiveSession, *, token: str, host: str = "127.0.0.1"
         return JSONResponse({"error": f'expected {{"on": true or false}}: {_kind(error)}'}, 422)
 
     return Guard(app, token=token, host=host, command="pyojeong webcam")
+
+
+def _web_files() -> dict[str, tuple[bytes, str]]:
+    """Return name -> (content, media type) of what the browser loads."""
+    return {
+        f.name: (f.read_bytes(), _MEDIA[f.name.rpartition(".")[2]])
+        for f in (files("pyojeong.serve") / "web").iterdir()
+        if f.name.rpartition(".")[2] in _MEDIA
+    }
 
 
 def _kind(error: RequestValidationError) -> str:

@@ -15,7 +15,8 @@ import cv2
 
 from pyojeong.core.errors import OutputError, PyojeongError
 from pyojeong.core.face import FrameResult, Image, Sink
-from pyojeong.output.media import annotate
+from pyojeong.core.texts import Texts
+from pyojeong.output.media import annotate, annotate_numbers
 from pyojeong.output.tables import CsvSink
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.serve.lsl import LslOutlets
@@ -49,6 +50,10 @@ class LiveSession:
         tau_s: Time constant of the smoothing.
         boxes: Draw boxes and scores into the image.
         outlets: LSL streams that get every frame's result; closed when the camera ends.
+        lang: Language of the page, one of ``core.texts.LANGUAGES``.
+
+    Raises:
+        InputError: When there is no such language.
     """
 
     def __init__(
@@ -60,7 +65,9 @@ class LiveSession:
         tau_s: float = 0.25,
         boxes: bool = True,
         outlets: LslOutlets | None = None,
+        lang: str = "en",
     ) -> None:
+        self.say = Texts("live", lang)
         self._camera = camera
         self._outlets = outlets
         if outlets is not None:
@@ -178,7 +185,15 @@ class LiveSession:
             self._outlets = None
 
     def _show(self, pixels: Image, result: FrameResult) -> None:
-        picture = annotate(pixels, result, keep_size=True) if self._boxes else pixels
+        picture = pixels
+        if self._boxes:
+            # The letters of the drawing are Latin ones: the names are beside the image then.
+            latin = self.say.language == "en"
+            picture = (
+                annotate(pixels, result, keep_size=True)
+                if latin
+                else annotate_numbers(pixels, result)
+            )
         bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         number = 1 if self._shown is None else self._shown.number + 1
@@ -205,7 +220,7 @@ class LiveSession:
             "can_record": self.can_record,
             "file": None if self.file is None else self.file.name,
             "over": self._over,
-            "error": self.error or self._camera.error,
+            "error": self.say.said(self.error or self._camera.error, "error"),
         }
 
     def newest(self, after: int, timeout_s: float = 1.0) -> Snapshot | None:

@@ -236,6 +236,7 @@ def write_report(
     hold_s: float = 0.5,
     pictures: bool = True,
     clip: str | os.PathLike[str] | None = None,
+    lang: str = "en",
 ) -> Path:
     """Write the report page of a clip: shares of time, timelines, events, quality of the data.
 
@@ -246,12 +247,14 @@ def write_report(
         hold_s: Shortest event, in seconds.
         pictures: Show key frames, where the clip can be read again.
         clip: Where the clip is now; None = as the results name it.
+        lang: Language of the page, ``"en"`` or ``"ko"``; results are the same in both.
 
     Returns:
         The path.
 
     Raises:
         BadArray: When there are no results, results of several clips, or of photographs.
+        InputError: When there is no such language.
         OutputError: When it could not be written.
 
     Example:
@@ -280,6 +283,7 @@ def write_report(
         error=known.error if known else "",
         pictures=_key_pictures(source, summary, frames) if pictures else (),
         epochs=epochs,
+        lang=lang,
     )
     return write_page(Path(path), summary, facts)
 

@@ -30,6 +30,7 @@ SHOWS = 0.5
 """A unit of this intensity or more counts as shown."""
 
 Numbers = NDArray[np.float64]
+_DELTAS = tuple(f"{unit}_delta" for unit in ACTION_UNITS)
 _TEXT = ("clip", "label", "tier", "modifier")
 _WHOLE = ("track_id", "frames", "blinks")
 _DIGITS = 6
@@ -135,14 +136,15 @@ class EpochCounter:
         epochs: In order of time.
 
     Attributes:
-        names: Every measure: ``score_<label>``, ``valence``, units, ``activation``, ``openness``.
+        names: Every measure: ``score_<label>``, ``valence``, units, their changes from the
+            baseline, ``activation``, ``openness``.
     """
 
     def __init__(self, labels: LabelSet, epochs: Sequence[Epoch]) -> None:
         self.labels = labels
         self.epochs = tuple(replace(e, start_s=_at(e.start_s), end_s=_at(e.end_s)) for e in epochs)
         scores = [f"score_{name}" for name in labels.names]
-        self.names = (*scores, "valence", *ACTION_UNITS, "activation", "openness")
+        self.names = (*scores, "valence", *ACTION_UNITS, *_DELTAS, "activation", "openness")
         self._first_unit = len(labels) + 1
         self._sums: list[dict[int, Sums]] = [{} for _ in self.epochs]
         self._begun = 0
@@ -199,6 +201,9 @@ class EpochCounter:
                     values[at] = intensity
                     if intensity >= SHOWS:
                         shown.append(at)
+            changes = face.action_units.baseline_deltas or ()
+            for at, change in enumerate(changes, self._first_unit + len(ACTION_UNITS)):
+                values[at] = math.nan if change is None else change
             if face.action_units.activation is not None:
                 values[-2] = face.action_units.activation
         if face.eyes is not None and face.eyes.openness is not None:

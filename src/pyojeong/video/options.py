@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pyojeong.core.action_units import Intensities
 from pyojeong.core.errors import InputError
+from pyojeong.core.texts import require_language
 from pyojeong.output.layouts.registry import layout_named, names_of_clip
 from pyojeong.stream.segments import Selection
 from pyojeong.video.coded_events.epoch import EventList
@@ -54,6 +55,7 @@ class VideoOptions:
         hold_s: Shortest event.
         events: Coded events, measured in ``epochs.csv``; None = none.
         excel: Write CSV tables for spreadsheets; see ``output.spreadsheet``.
+        lang: Language of the report: one of ``core.texts.LANGUAGES``.
         workers: Threads that read.
     """
 
@@ -71,6 +73,7 @@ class VideoOptions:
     hold_s: float = 0.5
     events: EventList | None = None
     excel: bool = False
+    lang: str = "en"
     workers: int = 2
 
     def __post_init__(self) -> None:
@@ -82,6 +85,7 @@ class VideoOptions:
             raise InputError(f"hold: expected a number of seconds from 0 on, got {self.hold_s}")
         if self.baseline_s is not None and not all(map(math.isfinite, self.baseline_s)):
             raise InputError(f"baseline: expected a time with its end, got {self.baseline_s}")
+        require_language(self.lang)
         for name in self.layouts:
             layout_named(name)
         if self.aggregate and (self.annotate or self.formats or self.layouts):

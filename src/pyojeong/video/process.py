@@ -191,9 +191,12 @@ def record_of(path: Path, analyzer: Analyzer, options: VideoOptions) -> dict[str
         "version": __version__,
     }
     wanted.pop("workers")
+    # Results of versions without these options stay.
     for name in ("excel", "layouts", "events", "baseline_units"):
         if not wanted[name]:
-            del wanted[name]  # results of versions without it stay
+            del wanted[name]
+    if wanted["lang"] == "en" or not wanted["report"]:
+        del wanted["lang"]
     return plain({"reading": reading, "writing": wanted})
 
 

@@ -194,6 +194,7 @@ def _rewrite(
         hold_s=writing["hold_s"],
         events=None if events is None else EventList.from_dict(events),
         excel=writing.get("excel", False),
+        lang=writing.get("lang", "en"),
     )
     facts = ClipFacts(**done["facts"])
     names = {int(k): v for k, v in done["about"]["names"].items()}

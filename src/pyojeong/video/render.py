@@ -144,6 +144,7 @@ def _report_facts(
         pictures=pictures,
         files={name: what for name, what in files.items() if name not in extras.failed},
         epochs=clip.epochs,
+        lang=options.lang,
         # The clip shows everybody: a report without images does not open it by itself.
         clip_path=beside(clip.path, clip.folder) if options.pictures else "",
     )

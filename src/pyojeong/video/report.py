@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.face import Image
+from pyojeong.core.texts import Texts
 from pyojeong.output.page import Cell, Page
 from pyojeong.output.timeline_svg import (
     SLIM,
+    Mark,
     Span,
     Trace,
     clock,
@@ -40,12 +42,6 @@ from pyojeong.video.summary import (
 MOST_EVENTS = 60
 MOST_PICTURES = 24
 
-NOTICE = (
-    "This page rates how faces appear. It says nothing about feelings, intent, truthfulness, "
-    "health or fitness. An appearance is not an inner state, people differ, and the models err: "
-    "see the figures of the model below. Ask the people shown before you keep or pass it on."
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFacts:
@@ -61,6 +57,7 @@ class ReportFacts:
         files: Name -> what is in it, of the files beside the page.
         epochs: What was measured in coded events; None = nothing.
         clip_path: Where the clip lies, relative to the page, with slashes; "" = elsewhere.
+        lang: Language of the page: one of ``core.texts.LANGUAGES``.
     """
 
     clip: str
@@ -72,70 +69,81 @@ class ReportFacts:
     files: Mapping[str, str] = field(default_factory=dict)
     epochs: MeasuredEpochs | None = None
     clip_path: str = ""
+    lang: str = "en"
 
 
 def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
     """Write the page, whole or not at all.
 
     Raises:
+        InputError: When there is no such language.
         OutputError: When it could not be written.
     """
+    say = Texts("report", facts.lang)
     start, end = summary.first_s or 0.0, summary.last_s
-    lead = (
-        f"{summary.frames:,} frames read, {clock(start)} to {clock(end)}, "
-        f"{_count(len(summary.people), 'person', 'people')}"
-    )
-    page = Page(f"Expressions in {Path(facts.clip).name}", lead)
-    page.text(NOTICE, quiet=True)
+    count = say.count("people", len(summary.people))
+    times = {"start": clock(start), "end": clock(end)}
+    lead = say("lead", frames=f"{summary.frames:,}", people=count, **times)
+    page = Page(say("title", name=Path(facts.clip).name), lead, say=say)
+    page.text(say("notice"), quiet=True)
     if facts.error:
-        page.text(f"The clip {facts.error}; everything up to there is in this report.")
+        page.text(say("broken", error=say.said(facts.error, "error")))
     people = sorted(summary.people.values(), key=lambda p: (-p.seconds, p.track_id))
-    span = Span(start, max(end, start + 1e-3), marks=marks_of(facts.epochs))
-    page.section("Shares of time")
-    _shares(page, summary, people)
+    span = Span(start, max(end, start + 1e-3), marks=marks_of(facts.epochs), say=say)
+    page.section(say("section.shares"))
+    _shares(page, summary, people, say)
     _timelines(page, summary, people, span, facts)
-    page.section("Events")
-    _events(page, summary, facts)
-    page.section("Quality of the data")
-    _quality(page, summary, facts)
-    page.section("Model and settings")
-    page.table(("setting", "value"), [(k, str(v)) for k, v in facts.settings.items()])
-    page.table(("model", ""), [(k, str(v)) for k, v in facts.card.items()])
+    page.section(say("section.events"))
+    _events(page, summary, facts, say)
+    page.section(say("section.quality"))
+    _quality(page, summary, facts, say)
+    page.section(say("section.settings"))
+    settings = [_setting(say, name, value) for name, value in facts.settings.items()]
+    page.table((say("head.setting"), say("head.value")), settings)
+    page.table((say("head.model"), ""), [_setting(say, *row) for row in facts.card.items()])
     if facts.files:
-        page.section("Files beside this page")
-        page.table(("file", "what is in it"), list(facts.files.items()))
+        page.section(say("section.files"))
+        files = [(name, say.said(what, "file")) for name, what in facts.files.items()]
+        page.table((say("head.file"), say("head.content")), files)
     return page.write(path)
+
+
+def _setting(say: Texts, name: str, value: object) -> tuple[str, str]:
+    """Return a row of settings, or of a model's facts, in the language of the page."""
+    group = {"coded events": "note", "not tested for": "limit"}.get(name, "value")
+    return say.said(name, "name"), say.said(str(value), group)
 
 
 def _timelines(
     page: Page, summary: Summary, people: Sequence[Person], span: Span, facts: ReportFacts
 ) -> None:
+    say = span.say
     if people:
         name = Path(facts.clip).name
         add_player(page, summary, people, span, name=name, clip=facts.clip_path)
-    page.section("Timelines")
+    page.section(say("section.timelines"))
     if meaning := facts.card.get("scores"):
-        page.text(
-            f"A score is {meaning}, for the base rates under model and settings "
-            f"({str(facts.card['base rates']).partition(':')[0]})."
-        )
+        prior = str(facts.card["base rates"]).partition(":")[0]
+        page.text(say("meaning", meaning=say.said(meaning, "value"), prior=prior))
     add_event_key(page, span)
     for person in people[:CHARTED]:
         _timeline(page, summary, person, span)
     if len(people) > CHARTED:
-        page.text(f"{len(people) - CHARTED} people with less time are in the tables only.")
+        page.text(say("beyond", n=len(people) - CHARTED))
     if not people:
-        page.text("No face was found in this clip.")
+        page.text(say("nobody"))
     if people:
         add_valence(page, people, span)
     if summary.units_measured:
         add_units(page, people, span)
     if facts.epochs is not None and facts.epochs.events is not None:
-        add_coded_events(page, people, facts.epochs)
+        add_coded_events(page, people, facts.epochs, say)
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _person(say: Texts, summary: Summary, track_id: int) -> str:
+    """Return what a person is called: ``person 3``, or ``Anna (person 3)``."""
+    name = summary.names.get(track_id)
+    return say("person", n=track_id) if name is None else say("person.named", n=track_id, name=name)
 
 
 def capital(words: str) -> str:
@@ -143,18 +151,15 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _shares(page: Page, summary: Summary, people: Sequence[Person]) -> None:
-    page.text(
-        "The share of the time that a person's face was seen, by answer. Unclear is a share of its "
-        "own: there the best score was below the model's threshold."
-    )
+def _shares(page: Page, summary: Summary, people: Sequence[Person], say: Texts) -> None:
+    page.text(say("shares"))
     names = [*summary.labels.names, "unclear"]
     rows: list[list[object]] = []
     for person in people:
         total = person.seconds or 1.0
         cells = [f"{100 * person.label_s[name] / total:.0f} %" for name in names]
-        rows.append([summary.title(person.track_id), clock(person.seconds), *cells])
-    page.table(["", "seen for", *names], rows)
+        rows.append([_person(say, summary, person.track_id), clock(person.seconds), *cells])
+    page.table(["", say("head.seen"), *map(say.label, names)], rows)
 
 
 def _timeline(
@@ -163,10 +168,11 @@ def _timeline(
     person: Person,
     span: Span,
 ) -> None:
+    say = span.say
     times, scores = person.scores.means()
     scores = scores / scores.sum(1, keepdims=True)
     bands = [
-        (e.label, e.start_s, e.end_s, f"{e.label}, {clock(e.start_s)} to {clock(e.end_s)}")
+        (e.label, e.start_s, e.end_s, Mark(say.label(e.label), 0, e.start_s, e.end_s).hint(say))
         for e in summary.events
         if e.track_id == person.track_id
     ]
@@ -175,11 +181,9 @@ def _timeline(
         draw_timeline(each, times, scores, names, bin_s=person.scores.bin_s, bands=bands)
         for each in (span, replace(span, width=SLIM))
     )
-    who = summary.title(person.track_id)
-    legend = (
-        f"{capital(who)}: scores of {', '.join(names)} (from below), and the answers that were "
-        f"held for {summary.hold_s:g} s or more; gray = unclear."
-    )
+    who = capital(_person(say, summary, person.track_id))
+    labels = ", ".join(map(say.label, names))
+    legend = say("legend.timeline", who=who, labels=labels, hold=f"{summary.hold_s:g}")
     page.drawing(drawing, legend=legend, wide=True, slim=slim, person=person.track_id)
     if summary.eyes_measured:
         _eyes(page, summary, person, span)
@@ -191,62 +195,57 @@ def _eyes(
     person: Person,
     span: Span,
 ) -> None:
+    say = span.say
     times, values = person.eyes.means()
     closures = [c for c in summary.closures if c.track_id == person.track_id]
     blinks = [c.start_s for c in closures if c.blink]
     minutes = person.blinks.measured_s / 60
-    rate = f"{len(blinks) / minutes:.0f} a minute" if minutes >= 0.2 else "too short for a rate"
+    per_minute = f"{len(blinks) / minutes:.0f}" if minutes >= 0.2 else ""
 
     def column(i: int) -> NDArray[np.float64]:
         return np.asarray(values[:, i], np.float64)
 
     traces = [
-        Trace("eyes open, 0 to 1; marks: blinks", column(0), 0, 1, blinks),
-        Trace("gaze to their left (+) or right, degrees", column(1), -30, 30),
-        Trace("gaze down (+) or up, degrees", column(2), -30, 30),
-        Trace("head to their left (+) or right, degrees", column(3), -50, 50),
-        Trace("head down (+) or up, degrees", column(4), -50, 50),
+        Trace(say("trace.open"), column(0), 0, 1, blinks),
+        Trace(say("trace.gaze_yaw"), column(1), -30, 30),
+        Trace(say("trace.gaze_pitch"), column(2), -30, 30),
+        Trace(say("trace.head_yaw"), column(3), -50, 50),
+        Trace(say("trace.head_pitch"), column(4), -50, 50),
     ]
     measured = 100 * person.gaze_frames / person.frames
     drawing, slim = (
         draw_traces(each, times, traces, bin_s=person.eyes.bin_s)
         for each in (span, replace(span, width=SLIM))
     )
-    page.drawing(
-        drawing,
-        slim=slim,
-        legend=(
-            f"{capital(summary.title(person.track_id))}: "
-            f"{_count(len(blinks), 'blink', 'blinks')} ({rate}), eyes closed for "
-            f"{sum(c.length_s for c in closures):.1f} s in all; gaze, relative to the "
-            f"head, was measured on {measured:.0f} % of the frames."
-        ),
-        wide=True,
+    legend = say(
+        "legend.eyes",
+        who=capital(_person(say, summary, person.track_id)),
+        blinks=say.count("blinks", len(blinks)),
+        rate=say("rate", n=per_minute) if per_minute else say("rate.short"),
+        closed=f"{sum(c.length_s for c in closures):.1f}",
+        share=f"{measured:.0f}",
     )
+    page.drawing(drawing, slim=slim, legend=legend, wide=True)
 
 
-def _events(page: Page, summary: Summary, facts: ReportFacts) -> None:
-    page.text(
-        f"Answers that one face gave for {summary.hold_s:g} s or more without a break, in order of "
-        "time."
-    )
+def _events(page: Page, summary: Summary, facts: ReportFacts, say: Texts) -> None:
+    page.text(say("events", hold=f"{summary.hold_s:g}"))
     shown = summary.events
     if len(shown) > MOST_EVENTS:
         shown = sorted(shown, key=lambda e: -e.length_s)[:MOST_EVENTS]
         shown = sorted(shown, key=lambda e: (e.start_s, e.track_id))
-        page.text(
-            f"The {MOST_EVENTS} longest of {len(summary.events):,}; all are in summary.json.",
-            quiet=True,
-        )
+        number = f"{len(summary.events):,}"
+        page.text(say("events.longest", most=MOST_EVENTS, n=number), quiet=True)
+    heads = ("from", "to", "seconds", "person", "answer", "best", "score")
     page.table(
-        ("from", "to", "seconds", "person", "answer", "surest frame", "its score"),
+        [say(f"head.{name}") for name in heads],
         [
             (
                 Cell(clock(e.start_s), seconds=e.start_s),
                 Cell(clock(e.end_s), seconds=e.end_s),
                 f"{e.length_s:.1f}",
-                summary.title(e.track_id),
-                e.label,
+                _person(say, summary, e.track_id),
+                say.label(e.label),
                 Cell(clock(e.best_s), seconds=e.best_s),
                 f"{100 * e.score:.0f} %",
             )
@@ -254,32 +253,35 @@ def _events(page: Page, summary: Summary, facts: ReportFacts) -> None:
         ],
     )
     page.pictures(
-        ((image,), e.label, f"{summary.title(e.track_id)}, {clock(e.best_s)}")
+        ((image,), say.label(e.label), f"{_person(say, summary, e.track_id)}, {clock(e.best_s)}")
         for e, image in facts.pictures
     )
 
 
-def _quality(page: Page, summary: Summary, facts: ReportFacts) -> None:
+def _quality(page: Page, summary: Summary, facts: ReportFacts, say: Texts) -> None:
     q, frames, faces = summary.quality, summary.frames or 1, summary.quality["faces"] or 1
+    empty = q["frames without a face"]
     rows = [
-        ("frames decoded", f"{facts.decoded:,}", ""),
-        ("frames read", f"{summary.frames:,}", ""),
+        (say("quality.decoded"), f"{facts.decoded:,}", ""),
+        (say("quality.read"), f"{summary.frames:,}", ""),
         (
-            "frames without a face",
-            f"{q['frames without a face']:,}",
-            f"{100 * q['frames without a face'] / frames:.1f} % of the frames read",
+            say("quality.empty"),
+            f"{empty:,}",
+            say("quality.empty.share", share=f"{100 * empty / frames:.1f}"),
         ),
-        ("faces read", f"{q['faces']:,}", f"at most {summary.most_faces} at once"),
+        (say("quality.faces"), f"{q['faces']:,}", say("quality.most", n=summary.most_faces)),
     ]
-    reasons = {
-        "unclear": "best score below the threshold",
-        "low light": f"mean luma below {LOW_LIGHT:.0%}",
-        "small": f"shorter side below {SMALL:.0f} pixels",
-        "turned away": f"head turned by more than {np.degrees(PROFILE_RAD):.0f} degrees",
-        "eyes not measured": "covered by hand or hair, turned away, too small",
+    limits = {
+        "unclear": "",
+        "low light": f"{LOW_LIGHT:.0%}",
+        "small": f"{SMALL:.0f}",
+        "turned away": f"{np.degrees(PROFILE_RAD):.0f}",
+        "eyes not measured": "",
     }
-    for name, why in reasons.items():
+    for name, limit in limits.items():
         if name in {"turned away", "eyes not measured"} and not summary.eyes_measured:
             continue
-        rows.append((f"faces: {name}", f"{q[name]:,}", f"{100 * q[name] / faces:.1f} %: {why}"))
-    page.table(("", "number", ""), rows)
+        key = f"quality.{name.replace(' ', '_')}"
+        why, share = say(f"{key}.why", limit=limit), f"{100 * q[name] / faces:.1f}"
+        rows.append((say(key), f"{q[name]:,}", say("quality.share", share=share, why=why)))
+    page.table(("", say("head.number"), ""), rows)

@@ -1,9 +1,10 @@
 """Charts of the report that hold several people: valence, action units, coded events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pyojeong.core.action_units import ACTION_UNITS
+from pyojeong.core.texts import Texts
 from pyojeong.output.charts import KINDS, Drawing
 from pyojeong.output.page import Cell, Page
 from pyojeong.output.small_charts import (
@@ -16,8 +17,8 @@ from pyojeong.output.small_charts import (
     people_key,
 )
 from pyojeong.output.timeline_svg import SLIM, Mark, Span, lanes_of
-from pyojeong.runtime.face_measures import grade_of
-from pyojeong.video.coded_events.epoch import by_label
+from pyojeong.runtime.face_measures import action_unit_grade
+from pyojeong.video.coded_events.epoch import Epoch, by_label
 from pyojeong.video.epochs import SHOWS, EpochCounter, Sums
 from pyojeong.video.measured_epochs import MeasuredEpochs
 from pyojeong.video.summary import MEASURES, Person
@@ -42,11 +43,12 @@ def add_event_key(page: Page, span: Span) -> None:
     # Those behind MOST_MARKS are in the table of labels and in epochs.csv.
     names = list(dict.fromkeys(f"{mark.number} {mark.label}" for mark in span.marks))
     if names:
-        more = f", and {len(names) - MOST_LABELS} more" if len(names) > MOST_LABELS else ""
-        page.text(f"Coded events: {', '.join(names[:MOST_LABELS])}{more}.")
+        key = "coded.key.more" if len(names) > MOST_LABELS else "coded.key"
+        shown = ", ".join(names[:MOST_LABELS])
+        page.text(span.say(key, names=shown, n=len(names) - MOST_LABELS))
     hidden = lanes_of(span.marks).count(None)
     if hidden:
-        page.text(f"{hidden} of them, at the same time as three others, have no bar.", quiet=True)
+        page.text(span.say("coded.hidden", n=hidden), quiet=True)
 
 
 def _shown(people: Sequence[Person]) -> list[Person]:
@@ -65,91 +67,103 @@ def _lines(people: Sequence[Person], measure: str) -> list[TimeLine]:
     return out
 
 
-def _add_key(page: Page, people: Sequence[Person]) -> None:
+def _add_key(page: Page, people: Sequence[Person], say: Texts) -> None:
     """Add the colours of people, and say who has none."""
-    names = [f"person {person.track_id}" for person in _shown(people)]
-    page.small_drawings([(people_key(names, DOTS), f"Colours of {', '.join(names)}")])
+    names = [say("person", n=person.track_id) for person in _shown(people)]
+    legend = say("colours", names=", ".join(names))
+    page.small_drawings([(people_key(names, DOTS), legend)])
     if len(people) > KINDS:
-        page.text(
-            f"These charts show the {KINDS} people who were seen longest; the tables hold all.",
-            quiet=True,
-        )
+        page.text(say("colours.limit", n=KINDS), quiet=True)
 
 
 def add_valence(page: Page, people: Sequence[Person], span: Span) -> None:
     """Add valence over time, a line per person."""
-    page.section("Valence")
-    page.text(
-        "Happy minus the largest of sad, angry, fear and disgust, -1 to 1: how pleasant or "
-        "unpleasant the expression looks."
-    )
+    say = span.say
+    page.section(say("section.valence"))
+    page.text(say("valence"))
     lines = _lines(people, "valence")
     drawing, slim = (
         draw_wide(each, lines, low=-1, high=1) for each in (span, replace(span, width=SLIM))
     )
-    page.drawing(drawing, slim=slim, legend="Valence over time, -1 to 1.", wide=True)
-    _add_key(page, people)
+    page.drawing(drawing, slim=slim, legend=say("valence.legend"), wide=True)
+    _add_key(page, people, say)
 
 
 def add_units(page: Page, people: Sequence[Person], span: Span) -> None:
     """Add a small chart per action unit over time, a line per person."""
-    page.section("Action units")
-    shaded = " Coded events are shaded." if span.marks else ""
-    page.text(
-        f"Intensities over time, 0 = not there, 1 = as strong as it gets.{shaded} Good, fair and "
-        "weak say how well a unit is measured; do not publish weak ones."
-    )
-    _add_key(page, people)
+    say = span.say
+    page.section(say("section.units"))
+    shaded = f" {say('units.shaded')}" if span.marks else ""
+    page.text(f"{say('units')}{shaded}")
+    _add_key(page, people, say)
     drawings: list[tuple[Drawing, str]] = []
     missing: list[str] = []
-    for unit, words in ACTION_UNITS.items():
+    for unit in ACTION_UNITS:
         lines = [line for line in _lines(people, unit) if (line.values == line.values).any()]
         if not lines:
             missing.append(unit)
             continue
-        drawing = draw_small(f"{unit} {words} ({grade_of(unit)})", span, lines)
-        drawings.append((drawing, f"{unit}, {words}: intensity over time, 0 to 1"))
+        words, grade = say(f"unit.{unit}"), say(f"grade.{action_unit_grade(unit)}")
+        title = say("unit.title", unit=unit, words=words, grade=grade)
+        drawing = draw_small(title, span, lines)
+        drawings.append((drawing, say("unit.legend", unit=unit, words=words)))
     page.small_drawings(drawings)
     if missing:
-        page.text(f"Not measured: {', '.join(missing)}.", quiet=True)
+        page.text(say("units.missing", names=", ".join(missing)), quiet=True)
 
 
-def add_coded_events(page: Page, people: Sequence[Person], epochs: MeasuredEpochs) -> None:
+def add_coded_events(
+    page: Page, people: Sequence[Person], epochs: MeasuredEpochs, say: Texts
+) -> None:
     """Add what was given, and charts of the mean scores and units per label and person."""
     events, counter = epochs.events, epochs.counter
     if events is None or counter is None:
         return
-    page.section("Coded events")
+    page.section(say("section.coded"))
     groups = by_label(events.epochs)
     shown = _shown(people)
-    page.text(f"From {events.file}." if events.file else "From a list.")
+    page.text(say("coded.from", file=events.file) if events.file else say("coded.list"))
     for line in events.notes:
-        page.text(line, quiet=True)
+        page.text(say.said(line, "note"), quiet=True)
     rows: list[list[object]] = []
     for number, (label, each) in enumerate(groups.items(), 1):
         sums = counter.of_label(label)
         times = [sums[p.track_id].valid_s if p.track_id in sums else 0.0 for p in shown]
         times.insert(0, sum(e.length_s for e in each))
-        rows.append([number, label, len(each), *(Cell(f"{t:.1f} s", t) for t in times)])
-    heads = [f"person {person.track_id} seen" for person in shown]
-    page.table(["", "label", "events", "length", *heads], rows)
-    page.text(
-        "Marks are means over the time of each label's events, lines one standard deviation over "
-        "that time on both sides. epochs.csv has a row per event and person, with peaks, blinks, "
-        f"and shares of time (a unit counts from {SHOWS:g} on)."
-    )
-    _add_key(page, people)
+        rows.append([number, label, len(each), *(_seconds(t, say) for t in times)])
+    heads = [say(f"head.{name}") for name in ("label", "events", "length")]
+    heads += [say("head.person_seen", n=person.track_id) for person in shown]
+    page.table(["", *heads], rows)
+    page.text(say("coded.marks", shows=f"{SHOWS:g}"))
+    _add_key(page, people, say)
+    _add_means(page, groups, shown, counter, say)
+
+
+def _seconds(seconds: float, say: Texts) -> Cell:
+    return Cell(say("seconds", n=f"{seconds:.1f}"), seconds)
+
+
+def _add_means(
+    page: Page,
+    groups: Mapping[str, Sequence[Epoch]],
+    shown: Sequence[Person],
+    counter: EpochCounter,
+    say: Texts,
+) -> None:
+    """Add charts of the mean scores and units per label and person."""
     scores = [name for name in counter.names if name.startswith("score_")]
-    for what, names in (("scores", scores), ("action units", counter.units)):
+    for what, names in (("scores", scores), ("units", counter.units)):
+        words = say(f"coded.{what}")
         drawings: list[tuple[Drawing, str]] = []
         for label, each in list(groups.items())[:MOST_LABELS] if names else []:
-            count = f"{len(each)} event{'' if len(each) == 1 else 's'}"
-            rows_of = _rows(counter, counter.of_label(label), shown, names)
-            drawing = draw_dots(label, f"{what}, {count}", rows_of)
-            drawings.append((drawing, f"{what} during {label}, mean per person"))
+            note = say.count("coded.note", len(each), what=words)
+            rows = _rows(counter, counter.of_label(label), shown, names)
+            named = [(say.label(name), dots) for name, dots in rows]
+            drawing = draw_dots(label, note, named, say=say)
+            drawings.append((drawing, say("coded.during", what=words, event=label)))
         page.small_drawings(drawings)
     if len(groups) > MOST_LABELS:
-        page.text(f"{len(groups) - MOST_LABELS} more labels are in the table only.", quiet=True)
+        page.text(say("coded.more", n=len(groups) - MOST_LABELS), quiet=True)
 
 
 def _rows(

@@ -207,11 +207,6 @@ class Summary:
         self.units_measured = False
         self._drawn: list[int] = []
 
-    def title(self, track_id: int) -> str:
-        """Return what a person is called: ``person 3``, or ``Anna (person 3)``."""
-        name = self.names.get(track_id)
-        return f"person {track_id}" if name is None else f"{name} (person {track_id})"
-
     def add(self, result: FrameResult) -> None:
         """Take the next frame."""
         if self.first_s is None:

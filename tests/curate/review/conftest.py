@@ -212,8 +212,8 @@ def serve() -> Iterator[Callable[..., Served]]:
     """A function that runs the real server on a store for a reviewer, in a thread."""
     running: list[Served] = []
 
-    def start(store: Store, reviewer: str = "anna", port: int = 0) -> Served:
-        session = ReviewSession(ReviewIndex(store), reviewer)
+    def start(store: Store, reviewer: str = "anna", port: int = 0, lang: str = "en") -> Served:
+        session = ReviewSession(ReviewIndex(store, lang=lang), reviewer)
         token = f"secret-of-{reviewer}"
         bound = bind("127.0.0.1", port)
         config = uvicorn.Config(

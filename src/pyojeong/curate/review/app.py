@@ -26,10 +26,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.labels import FERPLUS8
+from pyojeong.core.texts import Texts
 from pyojeong.curate.decisions import Decision
 from pyojeong.curate.review.index import NO_KEY, ReviewIndex
 from pyojeong.curate.review.pictures import Pictures, Sent
 from pyojeong.curate.review.session import ReviewSession
+from pyojeong.output.escaping import translated
 from pyojeong.serve.security import Guard
 
 _MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -64,12 +66,12 @@ def create_app(session: ReviewSession, *, token: str, host: str = "127.0.0.1") -
     """Return the page's server as an ASGI application.
 
     Args:
-        session: The decisions, and the index of rows and findings.
+        session: The decisions, and the index of rows and findings; the page is in its language.
         token: The secret that each request must carry.
         host: What the server is bound to.
     """
     app = FastAPI(title="pyojeong review", docs_url=None, redoc_url=None, openapi_url=None)
-    _add_page(app)
+    _add_page(app, session.index.say)
     pictures = Pictures(session.index.store.manifest)
     _add_answers(app, session)
     _add_details(app, session, pictures)
@@ -91,14 +93,15 @@ def _web_files() -> dict[str, tuple[bytes, str]]:
     }
 
 
-def _add_page(app: FastAPI) -> None:
+def _add_page(app: FastAPI, say: Texts) -> None:
     web = _web_files()
+    html = translated(web["index.html"][0].decode(), say)
     unsaved = {"cache-control": "no-cache"}
 
     @app.get("/")
     async def page() -> Response:
         """Return the page."""
-        return Response(web["index.html"][0], media_type="text/html", headers=unsaved)
+        return Response(html, media_type="text/html", headers=unsaved)
 
     @app.get("/web/{name}")
     async def part(name: str) -> Response:

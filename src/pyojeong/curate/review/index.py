@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pyojeong.core.errors import ManifestInvalid
 from pyojeong.core.labels import LabelSet
+from pyojeong.core.texts import Texts
 from pyojeong.curate.findings import Store
 from pyojeong.datasets.samples import Split, manifest_labels
 from pyojeong.parquet import open_parquet
@@ -104,13 +105,16 @@ class ReviewIndex:
 
     Args:
         store: Where the findings lie.
+        lang: Language of what findings say, one of ``core.texts.LANGUAGES``.
 
     Raises:
+        InputError: When there is no such language.
         ManifestInvalid: When the manifest or a file of findings is damaged.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, lang: str = "en") -> None:
         self.store = store
+        self.say = Texts("review", lang)
         self.size = store.size
         self.labels: LabelSet = manifest_labels(store.manifest)
         columns = _row_columns(store.manifest)
@@ -137,7 +141,9 @@ class ReviewIndex:
         seen = _signature(self.store)
         if seen == self._seen:
             return False
-        checks = [read_check(self.store, name, self.labels) for name in self.store.checks()]
+        checks = [
+            read_check(self.store, name, self.labels, self.say) for name in self.store.checks()
+        ]
         self.checks, self._seen = checks, seen
         return True
 
@@ -187,7 +193,7 @@ def _signature(store: Store) -> object:
     return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 
 
-def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
+def read_check(store: Store, name: str, labels: LabelSet, say: Texts | None = None) -> CheckColumns:
     """Return a check's findings as columns.
 
     Of several about one row the one with the highest score.
@@ -196,6 +202,7 @@ def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
         DataError: When the findings were made from other votes than the table has now.
         ManifestInvalid: When a file is damaged or names rows that the manifest lacks.
     """
+    say = say or Texts("review")
     store.require_current(name)
     settings = store.settings(name)
     threshold = float(settings.get("threshold", 1.0))
@@ -223,11 +230,12 @@ def read_check(store: Store, name: str, labels: LabelSet) -> CheckColumns:
     known_or_missing = store.reasons(name)
 
     def why(reason: str, score: float) -> str:
-        return known_or_missing(reason, score) if score >= threshold - 1e-6 else reason
+        shown = known_or_missing(reason, score) if score >= threshold - 1e-6 else reason
+        return say.said(shown, "reason")
 
     return CheckColumns(
         name=name,
-        states=str(settings.get("states", "")),
+        states=say.said(str(settings.get("states", "")), "state"),
         threshold=threshold,
         cut=cut,
         finished=store.finished(name),

@@ -1,7 +1,7 @@
 """Layouts by name: what each of them can hold, and the names of its files."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -112,6 +112,20 @@ def files_of_clip(name: str, people: Iterable[int], target: Path) -> dict[Path, 
         for person in sorted(people)
     }
     return files or {target.with_name(f"{target.stem}_nobody{target.suffix}"): None}
+
+
+def of_other_people(files: Collection[Path], target: Path) -> list[Path]:
+    """Return files of people beside a target that are none of ``files``: of earlier results.
+
+    Args:
+        files: From ``files_of_clip``.
+        target: As there.
+    """
+    pattern = re.compile(rf"{re.escape(target.stem)}_(person\d+|nobody){re.escape(target.suffix)}")
+    if not target.parent.is_dir():
+        return []
+    found = (p for p in target.parent.iterdir() if pattern.fullmatch(p.name))
+    return sorted(p for p in found if p not in files)
 
 
 def list_of_images(target: Path) -> Path:

@@ -17,11 +17,14 @@ from pyojeong.output.layouts.registry import (
     files_of_clip,
     layout_named,
     list_of_images,
+    of_other_people,
     require_photographs,
 )
 from pyojeong.output.layouts.sink import LayoutSink
 from pyojeong.output.records import Results, frames_of
 
+_MOST_NAMED = 5
+"""Files of earlier results that are named."""
 _MOST_OPEN = 64
 """Files of people that are written at once; more need another pass over the frames."""
 
@@ -215,7 +218,12 @@ def write_layout(
         for file in files:
             with output_errors(file):
                 (folder / file.name).replace(file)
-    return Written(tuple(plan), tuple(survey.notes(name)))
+    notes = [*survey.notes(name)]
+    if layout_named(name).of_person and (others := of_other_people(files, target)):
+        names = ", ".join(file.name for file in others[:_MOST_NAMED])
+        more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
+        notes.append(f"layout {name}: left as they were, of earlier results: {names}{more}")
+    return Written(tuple(plan), tuple(notes))
 
 
 def to_layout(

@@ -2,7 +2,17 @@
 const state = document.getElementById("state");
 const people = document.getElementById("people");
 const record = document.getElementById("record");
+const texts = JSON.parse(document.getElementById("texts").textContent);
 let colors = {};
+
+/** A message with its {places} filled. */
+function say(key, places = {}) {
+  return texts[key].replace(/\{(\w+)\}/g, (whole, name) => places[name] ?? whole);
+}
+
+function labelled(name) {
+  return texts[`label.${name}`] ?? name;
+}
 
 fetch("/api/about").then((answer) => answer.json()).then((about) => {
   colors = about.colors;
@@ -36,35 +46,35 @@ function degrees(radians) {
 function person(face) {
   const shown = face.smoothed || face.expression;
   const box = element("article", undefined, "person");
-  const title = element("h2", shown ? shown.label : "face");
-  title.append(element("small", `person ${face.track_id}`));
+  const title = element("h2", shown ? labelled(shown.label) : say("face"));
+  title.append(element("small", say("person", { n: face.track_id })));
   box.append(title);
   for (const [name, score] of Object.entries(shown ? shown.scores : {})) {
     const row = element("div", undefined, "row");
     const color = shown.unclear ? "#8f959d" : colors[name] || "#8f959d";
-    row.append(element("span", name), bar(score, color),
+    row.append(element("span", labelled(name)), bar(score, color),
       element("span", `${Math.round(100 * score)} %`));
     box.append(row);
   }
   const parts = [];
-  if (face.pose) parts.push(`head ${degrees(face.pose.yaw_rad)} / ${degrees(face.pose.pitch_rad)}`);
+  if (face.pose) parts.push(say("head", { yaw: degrees(face.pose.yaw_rad), pitch: degrees(face.pose.pitch_rad) }));
   if (face.eyes && face.eyes.openness)
-    parts.push(`eyes open ${face.eyes.openness.map((v) => Math.round(100 * v)).join(" / ")} %`);
+    parts.push(say("open", { shares: face.eyes.openness.map((v) => Math.round(100 * v)).join(" / ") }));
   if (face.eyes && face.eyes.gaze_rad)
-    parts.push(`gaze ${face.eyes.gaze_rad.map(degrees).join(" / ")}`);
+    parts.push(say("gaze", { angles: face.eyes.gaze_rad.map(degrees).join(" / ") }));
   if (parts.length) box.append(element("p", parts.join(", "), "eyes"));
   return box;
 }
 
 function show_state(payload) {
-  const words = payload.over ? `over${payload.error ? `: ${payload.error}` : ""}`
-    : `${payload.fps.toFixed(0)} frames/s, ${payload.latency_ms.toFixed(0)} ms latency`;
-  state.textContent = words;
+  const speed = { fps: payload.fps.toFixed(0), ms: payload.latency_ms.toFixed(0) };
+  const over = payload.error ? say("over.error", { error: payload.error }) : say("over");
+  state.textContent = payload.over ? over : say("speed", speed);
   state.className = payload.over ? "over" : "";
   record.hidden = !payload.can_record;
   record.className = payload.recording ? "on" : "";
   record.setAttribute("aria-pressed", payload.recording);
-  record.textContent = payload.recording ? "stop" : "Record results";
+  record.textContent = say(payload.recording ? "stop" : "record");
   document.body.className = payload.recording ? "recording" : "";
 }
 
@@ -79,7 +89,7 @@ events.addEventListener("over", (message) => {
   people.replaceChildren();
   events.close();
 });
-events.onerror = () => { if (state.className !== "over") state.textContent = "connection lost"; };
+events.onerror = () => { if (state.className !== "over") state.textContent = say("lost"); };
 
 record.addEventListener("click", async () => {
   const answer = await fetch("/api/record", {

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyojeong.output.escaping import translated
 from pyojeong.output.page import Page
 from pyojeong.output.timeline_svg import SLIM, WIDTH, Span
 from pyojeong.video.summary import CHARTED, Person, Summary
@@ -27,7 +28,7 @@ def add_player(
         name: Name of the clip.
         clip: Where the clip lies, relative to the page; "" = somewhere else.
     """
-    page.section("Player")
+    page.section(span.say("section.player"))
     shown = {str(p.track_id): _scores(p) for p in people[:CHARTED]}
     data: dict[str, Any] = {
         "name": name,
@@ -41,16 +42,19 @@ def add_player(
             for each in [Span(span.start_s, span.end_s, width=width)]
         },
         "labels": list(summary.labels.names),
+        "texts": span.say.part("player", "label"),
         "people": {number: scores for number, scores in shown.items() if scores},
         "numbers": sorted(p.track_id for p in people),
         "names": {str(number): text for number, text in summary.names.items()},
     }
     here = files("pyojeong.video.player")
+    markup = (here / "player.html").read_text(encoding="utf-8")
+    markup = translated(markup, span.say, prefix="player.")
     # "<" would end the script element early in a browser.
     text = json.dumps(data).replace("<", "\\u003c")
     page.insert(
         f"<style>{(here / 'player.css').read_text(encoding='utf-8')}</style>"
-        f"{(here / 'player.html').read_text(encoding='utf-8')}"
+        f"{markup}"
         f'<script type="application/json" id="player-data">{text}</script>'
     )
     page.script((here / "player.js").read_text(encoding="utf-8"))

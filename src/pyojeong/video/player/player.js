@@ -4,6 +4,8 @@
   if (!box) return;
   const data = JSON.parse(document.getElementById("player-data").textContent);
   const $ = (name) => box.querySelector(`[data-part="${name}"]`);
+  const say = (key, places = {}) => data.texts[`player.${key}`].replace(/\{(\w+)\}/g, (whole, name) => places[name] ?? whole);
+  const labelled = (name) => data.texts[`label.${name}`] ?? name;
   const video = $("video"), SVG = "http://www.w3.org/2000/svg";
   const clock = (s) => {
     const tenths = Math.round(s * 10), m = Math.floor(tenths / 600), rest = (tenths % 600) / 10;
@@ -65,8 +67,8 @@
       const lines = [clock(time)];
       if (person) {
         const bin = Math.round((time - person.first_s) / person.bin_s), scores = person.scores[bin];
-        if (scores) data.labels.forEach((name, k) => lines.push(`${name} ${Math.round(100 * scores[k])} %`));
-        else lines.push("nobody there");
+        if (scores) data.labels.forEach((name, k) => lines.push(`${labelled(name)} ${Math.round(100 * scores[k])} %`));
+        else lines.push(say("nobody"));
       }
       hint.replaceChildren(...lines.map((text) => {
         const line = document.createElement("div");
@@ -87,7 +89,7 @@
         path.style.visibility = tick.checked ? "" : "hidden";
       }
     });
-    label.append(tick, ` ${name}`);
+    label.append(tick, ` ${labelled(name)}`);
     $("series").append(label);
   }
   for (const cell of document.querySelectorAll("[data-seconds]")) {
@@ -115,8 +117,9 @@
   function exclude() {
     for (const shade of document.querySelectorAll("svg .excluded")) shade.remove();
     $("excluded").replaceChildren(...edits.exclude.map((span, i) => {
-      const item = document.createElement("li"), words = `${clock(span[0])} to ${clock(span[1])} `;
-      item.append(words, button("Keep", () => { edits.exclude.splice(i, 1); exclude(); }, `Keep ${words}`));
+      const item = document.createElement("li"), words = say("span", { start: clock(span[0]), end: clock(span[1]) });
+      const keep = () => { edits.exclude.splice(i, 1); exclude(); };
+      item.append(`${words} `, button(say("keep"), keep, say("keep.span", { span: words })));
       for (const chart of charts) {
         const shade = document.createElementNS(SVG, "rect");
         for (const [key, value] of [["class", "excluded"], ["x", x(chart, span[0])], ["y", 0],
@@ -131,7 +134,7 @@
   }
   $("from").addEventListener("click", () => {
     from = now;
-    $("from").textContent = `Exclude from ${clock(from)} …`;
+    $("from").textContent = say("exclude.begun", { time: clock(from) });
     $("to").disabled = false;
   });
   $("to").addEventListener("click", () => {
@@ -139,7 +142,7 @@
     if (b > a) edits.exclude.push([Number(a.toFixed(3)), Number(b.toFixed(3))]);
     edits.exclude.sort((p, q) => p[0] - q[0]);
     from = null;
-    $("from").textContent = "Exclude from here";
+    $("from").textContent = say("exclude");
     $("to").disabled = true;
     exclude();
   });
@@ -147,14 +150,14 @@
     const row = document.createElement("tr"), name = document.createElement("input");
     const into = document.createElement("select"), gone = document.createElement("input");
     name.value = data.names[number] ?? "";
-    name.placeholder = `person ${number}`;
+    name.placeholder = say("person.of", { n: number });
     name.maxLength = 200;
-    name.setAttribute("aria-label", `Name of person ${number}`);
-    into.setAttribute("aria-label", `Person ${number} is the same as`);
+    name.setAttribute("aria-label", say("name.of", { n: number }));
+    into.setAttribute("aria-label", say("same.of", { n: number }));
     into.append(new Option("", ""));
-    for (const other of data.numbers) if (other !== number) into.append(new Option(`person ${other}`, other));
+    for (const other of data.numbers) if (other !== number) into.append(new Option(say("person.of", { n: other }), other));
     gone.type = "checkbox";
-    gone.setAttribute("aria-label", `Remove person ${number}`);
+    gone.setAttribute("aria-label", say("remove.of", { n: number }));
     const take = () => {
       const text = name.value.trim();
       if (text && text !== (data.names[number] ?? "")) edits.names.set(number, text);
@@ -178,7 +181,8 @@
   function changed() {
     const count = edits.remove.size + edits.merge.size + edits.exclude.length + edits.names.size;
     $("save").disabled = !count;
-    $("sum").textContent = count ? `${count} ${count === 1 ? "edit" : "edits"}` : "no edits yet";
+    $("sum").textContent = count
+      ? say(count === 1 ? "edits.one" : "edits.many", { n: count }) : say("edits.none");
   }
   $("save").addEventListener("click", () => {
     const text = JSON.stringify({ kind: "pyojeong-edits", clip: data.name, remove: [...edits.remove],

@@ -1,5 +1,7 @@
 // Rows, findings and decisions in memory; filters and order are computed here.
 
+import { actionName, checkName, labelled, say, splitName } from "./text.js";
+
 export const NOTHING = 0, KEEP = 1, DROP = 2, RELABEL = 3, CONFLICT = 4;
 export const ACTIONS = ["", "keep", "drop", "relabel", "conflict"];
 export const ANY = "", ALL = "*"; // values of the check filter beside the checks' names
@@ -37,7 +39,7 @@ const pairs = ([keys, values]) => {
 class Check {
   constructor(sent, size) {
     this.name = sent.name;
-    this.title = sent.name.replace(/[-_]/g, " ");
+    this.title = checkName(sent.name);
     this.states = sent.states;
     this.threshold = sent.threshold;
     this.finished = sent.finished;
@@ -59,10 +61,12 @@ export class Data {
     this.manifest = sent.manifest;
     this.size = sent.manifest.rows;
     this.reviewer = sent.reviewer;
-    this.labels = sent.labels;
+    this.labels = sent.labels; // as the table has them
+    this.names = sent.labels.map(labelled); // as the page shows them
     this.splits = sent.splits;
+    this.splitNames = sent.splits.map(splitName);
     this.scale = sent.scale;
-    this.voteNames = sent.votes;
+    this.voteNames = sent.votes.map(labelled);
     this.recent = sent.recent;
     this.label = Uint8Array.from(sent.rows.label);
     this.split = Uint8Array.from(sent.rows.split);
@@ -145,7 +149,7 @@ export class Data {
   }
 
   /** Where an image comes from, as the table states it; its row if it states nothing. */
-  nameOf(row) { return this.source[row] || `row ${row}`; }
+  nameOf(row) { return this.source[row] || say("row", { row }); }
 
   /** The same without folders: for places with little room. */
   fileOf(row) { return this.nameOf(row).split("/").pop(); }
@@ -153,24 +157,24 @@ export class Data {
   /** The suggestion in a few words, for a tile: beside the label, and below it. */
   suggestion(row, found) {
     const score = found.score.toFixed(2), { other, label } = found;
-    const relabel = label >= 0 ? `→ ${this.labels[label]}` : "";
-    if (other >= 0) return [relabel, `copy of ${this.fileOf(other)}, ${this.splits[this.split[other]]}`];
+    const relabel = label >= 0 ? `→ ${this.names[label]}` : "";
+    if (other >= 0) return [relabel, say("copy.short", { name: this.fileOf(other), split: this.splitNames[this.split[other]] })];
     return [relabel, `${found.check.title} ${score}`];
   }
 
   /** The same in a sentence. */
   suggestionInWords(row, found) {
-    const { other, label } = found, what = label >= 0 ? `relabel as ${this.labels[label]}` : "drop";
-    const copy = other >= 0 ? `, copy of ${this.nameOf(other)} in ${this.splits[this.split[other]]}` : "";
-    return `${found.check.title} ${found.score.toFixed(2)}${copy}${found.flagged ? `, suggests ${what}` : ""}`;
+    const { other, label } = found, what = label >= 0 ? say("suggest.relabel", { name: this.names[label] }) : say("suggest.drop");
+    const copy = other >= 0 ? `, ${say("copy.in", { name: this.nameOf(other), split: this.splitNames[this.split[other]] })}` : "";
+    return `${found.check.title} ${found.score.toFixed(2)}${copy}${found.flagged ? `, ${say("suggests", { what })}` : ""}`;
   }
 
   wordsFor(row) {
     switch (this.action[row]) {
-      case KEEP: return "kept";
-      case DROP: return "dropped";
-      case RELABEL: return this.labels[this.newLabel[row]] || "relabelled";
-      case CONFLICT: return "conflict";
+      case KEEP: return say("kept");
+      case DROP: return say("dropped");
+      case RELABEL: return this.names[this.newLabel[row]] || say("relabelled");
+      case CONFLICT: return say("conflict");
       default: return "";
     }
   }
@@ -178,7 +182,7 @@ export class Data {
   /** "anna drop", "ben sad", one a line. */
   whoSaid(row) {
     return (this.said.get(row) || []).map(([by, action, label]) =>
-      `${this.reviewers[by]} ${action === RELABEL ? this.labels[label] : ACTIONS[action]}`).join("\n");
+      `${this.reviewers[by]} ${action === RELABEL ? this.names[label] : actionName(ACTIONS[action])}`).join("\n");
   }
 
   /** Rows that pass the filters, in order. */

@@ -1,18 +1,13 @@
 // The filters beside the grid; they live in the address, so that a reload keeps them.
 
 import { ALL, ANY } from "./data.js";
+import { count, labelled, say, splitName } from "./text.js";
 
-const STATES = [
-  ["undecided", "Undecided"], ["mine", "Not yet by me"], ["decided", "Decided"],
-  ["conflicts", "Conflicts"], ["all", "All"],
-];
+const STATES = ["undecided", "mine", "decided", "conflicts", "all"].map((name) => [name, say(`state.${name}`)]);
 const PLAIN = {
   check: ANY, class: "", split: "", state: "undecided", min: "", max: "", q: "", sort: "score",
 };
 const $ = (id) => document.getElementById(id);
-const number = new Intl.NumberFormat("en");
-
-export const count = (n) => number.format(n);
 
 export class Filters {
   /** @param {Data} data @param {(f: object) => void} changed */
@@ -32,16 +27,16 @@ export class Filters {
 
   build() {
     const { data } = this;
-    const options = (select, names, all) => select.append(new Option(all, ""), ...names.map((n) => new Option(n, n)));
-    options($("class"), data.labels, "all classes");
-    options($("split"), data.splits, "all splits");
-    const checks = data.checks.length ? [[ANY, "Any check"], ...data.checks.map((c) => [c.name, c.title])] : [];
-    this.checks = this.radios($("checks"), [...checks, [ALL, "All images"]], "check");
+    const options = (select, names, all, shown) => select.append(new Option(all, ""), ...names.map((n) => new Option(shown(n), n)));
+    options($("class"), data.labels, say("classes.all"), labelled);
+    options($("split"), data.splits, say("splits.all"), splitName);
+    const checks = data.checks.length ? [[ANY, say("checks.any")], ...data.checks.map((c) => [c.name, c.title])] : [];
+    this.checks = this.radios($("checks"), [...checks, [ALL, say("images.all")]], "check");
     this.states = this.radios($("states"), STATES, "state");
     for (const check of data.checks) {
       const states = check.states ? `${check.states}. ` : "";
-      this.checks.get(check.name).title = `${states}Flagged from ${check.threshold}`
-        + (check.finished ? "" : " · not finished: some images are not checked yet");
+      this.checks.get(check.name).title = states + say("flagged.from", { threshold: check.threshold })
+        + (check.finished ? "" : ` · ${say("unfinished")}`);
       this.checks.get(check.name).classList.toggle("unfinished", !check.finished);
     }
     for (const [id, name] of [["class", "class"], ["split", "split"], ["sort", "sort"]]) {
@@ -58,8 +53,8 @@ export class Filters {
     }
     $("clear").addEventListener("click", () => this.set({ ...this.plain }));
     $("no-findings").hidden = data.checks.length > 0;
-    $("no-findings").append("No check has run yet. ", code(`pyojeong data curate ${data.manifest.name}`),
-      " finds images worth a look; reload this page afterwards.");
+    $("no-findings").append(`${say("no_findings")} `, code(`pyojeong data curate ${data.manifest.name}`),
+      ` ${say("no_findings.cure")}`);
   }
 
   radios(box, entries, name) {
@@ -133,7 +128,7 @@ export class Filters {
       if ($(id).value !== value && document.activeElement !== $(id)) $(id).value = value;
     }
     const check = this.data.byName.get(now.check);
-    $("min").placeholder = check ? String(check.threshold) : "flagged";
+    $("min").placeholder = check ? String(check.threshold) : say("score.flagged");
     $("min").disabled = $("max").disabled = now.check === ALL;
     const plain = Object.keys(PLAIN).every((k) => now[k] === this.plain[k]);
     $("clear").hidden = plain;
@@ -164,8 +159,8 @@ export class Filters {
     const share = flagged ? Math.floor(100 * decided / flagged) : 0;
     const of = document.createElement("span");
     of.className = "long";
-    of.textContent = this.data.checks.length ? " flagged decided" : " images decided";
-    $("overall-text").replaceChildren(`${count(decided)} of ${count(flagged)}`, of, ` · ${share} %`);
+    of.textContent = ` ${say(this.data.checks.length ? "overall.flagged" : "overall.images")}`;
+    $("overall-text").replaceChildren(say("overall.of", { n: count(decided), all: count(flagged) }), of, ` · ${share} %`);
   }
 }
 

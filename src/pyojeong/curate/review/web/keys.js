@@ -1,13 +1,10 @@
 // The keyboard, and the overlay that explains it.
 
+import { say } from "./text.js";
+
 const KEYS = [
-  ["← ↑ → ↓", "move"], ["Shift + arrows", "select several"],
-  ["Ctrl + click, drag", "select with the mouse"], ["Ctrl + A", "select the whole list"],
-  ["k", "keep as it is"], ["d", "drop"], ["1 … 9", "relabel as the class with that number"],
-  ["r", "accept the suggestion"], ["u", "undo the last decision"], ["g", "next undecided"],
-  ["Space, double click", "large view with all findings"], ["s", "smooth or crisp images"],
-  ["+ −", "larger, smaller"], ["/", "search"], ["x", "take decided images off the list"],
-  ["Home, End, Page", "far moves"], ["Esc", "close, or select one"], ["?", "this overlay"],
+  "arrows", "shift", "mouse", "all", "keep", "drop", "label", "accept", "undo",
+  "next", "open", "smooth", "size", "search", "tidy", "far", "escape", "help",
 ];
 const $ = (id) => document.getElementById(id);
 
@@ -23,10 +20,10 @@ export class Keys {
       "+": () => size(24), "=": () => size(24), "-": () => size(-24),
       Escape: () => { if (page.grid.rows.length) page.grid.select(page.grid.cursor); },
     };
-    for (const [key, what] of KEYS) {
+    for (const name of KEYS) {
       const term = document.createElement("dt"), words = document.createElement("dd");
-      term.textContent = key;
-      words.textContent = what;
+      term.textContent = say(`key.${name}`);
+      words.textContent = say(`key.${name}.does`);
       $("keys").append(term, words);
     }
     document.addEventListener("keydown", (event) => this.key(event));

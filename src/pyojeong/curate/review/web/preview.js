@@ -2,6 +2,7 @@
 
 import { ACTIONS, CONFLICT, NOTHING, ask } from "./data.js";
 import { code } from "./filters.js";
+import { actionName, checkName, labelled, say } from "./text.js";
 
 function make(tag, className, ...inside) {
   const made = document.createElement(tag);
@@ -54,52 +55,52 @@ export class Preview {
   draw() {
     const { data, row, dialog } = this, part = (name) => dialog.querySelector(name);
     const found = data.finding(row, this.filter);
-    dialog.setAttribute("aria-label", `Image ${data.nameOf(row)}`);
-    part("h1").replaceChildren(`${data.fileOf(row)} `, make("span", "label", data.labels[data.label[row]]),
-      make("small", "", data.splits[data.split[row]]));
+    dialog.setAttribute("aria-label", say("image.of", { name: data.nameOf(row) }));
+    part("h1").replaceChildren(`${data.fileOf(row)} `, make("span", "label", data.names[data.label[row]]),
+      make("small", "", data.splitNames[data.split[row]]));
     part(".state").replaceWith(this.stateOf(row));
     part(".facts").replaceChildren(...this.facts(row));
     if (this.shown === row) return; // keep the images: no flicker
     this.shown = row;
-    const pictures = [this.figure(row, found?.other >= 0 ? "this picture" : "")];
-    if (found?.other >= 0) pictures.push(this.figure(found.other, "the other one"));
+    const pictures = [this.figure(row, found?.other >= 0 ? say("this_one") : "")];
+    if (found?.other >= 0) pictures.push(this.figure(found.other, say("other_one")));
     part(".pictures").replaceChildren(...pictures);
   }
 
   stateOf(row) {
     const { data } = this, action = data.action[row];
-    if (action === NOTHING) return make("span", "state", "undecided");
-    const who = action === CONFLICT ? data.whoSaid(row).replaceAll("\n", " · ") : `by ${data.reviewers[data.by[row]]}`;
-    const words = action === CONFLICT ? "conflict" : data.wordsFor(row);
-    return make("span", `state ${ACTIONS[action]}`, words, make("small", "", who + (data.final[row] ? " · final" : "")));
+    if (action === NOTHING) return make("span", "state", say("undecided"));
+    const who = action === CONFLICT ? data.whoSaid(row).replaceAll("\n", " · ") : say("by", { name: data.reviewers[data.by[row]] });
+    const words = action === CONFLICT ? say("conflict") : data.wordsFor(row);
+    return make("span", `state ${ACTIONS[action]}`, words, make("small", "", who + (data.final[row] ? ` · ${say("final")}` : "")));
   }
 
   figure(row, caption) {
     const { data } = this;
     const image = make("img", "");
-    image.alt = `Image ${data.nameOf(row)}, ${data.labels[data.label[row]]}`;
+    image.alt = `${say("image.of", { name: data.nameOf(row) })}, ${data.names[data.label[row]]}`;
     image.src = `${data.thumbnail(row)}/large`;
     image.draggable = false;
-    const about = caption && `${caption}: ${data.fileOf(row)} · ${data.labels[data.label[row]]} · ${data.splits[data.split[row]]}`;
+    const about = caption && `${caption}: ${data.fileOf(row)} · ${data.names[data.label[row]]} · ${data.splitNames[data.split[row]]}`;
     return make("figure", this.smooth ? "smooth" : "", image, about && make("figcaption", "", about));
   }
 
   facts(row) {
     const { data, details } = this;
-    const source = make("p", "source", `${data.nameOf(row)} (row ${row})`);
+    const source = make("p", "source", `${data.nameOf(row)} (${say("row", { row })})`);
     if (!details) return [source];
-    if (details.fault) return [source, make("p", "fault", `Details could not be had: ${details.fault}`)];
+    if (details.fault) return [source, make("p", "fault", say("details.failed", { message: details.fault }))];
     const size = details.picture.error
       ? make("p", "fault", details.picture.error)
-      : make("p", "dim", `${details.picture.width} × ${details.picture.height} pixels`,
-        details.group && ` · group ${details.group}`, details.decision && ` · earlier: ${details.decision}`);
+      : make("p", "dim", say("pixels", { width: details.picture.width, height: details.picture.height }),
+        details.group && ` · ${say("group", { name: details.group })}`, details.decision && ` · ${say("earlier", { decision: details.decision })}`);
     return [source, size, this.findings(details.findings), this.votes(details.votes),
       this.history(details.history)].filter(Boolean);
   }
 
   findings(findings) {
     if (!findings.length) {
-      return make("section", "", make("h2", "", "Findings"), make("p", "dim", "No check has run: ", code("pyojeong data curate")));
+      return make("section", "", make("h2", "", say("findings")), make("p", "dim", `${say("findings.none")} `, code("pyojeong data curate")));
     }
     const { data } = this;
     const sorted = [...findings].sort((a, b) => b.flagged - a.flagged || b.score - a.score);
@@ -110,10 +111,10 @@ export class Preview {
       const mark = make("b");
       mark.style.left = `${100 * f.threshold}%`;
       const meter = make("span", "gauge", bar, mark);
-      meter.title = `flagged from ${f.threshold}`;
-      const suggest = f.suggest === "relabel" ? `relabel → ${data.labels[f.label]}` : "drop";
-      const reason = [f.reason, f.other >= 0 ? `copy of ${data.nameOf(f.other)}` : "", f.flagged ? `suggests: ${suggest}` : ""];
-      const row = make("tr", f.flagged ? "flagged" : "", make("th", "", f.check.replace(/[-_]/g, " ")),
+      meter.title = say("flagged.from", { threshold: f.threshold });
+      const suggest = f.suggest === "relabel" ? say("suggest.label", { name: data.names[f.label] }) : say("suggest.drop");
+      const reason = [f.reason, f.other >= 0 ? say("copy", { name: data.nameOf(f.other) }) : "", f.flagged ? say("suggests.short", { what: suggest }) : ""];
+      const row = make("tr", f.flagged ? "flagged" : "", make("th", "", checkName(f.check)),
         make("td", "", meter), make("td", "score", f.score.toFixed(2)));
       row.title = f.states;
       table.append(row);
@@ -124,7 +125,7 @@ export class Preview {
         table.append(make("tr", "why", cell));
       }
     }
-    return make("section", "", make("h2", "", "Findings"), table);
+    return make("section", "", make("h2", "", say("findings")), table);
   }
 
   votes(votes) {
@@ -137,18 +138,18 @@ export class Preview {
       table.append(make("tr", "", make("th", "", this.data.voteNames[i] || `${i}`),
         make("td", "", make("span", "gauge", bar)), make("td", "score", String(n))));
     });
-    return make("section", "", make("h2", "", "Votes"), table);
+    return make("section", "", make("h2", "", say("votes")), table);
   }
 
   history(said) {
     if (!said.length) return null;
     const list = make("ol", "history");
     for (const d of said) {
-      const what = d.action === "relabel" ? `→ ${d.label}` : d.action;
+      const what = d.action === "relabel" ? `→ ${labelled(d.label)}` : actionName(d.action);
       const when = make("time", "", d.time.replace("T", " ").slice(0, 16));
       when.dateTime = d.time;
-      list.append(make("li", "", make("b", "", d.reviewer), ` ${what}${d.final ? " (final)" : ""} `, when));
+      list.append(make("li", "", make("b", "", d.reviewer), ` ${what}${d.final ? ` (${say("final")})` : ""} `, when));
     }
-    return make("section", "", make("h2", "", "Decisions"), list);
+    return make("section", "", make("h2", "", say("decisions")), list);
   }
 }

@@ -1,11 +1,12 @@
 // The review page: puts filters, grid, preview and saving together, and listens to the keyboard.
 
 import { ACTIONS, CONFLICT, DROP, Data, KEEP, NOTHING, RELABEL, ask } from "./data.js";
-import { Filters, code, count } from "./filters.js";
+import { Filters, code } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Keys } from "./keys.js";
 import { Preview } from "./preview.js";
 import { Saver } from "./save.js";
+import { count, counted, say } from "./text.js";
 
 const POLL_MS = 4000;
 const ICONS = { [KEEP]: "✓", [DROP]: "✕", [RELABEL]: "→", [CONFLICT]: "≠" };
@@ -31,18 +32,18 @@ class Page {
     }, data.recent);
     $("manifest").textContent = data.manifest.name;
     $("reviewer").textContent = data.reviewer;
-    document.title = `Review ${data.manifest.name} · pyojeong`;
+    document.title = say("title.of", { name: data.manifest.name });
     this.buildLegend();
     this.listen();
     this.view();
   }
 
   buildLegend() {
-    this.data.labels.slice(0, 9).forEach((name, i) => {
+    this.data.names.slice(0, 9).forEach((name, i) => {
       const button = document.createElement("button"), key = document.createElement("kbd");
       key.textContent = i + 1;
       button.append(key, ` ${name}`);
-      button.setAttribute("aria-label", `Relabel as ${name}`);
+      button.setAttribute("aria-label", say("relabel.as", { name }));
       button.addEventListener("click", () => this.relabel(i));
       $("legend").append(button);
     });
@@ -121,10 +122,10 @@ class Page {
     $("grid").hidden = empty;
     if (!empty) return;
     const { now } = this.filters, { data } = this;
-    const say = (title, words, ...buttons) => {
+    const tell = (key, ...buttons) => {
       const head = document.createElement("h2"), text = document.createElement("p");
-      head.textContent = title;
-      text.append(...words);
+      head.textContent = say(key);
+      text.textContent = say(`${key}.text`);
       $("empty").replaceChildren(head, text, ...buttons.map(([name, change]) => {
         const button = document.createElement("button");
         button.textContent = name;
@@ -132,17 +133,16 @@ class Page {
         return button;
       }));
     };
-    const clear = ["Clear filters", { ...this.filters.plain }];
+    const clear = [say("clear"), { ...this.filters.plain }];
     const narrowed = now.class || now.split || now.q || now.min || now.max;
     if (now.state === "conflicts" && !narrowed) {
-      say("No conflicts", ["All decisions on these images agree."], ["Show undecided", { state: "undecided" }]);
+      tell("no_conflicts", [say("show_undecided"), { state: "undecided" }]);
     } else if (data.checks.length && data.flagged === 0 && now.check !== "*") {
-      say("Nothing flagged", ["The checks that ran found no image worth a decision."], ["Show all images", { check: "*", state: "all" }]);
+      tell("none_flagged", [say("show_all"), { check: "*", state: "all" }]);
     } else if (now.state === "undecided" && !narrowed && data.byName.get(now.check)?.count !== 0) {
-      say("All decided", ["Everything in this list has been decided. Choose another check, or look at the decisions once more."],
-        ["Show decided", { state: "decided" }], ["All images", { check: "*", state: "all" }]);
+      tell("all_decided", [say("show_decided"), { state: "decided" }], [say("images.all"), { check: "*", state: "all" }]);
     } else {
-      say("No image matches", ["Fewer filters show more."], clear);
+      tell("no_match", clear);
     }
   }
 
@@ -151,44 +151,44 @@ class Page {
     const found = data.finding(row, this.filters.now.check);
     const [relabel, why] = found ? data.suggestion(row, found) : ["", ""];
     const words = action === CONFLICT ? data.whoSaid(row) : data.wordsFor(row);
-    const label = data.labels[data.label[row]];
+    const label = data.names[data.label[row]];
     tile.dataset.state = waits ? "saving" : ACTIONS[action] || "open";
-    tile.badge.textContent = waits ? "… saving" : words && `${ICONS[action]} ${words}`;
+    tile.badge.textContent = waits ? say("saving") : words && `${ICONS[action]} ${words}`;
     tile.name.textContent = action === NOTHING && relabel ? `${label} ${relabel}` : label;
     tile.why.textContent = found?.further ? `${why} +${found.further}` : why;
     tile.why.classList.toggle("weak", Boolean(found) && !found.flagged);
-    const by = data.decided(row) ? `${words} by ${data.reviewers[data.by[row]]}` : words;
+    const by = data.decided(row) ? `${words} ${say("by", { name: data.reviewers[data.by[row]] })}` : words;
     const lines = [data.nameOf(row), found && data.suggestionInWords(row, found), found?.reason, by];
     tile.title = lines.filter(Boolean).join("\n");
   }
 
   describe(row) {
     const { data } = this, found = data.finding(row, this.filters.now.check);
-    const state = data.action[row] === CONFLICT ? `conflict, ${data.whoSaid(row).replaceAll("\n", ", ")}` : data.wordsFor(row) || "undecided";
+    const state = data.action[row] === CONFLICT ? `${say("conflict")}, ${data.whoSaid(row).replaceAll("\n", ", ")}` : data.wordsFor(row) || say("undecided");
     const suggested = found ? `, ${data.suggestionInWords(row, found)}` : "";
-    return `${data.nameOf(row)}, ${data.labels[data.label[row]]}, ${data.splits[data.split[row]]}${suggested}, ${state}`;
+    return `${data.nameOf(row)}, ${data.names[data.label[row]]}, ${data.splitNames[data.split[row]]}${suggested}, ${state}`;
   }
 
   selected() {
     const n = this.grid.selection.size, { row, cursor } = this.grid;
-    $("selected").textContent = n > 1 ? `${count(n)} selected` : row < 0 ? "" : `${this.data.nameOf(row)} · ${count(cursor + 1)} of ${count(this.grid.rows.length)}`;
+    $("selected").textContent = n > 1 ? say("selected", { n: count(n) }) : row < 0 ? "" : `${this.data.nameOf(row)} · ${say("place", { n: count(cursor + 1), all: count(this.grid.rows.length) })}`;
     const now = n === 1 ? this.data.labels[this.data.label[row]] : "";
     $("legend").querySelectorAll("button").forEach((b, i) => b.classList.toggle("now", this.data.labels[i] === now));
   }
 
   counts() {
     const rows = this.grid.rows.length, { state } = this.filters.now;
-    $("count").textContent = `${count(rows)} ${rows === 1 ? "image" : "images"}`;
+    $("count").textContent = counted("images", rows);
     let gone = 0;
     for (const row of this.grid.rows) gone += !this.data.passes(row, state);
     $("tidy").hidden = gone === 0;
-    $("tidy").textContent = `take ${count(gone)} done off the list (x)`;
+    $("tidy").textContent = say("tidy", { n: count(gone) });
     this.filters.progress();
   }
 
   saving() {
     const { pending } = this.saver;
-    $("saving").textContent = pending ? `saving ${count(pending)} …` : "";
+    $("saving").textContent = pending ? say("saving.n", { n: count(pending) }) : "";
     $("saving").classList.toggle("late", Boolean(this.trouble) && pending > 0);
   }
 
@@ -219,7 +219,7 @@ class Page {
   }
 
   decide(action, label) {
-    this.send(this.chosen().map((row) => this.word(row, action, label)), label ? `relabelled as ${label}` : { keep: "kept", drop: "dropped" }[action]);
+    this.send(this.chosen().map((row) => this.word(row, action, label)), label ? say("done.relabel", { name: this.data.names[this.data.labels.indexOf(label)] }) : say(`done.${action}`));
   }
 
   relabel(i) {
@@ -235,22 +235,22 @@ class Page {
       if (found.action === DROP) words.push(this.word(row, "drop"));
       else words.push(this.word(row, "relabel", this.data.labels[found.label]));
     }
-    if (words.length) this.send(words, "suggestions accepted");
-    else this.toast("No suggestion to accept here");
+    if (words.length) this.send(words, say("done.accept"));
+    else this.toast(say("nothing_to_accept"));
   }
 
   send(words, what) {
     if (!words.length) return;
     this.saver.decide(words);
     this.grid.refresh(words.map((w) => w.row));
-    if (words.length > 1) this.toast(`${count(words.length)} ${what} · u takes it back`);
+    if (words.length > 1) this.toast(say("done", { n: count(words.length), what }));
     this.goto(this.grid.after());
   }
 
   undo() {
     const rows = this.saver.undo();
     if (!rows.length) {
-      this.toast("Nothing to undo");
+      this.toast(say("nothing_to_undo"));
       return;
     }
     this.grid.refresh(rows);
@@ -261,7 +261,7 @@ class Page {
       this.grid.changed();
       if (this.preview.open) this.openPreview();
     }
-    this.toast(rows.length === 1 ? `Undone: ${this.data.fileOf(rows[0])}` : `Undone: ${count(rows.length)} decisions`);
+    this.toast(rows.length === 1 ? say("undone", { what: this.data.fileOf(rows[0]) }) : say("undone.many", { n: count(rows.length) }));
   }
 
   goto(at) {
@@ -279,7 +279,7 @@ class Page {
         return;
       }
     }
-    this.toast("Everything in this list is decided");
+    this.toast(say("list_decided"));
   }
 
   openPreview() {
@@ -300,12 +300,12 @@ class Page {
 
   refused(message, rows) {
     this.grid.refresh([...rows]);
-    this.banner(`Not saved: ${message}`, true);
+    this.banner(say("not_saved", { message }), true);
   }
 
   troubled(message) {
     this.trouble = message;
-    this.banner(message && `Not saved yet, trying again: ${message}. Keep this page open.`, false);
+    this.banner(message && say("not_saved.yet", { message }), false);
     this.saving();
   }
 
@@ -320,7 +320,7 @@ class Page {
       this.lost = false;
     } catch (error) {
       this.lost = true;
-      if (!this.trouble) this.banner(error.status ? error.message : "The server does not answer: is `pyojeong data review` still running?", false);
+      if (!this.trouble) this.banner(error.status ? error.message : say("no_answer.cure"), false);
     }
     this.polling = false;
   }
@@ -338,7 +338,7 @@ async function start() {
     document.body.dataset.ready = "true";
   } catch (error) {
     $("empty").hidden = false;
-    $("empty").replaceChildren("The data could not be loaded: ", code(error.message), " Reload the page to try again.");
+    $("empty").replaceChildren(`${say("not_loaded")} `, code(error.message), ` ${say("not_loaded.cure")}`);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 // Decisions on their way to the server: sent at once and in order, tried again until they are on disk.
 
 import { ask } from "./data.js";
+import { say } from "./text.js";
 
 const PAUSES = [400, 800, 1500, 3000, 5000];
 
@@ -57,7 +58,7 @@ export class Saver {
           this.batches = this.batches.filter((b) => b !== batch);
           this.use.refused(error.message, rows);
         } else {
-          const why = error.status ? error.message : "the server does not answer";
+          const why = error.status ? error.message : say("no_answer");
           this.use.troubled(why);
           await this.pause(PAUSES[Math.min(failures++, PAUSES.length - 1)]);
         }

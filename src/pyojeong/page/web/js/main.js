@@ -248,31 +248,50 @@ function startStream(stream) {
 /** Read the newest frame, again and again: frames that pass meanwhile are skipped. */
 async function follow(stream) {
   const video = $("video");
-  let last = -1, before = null; // what was read last is drawn while the worker reads the next
+  // The worker never waits: while it reads a frame, the one before is drawn and the next is taken.
+  let last = -1, before = null, next = null;
+  const take = async () => {
+    if (video.readyState < 2 || video.currentTime === last) return null;
+    last = video.currentTime;
+    const time = stream.media ? (performance.now() - stream.began) / 1000 : last;
+    const source = frameOf(video);
+    return { source, time, bitmap: await createImageBitmap(source) };
+  };
+  const drawn = () => {
+    if (before) shown(stream, before);
+    before = null;
+  };
   while (state.stream === stream) {
-    if (before && (video.ended || stream.paused)) {
-      shown(stream, before);
-      before = null;
-    }
-    if (video.ended) return stopStream("ended");
-    if (stream.paused || video.readyState < 2 || video.currentTime === last) {
-      await new Promise((resolve) => setTimeout(resolve, stream.paused ? 100 : 4));
+    if (stream.paused) {
+      next?.bitmap.close();
+      next = null;
+      drawn();
+      await new Promise((resolve) => setTimeout(resolve, 100));
       continue;
     }
-    last = video.currentTime;
-    const time = stream.media ? (performance.now() - stream.began) / 1000 : video.currentTime;
     try {
-      const source = frameOf(video);
-      const reading = read(await createImageBitmap(source), { stream: true, time });
-      if (before) shown(stream, before);
+      const frame = next ?? (video.ended ? null : await take());
+      if (!frame && video.ended) {
+        drawn();
+        return stopStream("ended");
+      }
+      if (!frame) {
+        await new Promise((resolve) => setTimeout(resolve, 4));
+        continue;
+      }
+      const reading = read(frame.bitmap, { stream: true, time: frame.time });
+      reading.catch(() => {}); // told below, when it is awaited
+      drawn();
+      next = await take();
       const result = await reading;
-      if (state.stream !== stream) return;
-      before = { source, result, time };
+      before = { source: frame.source, result, time: frame.time };
     } catch (error) {
+      next?.bitmap.close();
       if (state.stream === stream) stopStream();
       return failed(error.message);
     }
   }
+  next?.bitmap.close();
 }
 
 /** Keep and draw what was read in a frame. */

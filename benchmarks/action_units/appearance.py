@@ -121,7 +121,7 @@ def main() -> None:
     for name in ("rendered", "truth", "photographs", "photograph-votes", "fer2013", "manifest"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="the checkpoint")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=13)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

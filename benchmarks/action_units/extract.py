@@ -72,7 +72,7 @@ def extract(faces: Iterator[tuple[str, Image, Face]]) -> dict[str, Any]:
         meshes = mesh.fit_with_mirror(image, face.box, roll_rad=roll_of(face))
         names.append(name)
         points.append([m.crop for m in meshes])
-        chips.append(chip_of(meshes[0].pixels, meshes[0].crop, margin=CHIP_MARGIN))
+        chips.append(np.rint(chip_of(meshes[0].pixels, meshes[0].crop, margin=CHIP_MARGIN)))
         read = [m.crop[None, list(BLENDSHAPE_POINTS), :2] for m in meshes]
         scores.append([shapes.run(r)[0].reshape(-1) for r in read])
         presence.append(min(m.presence for m in meshes))

@@ -52,7 +52,7 @@ MODELS = Path(__file__).parents[2] / "src" / "pyojeong" / "models"
 UNITS = tuple(ACTION_UNITS)
 FIRST_TEST = 200
 """Identities from this number on are never learned from."""
-HIDDEN = (128, 64)
+HIDDEN = (108, 64)
 Floats = NDArray[np.float64]
 _FLOAT = onnx.TensorProto.FLOAT
 
@@ -230,6 +230,8 @@ def to_onnx(seen: PatchNet, net: UnitNet) -> bytes:
     del graph.node[:]
     graph.node.extend(nodes)
     model.doc_string = ""
+    for node in graph.node:
+        node.name = ""
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -269,7 +271,7 @@ def main() -> None:
     parser.add_argument("--fer2013", type=Path, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--appearance", type=Path, required=True, help="of appearance.py")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--noise", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -166,7 +166,7 @@ LOOKS: dict[str, tuple[str, dict[str, float], tuple[str, ...]]] = {
 """Unit -> the region whose pixels show it, the expressions that hold it (how often, after Ekman and
 Friesen's prototypes), and those without it."""
 
-LOOK_SHARE = {"AU1": 0.4, "AU2": 0.4, "AU5": 0.3, "AU17": 0.3, "AU20": 0.3}
+LOOK_SHARE = {"AU1": 0.55, "AU4": 0.6, "AU5": 0.3, "AU9": 0.6, "AU17": 0.3, "AU20": 0.3}
 """How much of a unit's target its pixels make; half where nothing is said."""
 
 VOTES = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")

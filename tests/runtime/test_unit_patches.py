@@ -34,7 +34,7 @@ def test_eyes_and_nose_lie_where_they_lie_in_all_faces(turn_deg, scale):
     points = points_at((128, 110), scale, np.deg2rad(turn_deg))
     chip = chip_of(crop_with_dots(points), points)
     assert chip.shape == (CHIP, CHIP)
-    assert chip.dtype == np.uint8
+    assert chip.dtype == np.float32
     for x, y in ((30, 32), (66, 32), (48, 59)):
         window = chip[y - 5 : y + 5, x - 5 : x + 5].astype(float)
         rows, columns = np.mgrid[y - 5 : y + 5, x - 5 : x + 5] + 0.5
@@ -47,8 +47,26 @@ def test_a_margin_shows_more_of_the_same():
     crop = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
     wide = chip_of(crop, points, margin=8)
     assert wide.shape == (CHIP + 16, CHIP + 16)
-    inside = wide[8:-8, 8:-8].astype(int)
-    assert np.abs(inside - chip_of(crop, points)).max() <= 1
+    assert wide[8:-8, 8:-8] == pytest.approx(chip_of(crop, points), abs=1e-3)
+
+
+def test_a_mirrored_crop_gives_the_mirrored_chip():
+    points = points_at((121.3, 118.7), 1.1, 0.2)
+    crop = np.random.default_rng(2).integers(0, 255, (256, 256, 3), np.uint8)
+    mirrored = points.copy()
+    mirrored[:, 0] = 256 - points[:, 0]
+    mirrored[[33, 133, 362, 263]] = mirrored[[263, 362, 133, 33]]
+    chip = chip_of(np.ascontiguousarray(crop[:, ::-1]), mirrored)
+    assert chip[:, ::-1] == pytest.approx(chip_of(crop, points), abs=1e-3)
+
+
+def test_beyond_the_crop_its_border_goes_on():
+    points = points_at((30, 30), 1.5, 0)
+    crop = np.full((256, 256, 3), 90, np.uint8)
+    crop[:, 0] = 200
+    chip = chip_of(crop, points)
+    assert chip[:, 0] == pytest.approx(200, abs=1)
+    assert 89 < chip.min() <= chip.max() < 201
 
 
 def test_halves_show_their_own_side_first():

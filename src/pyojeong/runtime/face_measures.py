@@ -157,10 +157,18 @@ def unit_card() -> ModelCard:
 
 
 def action_unit_grade(unit: str) -> str:
-    """Return how well a unit is measured: one of ``GRADES``.
+    """Return how well a unit is measured: ``"good"``, ``"fair"`` or ``"weak"``.
+
+    Args:
+        unit: One of ``ACTION_UNITS``, ``"AU12"``.
 
     Raises:
         InputError: When the unit is not measured.
+
+    Example:
+        >>> import pyojeong
+        >>> pyojeong.action_unit_grade("AU12")
+        'good'
     """
     if unit not in ACTION_UNITS:
         raise InputError(f"{unit!r}: the units are {', '.join(ACTION_UNITS)}")

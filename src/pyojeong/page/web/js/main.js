@@ -249,9 +249,18 @@ function startStream(stream) {
 async function follow(stream) {
   const video = $("video");
   // The worker never waits: while it reads a frame, the one before is drawn and the next is taken.
-  let last = -1, before = null, next = null;
+  let last = -1, fresh = true, before = null, next = null;
+  // A camera's clock runs on between its frames; a page in the background has no callbacks.
+  const counted = Boolean(video.requestVideoFrameCallback);
+  const noticed = () => {
+    fresh = true;
+    if (state.stream === stream) video.requestVideoFrameCallback(noticed);
+  };
+  if (counted) video.requestVideoFrameCallback(noticed);
   const take = async () => {
-    if (video.readyState < 2 || video.currentTime === last) return null;
+    const passed = counted && !document.hidden ? fresh : video.currentTime !== last;
+    if (video.readyState < 2 || !passed) return null;
+    fresh = false;
     last = video.currentTime;
     const time = stream.media ? (performance.now() - stream.began) / 1000 : last;
     const source = frameOf(video);
@@ -280,7 +289,7 @@ async function follow(stream) {
         continue;
       }
       const reading = read(frame.bitmap, { stream: true, time: frame.time });
-      reading.catch(() => {}); // told below, when it is awaited
+      reading.catch(() => {}); // shown below, when it is awaited
       drawn();
       next = await take();
       const result = await reading;

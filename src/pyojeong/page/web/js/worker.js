@@ -9,7 +9,7 @@ import { People } from "./people.js";
 import { preprocess } from "./preprocess.js";
 
 let root = null, page = null, classifier = null, detector = null, people = null, eyes = null;
-let canvas = null, turn = 0;
+let canvas = null;
 
 async function open(base) {
   root = base;
@@ -73,12 +73,9 @@ async function read({ bitmap, stream, time, prior, eyes: wanted }) {
     face.shown = stream ? people.smooth(face, face.scores, time) : face.scores;
   }
   const classified = performance.now();
-  turn += 1;
-  for (const face of faces) { // of streams, eyes of every second frame: they take as long as the rest
-    if (!wanted) face.seen = undefined;
-    const due = wanted && (!stream || !face.seen || turn % 2 === 0);
-    Object.assign(face, { pose: undefined, eyes: undefined });
-    if (due) {
+  for (const face of faces) {
+    Object.assign(face, { pose: undefined, eyes: undefined, seen: undefined });
+    if (wanted) {
       face.seen = await eyes.measure(image, face);
       Object.assign(face, face.seen);
     }

@@ -44,9 +44,10 @@ system: ## What the tests need besides Python: installed where possible, named o
 robustness: .venv/.full ## Damaged files, kills, pairs of processes, full disks: docs/robustness.md, 15 minutes.
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.robustness --out docs/robustness.md
 
-docs: .venv/.full ## The pages that are generated from the code.
+docs: .venv/.full ## The pages that are generated from the code, and the site, strictly, in site/docs.
 	$(BIN)/python -m pyojeong.output.columns_page > docs/columns.md
 	$(BIN)/python -m pyojeong.core.card > docs/card.schema.json
+	$(BIN)/mkdocs build --strict
 
 src/pyojeong/page/ort/VERSION: tools/page/package-lock.json tools/fetch_onnxruntime_web.py
 	$(PYTHON) tools/fetch_onnxruntime_web.py
@@ -55,8 +56,7 @@ src/pyojeong/page/ort/VERSION: tools/page/package-lock.json tools/fetch_onnxrunt
 page: .venv/.base src/pyojeong/page/ort/VERSION ## The page that runs in the browser, in site/page.
 	$(BIN)/pyojeong page build --out site/page
 
-site: .venv/.full ## The documentation site, strictly, in site/docs; it opens from disk.
-	$(BIN)/mkdocs build --strict
+site: docs ## The same.
 
 format: .venv/.full
 	$(BIN)/ruff check --fix .

@@ -16,6 +16,24 @@ OUT = ROOT / "src" / "pyojeong" / "page" / "ort"
 FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 
 
+def npm_install(lock: Path, work: Path, *, wanted_by: str) -> None:
+    """Install the packages of a folder with a lock file into a new folder, ``work``.
+
+    Raises:
+        RuntimeError: When npm is missing or fails.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError(f"npm is missing (Debian: apt-get install npm); {wanted_by} needs it")
+    shutil.copytree(lock, work, ignore=shutil.ignore_patterns("node_modules"))
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    ended = subprocess.run(  # noqa: S603 - npm with words of this file
+        command, cwd=work, capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise RuntimeError(f"npm ci failed: {(ended.stderr or ended.stdout).strip()[-500:]}")
+
+
 def fetch(out: Path = OUT) -> None:
     """Install the npm package elsewhere and copy what the page needs.
 
@@ -26,19 +44,10 @@ def fetch(out: Path = OUT) -> None:
     stamp = out / "VERSION"
     if stamp.is_file() and stamp.read_text().strip() == wanted:
         return
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError("npm is missing (Debian: apt-get install npm); the page needs it")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".ort.") as made:
         work, ready = Path(made) / "work", Path(made) / "ort"
-        shutil.copytree(LOCK, work, ignore=shutil.ignore_patterns("node_modules"))
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        ended = subprocess.run(  # noqa: S603 - npm with words of this file
-            command, cwd=work, capture_output=True, text=True, check=False
-        )
-        if ended.returncode:
-            raise RuntimeError(f"npm ci failed: {(ended.stderr or ended.stdout).strip()[-500:]}")
+        npm_install(LOCK, work, wanted_by="the page")
         package = work / "node_modules" / "onnxruntime-web"
         ready.mkdir()
         for name in FILES:

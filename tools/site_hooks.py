@@ -34,6 +34,9 @@ def on_files(files: Any, config: Any) -> Any:
     """Add generated pages."""
     from mkdocs.structure.files import File
 
+    sys.path.insert(0, str(ROOT / "tools"))  # mkdocs takes what a hook adds on import away again
+    from fetch_site_scripts import iframe_worker
+
     pages = {page: (ROOT / name).read_text("utf-8") for name, page in BESIDE.items()}
     pages |= {
         "reference/python.md": python_page(),
@@ -45,6 +48,8 @@ def on_files(files: Any, config: Any) -> Any:
     for notebook in sorted([*docs.glob("*.ipynb"), *docs.glob("notebooks/*.ipynb")]):
         page = notebook.relative_to(docs).with_suffix(".md").as_posix()
         pages[page] = notebook_page(notebook)
+    # The search runs in a worker, and a page from disk may not start one without this script.
+    pages["assets/iframe-worker.js"] = iframe_worker().read_text("utf-8")
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
     return files

@@ -1,20 +1,28 @@
 """The documentation site builds without a warning; the Korean pages keep step with the English."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_site_builds_strictly_and_links_lead_somewhere(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-3000:]
-    pages = {path: path.read_text("utf-8") for path in tmp_path.rglob("*.html")}
+    return folder
+
+
+def test_the_site_builds_strictly_and_links_lead_somewhere(site: Path) -> None:
+    pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
     assert len(pages) > 40
     dead, outside = [], []
     for path, text in pages.items():
@@ -25,7 +33,7 @@ def test_the_site_builds_strictly_and_links_lead_somewhere(tmp_path: Path) -> No
                 if re.search(r'<(?:script|link|img)[^>]*"' + re.escape(target), text):
                     outside.append((path.name, target))
             elif path.name != "404.html" and not (path.parent / target).exists():
-                dead.append((path.relative_to(tmp_path).as_posix(), target))
+                dead.append((path.relative_to(site).as_posix(), target))
     assert dead == []
     assert outside == []  # it opens from disk, without a network
     notebooks = {path.stem: text for path, text in pages.items() if path.parent.name == "notebooks"}
@@ -33,6 +41,27 @@ def test_the_site_builds_strictly_and_links_lead_somewhere(tmp_path: Path) -> No
     for text in notebooks.values():  # with the outputs that are stored
         assert 'src="data:image/png' in text
         assert 'class="dataframe"' in text
+
+
+def test_the_search_works_from_disk_without_a_network(site: Path) -> None:
+    asked = {
+        "index.html": ("unclear", "What a score means"),
+        "ko/answers.html": ("기저 비율", "점수의 뜻"),
+    }
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_context(offline=True).new_page()
+        page.set_default_timeout(60_000)
+        for name, (words, title) in asked.items():
+            page.goto((site / name).as_uri())
+            page.click(".md-search__input")
+            page.fill(".md-search__input", words)
+            page.wait_for_selector(".md-search-result__article h1", state="attached")
+            titles = page.locator(".md-search-result__article h1").all_inner_texts()
+            assert title in titles
+        browser.close()
 
 
 def korean_pages() -> list[Path]:

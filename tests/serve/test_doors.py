@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pyojeong.cli.serving import warn_of_network
 from pyojeong.core.labels import FER7
+from pyojeong.core.texts import Texts
 from pyojeong.curate.findings import Store
 from pyojeong.curate.review.app import create_app
 from pyojeong.curate.review.index import ReviewIndex
@@ -23,6 +24,8 @@ HOST = "127.0.0.1:1"
 
 class NoCamera:
     """A session that records nothing."""
+
+    say = Texts("live", "en")
 
     def start_recording(self):
         raise AssertionError("nothing of these tests may begin a recording")

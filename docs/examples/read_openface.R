@@ -1,6 +1,6 @@
 # Mean action units of each person, from a file in the layout of OpenFace. Base R only.
 #
-#   pyojeong video walk.mp4 --out results --layout openface
+#   pyojeong video walk.mp4 --out results --action-units --layout openface
 #   Rscript read_openface.R results/walk/openface.csv
 #
 # Prints the means and draws them into openface.units.pdf beside the file.

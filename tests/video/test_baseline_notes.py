@@ -10,6 +10,7 @@ from pyojeong import Analyzer
 from pyojeong.core.action_units import ACTION_UNITS, SIDED_UNITS, ActionUnits
 from pyojeong.core.errors import InputError
 from pyojeong.core.face import Box
+from pyojeong.core.labels import FER7
 from pyojeong.image.files import read_image
 from pyojeong.output.tables import read_json
 from pyojeong.runtime.golden import PICTURES
@@ -18,6 +19,7 @@ from pyojeong.video.process import read_clip
 from tests.video.made import make_clip
 
 NOTHING = ActionUnits((None,) * len(ACTION_UNITS), *[(None,) * len(SIDED_UNITS)] * 2)
+SMILES = "the face of person 1 looks happy in the baseline, not neutral: changes are from that face"
 OPTIONS = VideoOptions(formats=("json",), report=False)
 
 
@@ -69,23 +71,31 @@ def read(clip, folder, analyzer, **options):
 )
 def test_a_baseline_without_a_measured_unit(clip, tmp_path, baseline):
     analyzer = Unmeasured(threads=1, action_units=True)
-    (note,), frames = read(clip, tmp_path / "a", analyzer, **baseline)
+    notes, frames = read(clip, tmp_path / "a", analyzer, **baseline)
+    *others, note = notes
+    assert others == ([SMILES] if "baseline_s" in baseline else [])
     assert note.startswith("no action unit was measured in the baseline of person 1:")
     faces = [face for frame in frames for face in frame.faces]
     assert {face.action_units.activation for face in faces} == {None}
     assert {face.action_units.baseline_deltas for face in faces} == {None}
-    assert read(clip, tmp_path / "a", analyzer, **baseline)[0] == (note,)  # there already
+    assert read(clip, tmp_path / "a", analyzer, **baseline)[0] == notes  # there already
 
 
 def test_the_same_without_units_is_no_note(clip, tmp_path):
     analyzer = Analyzer(threads=1)
-    assert read(clip, tmp_path / "a", analyzer, baseline_s=(0, 0.2))[0] == ()
+    assert read(clip, tmp_path / "a", analyzer, baseline_s=(0, 0.2))[0] == (SMILES,)
+
+
+def test_a_neutral_baseline_is_no_note(clip, tmp_path):
+    neutral = tuple(0.4 if name == "neutral" else 0.1 for name in FER7.names)
+    assert read(clip, tmp_path / "a", Analyzer(threads=1), baseline=neutral)[0] == ()
 
 
 def test_somebody_who_comes_after_the_baseline(clip, tmp_path):
     analyzer = SecondLater(threads=1)
     analyzer.detector = _Twice(analyzer.detector)
-    (note,), frames = read(clip, tmp_path / "a", analyzer, baseline_s=(0, 0.1), workers=1)
+    (note, smiles), frames = read(clip, tmp_path / "a", analyzer, baseline_s=(0, 0.1), workers=1)
+    assert smiles == SMILES
     assert note == "person 2 not in the baseline: without changes from a neutral face"
     faces = [face for frame in frames for face in frame.faces]
     assert {face.track_id for face in faces if face.baseline_delta is not None} == {1}

@@ -28,9 +28,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     old, new = _flat(plain(before)), _flat(plain(now))
     keys = [*old, *(key for key in new if key not in old)]
     return [
-        f"{key} was {_shown(old.get(key))}, is {_shown(new.get(key))}"
-        for key in keys
-        if old.get(key) != new.get(key)
+        _difference(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)
     ]
 
 
@@ -50,8 +48,17 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
+def _difference(key: str, old: Any, new: Any) -> str:
+    shown = _shown(old), _shown(new)
+    if shown[0] == shown[1]:  # tables of the same length
+        return f"{key} has other contents ({shown[0]})"
+    return f"{key} was {shown[0]}, is {shown[1]}"
+
+
 def _shown(value: Any) -> str:
-    """Return a setting in few words."""
+    """Return a setting in few words; tables are counted."""
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        return f"{len(value):,} {'entry' if len(value) == 1 else 'entries'}"
     if isinstance(value, list) and len(value) > SHOWN:
         return f"{_shown(value[:SHOWN])[:-1]}, ... ({len(value):,})]"
     return "not given" if value is None else repr(value)

@@ -204,9 +204,12 @@ _TIMELINE = [
     *(
         ColumnSpec(
             name=f"gaze_{axis}_rad", dtype="float", unit="rad", group="timeline",
-            path=("eyes", "gaze_rad", at), description="gaze relative to the head; signs as there",
+            path=("eyes", "gaze_rad", at),
+            description=f"gaze relative to the head; positive {towards}",
         )
-        for at, axis in enumerate(("yaw", "pitch"))
+        for at, (axis, towards) in enumerate(
+            (("yaw", "towards the subject's left"), ("pitch", "downwards"))
+        )
     ),
     *_points(("right_iris", "left_iris"), "eyes.iris", "centre of the iris"),
     *(

@@ -1,7 +1,7 @@
 """Write the results of one clip from its checkpoint: tables, summary, epochs, and the rest."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,8 @@ from pyojeong.video.options import ENDINGS, VideoOptions
 from pyojeong.video.render import ProcessedClip, render
 from pyojeong.video.summary import Summary
 
+_CLEARLY = 0.5
+"""A mean score of a baseline from which on its face looks like that label."""
 _NAMED = 5
 """So many people are named in a line; more are counted."""
 
@@ -80,9 +82,14 @@ def _neutral_faces(
 
 
 def _baseline_notes(
-    checkpoint: Checkpoint, options: VideoOptions, people: Iterable[int], *, units: bool
+    checkpoint: Checkpoint,
+    options: VideoOptions,
+    people: Iterable[int],
+    labels: Sequence[str],
+    *,
+    units: bool,
 ) -> Iterator[str]:
-    """Yield lines about people without a neutral face in the baseline, or without its units."""
+    """Yield lines about people whose baseline is missing, looks not neutral or lacks units."""
     if options.baseline_s is None and options.baseline is None:
         return
     neutral, default = _neutral_faces(checkpoint, options)
@@ -90,6 +97,15 @@ def _baseline_notes(
     nobody = [track for track, face in own.items() if face is None]
     if nobody:
         yield f"{_named(nobody)} not in the baseline: without changes from a neutral face"
+    looks: dict[str, list[int]] = {}
+    for track, face in own.items():
+        if face is not None and "neutral" in labels and face.scores.max() >= _CLEARLY:
+            looks.setdefault(labels[int(face.scores.argmax())], []).append(track)
+    for label in sorted(looks.keys() - {"neutral"}):
+        yield (
+            f"the face of {_named(looks[label])} looks {label} in the baseline, not neutral: "
+            "changes are from that face"
+        )
     bare = [track for track, face in own.items() if face is not None and lacks_units(face)]
     if units and bare:
         yield (
@@ -145,9 +161,9 @@ def write_results(
         epochs=epochs,
     )
     extras = render(processed, options)
-    notes = _baseline_notes(
-        checkpoint, options, summary.people, units="action_units" in analyzer.measures
-    )
+    with_units = "action_units" in analyzer.measures
+    people = summary.people
+    notes = _baseline_notes(checkpoint, options, people, labels.names, units=with_units)
     return ClipResult(
         folder,
         summary.frames,

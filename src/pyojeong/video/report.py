@@ -207,8 +207,8 @@ def _eyes(
 
     traces = [
         Trace(say("trace.open"), column(0), 0, 1, blinks),
-        Trace(say("trace.gaze_yaw"), column(1), -30, 30),
-        Trace(say("trace.gaze_pitch"), column(2), -30, 30),
+        Trace(say("trace.gaze_yaw"), column(1), -60, 60),
+        Trace(say("trace.gaze_pitch"), column(2), -60, 60),
         Trace(say("trace.head_yaw"), column(3), -50, 50),
         Trace(say("trace.head_pitch"), column(4), -50, 50),
     ]

@@ -85,6 +85,8 @@ def test_ferplus_order():
         ("두려움", "fear"), ("무서운", "fear"), ("놀라움", "surprise"), ("즐거움", "happy"),
         (unicodedata.normalize("NFD", "역겨운"), "disgust"),
         (unicodedata.normalize("NFD", " 기쁨 "), "happy"),
+        ("기쁨\u200b", "happy"), ("\ufeff슬픔 ", "sad"), ("중\u200d립", "neutral"),
+        (" \u200bhappy\u200b ", "happy"),
     ],
 )  # fmt: skip
 def test_synonyms(written, label):

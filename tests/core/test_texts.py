@@ -107,6 +107,8 @@ def test_a_sentence_of_the_results_is_said_in_the_language_of_the_page() -> None
     )
     assert korean.said("something of a later version", "value") == "something of a later version"
     assert Texts("report").said("all", "value") == "all"
+    for group, written in (("note", "{names} and {n} more of it"), ("value", "{label} {n}% of it")):
+        assert korean.said(written, group) == written  # a name that holds braces
     reasons = Texts("review", "ko")
     said = "nearly a, b in c.jpg in train, labelled sad there, mirrored (0.93)"
     assert reasons.said(said, "reason") == (

@@ -68,6 +68,12 @@ def test_a_map_of_another_normal_form_and_case_fits(tmp_path: Path) -> None:
     assert Counter(r.label for r in rows) == {"surprise": 2, "sad": 3, "happy": 1}
 
 
+def test_invisible_characters_in_names_do_not_count(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "set", {"기쁨\u200b": 2, "\ufeff멘붕": 3})
+    _, rows = bring(root, "멘붕\u200b=surprise")
+    assert Counter(r.label for r in rows) == {"happy": 2, "surprise": 3}
+
+
 def test_nothing_is_guessed_for_embarrassed(tmp_path: Path) -> None:
     root = pictures(tmp_path / "set", {"당황": 2, "기쁨": 3})
     with pytest.raises(LabelUnknown, match=r"'당황' \(2 x\).*--map 당황=LABEL.*당황=skip"):
@@ -131,6 +137,8 @@ def test_folders_of_which_none_is_an_expression(tmp_path: Path) -> None:
         manifest_of(root, folder=tmp_path)
     _, rows = bring(root, "cats=happy", "dogs=sad")
     assert Counter(r.label for r in rows) == {"happy": 12, "sad": 1}
+    with pytest.raises(DataError, match="--map 당황=LABEL, or rename"):  # not "happy"
+        bring(pictures(tmp_path / "aihub", {"[원천]EMOIMG_당황_TRAIN_01": 2}))
     with pytest.raises(DataError, match=r"saw 2 images \(000\.png, 001\.png\).*--table"):
         bring(pictures(tmp_path / "loose", {".": 2}))
 

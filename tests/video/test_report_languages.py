@@ -86,7 +86,7 @@ def facts_of(epochs: MeasuredEpochs, model: str, options: VideoOptions, error: s
         high_range=options.selection.fps is not None,
         start_s=3.25 if options.selection.start_s else 0.0,
     )
-    settings = settings_in_words(options, clip) | {"coded events": "; ".join(epochs.notes)}
+    settings = settings_in_words(options, clip) | {"coded events": epochs.notes}
     return ReportFacts(
         clip="a.mp4",
         settings=settings,
@@ -155,7 +155,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One clip, read for both languages with everything that has a line in the report."""
     place = tmp_path_factory.mktemp("languages")
     clip = make_clip(place / "walk.mp4", frames=24)
-    (place / "events.csv").write_text("label,start,end\nfilm,0.3,0.6\n")
+    (place / "events.csv").write_text('label,start,end\nfilm,0.3,0.6\n"x; y, {n}",90,91\n')
     given = [
         "video",
         str(clip),

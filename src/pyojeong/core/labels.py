@@ -12,8 +12,12 @@ from pyojeong.core.errors import LabelUnknown
 
 
 def folded(name: str) -> str:
-    """Return a name as names are compared: NFC (macOS names folders in NFD), no case, stripped."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
+    """Return a name as names are compared: NFC (macOS names folders in NFD), no case, stripped.
+
+    Invisible characters, which copied text brings along (U+200B, U+FEFF), do not count.
+    """
+    seen = "".join(c for c in name if unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", seen).casefold()).strip()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pyojeong.core.errors import DataError
-from pyojeong.core.labels import FER7, LabelSet
+from pyojeong.core.labels import FER7, NO_EXPRESSIONS, LabelSet, folded
 from pyojeong.datasets.label_map import (
     NO_MAP,
     LabelMap,
@@ -15,6 +15,7 @@ from pyojeong.datasets.label_map import (
     is_annotations,
     listed,
     map_option,
+    plain_name,
     some,
 )
 from pyojeong.datasets.layout import (
@@ -101,10 +102,11 @@ def refusal(path: Path) -> str | None:
         return None
     seen = unnamed_folders(path)
     if seen:
-        first = next(iter(seen))
+        first = plain_name(next(iter(seen)))
+        example = map_option(first, "LABEL" if folded(first) in NO_EXPRESSIONS else "happy")
         return (
             f"{path}: no class folders: saw {listed(seen, ending='/')}; name them with "
-            f"`pyojeong train` or `data import` and {map_option(first, 'happy')}, or rename them"
+            f"`pyojeong train` or `data import` and {example}, or rename them"
         )
     loose = pictures_in(path)
     if loose:

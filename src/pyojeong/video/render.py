@@ -132,7 +132,7 @@ def _report_facts(
             files["annotated.vtt"] = "the events in the times of annotated.mp4"
     settings = settings_in_words(options, clip.facts)
     if clip.epochs.notes:
-        settings["coded events"] = "; ".join(clip.epochs.notes)
+        settings["coded events"] = clip.epochs.notes
     for name, why in extras.failed.items():
         settings[f"not written: {name}"] = why
     return ReportFacts(

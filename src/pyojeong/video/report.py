@@ -49,7 +49,7 @@ class ReportFacts:
 
     Attributes:
         clip: Name of the clip.
-        settings: Name -> value of everything that decided the result.
+        settings: Name -> value of everything that decided the result; a tuple = several.
         card: Name -> value, what the model's card says of it.
         decoded: Frames that were decoded.
         error: Why decoding stopped early; "" = it did not.
@@ -111,7 +111,8 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
 def _setting(say: Texts, name: str, value: object) -> tuple[str, str]:
     """Return a row of settings, or of a model's facts, in the language of the page."""
     group = {"coded events": "note", "not tested for": "limit"}.get(name, "value")
-    return say.said(name, "name"), say.said(str(value), group)
+    lines = value if isinstance(value, tuple) else (value,)
+    return say.said(name, "name"), "; ".join(say.said(str(line), group) for line in lines)
 
 
 def _timelines(

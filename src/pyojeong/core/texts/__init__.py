@@ -82,7 +82,8 @@ class Texts:
                 held = {name: self._held(name, v, group) for name, v in found.groupdict().items()}
                 return self(key, **held)
         english = _messages(self.page, "en")
-        for key, _ in _patterns(self.page, group):  # several sentences, one after the other
+        whole = [key for key, pattern in _patterns(self.page, group) if not pattern.groups]
+        for key in whole:  # several sentences, one after the other
             if words.startswith(f"{english[key]} "):
                 return f"{self(key)} {self.said(words[len(english[key]) + 1 :], group)}"
         return words

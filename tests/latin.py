@@ -10,7 +10,16 @@ PHRASES = (
     *("Home, End, Page", "Shift +", "Ctrl +", "Space", "Esc", "pyojeong", "JavaScript", "Python"),
     *("WebVTT", "ELAN", "BORIS", "OpenFace", "py-feat", "FaceReader", "HDR", "UTC", "`default`"),
     *("SE-ResNet", "MobileNet-V1", "VGGFace2", "FER2013", "FER+", "docs/ko/answers.md"),
-    *("summary.json", "epochs.csv", "annotated.mp4", "(prior)", "natural", "between", "balanced"),
+    *(
+        "summary.json",
+        "epochs.csv",
+        "AU*_delta",
+        "annotated.mp4",
+        "(prior)",
+        "natural",
+        "between",
+        "balanced",
+    ),
     *("ID", " ms"),
 )
 """What Korean documents write in Latin letters: products, formats, commands, options, units."""

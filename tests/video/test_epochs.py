@@ -418,7 +418,30 @@ def test_the_report_shows_events_units_and_valence(tmp_path):
     assert page.count("<script") == 2  # the player and its data
     # As many small charts as units, and two charts of means for every label.
     assert page.count("intensity over time, 0 to 1") == 18
+    assert page.count(">AU14 (weak)<") == len(labels)
     assert page.count("mean per person") == 2 * len(labels)
+
+
+def test_the_report_shows_changes_and_faces_without_units(tmp_path):
+    nothing = ActionUnits((None,) * 18, (None,) * 11, (None,) * 11)
+    made = [
+        frame(
+            i,
+            i / 5,
+            face(action_units=units(0.5, activation=0.3, changes=(0.3,)) if i > 3 else nothing),
+        )
+        for i in range(10)
+    ]
+    page = write_report(made, tmp_path / "a.html", pictures=False).read_text()
+    assert "Activation over time, 0 to 0.5." in page
+    assert "AU*_delta" in page
+    assert ">faces: action units not measured</td><td" in page.replace("</th>", "</td>")
+    assert "40.0 %: covered, turned away, too small" in page
+    unchanged = [frame(i, i / 5, face(action_units=units(0.5))) for i in range(10)]
+    page = write_report(unchanged, tmp_path / "b.html", pictures=False).read_text()
+    assert "Activation" not in page
+    assert "AU*_delta" not in page
+    assert "0.0 %: covered, turned away, too small" in page
 
 
 def test_a_report_without_events_and_units_has_no_sections_of_them(tmp_path):

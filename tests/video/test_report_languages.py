@@ -1,5 +1,6 @@
 """The report in Korean says what the English one says; the results are the same in both."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -59,7 +60,7 @@ def made() -> tuple[Summary, MeasuredEpochs]:
     epochs, summary = MeasuredEpochs(FER7, events), Summary(FER7, hold_s=0.1, names={1: "Anna"})
     for i in range(LONG_S * 5):
         values = [None if k == 3 else float(v) for k, v in enumerate(rng.random(18))]
-        units = ActionUnits(tuple(values), (None,) * 11, (None,) * 11)
+        units = ActionUnits(tuple(values), (None,) * 11, (None,) * 11, activation=0.2)
         score = 0.3 if i % 35 > 30 else 0.8
         opened = {3: 0.1, 9: None}.get(i % 20, 0.9)
         shown = [
@@ -125,7 +126,8 @@ def test_words_of_the_korean_report(made: tuple[Summary, MeasuredEpochs], tmp_pa
     facts = replace(facts_of(epochs, "default", SETTINGS[1], ""), lang="ko")
     page = write_page(tmp_path / "ko.html", summary, facts).read_text(encoding="utf-8")
     assert "<h1>a.mp4의 표정</h1>" in page
-    for words in ("시간 비율", "타임라인", "정서가", "액션 유닛", "AU12 입꼬리 당기기 (좋음)",
+    for words in ("시간 비율", "타임라인", "정서가", "액션 유닛", "활성도", "AU14(약함)",
+                  "AU12 입꼬리 당기기 (좋음)",
                   ">Anna(사람 1)<", ">사람 2<", ">분노<", ">놀람<", ">불분명<",
                   "프레임 5개마다, 그리고 장면이 바뀔 때", "between(중간): 분노 ",
                   "표정의 겉모습을 읽으며"):  # fmt: skip
@@ -182,12 +184,18 @@ def content(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in [*names, "summary.json"]}
 
 
+def models_of(folder: Path) -> list[str]:
+    """Ids of the networks that read the clip, which the page names."""
+    done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
+    return list(done["about"]["reading"]["models"])
+
+
 def test_the_command_writes_the_page_in_korean_and_nothing_else(results: dict[str, Path]) -> None:
     assert content(results["ko"]) == content(results["en"])
     lang, texts = texts_of((results["ko"] / "report.html").read_text(encoding="utf-8"))
     assert lang == "ko"
     files = [p.name for p in results["ko"].iterdir()]
-    card = ["columns-s-fer2013photos-fer7.v5", "Apache-2.0", "data:research-only", "pretraining:"]
+    card = [*models_of(results["ko"]), "Apache-2.0", "data:research-only", "pretraining:"]
     assert english_in(texts, [*GIVEN, *files, *card, "research-only"]) == []
     frames = read_table(results["ko"] / "results.csv")
     assert next(iter(frames)).faces[0].expression.label == "happy"
@@ -250,7 +258,7 @@ def test_the_player_in_korean(results: dict[str, Path], browser: Browser) -> Non
         page.click('[data-part="save"]')
     assert '"kind": "pyojeong-edits"' in Path(download.value.path()).read_text(encoding="utf-8")
     files = [p.name for p in results["ko"].iterdir()]
-    card = ["columns-s-fer2013photos-fer7.v5", "Apache-2.0", "data:research-only", "pretraining:"]
+    card = [*models_of(results["ko"]), "Apache-2.0", "data:research-only", "pretraining:"]
     assert english_in(shown(page), [*GIVEN, *files, *card, "research-only"]) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 1200
     page.set_viewport_size({"width": 380, "height": 800})

@@ -358,7 +358,7 @@ def _card_of(frames: Sequence[FrameResult]) -> dict[str, Any]:
     with suppress(ModelError):  # a model that is not here
         card = find_classifier(out["id"]).card
         out |= {"what": card.description, "licence": " ".join((card.license, *card.license_flags))}
-        out["not tested for"] = " ".join(card.limits)
+        out["limits"] = " ".join(card.limits)
         if first is not None and first.prior in PRIORS:
             head = OutputHead.of(
                 card, labels=first.label_set.id, prior=first.prior, threshold=first.threshold

@@ -158,6 +158,7 @@ def write_results(
         facts=facts,
         card=model.card,
         answers=answers,
+        model_ids=analyzer.model_ids,
         epochs=epochs,
     )
     extras = render(processed, options)

@@ -219,6 +219,7 @@ def _rewrite(
         facts=facts,
         card=card,
         answers=answers,
+        model_ids=reading["models"],
         epochs=epochs,
     )
     failed = render(processed, options).failed

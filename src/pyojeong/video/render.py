@@ -1,7 +1,7 @@
 """What people look at: the report, the annotated clip, and events for annotators' tools."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,7 @@ class ProcessedClip:
         facts: Of the clip itself.
         card: The classifier's.
         answers: What decided its answers (``OutputHead.to_dict``).
+        model_ids: Every network that read the clip.
         epochs: What was measured in coded events.
     """
 
@@ -54,6 +55,7 @@ class ProcessedClip:
     facts: ClipFacts
     card: ModelCard
     answers: dict[str, Any]
+    model_ids: Sequence[str]
     epochs: MeasuredEpochs
 
 
@@ -131,6 +133,7 @@ def _report_facts(
         if options.selection.start_s:
             files["annotated.vtt"] = "the events in the times of annotated.mp4"
     settings = settings_in_words(options, clip.facts)
+    settings["models"] = ", ".join(clip.model_ids)
     if clip.epochs.notes:
         settings["coded events"] = clip.epochs.notes
     for name, why in extras.failed.items():
@@ -370,5 +373,5 @@ def card_in_words(card: ModelCard, answers: dict[str, Any]) -> dict[str, Any]:
             )
     out["unclear below"] = f"{answers['threshold']:.2f}"
     out["licence"] = " ".join((card.license, *card.license_flags))
-    out["not tested for"] = " ".join(card.limits)
+    out["limits"] = " ".join(card.limits)
     return out

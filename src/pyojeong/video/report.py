@@ -23,6 +23,7 @@ from pyojeong.output.timeline_svg import (
 from pyojeong.video.measured_epochs import MeasuredEpochs
 from pyojeong.video.player import add_player
 from pyojeong.video.report_charts import (
+    add_activation,
     add_coded_events,
     add_event_key,
     add_units,
@@ -110,7 +111,7 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> Path:
 
 def _setting(say: Texts, name: str, value: object) -> tuple[str, str]:
     """Return a row of settings, or of a model's facts, in the language of the page."""
-    group = {"coded events": "note", "not tested for": "limit"}.get(name, "value")
+    group = {"coded events": "note", "limits": "limit"}.get(name, "value")
     lines = value if isinstance(value, tuple) else (value,)
     return say.said(name, "name"), "; ".join(say.said(str(line), group) for line in lines)
 
@@ -137,6 +138,7 @@ def _timelines(
         add_valence(page, people, span)
     if summary.units_measured:
         add_units(page, people, span)
+        add_activation(page, people, span)
     if facts.epochs is not None and facts.epochs.events is not None:
         add_coded_events(page, people, facts.epochs, say)
 
@@ -278,9 +280,12 @@ def _quality(page: Page, summary: Summary, facts: ReportFacts, say: Texts) -> No
         "small": f"{SMALL:.0f}",
         "turned away": f"{np.degrees(PROFILE_RAD):.0f}",
         "eyes not measured": "",
+        "units not measured": "",
     }
     for name, limit in limits.items():
         if name in {"turned away", "eyes not measured"} and not summary.eyes_measured:
+            continue
+        if name == "units not measured" and not summary.units_measured:
             continue
         key = f"quality.{name.replace(' ', '_')}"
         why, share = say(f"{key}.why", limit=limit), f"{100 * q[name] / faces:.1f}"

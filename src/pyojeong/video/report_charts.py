@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from pyojeong.core.action_units import ACTION_UNITS
 from pyojeong.core.texts import Texts
 from pyojeong.output.charts import KINDS, Drawing
@@ -27,6 +29,8 @@ MOST_LABELS = 24
 """So many labels of coded events get charts."""
 MOST_MARKS = 400
 """So many coded events are drawn in the timelines."""
+_ENDS = (0.1, 0.2, 0.5, 1.0)
+"""Where the scale of activation may end."""
 
 
 def marks_of(epochs: MeasuredEpochs | None) -> list[Mark]:
@@ -67,6 +71,11 @@ def _lines(people: Sequence[Person], measure: str) -> list[TimeLine]:
     return out
 
 
+def _lines_known(people: Sequence[Person], measure: str) -> list[TimeLine]:
+    """Return the lines of ``_lines`` that hold a value."""
+    return [line for line in _lines(people, measure) if np.isfinite(line.values).any()]
+
+
 def _add_key(page: Page, people: Sequence[Person], say: Texts) -> None:
     """Add the colours of people, and say who has none."""
     names = [say("person", n=person.track_id) for person in _shown(people)]
@@ -99,7 +108,7 @@ def add_units(page: Page, people: Sequence[Person], span: Span) -> None:
     drawings: list[tuple[Drawing, str]] = []
     missing: list[str] = []
     for unit in ACTION_UNITS:
-        lines = [line for line in _lines(people, unit) if (line.values == line.values).any()]
+        lines = _lines_known(people, unit)
         if not lines:
             missing.append(unit)
             continue
@@ -108,8 +117,28 @@ def add_units(page: Page, people: Sequence[Person], span: Span) -> None:
         drawing = draw_small(title, span, lines)
         drawings.append((drawing, say("unit.legend", unit=unit, words=words)))
     page.small_drawings(drawings)
+    if _lines_known(people, "activation"):
+        page.text(say("units.change"), quiet=True)
     if missing:
         page.text(say("units.missing", names=", ".join(missing)), quiet=True)
+
+
+def add_activation(page: Page, people: Sequence[Person], span: Span) -> None:
+    """Add activation over time, a line per person, when there was a baseline."""
+    say = span.say
+    lines = _lines_known(people, "activation")
+    if not lines:
+        return
+    page.section(say("section.activation"))
+    page.text(say("activation"))
+    largest = max(float(np.nanmax(line.values)) for line in lines)
+    high = next(each for each in _ENDS if each >= largest)
+    drawing, slim = (
+        draw_wide(each, lines, low=0, high=high) for each in (span, replace(span, width=SLIM))
+    )
+    legend = say("activation.legend", high=f"{high:g}")
+    page.drawing(drawing, slim=slim, legend=legend, wide=True)
+    _add_key(page, people, say)
 
 
 def add_coded_events(
@@ -158,12 +187,19 @@ def _add_means(
         for label, each in list(groups.items())[:MOST_LABELS] if names else []:
             note = say.count("coded.note", len(each), what=words)
             rows = _rows(counter, counter.of_label(label), shown, names)
-            named = [(say.label(name), dots) for name, dots in rows]
+            named = [(_measure_in_words(name, say), dots) for name, dots in rows]
             drawing = draw_dots(label, note, named, say=say)
             drawings.append((drawing, say("coded.during", what=words, event=label)))
         page.small_drawings(drawings)
     if len(groups) > MOST_LABELS:
         page.text(say("coded.more", n=len(groups) - MOST_LABELS), quiet=True)
+
+
+def _measure_in_words(name: str, say: Texts) -> str:
+    """Return a label in the language of the page, or a unit with its grade."""
+    if name not in ACTION_UNITS:
+        return say.label(name)
+    return say("unit.graded", unit=name, grade=say(f"grade.{action_unit_grade(name)}"))
 
 
 def _rows(

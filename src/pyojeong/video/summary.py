@@ -231,7 +231,10 @@ class Summary:
             )
             self.quality["small"] += min(face.box.width, face.box.height) < SMALL
             self.quality["unclear"] += face.expression is not None and face.expression.unclear
-            self.units_measured |= face.action_units is not None
+            if face.action_units is not None:
+                self.units_measured = True
+                known = any(value is not None for value in face.action_units.intensities)
+                self.quality["units not measured"] += not known
             if face.eyes is not None:
                 self.eyes_measured = True
                 self.quality["eyes not measured"] += face.eyes.openness is None

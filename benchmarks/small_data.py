@@ -143,6 +143,8 @@ def write_page(page: Path) -> None:
         "without options (single view; epochs, batch size and learning rate fitted to the size),",
         "and the seconds that one thread took beside other work. By",
         "`python -m benchmarks.small_data`. Empty cells were not run; a line is the refusal.",
+        "Needs another run: the experiment starts from networks of others, which were not trained",
+        "on so little data.",
         "Some trainings were stopped (`--enough 0.05`) at the first epoch that was 5 points above",
         "the commonest label: a training keeps its best epoch.",
         "",
@@ -169,7 +171,8 @@ def _cell(row: dict[str, Any] | None) -> str:
     if row is None:
         return ""
     if "refused" in row:
-        return str(row["refused"]).replace("|", "/")
+        refused = str(row["refused"])
+        return "needs another run" if "not a finished run" in refused else refused.replace("|", "/")
     if "stopped" in row:
         return f">= {100 * row['accuracy']:.1f}% (stopped, epoch {row['epochs']})"
     return f"{100 * row['accuracy']:.1f}% ({row['seconds']:.0f} s)"

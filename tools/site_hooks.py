@@ -1,8 +1,11 @@
 """Pages of the documentation site that are made from the code and from files beside docs/."""
 
+import enum
 import importlib
+import inspect
 import re
 import sys
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ BESIDE = {
     "ARCHITECTURE.md": "project/architecture.md",
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
+    "NOTICE": "project/notice.md",
     "SECURITY.md": "project/security.md",
 }
 """File of the repository -> page of the site; other files are named, not linked."""
@@ -38,6 +42,7 @@ def on_files(files: Any, config: Any) -> Any:
     from fetch_site_scripts import iframe_worker
 
     pages = {page: (ROOT / name).read_text("utf-8") for name, page in BESIDE.items()}
+    pages[BESIDE["NOTICE"]] = notice_page(pages[BESIDE["NOTICE"]])
     pages |= {
         "reference/python.md": python_page(),
         "reference/errors.md": errors_page(),
@@ -144,6 +149,9 @@ def _command(command: Any, name: str, out: list[str]) -> None:
         return
     words = (command.help or "").split("\f")[0].strip()
     out.append(f"\n## `{name}`\n\n{_plain(words)}\n")
+    function = inspect.unwrap(command.callback)
+    parameters = inspect.signature(function).parameters
+    hints = typing.get_type_hints(function, include_extras=True)
     rows = []
     for option in command.params:
         if getattr(option, "hidden", False) or option.name == "help":
@@ -152,9 +160,46 @@ def _command(command: Any, name: str, out: list[str]) -> None:
         shown = (
             ", ".join(f"`{f}`" for f in flags) if flags[0].startswith("-") else f"`{option.name}`"
         )
-        rows.append(f"| {shown} | {_plain(getattr(option, 'help', '') or '')} |")
+        words = _plain(getattr(option, "help", "") or "")
+        values = _values(hints[option.name], getattr(option, "multiple", False))
+        default = _default(parameters[option.name].default)
+        rows.append(f"| {shown} | {values} | {default} | {words} |")
     if rows:
-        out.append("\n| option | |\n|---|---|\n" + "\n".join(rows) + "\n")
+        head = "\n| option | values | default | |\n|---|---|---|---|\n"
+        out.append(head + "\n".join(rows) + "\n")
+
+
+def _values(hint: Any, repeated: bool) -> str:
+    """Return what an option takes, from the annotation of its parameter."""
+    info = next(iter(getattr(hint, "__metadata__", ())), None)
+    kind = hint.__origin__ if info is not None else hint
+    kinds = [each for each in typing.get_args(kind) if each is not type(None)] or [kind]
+    kind = kinds[0]
+    if typing.get_origin(kind) in (list, tuple):
+        kind = typing.get_args(kind)[0]
+    if kind is bool:
+        return "flag"
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        text = ", ".join(f"`{each.value}`" for each in kind)
+    else:
+        names = {"str": "text", "Path": "path", "int": "integer", "float": "number"}
+        text = names.get(getattr(kind, "__name__", ""), "text")
+    low, high = getattr(info, "min", None), getattr(info, "max", None)
+    if low is not None:
+        text += f", {low:g} to {high:g}" if high is not None else f", {low:g} or more"
+    return f"{text}; several times" if repeated else text
+
+
+def _default(value: Any) -> str:
+    """Return the value that is taken without the option; "" = nothing."""
+    if value is inspect.Parameter.empty:
+        return "required"
+    if value is None or value is False or value in ((), []):
+        return ""
+    if value is True:
+        return "on"
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return ", ".join(f"`{getattr(each, 'value', each)}`" for each in values)
 
 
 def _plain(words: str) -> str:
@@ -173,12 +218,31 @@ def cards_page() -> str:
     ]
     for title, part in (("Card", schema), *sorted(schema.get("$defs", {}).items())):
         rows = [
-            f"| `{name}` | {_plain(str(each.get('description', '')))} |"
+            f"| `{name}` | {_kind(each)} | {_plain(each.get('description', ''))} |"
             for name, each in part.get("properties", {}).items()
         ]
         if rows:
-            out.append(f"\n## {title}\n\n| field | |\n|---|---|\n" + "\n".join(rows) + "\n")
+            out.append(
+                f"\n## {title}\n\n| field | type | |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+            )
     return "".join(out)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Return the type of a field in words."""
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_kind(each) for each in schema["anyOf"]))
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{each}`" for each in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array" and isinstance(schema.get("items"), dict):
+        return f"array of {_kind(schema['items'])}"
+    return str(schema.get("type", schema.get("$ref", "")).rpartition("/")[2])
+
+
+def notice_page(text: str) -> str:
+    """Return NOTICE as it is written, under a title."""
+    words = "Networks, images and other work that comes with pyojeong, and their licences."
+    return f"# Notice\n\n{words}\n\n```text\n{text.rstrip()}\n```\n"
 
 
 def notebook_page(path: Path) -> str:

@@ -1,6 +1,8 @@
 """Dataclasses from JSON types, checked against their own annotations; and their JSON Schema."""
 
+import inspect
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, get_type_hints
@@ -74,6 +76,22 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def attributes_of(cls: type) -> dict[str, str]:
+    """Return attribute -> its sentence in the docstring of a class (section ``Attributes:``)."""
+    section = inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes:\n")[2]
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if line.strip() and not line.startswith(" "):
+            break  # the next section
+        begins = re.match(r" {4}(\w+): (.+)", line)
+        if begins:
+            name, found[begins[1]] = begins[1], begins[2]
+        elif name and line.strip():
+            found[name] += f" {line.strip()}"
+    return {name: text.replace("``", "`") for name, text in found.items()}
+
+
 def schema_of(cls: type, nested: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the JSON Schema of a dataclass that ``from_json_types`` builds.
 
@@ -81,12 +99,15 @@ def schema_of(cls: type, nested: Mapping[str, Any] | None = None) -> dict[str, A
         cls: The dataclass.
         nested: Field -> its schema, for fields that build themselves.
     """
-    hints = get_type_hints(cls)
+    hints, words = get_type_hints(cls), attributes_of(cls)
     properties: dict[str, Any] = {}
     required = []
     for each in fields(cls):
         given = (nested or {}).get(each.name)
-        properties[each.name] = given or msgspec.json.schema(hints[each.name])
+        schema = dict(given or msgspec.json.schema(hints[each.name]))
+        if each.name in words:
+            schema["description"] = words[each.name]
+        properties[each.name] = schema
         if each.default is MISSING and each.default_factory is MISSING:
             required.append(each.name)
     return {

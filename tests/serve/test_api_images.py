@@ -359,6 +359,26 @@ def test_pixels_by_the_inference_protocol(server, analyzer):
         assert box["data"] == wanted
 
 
+@pytest.mark.parametrize("nested", [True, False])
+def test_pixels_as_text_take_no_more_than_a_few_times_its_memory(nested):
+    """Nested lists of Python would take 25 times the memory of this text."""
+    import tracemalloc
+
+    from pyojeong.serve.api.inference_protocol import _numbers
+
+    rows = 300_000
+    text = b"[" + b",".join([b"[1,2,3]" if nested else b"1,2,3"] * rows) + b"]"
+    tracemalloc.start()
+    try:
+        values = _numbers(text, [rows, 3])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert values.size == 3 * rows
+    assert values[:4].tolist() == [1, 2, 3, 1]
+    assert peak < 6 * len(text) + 4_000_000
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [

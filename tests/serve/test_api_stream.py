@@ -1,9 +1,11 @@
 """WS /v1/stream: results name their frames, the newest frame wins, odd messages end the stream."""
 
+import asyncio
 import json
 import struct
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from pyojeong import Analyzer
+from pyojeong.serve.api.metrics import Metrics
+from pyojeong.serve.api.settings import ServerSettings
+from pyojeong.serve.api.stream import _Stream
 from tests.serve.api_server import PHOTO, ApiServer, face_on, picture, raw_rgb
 
 
@@ -163,6 +168,34 @@ def test_a_client_that_goes_away_or_reads_nothing_harms_nobody(server):
             assert time.monotonic() < end
             time.sleep(0.02)
     assert server.post("/v1/analyze", PHOTO).status_code == 200
+
+
+def test_results_that_nobody_reads_end_the_stream():
+    """A client whose buffers are full: sending never comes to an end."""
+
+    class Unread:
+        async def receive(self):
+            await asyncio.sleep(0.05)
+            return {"type": "websocket.receive", "bytes": frame(1, b"no image")}
+
+        async def send_text(self, text):
+            assert "error" in text
+            await asyncio.Event().wait()
+
+        async def close(self, code, reason):
+            raise AssertionError(reason)  # the frames came in time
+
+    async def run():
+        queue = SimpleNamespace(run=asyncio.to_thread)
+        state = SimpleNamespace(
+            metrics=Metrics(),
+            settings=ServerSettings(idle_seconds=0.5),
+            queue=queue,
+        )
+        stream = _Stream(Unread(), state, Analyzer(threads=1), 0.25)
+        await asyncio.wait_for(stream.run(), 30)
+
+    asyncio.run(run())
 
 
 def test_two_streams_at_once_keep_their_people_apart(server):

@@ -42,6 +42,8 @@ def facereader(folder: Path) -> pd.DataFrame:
 
 def main() -> None:
     """Print the means of every layout as JSON: layout, person, unit."""
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
+        sys.exit("usage: python read_layouts.py FOLDER, the results of one clip")
     folder = Path(sys.argv[1])
     out = {}
     for read in (openface, pyfeat, facereader):

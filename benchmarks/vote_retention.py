@@ -27,7 +27,7 @@ from pyojeong.core.labels import FER7
 from pyojeong.datasets.samples import Split, read_manifest, split_hash
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.classifier_names import find_classifier
-from pyojeong.training.data.datamodule import load_faces, origin_of
+from pyojeong.training.data.faces import load_faces, origin_of
 from pyojeong.training.soft_labels import SoftLabels, in_steps
 
 say = Console(stderr=True, highlight=False)

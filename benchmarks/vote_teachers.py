@@ -23,7 +23,7 @@ from pyojeong.core.calibration import softmax
 from pyojeong.core.labels import FER7
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.experiments.catalogue import Catalogue
-from pyojeong.training.data.datamodule import load_faces
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.data.portion import Fold
 from pyojeong.training.ensemble.member import open_member
 from pyojeong.training.loop import run_name, train

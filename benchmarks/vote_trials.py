@@ -39,7 +39,8 @@ from pyojeong.image.files import read_image
 from pyojeong.image.preprocess import matrix_for_face, to_gray, warp
 from pyojeong.metrics import divergence, vote_ece, widest_threshold
 from pyojeong.runtime.detection.registry import build_detector
-from pyojeong.training.data.datamodule import FaceDataset, Faces, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import Faces, load_faces
 from pyojeong.training.ensemble.member import Member, open_member
 from pyojeong.training.run import Run
 from pyojeong.vote_calibration import (

@@ -21,7 +21,8 @@ import torch
 
 from pyojeong.core.labels import FERPLUS_TO_FER7
 from pyojeong.datasets.samples import Sample, Split, manifest_labels, read_rows
-from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.loop import TrainingCallbacks, train
 from pyojeong.training.run import Run, load_last
 

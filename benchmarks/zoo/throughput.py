@@ -19,7 +19,8 @@ from pyojeong.core.labels import FER7
 from pyojeong.datasets.samples import Split, read_manifest
 from pyojeong.experiments.catalogue import Catalogue
 from pyojeong.training.data.augment import Draws
-from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.data.portion import Portion
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.lightning_module import Classify

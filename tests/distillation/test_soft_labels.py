@@ -12,7 +12,8 @@ from pyojeong.core.errors import ExperimentError, OutputError
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
 from pyojeong.distillation.teacher import answers_needed, teach
 from pyojeong.training.data.augment import Augment, Draws
-from pyojeong.training.data.datamodule import FaceData, FaceDataset, load_faces
+from pyojeong.training.data.datamodule import FaceData, FaceDataset
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.loop import train
 from pyojeong.training.run import Run, load_picked
 from pyojeong.training.soft_labels import SoftLabels

@@ -23,7 +23,8 @@ from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_crops, golden_logits, read_golden
 from pyojeong.runtime.session import Session
-from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.loop import train
 from pyojeong.training.onnx_warm_start import weights_of
 from pyojeong.training.run import Run, load_best

@@ -9,7 +9,8 @@ import torch
 
 from pyojeong.core.errors import ExperimentError
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest
-from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.loop import train
 from pyojeong.training.nets.registry import build_net

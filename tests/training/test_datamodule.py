@@ -13,7 +13,8 @@ from pyojeong.datasets.samples import Sample, Split, read_manifest
 from pyojeong.image.files import decode_image
 from pyojeong.image.preprocess import matrix_for_crop, preprocess, to_gray
 from pyojeong.training.data.augment import Augment
-from pyojeong.training.data.datamodule import FaceData, load_faces, vote_shares
+from pyojeong.training.data.datamodule import FaceData
+from pyojeong.training.data.faces import load_faces, vote_shares
 from pyojeong.training.data.portion import Portion
 from tests.training.tiny import manifest
 

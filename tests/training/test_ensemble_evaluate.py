@@ -17,7 +17,7 @@ from pyojeong.distillation.teacher import teach
 from pyojeong.evaluation.test_split_guard import uses_of_data
 from pyojeong.image.preprocess import matrix_for_crop, to_tensor, warp
 from pyojeong.image.tta import seen_through, view_matrices
-from pyojeong.training.data.datamodule import load_faces
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.ensemble.evaluate import fit_ensemble, score_test_split, views_of
 from pyojeong.training.loop import train
 from pyojeong.training.run import Run, load_picked

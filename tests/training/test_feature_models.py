@@ -21,7 +21,8 @@ from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import GOLDEN_PICTURE
 from pyojeong.runtime.session import FakeSession
 from pyojeong.training.data.augment import Augment, Draws
-from pyojeong.training.data.datamodule import FaceData, FaceDataset, Faces
+from pyojeong.training.data.datamodule import FaceData, FaceDataset
+from pyojeong.training.data.faces import Faces
 from tests.training.tiny import manifest
 
 SIDE, CLASSES = 32, 7

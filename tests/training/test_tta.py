@@ -8,7 +8,8 @@ from pyojeong.core.calibration import softmax
 from pyojeong.core.card import Preprocess
 from pyojeong.image.preprocess import invert, warp
 from pyojeong.training.data.augment import Augment, Draws
-from pyojeong.training.data.datamodule import FaceDataset, Faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import Faces
 from pyojeong.training.nets.registry import build_net
 from pyojeong.training.tta import averaged_views
 

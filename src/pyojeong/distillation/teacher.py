@@ -13,7 +13,8 @@ from pyojeong.core.errors import ExperimentError
 from pyojeong.core.labels import FERPLUS8, LabelSet
 from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, split_hash
 from pyojeong.training.data.augment import Augment, Draws
-from pyojeong.training.data.datamodule import FaceDataset, Faces, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import Faces, load_faces
 from pyojeong.training.ensemble.member import Member, Tick, open_member, require_distinct
 from pyojeong.training.ensemble.weights import fit_temperatures, fit_weights, temper
 from pyojeong.training.run import Run

@@ -15,7 +15,8 @@ from pyojeong.datasets.samples import Split, manifest_labels, read_manifest, spl
 from pyojeong.experiments.cost import measure_cost, milliseconds
 from pyojeong.experiments.result_files import RESULT_VERSION
 from pyojeong.metrics import fit_temperature, summary
-from pyojeong.training.data.datamodule import FaceDataset, Faces, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import Faces, load_faces
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.run import Run, load_picked, read_curves
 from pyojeong.training.tta import averaged_views

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pyojeong.core.labels import FERPLUS8
 from pyojeong.datasets.samples import Sample, Split, read_manifest
-from pyojeong.training.data.datamodule import label_targets, origin_of, vote_shares
+from pyojeong.training.data.faces import label_targets, origin_of, vote_shares
 from pyojeong.training.data.sampling import EACH_ONCE, Sampling
 
 _EPOCHS = 4

@@ -43,7 +43,8 @@ from pyojeong.export.provenance import inherited_flags, origin_of
 from pyojeong.export.quantization import quantise
 from pyojeong.runtime.classifier import Classifier
 from pyojeong.runtime.golden import golden_logits, golden_path
-from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.data.sampling import Sampling
 from pyojeong.training.run import Run, load_picked
 from pyojeong.training.run_identity import data_name, images_trained_on

@@ -19,7 +19,8 @@ from pyojeong.core.inputs import InputCounts
 from pyojeong.core.output_files import require_new
 from pyojeong.datasets.predictions import Predictions, read_predictions, write_predictions
 from pyojeong.datasets.samples import Sample, Split, manifest_id, manifest_labels, read_rows
-from pyojeong.training.data.datamodule import FaceDataset, load_faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.data.portion import Fold
 from pyojeong.training.experiment import Experiment
 from pyojeong.training.fitting import TrainingCallbacks

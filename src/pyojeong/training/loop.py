@@ -123,14 +123,14 @@ def _fit(
     environment = run.environment
     if watch.started is not None:
         watch.started(environment)
-    data = build_data(experiment, manifest, portion)
     note_training_images(run, manifest)
+    wait_for_all()  # the others decode their shares, too
+    data = build_data(experiment, manifest, portion)
     job["min_steps"] = _min_steps(environment, portion.limit)
     experiment = fit_recipe_to_size(experiment, data, job["min_steps"], watch)
     if world().size == 1 and devices_of(environment) > 1:
         fit_in_processes(run, job, devices_of(environment), watch)
     else:
-        wait_for_all()
         fit_run(run, experiment, data, runs, environment, watch)
     _finish(run, experiment, data)
     wait_for_all()

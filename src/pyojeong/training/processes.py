@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ import torch
 
 from pyojeong.core.errors import ExperimentError, PyojeongError, one_line
 from pyojeong.training.data.portion import Fold, Portion
+from pyojeong.training.data.shared_faces import FOLDER
 from pyojeong.training.fitting import TrainingCallbacks, build_data, fit_recipe_to_size, fit_run
 from pyojeong.training.lightning_module import Diverged
 from pyojeong.training.run import Run, write_text
@@ -48,6 +50,7 @@ def fit_in_processes(run: Run, job: dict[str, Any], devices: int, watch: Trainin
     file = run.folder / JOB
     write_text(file, json.dumps(job))
     started: list[subprocess.Popen[str]] = []
+    shared = tempfile.TemporaryDirectory(prefix="pyojeong-", ignore_cleanup_errors=True)
     try:
         port = _free_port()
         threads = str(max(1, (os.cpu_count() or 1) // devices))
@@ -56,6 +59,7 @@ def fit_in_processes(run: Run, job: dict[str, Any], devices: int, watch: Trainin
             names |= {"WORLD_SIZE": devices, "LOCAL_WORLD_SIZE": devices, "MASTER_PORT": port}
             own = {"OMP_NUM_THREADS": threads, **os.environ, "MASTER_ADDR": "127.0.0.1"}
             own |= {name: str(value) for name, value in names.items()}
+            own[FOLDER] = shared.name
             command = [sys.executable, "-m", "pyojeong.training.processes", str(file)]
             started.append(
                 subprocess.Popen(  # noqa: S603
@@ -76,6 +80,7 @@ def fit_in_processes(run: Run, job: dict[str, Any], devices: int, watch: Trainin
                 if stream is not None:
                     stream.close()
         file.unlink(missing_ok=True)
+        shared.cleanup()
 
 
 class _Reports:

@@ -12,7 +12,8 @@ from torch import nn
 from pyojeong.core.calibration import softmax
 from pyojeong.core.card import Preprocess
 from pyojeong.training.data.augment import Augment, Draws
-from pyojeong.training.data.datamodule import FaceDataset, Faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import Faces
 
 PERTURBED = Augment(perturb=True, flip=0.5)
 """The perturbation that the net of Yu and Zhang was trained on."""

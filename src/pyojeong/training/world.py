@@ -21,11 +21,13 @@ class World:
         rank: Number of this process, from 0.
         size: How many there are.
         on_machine: How many of them are on this machine.
+        rank_on_machine: Number of this process among those.
     """
 
     rank: int = 0
     size: int = 1
     on_machine: int = 1
+    rank_on_machine: int = 0
 
     def share(self, count: int) -> slice:
         """Return which of so many successive items belong to this process."""
@@ -37,7 +39,8 @@ def world() -> World:
     try:
         size = int(os.environ["WORLD_SIZE"])
         here = int(os.environ.get("LOCAL_WORLD_SIZE", size))
-        return World(int(os.environ["RANK"]), size, here)
+        rank = int(os.environ["RANK"])
+        return World(rank, size, here, int(os.environ.get("LOCAL_RANK", rank)))
     except (KeyError, ValueError):
         return World()
 

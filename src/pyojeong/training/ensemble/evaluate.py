@@ -31,7 +31,7 @@ from pyojeong.datasets.samples import (
 from pyojeong.evaluation.test_split_guard import record_use
 from pyojeong.image.tta import COUNTS, view_matrices
 from pyojeong.metrics import summary
-from pyojeong.training.data.datamodule import load_faces
+from pyojeong.training.data.faces import load_faces
 from pyojeong.training.ensemble.member import Tick, open_member, require_distinct
 from pyojeong.training.ensemble.weights import combine, fit_temperatures, fit_weights, temper
 from pyojeong.training.run import Run

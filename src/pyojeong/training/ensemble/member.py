@@ -13,7 +13,8 @@ from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import ExperimentError
 from pyojeong.image.preprocess import Matrix
 from pyojeong.image.tta import view_matrices
-from pyojeong.training.data.datamodule import FaceDataset, Faces
+from pyojeong.training.data.datamodule import FaceDataset
+from pyojeong.training.data.faces import Faces
 from pyojeong.training.lightning_module import HeadedNet
 from pyojeong.training.run import Run, load_picked
 

@@ -46,7 +46,7 @@ def test_the_site_builds_strictly_and_links_lead_somewhere(site: Path) -> None:
 def test_the_search_works_from_disk_without_a_network(site: Path) -> None:
     asked = {
         "index.html": ("unclear", "What a score means"),
-        "ko/answers.html": ("기저 비율", "점수의 뜻"),
+        "ko/answers.html": ("기저율", "점수의 뜻"),
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -72,6 +72,7 @@ def test_korean_sentences_have_one_style_and_no_particle_hangs_on_a_place(name: 
                 assert POLITE.search(sentence), (key, sentence)
         # These have another form behind a vowel: 은/는, 이/가, 을/를, 과/와, (으)로.
         assert not re.search(r"\}(은|는|이|가|을|를|과|와|으로|로)(?![가-힣])", text), key
+        assert not re.search(r"[\d}] %", text), key  # Korean joins the sign to the number
 
 
 def test_every_message_is_used_and_every_used_one_is_there() -> None:
@@ -103,7 +104,7 @@ def test_a_sentence_of_the_results_is_said_in_the_language_of_the_page() -> None
         == "프레임 5개마다, 그리고 장면이 바뀔 때"
     )
     assert korean.said("between: angry 5%, happy 95%", "value") == (
-        "between(중간): 분노 5 %, 기쁨 95 %"
+        "between(중간): 분노 5%, 기쁨 95%"
     )
     assert korean.said("something of a later version", "value") == "something of a later version"
     assert Texts("report").said("all", "value") == "all"

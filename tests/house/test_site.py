@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from pyojeong import action_unit_grade
+from pyojeong.core.action_units import ACTION_UNITS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,7 +49,7 @@ def test_the_site_builds_strictly_and_links_lead_somewhere(site: Path) -> None:
 def test_the_search_works_from_disk_without_a_network(site: Path) -> None:
     asked = {
         "index.html": ("unclear", "What a score means"),
-        "ko/answers.html": ("기저 비율", "점수의 뜻"),
+        "ko/answers.html": ("기저율", "점수의 뜻"),
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -94,3 +97,51 @@ def test_korean_pages_keep_step_with_the_english_ones(page: Path) -> None:
     bare = [re.sub(r"```.*?```|`[^`\n]*`|\]\([^)]+\)", "", t, flags=re.DOTALL) for t in texts]
     syllables = len(re.findall("[가-힣]", bare[0]))
     assert syllables > 1.4 * len(re.findall("[A-Za-z]+", bare[1]))  # 1.7 to 2.1 where all is there
+
+
+ONE_TERM = {
+    "기저 비율": "기저율",  # base rate
+    "데이터 집합": "데이터셋",  # data set
+    "응답 범위": "응답률",  # coverage
+    "에포크": "에폭",  # epoch
+    "무표정한 얼굴": "중립 표정",  # neutral face
+    "적합성": "적성",  # fitness
+    "약함": "미흡",  # weak, of a measurement
+    "느낌이나": "감정이나",  # what people feel
+    "눈 뜬 정도": "눈을 뜬 정도",  # openness
+    "시각 언어 모델": "시각-언어 모델",  # vision-language model
+    "에서 학습했": "(으)로 학습했",  # learned from
+    "잘라낸": "잘라 낸",
+}
+"""Another Korean word for an English term -> the one that pages, reports and web pages have."""
+
+
+def test_korean_has_one_word_for_each_term_and_no_space_before_a_percent_sign() -> None:
+    script = ROOT / "src" / "pyojeong" / "page" / "web" / "js" / "text.js"
+    texts = {path: path.read_text("utf-8") for path in korean_pages()}
+    catalogues = (ROOT / "src" / "pyojeong" / "core" / "texts").glob("*.ko.json")
+    texts |= {path: path.read_text("utf-8") for path in catalogues}
+    texts |= {script: script.read_text("utf-8").partition("ko: {")[2]}
+    for path, text in texts.items():
+        found = [(word, use) for word, use in ONE_TERM.items() if word in text]
+        assert not found, (path.name, found)
+        assert not re.search(r"[\d}] %", text), path.name
+
+
+def test_bold_words_of_korean_pages_end_where_the_stars_are() -> None:
+    """Stars between a closing bracket and a syllable stay on the page, by CommonMark's rules."""
+    for path in korean_pages():
+        text = re.sub(r"```.*?```|`[^`\n]*`", "`", path.read_text("utf-8"), flags=re.DOTALL)
+        for words, after in re.findall(r"\*\*([^*]+)\*\*(.?)", text):
+            assert re.search(r"\w$", words) or not re.match("[가-힣]", after), (path.name, words)
+
+
+@pytest.mark.parametrize("folder", ["docs", "docs/ko"])
+def test_pages_of_action_units_have_the_grades_of_the_card(folder: str) -> None:
+    page = (ROOT / folder / "action-units.md").read_text("utf-8")
+    written = {
+        unit: grade
+        for grade, units in re.findall(r"^\| (good|fair|weak) \| (AU.*?) \|$", page, re.MULTILINE)
+        for unit in units.split(", ")
+    }
+    assert written == {unit: action_unit_grade(unit) for unit in ACTION_UNITS}

@@ -126,7 +126,7 @@ def test_words_of_the_korean_report(made: tuple[Summary, MeasuredEpochs], tmp_pa
     facts = replace(facts_of(epochs, "default", SETTINGS[1], ""), lang="ko")
     page = write_page(tmp_path / "ko.html", summary, facts).read_text(encoding="utf-8")
     assert "<h1>a.mp4의 표정</h1>" in page
-    for words in ("시간 비율", "타임라인", "정서가", "액션 유닛", "활성도", "AU14(약함)",
+    for words in ("시간 비율", "타임라인", "정서가", "액션 유닛", "활성도", "AU14(미흡)",
                   "AU12 입꼬리 당기기 (좋음)",
                   ">Anna(사람 1)<", ">사람 2<", ">분노<", ">놀람<", ">불분명<",
                   "프레임 5개마다, 그리고 장면이 바뀔 때", "between(중간): 분노 ",

@@ -160,7 +160,7 @@ def _shares(page: Page, summary: Summary, people: Sequence[Person], say: Texts) 
     rows: list[list[object]] = []
     for person in people:
         total = person.seconds or 1.0
-        cells = [f"{100 * person.label_s[name] / total:.0f} %" for name in names]
+        cells = [say("percent", n=f"{100 * person.label_s[name] / total:.0f}") for name in names]
         rows.append([_person(say, summary, person.track_id), clock(person.seconds), *cells])
     page.table(["", say("head.seen"), *map(say.label, names)], rows)
 
@@ -250,7 +250,7 @@ def _events(page: Page, summary: Summary, facts: ReportFacts, say: Texts) -> Non
                 _person(say, summary, e.track_id),
                 say.label(e.label),
                 Cell(clock(e.best_s), seconds=e.best_s),
-                f"{100 * e.score:.0f} %",
+                say("percent", n=f"{100 * e.score:.0f}"),
             )
             for e in shown
         ],
@@ -276,7 +276,7 @@ def _quality(page: Page, summary: Summary, facts: ReportFacts, say: Texts) -> No
     ]
     limits = {
         "unclear": "",
-        "low light": f"{LOW_LIGHT:.0%}",
+        "low light": say("percent", n=f"{100 * LOW_LIGHT:.0f}"),
         "small": f"{SMALL:.0f}",
         "turned away": f"{np.degrees(PROFILE_RAD):.0f}",
         "eyes not measured": "",

@@ -53,7 +53,7 @@ function person(face) {
     const row = element("div", undefined, "row");
     const color = shown.unclear ? "#8f959d" : colors[name] || "#8f959d";
     row.append(element("span", labelled(name)), bar(score, color),
-      element("span", `${Math.round(100 * score)} %`));
+      element("span", say("percent", { n: Math.round(100 * score) })));
     box.append(row);
   }
   const parts = [];

@@ -67,7 +67,7 @@
       const lines = [clock(time)];
       if (person) {
         const bin = Math.round((time - person.first_s) / person.bin_s), scores = person.scores[bin];
-        if (scores) data.labels.forEach((name, k) => lines.push(`${labelled(name)} ${Math.round(100 * scores[k])} %`));
+        if (scores) data.labels.forEach((name, k) => lines.push(`${labelled(name)} ${say("percent", { n: Math.round(100 * scores[k]) })}`));
         else lines.push(say("nobody"));
       }
       hint.replaceChildren(...lines.map((text) => {

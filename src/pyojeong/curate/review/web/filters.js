@@ -160,7 +160,7 @@ export class Filters {
     const of = document.createElement("span");
     of.className = "long";
     of.textContent = ` ${say(this.data.checks.length ? "overall.flagged" : "overall.images")}`;
-    $("overall-text").replaceChildren(say("overall.of", { n: count(decided), all: count(flagged) }), of, ` · ${share} %`);
+    $("overall-text").replaceChildren(say("overall.of", { n: count(decided), all: count(flagged) }), of, ` · ${say("percent", { n: share })}`);
   }
 }
 

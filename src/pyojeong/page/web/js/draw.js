@@ -12,7 +12,7 @@ export const setColors = (given) => { colors = given; };
 
 export const markOf = (number) => MARKS[(number - 1 + MARKS.length) % MARKS.length];
 
-const percent = (share) => `${Math.round(100 * share)} %`;
+const percent = (share) => say("percent", { n: Math.round(100 * share) });
 
 /** The picture with a box, landmarks and a label for each face. */
 export function drawFaces(canvas, source, result, page, threshold, marked = -1) {

@@ -217,7 +217,11 @@ def test_crying_to_laughing_reads_as_it_looks(shared, analyzer, tmp_path):
     ("span", "selection", "words"),
     [
         ((5.0, 6.0), Selection(), "5-6 s lies outside what is read of the clip, 0 s to 1.20 s"),
-        ((0.0, 0.2), Selection(start_s=0.4), "0-0.2 s lies outside what is read of the clip, 0.4 s to 1.20 s"),
+        (
+            (0.0, 0.2),
+            Selection(start_s=0.4),
+            "0-0.2 s lies outside what is read of the clip, 0.4 s to 1.20 s",
+        ),
         ((0.5, 1.0), Selection(end_s=0.4), "0.5-1 s lies outside .*, 0 s to 0.40 s"),
         ((0.01, 0.02), Selection(), "0.01-0.02 s holds no frame: frames were read from 0.00 s to"),
     ],

@@ -158,8 +158,8 @@ def checked(
     if overlapping:
         begin = "begins" if len(overlapping) == 1 else "begin"
         lines.append(
-            f"{counted(len(overlapping), 'epoch')} {begin} before an earlier one of their label has ended "
-            f"({named(overlapping)}): each is measured for itself"
+            f"{counted(len(overlapping), 'epoch')} {begin} before an earlier one of their label "
+            f"has ended ({named(overlapping)}): each is measured for itself"
         )
     alike = _alike(given)
     if alike:

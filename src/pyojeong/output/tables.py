@@ -288,6 +288,8 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise DataError(f"table {path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"table {path} is not UTF-8: save it as UTF-8") from error
     except (DataError, OSError, ValueError, csv.Error) as error:
         words = " ".join(str(error).split())
         raise DataError(f"table {path} could not be read: {words}") from error
@@ -306,6 +308,8 @@ def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
                 if data["schema"] > SCHEMA_VERSION:
                     raise DataError(f"schema {data['schema']}: written by a newer pyojeong")
                 result = FrameResult.from_dict(data)
+            except RecursionError:
+                raise DataError(f"line {number} is not a frame (nested too deeply)") from None
             except (KeyError, TypeError, ValueError, AttributeError, LabelUnknown) as error:
                 raise DataError(f"line {number} is not a frame ({error})") from error
             yield result
@@ -340,7 +344,21 @@ def _typed(
                 for name, kind in kinds.items()
             }
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"row {number} is not of this table ({error!r})") from error
+            wrong = _wrong_cell(row, kinds, parsers)
+            raise DataError(f"row {number} is not of this table ({wrong or error!r})") from error
+
+
+def _wrong_cell(
+    row: dict[str, Any], kinds: dict[str, str], parsers: dict[str, Callable[[str], Any]]
+) -> str:
+    """Return the column and the words of a cell that is no value of its type."""
+    for name, kind in kinds.items():
+        try:
+            if row[name] != "":
+                parsers[kind](row[name])
+        except (KeyError, TypeError, ValueError) as error:
+            return f"{name}: {error}"
+    return ""
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:

@@ -334,3 +334,16 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "bool": _parse_bool,
 }
 """Type of a column -> how a CSV field that is not empty becomes a value."""
+
+
+def wrong_cell(
+    row: dict[str, Any], kinds: dict[str, str], parsers: dict[str, Callable[[str], Any]]
+) -> str:
+    """Return the column and the error of the first cell that is no value of its type."""
+    for name, kind in kinds.items():
+        try:
+            if row[name] != "":
+                parsers[kind](row[name])
+        except (KeyError, TypeError, ValueError) as error:
+            return f"{name}: {error}"
+    return ""

@@ -28,7 +28,16 @@ from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.printable import is_unicode, is_utf8
 from pyojeong.output.column_spec import ColumnSpec
 from pyojeong.output.columns import columns_of
-from pyojeong.output.rows import FORMATS, PARSERS, Row, check_header, frames, rows, spreadsheet_text
+from pyojeong.output.rows import (
+    FORMATS,
+    PARSERS,
+    Row,
+    check_header,
+    frames,
+    rows,
+    spreadsheet_text,
+    wrong_cell,
+)
 from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell
 from pyojeong.parquet import load_pyarrow, open_parquet, seal
 
@@ -344,21 +353,8 @@ def _typed(
                 for name, kind in kinds.items()
             }
         except (KeyError, TypeError, ValueError) as error:
-            wrong = _wrong_cell(row, kinds, parsers)
-            raise DataError(f"row {number} is not of this table ({wrong or error!r})") from error
-
-
-def _wrong_cell(
-    row: dict[str, Any], kinds: dict[str, str], parsers: dict[str, Callable[[str], Any]]
-) -> str:
-    """Return the column and the words of a cell that is no value of its type."""
-    for name, kind in kinds.items():
-        try:
-            if row[name] != "":
-                parsers[kind](row[name])
-        except (KeyError, TypeError, ValueError) as error:
-            return f"{name}: {error}"
-    return ""
+            wrong = wrong_cell(row, kinds, parsers)
+            raise DataError(f"row {number} is not of this table ({wrong})") from error
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:

@@ -292,7 +292,7 @@ def test_errors_name_the_row_and_the_column(tmp_path):
         return str(error.value)
 
     assert "row 2 is not of this table (score: could not convert" in says("score", "x")
-    assert "row 2 is not a face of a frame (" in says("score", "2.5")  # it was said of row 3
+    assert "row 2 is not a face of a frame (" in says("score_happy", "-1")  # it was said of row 3
     assert "row 2 is not of this table (unclear: expected true" in says("unclear", "maybe")
 
 

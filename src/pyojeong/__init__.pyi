@@ -56,6 +56,7 @@ from pyojeong.output.tables import read_json as read_json
 from pyojeong.output.tables import read_parquet as read_parquet
 from pyojeong.runtime.analyzer import Analyzer as Analyzer
 from pyojeong.runtime.detection.registry import list_detectors as list_detectors
+from pyojeong.runtime.face_measures import action_unit_grade as action_unit_grade
 from pyojeong.stream.pipeline import read_video as read_video
 from pyojeong.training.nets.protocol import Net as Net
 from pyojeong.video.analysis import write_report as write_report
@@ -105,6 +106,7 @@ __all__ = [
     "VideoTruncatedWarning",
     "VideoUnreadable",
     "__version__",
+    "action_unit_grade",
     "annotate",
     "list_detectors",
     "list_models",

@@ -71,16 +71,33 @@ def test_what_results_lack_is_one_line(tmp_path: Path, capsys: Said) -> None:
 
 def test_what_could_not_be_read_is_one_line(tmp_path: Path, capsys: Said) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    for name in ("notes.csv", "notes.txt"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
     for name, words in (
         ("empty", "holds no results.jsonl"),
         ("notes.csv", "not a table of results"),
         ("gone.csv", "no such file"),
-        ("gone.txt", "expected a file that ends in .csv"),
+        ("gone", "no such file or folder"),
+        ("notes.txt", "expected a file that ends in .csv"),
     ):
         assert run("table", "convert", tmp_path / name, "--layout", "pyfeat") == 2
         assert words in said(capsys), name
-    assert {p.name for p in tmp_path.iterdir()} == {"empty", "notes.csv"}
+    assert {p.name for p in tmp_path.iterdir()} == {"empty", "notes.csv", "notes.txt"}
+
+
+def test_an_empty_path_is_not_the_working_folder(
+    tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_jsonl([frame(0, whole())], tmp_path / "walk.jsonl")
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    for words in (("--out", ""), ("--out=",), ("-o", "")):
+        command = ("table", "convert", tmp_path / "walk.jsonl", "--layout", "pyfeat")
+        assert run(*command, *words) == 2
+        assert "it is empty: name a file or folder" in said(capsys)
+    assert run("video", tmp_path / "walk.jsonl", "--out", "x", "--events", "") == 2
+    assert not list(place.iterdir())
 
 
 def test_results_of_a_clip_are_converted_beside_their_folder(tmp_path: Path, capsys: Said) -> None:

@@ -233,6 +233,10 @@ def test_selection_baseline_and_aggregate(clip: Path, tmp_path: Path) -> None:
         (["--start", "5", "--end", "4"], "end: expected later than the start"),
         (["--start", "soon"], "expected seconds, 1:02"),
         (["--baseline", "0:05-0:01"], "its end must lie behind its start"),
+        *(
+            (["--baseline", text], f"baseline {text!r}: expected a time with its end")
+            for text in ("0:05", "-1-1", "nan-1", "my-face.jpg", "face.jpg", "")
+        ),
         (["--smooth", "0"], "smoothing: expected a positive number"),
         (["--smooth", "inf"], "smoothing: expected a positive number"),
         (["--hold", "inf"], "hold: expected a number of seconds"),

@@ -232,6 +232,23 @@ def test_frames_without_faces_have_one_row(tmp_path):
     assert path.read_text().count("FIND_FAILED") == 2 * 38
 
 
+def test_units_whose_columns_are_gone_are_named(tmp_path):
+    units = whole().action_units
+    bare = replace(units, intensities=(None, *units.intensities[1:]))
+    frames = [frame(0, replace(whole(), action_units=bare))]
+    written = write_layout("pyfeat", lambda: frames, tmp_path / "a.csv")
+    assert "layout pyfeat: not in these results, so empty: AU1" in written.notes
+
+
+@pytest.mark.parametrize("layout", ["openface", "pyfeat", "facereader"])
+def test_frames_that_are_there_twice_are_refused(layout, tmp_path):
+    frames = [frame(0, whole()), frame(1, whole())]
+    for wrong in (frames * 2, frames[::-1], [*frames, frames[1]]):
+        with pytest.raises(DataError, match="not in order, or are there twice"):
+            to_layout(wrong, tmp_path / "a.csv", layout=layout)
+    assert not list(tmp_path.iterdir())
+
+
 def test_lines_name_what_the_results_lack():
     def notes(layout, *faces):
         survey = Survey()

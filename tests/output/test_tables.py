@@ -9,6 +9,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -273,6 +274,45 @@ def test_newer_schema_is_refused(tmp_path):
     for table in (read_json(tmp_path / "j"), read_csv(tmp_path / "c")):
         with pytest.raises(DataError, match="newer"):
             list(table)
+
+
+def test_errors_name_the_row_and_the_column(tmp_path):
+    lines = as_csv(replace(RESULT, faces=RESULT.faces[:1])).splitlines(keepends=True)
+    head = lines[0].rstrip("\n").split(",")
+    after = [lines[1]] * 2
+
+    def says(column, cell):
+        cells = next(csv.reader([lines[1]]))
+        cells[head.index(column)] = cell
+        row = io.StringIO()
+        csv.writer(row, lineterminator="\n").writerow(cells)
+        (tmp_path / "c").write_text("".join([*lines, row.getvalue(), *after]))
+        with pytest.raises(DataError) as error:
+            list(read_csv(tmp_path / "c"))
+        return str(error.value)
+
+    assert "row 2 is not of this table (score: could not convert" in says("score", "x")
+    assert "row 2 is not a face of a frame (" in says("score_happy", "-1")  # it was said of row 3
+    assert "row 2 is not of this table (unclear: expected true" in says("unclear", "maybe")
+
+
+def test_tables_that_another_program_saved_are_named_as_what_they_are(tmp_path):
+    text = as_csv(RESULT)
+    path = tmp_path / "t.csv"
+    for data, words in (
+        (text.replace(",", ";").encode(), "its cells are separated by ';': save it with commas"),
+        (text.replace(",", "\t").encode(), "its cells are separated by '\\\\t'"),
+        (text.encode("utf-16"), "is not UTF-8: save it as UTF-8"),
+        (text.replace("box_y2", "score", 1).encode(), "no column box_y2"),
+        (text.replace("threshold", "score", 1).encode(), "no column threshold"),
+        (text.replace("\n", ",1\n").replace(",1", ",score", 1).encode(), "has two columns score"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=words):
+            list(read_csv(path))
+    path.write_text("[" * 100_000)
+    with pytest.raises(DataError, match="line 1 is not a frame"):
+        list(read_json(path))
 
 
 def test_sorted_tables_are_refused_not_misread(tmp_path):

@@ -67,6 +67,7 @@ def test_a_mirrored_face_exchanges_its_sides(measures, smile):
     assert b.intensities == pytest.approx(a.intensities, abs=1e-3)
     assert b.right_intensities == pytest.approx(a.left_intensities, abs=1e-3)
     assert b.left_intensities == pytest.approx(a.right_intensities, abs=1e-3)
+    assert other.eyes.openness == pytest.approx(one.eyes.openness[::-1], abs=1e-3)
     swapped = [other.blendshapes.scores[i] for i in MIRRORED_BLENDSHAPES]
     assert swapped == pytest.approx(one.blendshapes.scores, abs=1e-3)
 
@@ -91,6 +92,41 @@ def test_what_is_too_small_or_no_face_is_none(measures, smile):
     assert nothing.pose is None
     assert nothing.blendshapes is None
     assert set(nothing.action_units.values()) == {None}
+
+
+LIPS = ("AU12", "AU14", "AU15", "AU17", "AU20", "AU23", "AU24", "AU25", "AU26", "AU27")
+LIDS = ("AU5", "AU7", "AU43")
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize(
+    ("cut", "gone"),
+    [
+        (np.s_[:170], ()),  # the chin alone
+        (np.s_[:152], LIPS),
+        (np.s_[:140], LIPS),  # AU12 was 0.09 there, and is 0.81
+        (np.s_[84:], ("AU1", "AU2", "AU4")),
+        (np.s_[:, 222:], (*ACTION_UNITS,)),
+    ],
+)
+def test_what_the_border_cuts_off_is_not_measured(measures, smile, cut, gone, mirror):
+    image, face = smile
+    part = np.ascontiguousarray(image[cut])
+    dx, dy = (cut[1].start, 0) if isinstance(cut, tuple) else (0, cut.start or 0)
+    x1, y1, x2, y2 = face.box.xyxy
+    moved = replace(face, box=Box(x1 - dx, y1 - dy, x2 - dx, y2 - dy))
+    moved = replace(moved, landmarks=Landmarks(face.landmarks.points - np.float32((dx, dy))))
+    seen = measures.measure(part, moved, mirror=mirror)
+    units = seen.action_units
+    assert {name for name, value in units.items() if value is None} >= set(gone)
+    assert all(units[name] is not None for name in ("AU6", "AU9") if not {*gone} & {name})
+    for side in (units.right, units.left):
+        assert all(side[name] is None for name in side if name in gone)
+    assert (seen.blendshapes is None) == bool(gone)
+    assert (seen.eyes == EyeSignals()) == ("AU43" in gone)
+    if not gone:
+        whole = measures.measure(image, face, mirror=mirror).action_units
+        assert units.intensities == pytest.approx(whole.intensities, abs=0.15)
 
 
 def test_features_of_a_mirrored_mesh_exchange_sides():

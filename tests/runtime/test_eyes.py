@@ -70,6 +70,16 @@ def test_the_mean_shape_is_a_head_that_looks_into_the_camera():
     assert shape[10][1] < shape[168][1] < shape[2][1]  # forehead, between the eyes, under the nose
 
 
+def test_eyes_that_the_border_cuts_off_are_not_measured():
+    image = read_image(PICTURES / "astronaut.jpg")
+    face = Analyzer(threads=1).detect(image)[0]
+    for top, measured in ((60, True), (104, False)):  # below the brows; in the lids
+        moved = Face(Box(face.box.x1, face.box.y1 - top, face.box.x2, face.box.y2 - top), 0.9)
+        pose, signals = Eyes().measure(np.ascontiguousarray(image[top:]), moved)
+        assert pose is not None
+        assert (signals != EyeSignals()) == measured
+
+
 @given(pose=UP_TO)
 def test_mirroring_changes_the_signs_of_yaw_and_roll(pose):
     mirrored = mesh_of(pose)

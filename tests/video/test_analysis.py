@@ -126,7 +126,7 @@ def test_baseline_from_an_image_or_an_answer(analyzer: Analyzer, clip: Path) -> 
     ("options", "words"),
     [
         ({"baseline": (3, 1)}, "the end behind the start"),
-        ({"baseline": (9, 10)}, "holds no frame"),
+        ({"baseline": (9, 10)}, "lies outside what is read"),
         ({"formats": ["xlsx"]}, "a list of"),
         ({"formats": "csv"}, "a list of"),
         ({"jobs": 0}, "at least 1"),

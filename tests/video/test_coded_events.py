@@ -77,7 +77,7 @@ def test_an_elan_file():
     )
     assert found.notes == (
         "2 annotations without times of their own left out",
-        "1 annotations without words left out",
+        "1 annotation without words left out",
     )
 
 
@@ -136,6 +136,7 @@ def test_rows_in_any_order_and_overlaps_are_taken_and_said(tmp_path):
         ('label,start,end\n"a,1,2\n', "is no table"),
         ("caf\xe9,1,2".encode("latin-1"), r"nor Korean \(cp949\): save it as UTF-8"),
         ("라벨,1,2".encode("utf-16-le"), "UTF-16 without its mark|nor Korean"),
+        (b"\x1f\x8b\x08 gz", r"is compressed \(gzip\): unpack it first"),
         (b"PK\x03\x04 xlsx", "is a spreadsheet or an archive: save its table as CSV"),
         ("{}", "is no project of BORIS"),
         ("<html/>", "is no ELAN file: its root is 'html'"),
@@ -280,10 +281,80 @@ def test_files_are_known_by_their_contents(tmp_path):
         assert found[0].epochs
 
 
+@pytest.mark.parametrize("label", ["Ärger", "SENSAÇÃO", "Äh", "Är, Äs"])
+def test_latin_letters_are_never_read_as_korean(tmp_path, label):
+    assert all("가" <= c <= "힣" or c.isascii() for c in label.encode("latin-1").decode("cp949"))
+    with pytest.raises(InputError, match=r"is not UTF-8, .* nor Korean \(cp949\)"):
+        of_text(tmp_path, f'label,start,end\n"{label}",0,1\n', encoding="latin-1")
+
+
+@pytest.mark.parametrize("label", ["눈", "A 형", "TV시청", "시청 뷁", "똠방각하", "ㅋㅋ"])
+def test_korean_of_excel_is_read(tmp_path, label):
+    found = of_text(tmp_path, f"label,start,end\n{label},0,1\n", encoding="cp949")
+    assert found.epochs[0].label == label
+
+
+def test_a_project_with_images_without_times_is_read(tmp_path):
+    data = project()
+    events_of_images = [[float("nan"), "", "smile", "", "", 1, "a.jpg"]]
+    data["observations"]["images"] = {"file": {}, "type": "IMAGES", "events": events_of_images}
+    path = tmp_path / "a.boris"
+    path.write_text(json.dumps(data))
+    assert len(events(path).epochs) == 3
+    with pytest.raises(InputError, match="holds events without a time"):
+        events(path, observation="images")
+
+
+def test_an_observation_that_names_no_clip_is_taken_only_when_it_is_named(tmp_path):
+    data = project(file={}, type="LIVE")
+    path = tmp_path / "a.boris"
+    path.write_text(json.dumps(data))
+    with pytest.raises(
+        InputError, match=r"about other\.mp4, not walk.* 'dyad 1', which names none"
+    ):
+        events(path)
+    assert len(events(path, observation="dyad 1").epochs) == 3
+    del data["observations"]["dyad 2"]
+    path.write_text(json.dumps(data))
+    assert len(events(path).epochs) == 3
+
+
+def test_codes_with_spaces_are_those_of_the_ethogram(tmp_path):
+    data = project()
+    data["behaviors_conf"]["0"]["code"] = "smile "
+    path = tmp_path / "a.boris"
+    path.write_text(json.dumps(data))
+    assert events(path).epochs[0].label == "smile"
+
+
+def test_times_that_differ_by_less_than_a_microsecond_are_a_point(tmp_path):
+    given = [(0.3, 0.1 + 0.2, "point"), (-0.0, 1, "a")]
+    found = EventSource.from_list(given).of("walk.mp4")
+    assert [str(each) for each in found.epochs] == ["a at 0-1 s"]
+    assert str(found.epochs[0].start_s) == "0.0"
+    assert "1 event without a length left out (point at 0.3 s)" in found.notes[0]
+    (window,) = EventSource.from_list(given[:1], window_s=0.5).of("walk.mp4").epochs
+    assert window.end_s == 0.8
+    with pytest.raises(InputError, match="seconds above 0"):
+        EventSource.from_list(given, window_s=1e-9)
+
+
+def test_labels_that_look_the_same_are_said(tmp_path):
+    text = "label,start,end\nsmile,0,1\nsmi\u200ble,1,2\n말,2,3\n\u1106\u1161\u11af,3,4\n"
+    found = of_text(tmp_path, text + "smile,4,5\n")
+    (note,) = found.notes
+    assert note.startswith("labels that look the same and are not: 'smile', 'smi\\u200ble', '\\u")
+    assert of_text(tmp_path, "label,start,end\nsmile,0,1\nSmile,1,2\n").notes == ()
+
+
 def test_lists_from_python():
     source = EventSource.from_list([(2, 3.5, "b"), (0, 1, "a")])
     assert source.of("x.mp4").epochs == (Epoch("a", 0, 1), Epoch("b", 2, 3.5))
-    for bad in ([(1, 2)], [("x", 2, "a")], [(0, float("inf"), "a")], [3]):
+    bad_lists = (
+        [(1, 2)], [("x", 2, "a")], [(0, float("inf"), "a")], [3], 5,
+        [(0, 1, None)], [(0, 1, float("nan"))],
+    )  # fmt: skip
+    for bad in bad_lists:
         with pytest.raises(InputError, match=r"expected \(start, end, label\)"):
             EventSource.from_list(bad)
     with pytest.raises(InputError, match="seconds above 0"):

@@ -318,6 +318,16 @@ def test_events_outside_the_clip_stop_it_before_it_is_read(clip, analyzer, tmp_p
     assert not (tmp_path / "out" / "results.csv").exists()
 
 
+def test_events_behind_the_last_frame_leave_earlier_results(clip, analyzer, tmp_path):
+    """A container may state too little, so that such events are refused after the reading."""
+    read_clip(clip, tmp_path, analyzer, options())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    late = EventList("late.csv", (Epoch("a", 0.9, 1.1),))
+    with pytest.raises(InputError, match=r"no event lies in .*, 0 s to 0\.60 s \(a at 0\.9-1\.1 s"):
+        read_clip(clip, tmp_path, analyzer, options(events=late))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 @pytest.mark.parametrize("aggregate", [False, True])
 def test_redaction_takes_people_out_of_epochs(clip, analyzer, tmp_path, aggregate):
     more = {"formats": (), "aggregate": True} if aggregate else {}

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -215,9 +216,14 @@ def test_crying_to_laughing_reads_as_it_looks(shared, analyzer, tmp_path):
 @pytest.mark.parametrize(
     ("span", "selection", "words"),
     [
-        ((5.0, 6.0), Selection(), "5-6 s holds no frame: frames were read from 0.00 s to 1.16 s"),
-        ((0.0, 0.2), Selection(start_s=0.4), "0-0.2 s holds no frame: .* from 0.40 s"),
-        ((0.5, 1.0), Selection(end_s=0.4), "0.5-1 s holds no frame: .* to 0.36 s"),
+        ((5.0, 6.0), Selection(), "5-6 s lies outside what is read of the clip, 0 s to 1.20 s"),
+        (
+            (0.0, 0.2),
+            Selection(start_s=0.4),
+            "0-0.2 s lies outside what is read of the clip, 0.4 s to 1.20 s",
+        ),
+        ((0.5, 1.0), Selection(end_s=0.4), "0.5-1 s lies outside .*, 0 s to 0.40 s"),
+        ((0.01, 0.02), Selection(), "0.01-0.02 s holds no frame: frames were read from 0.00 s to"),
     ],
 )
 def test_a_baseline_without_frames_is_an_error(clip, analyzer, tmp_path, span, selection, words):
@@ -231,6 +237,15 @@ def test_a_baseline_without_frames_is_an_error(clip, analyzer, tmp_path, span, s
         read_clip(clip, tmp_path / "a", analyzer, options)
     assert bytes_of(tmp_path / "a") == before
     assert read_clip(clip, tmp_path / "a", analyzer, plain).again
+
+
+def test_scores_of_another_label_set_leave_earlier_results(clip, analyzer, tmp_path):
+    plain = VideoOptions(formats=("csv",), report=False)
+    read_clip(clip, tmp_path, analyzer, plain)
+    before = bytes_of(tmp_path)
+    with pytest.raises(InputError, match="baseline: expected 7 scores, got 8"):
+        read_clip(clip, tmp_path, analyzer, replace(plain, baseline=(0.125,) * 8))
+    assert bytes_of(tmp_path) == before
 
 
 def test_a_baseline_without_a_face_is_an_error(analyzer, tmp_path):

@@ -4,8 +4,9 @@ import errno
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -21,6 +22,8 @@ _ORDER = (
     "analyze", "video", "demo", "webcam", "data", "train", "experiments", "evaluate", "export",
     "models", "doctor", "bench",
 )  # fmt: skip
+_PATHS = {"--out", "-o", "--events", "--config", "--record", "--keep"}
+"""Options that take a path."""
 _CommandError: type[Exception] = typer.BadParameter.__mro__[2]
 """Typer does not export the root of its errors of usage."""
 
@@ -36,6 +39,7 @@ class RootGroup(TyperGroup):
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments."""
         try:
+            _refuse_empty_paths(kwargs["args"] if "args" in kwargs else args[1])
             return super().make_context(*args, **kwargs)
         except _CommandError as error:
             raise _shown(error) from None
@@ -46,6 +50,15 @@ class RootGroup(TyperGroup):
             return super().invoke(ctx)
         except _CommandError as error:
             raise _shown(error) from None
+
+
+def _refuse_empty_paths(words: Sequence[str]) -> None:
+    """Refuse an empty path (an unset variable of a shell), which would be the working folder."""
+    for option, value in pairwise((*words, None)):
+        if (option in _PATHS and value == "") or option in {f"{name}=" for name in _PATHS}:
+            raise typer.BadParameter(
+                "it is empty: name a file or folder", param_hint=option.rstrip("=")
+            )
 
 
 def _shown(error: Any) -> Any:

@@ -63,6 +63,8 @@ def convert_results(
 
 def _table(results: Path) -> Path:
     if not results.is_dir():
+        if not results.exists():
+            raise DataError(f"{results}: no such file or folder")
         return results
     found = next((results / name for name in _TABLES if (results / name).is_file()), None)
     if found is None:

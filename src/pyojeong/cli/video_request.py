@@ -1,5 +1,6 @@
 """The options of ``pyojeong video`` as data: what reads frames, what is done with a clip."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,10 +141,16 @@ def _baseline(
     text: str | None, analyzer: Analyzer
 ) -> tuple[tuple[float, float] | None, NeutralFace | None]:
     """Return a time (``0:00-0:10``), or the neutral face of an image."""
-    if text is not None and not Path(text).exists() and "-" in text:
-        first, _, last = text.partition("-")
+    if text is None or os.path.lexists(text):
+        return baseline_of(analyzer, text)
+    first, _, last = text.partition("-")
+    try:
         span = (seconds_of(first), seconds_of(last))
-        if span[1] <= span[0]:
-            raise InputError(f"baseline {text!r}: its end must lie behind its start")
-        return span, None
-    return baseline_of(analyzer, text)
+    except InputError:
+        raise InputError(
+            f"baseline {text!r}: expected a time with its end, such as 0:00-0:10, in seconds from "
+            "the clip's beginning, or an image that is there"
+        ) from None
+    if span[1] <= span[0]:
+        raise InputError(f"baseline {text!r}: its end must lie behind its start")
+    return span, None

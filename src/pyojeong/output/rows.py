@@ -1,5 +1,6 @@
 """Frames as flat rows of a table, and back; the columns are in ``output.columns``."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -28,8 +29,15 @@ def check_header(header: Sequence[str]) -> dict[str, ColumnSpec]:
     """
     missing = absent(header)
     if missing:
-        raise DataError(f"it is not a table of results: no column {', '.join(missing)}")
-    return present(header)
+        hint = ""
+        if len(header) == 1 and (found := re.search(r"[;\t]", header[0])):
+            hint = f" (its cells are separated by {found[0]!r}: save it with commas)"
+        raise DataError(f"it is not a table of results: no column {', '.join(missing)}{hint}")
+    known = present(header)
+    doubled = [name for name in known if header.count(name) > 1]
+    if doubled:
+        raise DataError(f"it has two columns {doubled[0]}: keep the one that is right")
+    return known
 
 
 def rows(result: FrameResult, columns: Sequence[ColumnSpec], labels: LabelSet) -> Iterator[Row]:
@@ -138,25 +146,26 @@ def frames(
             sorted or filtered table).
     """
     frame: Tree = {}
+    begun = number = 0
     for number, row in enumerate(table, start=1):
         try:
             head, face = _trees(row, columns)
             place = face.pop("face", None)
             _check_row(head, face, place)
-            if not place:  # the first of a frame (0), or none (None)
-                if frame:
-                    yield FrameResult.from_dict(frame)
-                frame = {**head, "faces": []}
-            elif not frame or place != len(frame["faces"]):
+            if place and (not frame or place != len(frame["faces"])):
                 raise DataError(
                     f"face {place} does not follow face {len(frame.get('faces', ())) - 1}"
                 )
-            if place is not None:
-                frame["faces"].append(face)
         except (KeyError, TypeError, ValueError, PyojeongError) as error:
             raise DataError(f"row {number} is not a face of a frame ({error})") from error
+        if not place:  # the first of a frame (0), or none (None)
+            if frame:
+                yield _whole(frame, begun, number - 1)
+            frame, begun = {**head, "faces": []}, number
+        if place is not None:
+            frame["faces"].append(face)
     if frame:
-        yield _last(frame, number)
+        yield _whole(frame, begun, number)
 
 
 def _check_row(head: Tree, face: Tree, place: int | None) -> None:
@@ -168,11 +177,15 @@ def _check_row(head: Tree, face: Tree, place: int | None) -> None:
         raise DataError("column face is empty, but box_x1 is not")
 
 
-def _last(frame: Tree, number: int) -> FrameResult:
+def _whole(frame: Tree, first: int, last: int) -> FrameResult:
+    """Return the frame that these rows are."""
     try:
         return FrameResult.from_dict(frame)
     except (KeyError, TypeError, ValueError, PyojeongError) as error:
-        raise DataError(f"row {number} is not a face of a frame ({error})") from error
+        where = f"row {first} is not a face"
+        if first < last:
+            where = f"rows {first} to {last} are not the faces"
+        raise DataError(f"{where} of a frame ({error})") from error
 
 
 def _trees(row: dict[str, Any], columns: dict[str, ColumnSpec]) -> tuple[Tree, Tree]:
@@ -321,3 +334,16 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "bool": _parse_bool,
 }
 """Type of a column -> how a CSV field that is not empty becomes a value."""
+
+
+def wrong_cell(
+    row: dict[str, Any], kinds: dict[str, str], parsers: dict[str, Callable[[str], Any]]
+) -> str:
+    """Return the column and the error of the first cell that is no value of its type."""
+    for name, kind in kinds.items():
+        try:
+            if row[name] != "":
+                parsers[kind](row[name])
+        except (KeyError, TypeError, ValueError) as error:
+            return f"{name}: {error}"
+    return ""

@@ -28,7 +28,16 @@ from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.printable import is_unicode, is_utf8
 from pyojeong.output.column_spec import ColumnSpec
 from pyojeong.output.columns import columns_of
-from pyojeong.output.rows import FORMATS, PARSERS, Row, check_header, frames, rows, spreadsheet_text
+from pyojeong.output.rows import (
+    FORMATS,
+    PARSERS,
+    Row,
+    check_header,
+    frames,
+    rows,
+    spreadsheet_text,
+    wrong_cell,
+)
 from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell
 from pyojeong.parquet import load_pyarrow, open_parquet, seal
 
@@ -288,6 +297,8 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise DataError(f"table {path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"table {path} is not UTF-8: save it as UTF-8") from error
     except (DataError, OSError, ValueError, csv.Error) as error:
         words = " ".join(str(error).split())
         raise DataError(f"table {path} could not be read: {words}") from error
@@ -306,6 +317,8 @@ def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
                 if data["schema"] > SCHEMA_VERSION:
                     raise DataError(f"schema {data['schema']}: written by a newer pyojeong")
                 result = FrameResult.from_dict(data)
+            except RecursionError:
+                raise DataError(f"line {number} is not a frame (nested too deeply)") from None
             except (KeyError, TypeError, ValueError, AttributeError, LabelUnknown) as error:
                 raise DataError(f"line {number} is not a frame ({error})") from error
             yield result
@@ -340,7 +353,8 @@ def _typed(
                 for name, kind in kinds.items()
             }
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"row {number} is not of this table ({error!r})") from error
+            wrong = wrong_cell(row, kinds, parsers)
+            raise DataError(f"row {number} is not of this table ({wrong})") from error
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:

@@ -22,7 +22,7 @@ from pyojeong.core.face import SCHEMA_VERSION
 from pyojeong.core.labels import LabelSet
 from pyojeong.output.columns import columns_of
 from pyojeong.output.media import COLORS
-from pyojeong.runtime import eyes, facemesh, head_pose
+from pyojeong.runtime import cut_off, eyes, facemesh, head_pose
 from pyojeong.runtime.output_head import OutputHead
 from pyojeong.zoo import DEFAULT_MODEL, Entry, find
 
@@ -184,6 +184,7 @@ def _eyes() -> dict[str, Any]:
         "presence": eyes.PRESENCE,
         "max_yaw_rad": eyes.MAX_YAW_RAD,
         "min_eye_px": eyes.MIN_EYE,
+        "eye_points": list(cut_off.EYES),
         "corners": [list(facemesh.RIGHT_EYE), list(facemesh.LEFT_EYE)],
         "mesh_side": facemesh.SIDES[False],
         "box_scale": facemesh.BOX_SCALE,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pyojeong.core.eyes import EyeSignals, HeadPose, Pair
 from pyojeong.core.face import Face, Image
 from pyojeong.image.preprocess import Matrix, apply, invert, warp
+from pyojeong.runtime.cut_off import eyes_cut_off
 from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.facemesh import LEFT_EYE, RIGHT_EYE, FaceMesh, Mesh
 from pyojeong.runtime.head_pose import pose_of, rotation_of
@@ -121,7 +122,8 @@ class Eyes:
             return None, EyeSignals()
         rotation = rotation_of(mesh.points)
         pose = pose_of(rotation)
-        if abs(pose.yaw_rad) > MAX_YAW_RAD:
+        turned = abs(pose.yaw_rad) > MAX_YAW_RAD
+        if turned or eyes_cut_off(mesh.points, (image.shape[1], image.shape[0])):
             return pose, EyeSignals()
         return pose, self._signals(image, mesh, rotation)
 

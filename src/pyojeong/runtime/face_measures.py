@@ -5,6 +5,7 @@ Blendshapes and action units come from FaceMesh's larger network and MediaPipe's
 whose units are known (``benchmarks/action_units``). Its card says how well each unit was measured.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,11 +18,13 @@ from pyojeong.core.action_units import (
     SIDED_UNITS,
     ActionUnits,
     Blendshapes,
+    Intensities,
 )
 from pyojeong.core.card import ModelCard
 from pyojeong.core.errors import InputError
 from pyojeong.core.eyes import EyeSignals, HeadPose, Pair
 from pyojeong.core.face import Face, Image
+from pyojeong.runtime.cut_off import eyes_cut_off, units_cut_off
 from pyojeong.runtime.devices import CPU_DEVICE, Device
 from pyojeong.runtime.eyes import MAX_YAW_RAD, MIN_EYE, PRESENCE, roll_of
 from pyojeong.runtime.facemesh import LEFT_EYE, RIGHT_EYE, FaceMesh, Mesh
@@ -106,11 +109,17 @@ class FaceMeasures:
         pose = pose_of(rotation)
         shapes = [self.blendshapes(each) for each in meshes]
         mean = np.mean([s if i == 0 else s[MIRRORED_BLENDSHAPES] for i, s in enumerate(shapes)], 0)
-        named = Blendshapes(tuple(np.clip(mean, 0, 1)))
+        size_wh = image.shape[1], image.shape[0]
+        unseen = units_cut_off(mesh.points, size_wh)
+        named = None if unseen else Blendshapes(tuple(np.clip(mean, 0, 1)))
         if abs(pose.yaw_rad) > MAX_YAW_RAD:
             return Measured(pose, EyeSignals(), named, _NOTHING)
         lids = [openness_of(each.crop) for each in meshes]
-        eyes = eyes_of_mesh(mesh.points, rotation, lids[0])
+        eyes = EyeSignals()
+        if not eyes_cut_off(mesh.points, size_wh):
+            # In a mirror image, the right eye is the subject's left.
+            right, left = np.mean([v if i == 0 else v[::-1] for i, v in enumerate(lids)], axis=0)
+            eyes = eyes_of_mesh(mesh.points, rotation, (float(right), float(left)))
         if _smallest_eye(mesh) < MIN_EYE:
             return Measured(pose, eyes, named, _NOTHING)
         seen = zip(meshes, shapes, rotations, strict=True)
@@ -118,7 +127,7 @@ class FaceMeasures:
             "features": np.concatenate([features_of(m.crop, s, r).rows for m, s, r in seen]),
             "halves": np.concatenate([halves_of(chip_of(m.pixels, m.crop)) for m in meshes]),
         }
-        return Measured(pose, eyes, named, self._read_units(feed, lids))
+        return Measured(pose, eyes, named, _without(self._read_units(feed, lids), unseen))
 
     def blendshapes(self, mesh: Mesh) -> NDArray[np.float32]:
         """Return the blendshapes of a mesh with 478 points, float32 (52,)."""
@@ -137,6 +146,22 @@ class FaceMeasures:
         right, left = np.mean([v if i == 0 else v[::-1] for i, v in enumerate(sides)], axis=0)
         whole = (right + left) / 2
         return ActionUnits(tuple(whole), tuple(right[_SIDED]), tuple(left[_SIDED]))
+
+
+def _without(units: ActionUnits, unseen: frozenset[str]) -> ActionUnits:
+    """Return the units without those that are not seen."""
+    if not unseen:
+        return units
+
+    def kept(values: Intensities, names: Iterable[str]) -> Intensities:
+        pairs = zip(values, names, strict=True)
+        return tuple(None if name in unseen else value for value, name in pairs)
+
+    return ActionUnits(
+        kept(units.intensities, _UNITS),
+        kept(units.right_intensities, SIDED_UNITS),
+        kept(units.left_intensities, SIDED_UNITS),
+    )
 
 
 def _tilt(roll_rad: float) -> NDArray[np.float64]:

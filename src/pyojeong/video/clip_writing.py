@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.errors import InputError
 from pyojeong.core.face import FrameResult, Sink
 from pyojeong.output.tables import SINKS
 from pyojeong.runtime.analyzer import Analyzer
@@ -55,16 +54,13 @@ class ClipResult:
 
 
 def results_over_time(
-    source: str, checkpoint: Checkpoint, options: VideoOptions, labels: tuple[str, ...]
+    source: str, checkpoint: Checkpoint, options: VideoOptions
 ) -> Iterator[FrameResult]:
     """Yield the frames with what is computed over time."""
     results: Iterator[FrameResult]
     results = (replace(result, source=source) for result in checkpoint.results())
     if options.baseline_s is not None or options.baseline is not None:
         neutral, default = _neutral_faces(checkpoint, options)
-        if options.baseline is not None and len(options.baseline) != len(labels):
-            got = len(options.baseline)
-            raise InputError(f"baseline: expected {len(labels)} scores, got {got}")
         results = changed(results, neutral, default)
     return results if options.smooth_s is None else smoothed(results, options.smooth_s)
 
@@ -135,7 +131,7 @@ def write_results(
 
     def results() -> Iterator[FrameResult]:
         # A checkpoint that was begun from another working folder names the clip differently.
-        return results_over_time(str(path), checkpoint, options, labels.names)
+        return results_over_time(str(path), checkpoint, options)
 
     with ExitStack() as stack:
         sinks = _sinks(folder, analyzer, options, stack)

@@ -23,7 +23,7 @@ from pyojeong.core.face import Face, FrameResult
 from pyojeong.core.labels import LabelSet
 from pyojeong.output.rows import text_line
 from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell
-from pyojeong.video.coded_events.epoch import Epoch
+from pyojeong.video.coded_events.epoch import DIGITS, Epoch
 from pyojeong.video.summary import Summary
 
 SHOWS = 0.5
@@ -33,7 +33,6 @@ Numbers = NDArray[np.float64]
 _DELTAS = tuple(f"{unit}_delta" for unit in ACTION_UNITS)
 _TEXT = ("clip", "label", "tier", "modifier")
 _WHOLE = ("track_id", "frames", "blinks")
-_DIGITS = 6
 
 
 @dataclass(slots=True)
@@ -268,7 +267,7 @@ class EpochCounter:
             "end_s": _at(epoch.end_s),
             "track_id": track,
             "frames": sums.frames,
-            "valid_s": round(sums.valid_s, _DIGITS),
+            "valid_s": round(sums.valid_s, DIGITS),
         }
         for at, name in enumerate(self.names):
             if name == "valence":
@@ -280,7 +279,7 @@ class EpochCounter:
         if self.measures("openness"):
             seconds = float(sums.seconds[-1])
             seen = bool(sums.measured[-1])
-            row["eyes_measured_s"] = round(seconds, _DIGITS)
+            row["eyes_measured_s"] = round(seconds, DIGITS)
             row["blinks"] = blinks if seen else None
             row["blinks_per_minute"] = _rounded(60 * blinks / seconds if seconds > 0 else None)
         return row
@@ -299,12 +298,12 @@ class EpochCounter:
 
 
 def _at(time_s: float) -> float:
-    """Return a time to a microsecond: files and containers round times in their own ways."""
-    return round(time_s, _DIGITS)
+    """Return a time to a microsecond."""
+    return round(time_s, DIGITS)
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DIGITS)
+    return None if value is None else round(value, DIGITS)
 
 
 def without_tracks(

@@ -11,7 +11,7 @@ from pyojeong.video.epochs import EpochCounter, write_epochs
 from pyojeong.video.options import EPOCHS, VideoOptions
 from pyojeong.video.summary import Summary
 
-_SLACK_S = 1.0
+SLACK_S = 1.0
 """Containers may state a length that is a little too short."""
 
 
@@ -58,7 +58,7 @@ class MeasuredEpochs:
         if self.counter is None or self.events is None:
             return
         self.finish()
-        start, end = _span(options.selection, max(self.counter.end_s, length_s or 0.0))
+        start, end = span_read(options.selection, max(self.counter.end_s, length_s or 0.0))
         self.events = cut_to(self.events, start, end)
         rows = self.counter.records(summary, start_s=start, end_s=end)
         write_epochs(folder / EPOCHS, rows, excel=options.excel)
@@ -80,21 +80,25 @@ class MeasuredEpochs:
         return {"epochs": {"file": events.file, "number": count, "notes": list(events.notes)}}
 
 
-def _span(selection: Selection, length_s: float) -> tuple[float, float]:
+def span_read(selection: Selection, length_s: float) -> tuple[float, float]:
     """Return the part of a clip that is read."""
     end = length_s if selection.end_s is None else min(length_s, selection.end_s)
     return selection.start_s, end
 
 
-def require_epochs(options: VideoOptions, length_s: float | None) -> None:
+def require_epochs(options: VideoOptions, length_s: float | None, *, exact: bool = False) -> None:
     """Refuse events of which none lies in what is read of a clip.
 
     Args:
         options: What is done with the clip.
         length_s: The clip's length; None = not known yet.
+        exact: The length is what ``MeasuredEpochs.write`` cuts to: the clip was read.
 
     Raises:
         InputError: When none does.
     """
-    if options.events is not None and length_s is not None:
-        cut_to(options.events, *_span(options.selection, length_s + _SLACK_S))
+    if options.events is None or length_s is None:
+        return
+    span = span_read(options.selection, length_s + (0.0 if exact else SLACK_S))
+    if not any(epoch.within(*span) for epoch in options.events.epochs):
+        cut_to(options.events, *span_read(options.selection, length_s))  # raises

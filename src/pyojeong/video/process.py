@@ -40,7 +40,7 @@ from pyojeong.video.finished import (
     why_replaced,
     write_finished,
 )
-from pyojeong.video.measured_epochs import require_epochs
+from pyojeong.video.measured_epochs import SLACK_S, require_epochs, span_read
 from pyojeong.video.options import CHECKPOINT, DONE, VideoOptions
 from pyojeong.video.result_folders import require_free
 
@@ -79,6 +79,7 @@ def read_clip(
     with one_writer(folder, folder=True), Clip(path) as clip:
         facts = clip.facts
         require_epochs(options, facts.duration_s and clip.length_s)
+        _require_possible_baseline(clip, analyzer, options)
         about = record_of(path, analyzer, options)
         require_free(folder, path)
         earlier = earlier_results(folder)
@@ -129,7 +130,9 @@ def _read_or_leave(
         raise
     try:
         _require_baseline(clip.name, checkpoint, options)
-        require_epochs(options, clip.facts.duration_s or _last_s(checkpoint, options))
+        if options.events is not None:
+            end_s = max(_end_s(checkpoint), clip.facts.duration_s or 0.0)
+            require_epochs(options, end_s, exact=True)
     except InputError:
         if (folder / DONE).exists():  # else what was read serves the next command
             checkpoint.remove()
@@ -246,11 +249,30 @@ def _read(
     return ending
 
 
-def _last_s(checkpoint: Checkpoint, options: VideoOptions) -> float | None:
-    """Return the time of the last frame that was read, where events ask for it."""
-    if options.events is None:
-        return None
-    return max((result.time_s for result in checkpoint.results()), default=None)
+def _end_s(checkpoint: Checkpoint) -> float:
+    """Return where the last frame that was read ends, as epochs count it."""
+    before = last = 0.0
+    for n, result in enumerate(checkpoint.results()):
+        before, last = last if n else result.time_s, result.time_s
+    return last + (last - before)
+
+
+def _require_possible_baseline(clip: Clip, analyzer: Analyzer, options: VideoOptions) -> None:
+    """Refuse a baseline that is of no use whatever the clip shows, before it is read."""
+    labels = len(analyzer.classifier.label_set)
+    if options.baseline is not None and len(options.baseline) != labels:
+        raise InputError(f"baseline: expected {labels} scores, got {len(options.baseline)}")
+    length_s = clip.facts.duration_s and clip.length_s
+    if options.baseline_s is None or length_s is None:
+        return
+    start_s, end_s = options.baseline_s
+    first_s, limit_s = span_read(options.selection, length_s + SLACK_S)
+    if end_s <= first_s or start_s >= limit_s:
+        last_s = min(limit_s, length_s)
+        raise InputError(
+            f"{clip.name}: --baseline {start_s:g}-{end_s:g} s lies outside what is read of the "
+            f"clip, {first_s:g} s to {last_s:.2f} s; choose a time within it that shows a face"
+        )
 
 
 def _require_baseline(name: str, checkpoint: Checkpoint, options: VideoOptions) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyojeong.core.action_units import ACTION_UNITS
 from pyojeong.core.atomic_write import output_errors, work_folder
 from pyojeong.core.errors import DataError, OutputError
 from pyojeong.core.face import Face, FrameResult
@@ -53,6 +54,7 @@ class Survey:
         clip: They are of a clip, not of photographs.
         measured: Part of a face -> in how many faces it was measured.
         contempt: Scores have contempt.
+        disorder: Which frame of a clip does not follow the one before it; "" = all do.
     """
 
     sources: dict[str, None] = field(default_factory=dict)
@@ -62,12 +64,17 @@ class Survey:
     clip: bool = False
     measured: Counter[str] = field(default_factory=Counter)
     contempt: bool = False
+    disorder: str = ""
+    _before: tuple[str, int] | None = None
     _first: tuple[int, float] | None = None
     _last: tuple[int, float] = (0, 0.0)
 
     def add(self, result: FrameResult) -> None:
         """Take one frame."""
         self.clip = self.clip or result.index > 0 or result.time_s > 0
+        before, self._before = self._before, (result.source, result.index)
+        if before is not None and before[0] == result.source and before[1] >= result.index:
+            self.disorder = self.disorder or f"frame {result.index} behind frame {before[1]}"
         self.sources[result.source] = None
         self._first = self._first or (result.index, result.time_s)
         self._last = (result.index, result.time_s)
@@ -80,6 +87,8 @@ class Survey:
                 self.clip = True
             for name, was_measured in MEASURED.items():
                 self.measured[name] += was_measured(face)
+            if face.action_units is not None:
+                self.measured.update(u for u, v in face.action_units.items() if v is not None)
             labels = () if face.expression is None else face.expression.label_set.names
             self.contempt = self.contempt or "contempt" in labels
 
@@ -97,6 +106,11 @@ class Survey:
             DataError: When it has none.
         """
         layout = layout_named(name)
+        if self.clip and self.disorder:
+            raise DataError(
+                f"{self.disorder}: the frames of a clip are not in order, or are there twice; "
+                "convert the table that `pyojeong video` wrote"
+            )
         if not self.clip:
             require_photographs(name)
         elif len(self.sources) > 1 and not layout.several_clips:
@@ -119,6 +133,9 @@ class Survey:
                 f"layout {name}: not measured in these results, so {layout.missing}: "
                 f"{', '.join(lacking)}"
             )
+        units = [u for u in ACTION_UNITS if not self.measured[u]]
+        if units and self.measured["action units"]:
+            yield f"layout {name}: not in these results, so {layout.missing}: {', '.join(units)}"
         if name == "pyfeat" and self.contempt:
             yield "layout pyfeat: it has no column for contempt; the other scores are as they were"
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from pyojeong.core.errors import InputError
 from pyojeong.video.coded_events.boris_pairs import Key, paired, subject_of
@@ -26,8 +26,9 @@ def read_project(text: str, name: str) -> list[Recording]:
         InputError: When it is no project of BORIS.
     """
     try:
-        data = json.loads(text, parse_constant=_refused)
-        kinds = {str(b["code"]): str(b["type"]).casefold() for b in data["behaviors_conf"].values()}
+        data = json.loads(text)  # with NaN: BORIS writes it for images without a time
+        behaviors = data["behaviors_conf"].values()
+        kinds = {str(b["code"]).strip(): str(b["type"]).casefold() for b in behaviors}
         observations = dict(data["observations"])
     except RecursionError:
         raise InputError(f"{name}: is damaged: it is nested too deeply") from None
@@ -35,10 +36,6 @@ def read_project(text: str, name: str) -> list[Recording]:
         words = " ".join(str(error).split())[:80]
         raise InputError(f"{name}: is no project of BORIS ({words}): save it again there") from None
     return [_recording(name, str(key), each, kinds) for key, each in observations.items()]
-
-
-def _refused(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number of JSON")
 
 
 def _recording(name: str, key: str, data: Any, kinds: Mapping[str, str]) -> Recording:
@@ -74,7 +71,7 @@ def _require_clock(what: str, data: Mapping[str, Any], *, queued: bool) -> None:
         )
     players = (data.get("media_info") or {}).get("offset") or {}
     offsets = [data.get("time offset"), *players.values()]
-    if any(float(each or 0) for each in offsets):
+    if any(float(each or 0) for each in offsets):  # NaN counts
         raise InputError(
             f"{what}: has a time offset, and its times may or may not hold it: set it to 0 in "
             "BORIS, compare the times with the clip, and save"

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from pyojeong.core.errors import InputError
-from pyojeong.video.coded_events.epoch import Epoch, Recording
+from pyojeong.video.coded_events.epoch import Epoch, Recording, counted
 from pyojeong.video.coded_events.text import decoded
 
 _DECLARATION = re.compile(rb'\s*<\?xml[^>]{0,200}?encoding\s*=\s*["\']([A-Za-z0-9._-]{1,40})["\']')
@@ -35,7 +35,7 @@ def read_eaf(data: bytes, name: str) -> Recording:
     urls = [m.get("RELATIVE_MEDIA_URL") or m.get("MEDIA_URL") or "" for m in media]
     files = tuple(unquote(url) for url in urls if url)
     epochs, left = _aligned(root, slots)
-    notes = [f"{count:,} annotations {why} left out" for why, count in left.items() if count]
+    notes = [f"{counted(n, 'annotation')} {why} left out" for why, n in left.items() if n]
     origin = [m.get("TIME_ORIGIN", "0") for m in media]
     if any(re.search("[1-9]", each) for each in origin):
         error = (

@@ -16,6 +16,8 @@ LONGEST = 1000
 """Longer labels, tiers and modifiers are refused: tables and pages have no room for them."""
 _SHORT = 80
 """So many characters of a word are shown in a message."""
+DIGITS = 6
+"""Times count to a microsecond: files and containers round them in their own ways."""
 _EDGE_S = 1e-3
 """Times that differ by no more than this are the same for what is said of the clip's ends."""
 
@@ -128,7 +130,7 @@ def checked(
             event has a length.
     """
     what = file or "events"
-    given = [_with_clean_words(what, each) for each in epochs]
+    given = [_clean(what, each) for each in epochs]
     lines = list(notes)
     if not given:
         raise InputError(f"{what}: holds no event")
@@ -137,7 +139,9 @@ def checked(
     _require_times(what, given)
     points = [each for each in given if each.point]
     if window_s is not None:
-        given = [replace(e, end_s=round(e.start_s + window_s, 9)) if e.point else e for e in given]
+        given = [
+            replace(e, end_s=round(e.start_s + window_s, DIGITS)) if e.point else e for e in given
+        ]
     elif len(points) == len(given):
         raise InputError(
             f"{what}: its events are points in time ({named(points)}): say with --event-window S "
@@ -146,21 +150,35 @@ def checked(
     elif points:
         given = [each for each in given if not each.point]
         lines.append(
-            f"{_count(points, 'event')} without a length left out ({named(points)}): "
+            f"{counted(len(points), 'event')} without a length left out ({named(points)}): "
             "--event-window S (from Python: event_window_s=S) makes epochs of S seconds of them"
         )
     given.sort(key=lambda e: (e.start_s, e.end_s, e.label, e.tier, e.modifier))
     overlapping = _overlapping(given)
     if overlapping:
+        begin = "begins" if len(overlapping) == 1 else "begin"
         lines.append(
-            f"{_count(overlapping, 'epoch')} begin before an earlier one of their label has ended "
-            f"({named(overlapping)}): each is measured for itself"
+            f"{counted(len(overlapping), 'epoch')} {begin} before an earlier one of their label "
+            f"has ended ({named(overlapping)}): each is measured for itself"
         )
+    alike = _alike(given)
+    if alike:
+        lines.append(f"labels that look the same and are not: {short(', '.join(alike))}")
     return EventList(file, tuple(given), tuple(lines))
 
 
-def _with_clean_words(what: str, epoch: Epoch) -> Epoch:
-    """Return an event whose words are one line, as tables and pages can hold it."""
+def _alike(epochs: Sequence[Epoch]) -> list[str]:
+    """Return labels that differ only in what is not seen, as escapes show them."""
+    by_look: dict[str, set[str]] = defaultdict(set)
+    for label in {each.label for each in epochs}:
+        seen = (c for c in unicodedata.normalize("NFC", label) if unicodedata.category(c) != "Cf")
+        by_look["".join(seen)].add(label)
+    return [ascii(each) for look in sorted(by_look) if len(by_look[look]) > 1
+            for each in sorted(by_look[look])]  # fmt: skip
+
+
+def _clean(what: str, epoch: Epoch) -> Epoch:
+    """Return an event as tables and pages hold it: its words one line, its times rounded."""
     words = {key: " ".join(getattr(epoch, key).split()) for key in ("label", "tier", "modifier")}
     for key, text in words.items():
         if len(text) > LONGEST:
@@ -173,7 +191,9 @@ def _with_clean_words(what: str, epoch: Epoch) -> Epoch:
                 f"{what}: the {key} {short(text)!r} at {epoch.start_s:g} s has control characters "
                 "or halves of characters: correct it"
             )
-    return Epoch(start_s=epoch.start_s, end_s=epoch.end_s, **words)
+    # To a microsecond, as frames are compared with them; + 0.0 takes the sign from a zero.
+    start_s, end_s = (round(each, DIGITS) + 0.0 for each in (epoch.start_s, epoch.end_s))
+    return Epoch(start_s=start_s, end_s=end_s, **words)
 
 
 def _require_times(what: str, epochs: Sequence[Epoch]) -> None:
@@ -231,14 +251,15 @@ def cut_to(events: EventList, start_s: float, end_s: float) -> EventList:
         )
     lines = list(events.notes)
     if gone:
-        lines.append(f"{_count(gone, 'event')} outside {span} left out ({named(gone)})")
+        lines.append(f"{counted(len(gone), 'event')} outside {span} left out ({named(gone)})")
     if cut:
-        lines.append(f"{_count(cut, 'event')} cut to {span} ({named(cut)})")
+        lines.append(f"{counted(len(cut), 'event')} cut to {span} ({named(cut)})")
     return EventList(events.file, tuple(kept), tuple(lines))
 
 
-def _count(items: Sequence[object], what: str) -> str:
-    return f"{len(items):,} {what}{'' if len(items) == 1 else 's'}"
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def by_label(epochs: Iterable[Epoch]) -> dict[str, list[Epoch]]:

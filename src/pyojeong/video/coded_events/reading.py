@@ -66,7 +66,7 @@ class EventSource:
     window_s: float | None = None
 
     def __post_init__(self) -> None:
-        if self.window_s is not None and not 0 < self.window_s < 86_400:
+        if self.window_s is not None and not 1e-6 <= self.window_s < 86_400:
             raise InputError(f"event window: expected seconds above 0, got {self.window_s:g}")
 
     @classmethod
@@ -81,11 +81,15 @@ class EventSource:
     @classmethod
     def from_list(cls, events: Iterable[Any], *, window_s: float | None = None) -> Self:
         """Take (start, end, label) in seconds; raises ``InputError`` when one is something else."""
+        try:
+            given = list(events)
+        except TypeError:
+            given = [events]  # refused as what it is
         epochs = []
-        for each in events:
+        for each in given:
             try:
                 start, end, label = each
-                epochs.append(Epoch(str(label), _finite(start), _finite(end)))
+                epochs.append(Epoch(_label(label), _finite(start), _finite(end)))
             except (TypeError, ValueError, OverflowError):
                 raise InputError(
                     f"events: expected (start, end, label) in seconds, got {short(repr(each))}"
@@ -121,7 +125,9 @@ class EventSource:
                 )
         own = [each for each in found if _file_name(clip) in map(_file_name, each.media)]
         free = [each for each in found if not each.media]
-        candidates = own or free
+        # One that names no clip, among others that do, was coded live: who knows of what.
+        sure = len(free) == len(self.recordings) or self.observation is not None
+        candidates = own or (free if sure else [])
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
@@ -135,14 +141,23 @@ class EventSource:
         media = list(dict.fromkeys(m for each in found for m in each.media))
         names = ", ".join(printable(short(_tail(m))) for m in media[:_SHOWN])
         more = f" and {len(media) - _SHOWN} more" if len(media) > _SHOWN else ""
+        live = (
+            f"choose {short(free[0].name)!r}, which names none, with --observation" if free else ""
+        )
         raise InputError(
             f"{self.name}: is about {names}{more}, not {clip}: name the clip as there, or "
-            f"{_NO_CLIP}"
+            f"{live or _NO_CLIP}"
         )
 
     def _listed(self) -> str:
         names = [repr(short(each.name)) for each in self.recordings[:_SHOWN] if each.name]
         return ", ".join(names) or "none with a name"
+
+
+def _label(value: Any) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - NaN, of a DataFrame
+        raise ValueError
+    return str(value)
 
 
 def _finite(value: Any) -> float:

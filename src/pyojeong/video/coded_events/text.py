@@ -17,8 +17,12 @@ _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf
 _OF_NO_FILE = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
 """Python's encodings in which nobody writes files: they hold names or source text."""
 _TIME = re.compile(r"-?(?:\d{1,9}:){0,2}\d{1,12}(?:\.\d*)?", re.ASCII)
-_COMMA = re.compile(r"-?\d+,(\d+)", re.ASCII)
-_HANGUL = re.compile("[\uac00-\ud7a3\u3131-\u318e]")
+_COMMA = re.compile(r"-?(\d+),(\d+)", re.ASCII)
+_NO_HANGUL = re.compile("[^\0-\x7f\uac00-\ud7a3\u3131-\u318e]")
+_WORD = re.compile("[\uac00-\ud7a3\u3131-\u318e]{2}")
+_LETTER_BESIDE = re.compile(
+    "[A-Za-z][\uac00-\ud7a3\u3131-\u318e]|[\uac00-\ud7a3\u3131-\u318e][A-Za-z]"
+)
 _SEPARATORS = ("\t", ";", ",")
 
 
@@ -40,6 +44,8 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: is larger than {MOST_BYTES >> 20} MB: export only its events")
     if not data.strip(b"\0 \t\r\n"):
         raise InputError(f"{path}: is empty")
+    if data[:2] == b"\x1f\x8b":
+        raise InputError(f"{path}: is compressed (gzip): unpack it first")
     if data[:2] == b"PK" or data[:4] == b"\xd0\xcf\x11\xe0":
         raise InputError(f"{path}: is a spreadsheet or an archive: save its table as CSV (UTF-8)")
     return data
@@ -48,8 +54,9 @@ def read_bytes(path: Path) -> bytes:
 def decoded(data: bytes, name: object, *, stated: str = "") -> str:
     """Return bytes as text: UTF-8, UTF-16 with its mark, or Korean (cp949).
 
-    Korean is taken where the bytes are no UTF-8 and all letters beyond ASCII are Hangul. Other
-    encodings, such as Latin-1, look all alike: they are read only where the file states them.
+    Korean is taken where the bytes are no UTF-8 and all letters beyond ASCII are Hangul, and not
+    merely single ones that may be letters of Latin-1 (the bytes of "Ä" and "r" are a syllable,
+    too). Other encodings look all alike: they are read only where the file states them.
 
     Args:
         data: The bytes.
@@ -87,7 +94,12 @@ def _korean(data: bytes) -> str:
         text = data.decode("cp949")
     except UnicodeDecodeError:
         return ""
-    return text if all(c.isascii() or _HANGUL.match(c) for c in text) else ""
+    if _NO_HANGUL.search(text):
+        return ""
+    if _WORD.search(text):  # four bytes above ASCII in a row
+        return text
+    common = text.encode("euc-kr", "replace") == data  # no second byte is a letter of ASCII
+    return text if common and not _LETTER_BESIDE.search(text) else ""
 
 
 def table_rows(text: str, name: object) -> list[list[str]]:
@@ -98,11 +110,10 @@ def table_rows(text: str, name: object) -> list[list[str]]:
     Raises:
         InputError: When a cell is not ended, or too long.
     """
-    lines = text.splitlines()
-    if lines and (first := re.fullmatch(r"sep=([;,\t])", lines[0].strip(" \r\n"))):
-        separator, text = first[1], text.partition("\n")[2]  # Excel's own first line
+    if first := re.match(r"sep=([;,\t]) *(\r\n?|\n|\Z)", text):  # Excel's own first line
+        separator, text = first[1], text[first.end() :]
     else:
-        separator = _separator(lines)
+        separator = _separator(text.splitlines())
     try:
         found = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
@@ -132,13 +143,15 @@ class Times:
     def __init__(self, name: object, cells: Iterable[str]) -> None:
         self._name = name
         seen = list(cells)
-        commas = [found for cell in seen if (found := _COMMA.fullmatch(cell))]
-        self._comma = any(len(found[1]) != 3 for found in commas)
+        found = [match for cell in seen if (match := _COMMA.fullmatch(cell))]
+        commas = [match.groups() for match in found]
+        # No number begins with thousands of 0.
+        self._comma = any(len(digits) != 3 or whole.startswith("0") for whole, digits in commas)
         points = [cell for cell in seen if "." in cell]
         if commas and (points or not self._comma):
             mixed = f" beside {points[0]!r}" if points else ""
             raise InputError(
-                f"{name}: time {commas[0][0]!r}{mixed} may be a decimal comma or thousands: write "
+                f"{name}: time {found[0][0]!r}{mixed} may be a decimal comma or thousands: write "
                 "seconds with a point, such as 1.234"
             )
 

@@ -18,6 +18,8 @@ export class Eyes {
     if (mesh.presence < presence) return { eyes: {} };
     const rotation = rotationOf(mesh.points, this.settings.head), pose = poseOf(rotation);
     if (Math.abs(pose.yaw_rad) > most) return { pose, eyes: {} };
+    const outside = ([x, y]) => x < 0 || y < 0 || x > image.width || y > image.height;
+    if (this.settings.eye_points.some((i) => outside(mesh.points[i]))) return { pose, eyes: {} };
     const pairs = corners.map((pair) => pair.map((i) => mesh.points[i].slice(0, 2)));
     if (pairs.some(([a, b]) => Math.hypot(b[0] - a[0], b[1] - a[1]) < least)) return { pose, eyes: {} };
     return { pose, eyes: await this.signals(image, pairs, rotation) };

@@ -16,6 +16,7 @@ from pyojeong.image.preprocess import warp
 from pyojeong.runtime.face_measures import GRADES, FaceMeasures, action_unit_grade, reliable_units
 from pyojeong.runtime.facemesh import FaceMesh
 from pyojeong.runtime.golden import PICTURES
+from pyojeong.runtime.mirror_boxes import placed_with_mirror
 from pyojeong.runtime.unit_features import (
     BLENDSHAPE_POINTS,
     MIRRORED_BLENDSHAPES,
@@ -70,6 +71,68 @@ def test_a_mirrored_face_exchanges_its_sides(measures, smile):
     assert other.eyes.openness == pytest.approx(one.eyes.openness[::-1], abs=1e-3)
     swapped = [other.blendshapes.scores[i] for i in MIRRORED_BLENDSHAPES]
     assert swapped == pytest.approx(one.blendshapes.scores, abs=1e-3)
+
+
+def test_a_mirrored_photograph_exchanges_the_sides_of_its_faces():
+    """The detector's boxes, too: it sees another image there, and places them elsewhere."""
+    analyzer = Analyzer(threads=1, action_units=True)
+    image = read_image(PICTURES / "astronaut.jpg")
+    there = analyzer.analyze(image).faces
+    back = analyzer.analyze(np.ascontiguousarray(image[:, ::-1])).faces
+    assert len(there) == len(back) > 0
+    width = image.shape[1]
+    for face in there:
+        centre = width - (face.box.x1 + face.box.x2) / 2
+        other = min(back, key=lambda f: abs((f.box.x1 + f.box.x2) / 2 - centre))
+        a, b = face.action_units, other.action_units
+        for one, two in (
+            (a.intensities, b.intensities),
+            (a.right_intensities, b.left_intensities),
+            (a.left_intensities, b.right_intensities),
+        ):
+            assert [v is None for v in one] == [v is None for v in two]
+            known = [(v, w) for v, w in zip(one, two, strict=True) if v is not None]
+            assert [w for _, w in known] == pytest.approx([v for v, _ in known], abs=2e-3)
+
+
+class _Fixed:
+    """Finds what it is given: in the image, then in its mirror image."""
+
+    def __init__(self, *found):
+        self.found = list(found)
+
+    def detect(self, image):
+        return tuple(self.found.pop(0))
+
+
+def test_places_are_averaged_over_the_mirror_image():
+    image = np.zeros((100, 200, 3), np.uint8)
+    points = np.float32([[20, 30], [40, 30], [30, 40], [22, 50], [38, 50]])
+    face = Face(Box(10, 10, 50, 60), 0.9, landmarks=Landmarks(points))
+    # In the mirror image: the same face 4 pixels to its right, another one, one that is far away.
+    moved = Face(
+        Box(200 - 54, 10, 200 - 14, 60),
+        0.8,
+        landmarks=Landmarks(
+            np.float32([200 + 2, 0]) + points[[1, 0, 2, 4, 3]] * np.float32([-1, 1])
+        ),
+    )
+    alone = Face(Box(120, 20, 160, 70), 0.7)
+    placed = placed_with_mirror(image, [face, alone], _Fixed([moved, Face(Box(0, 0, 20, 20), 1.0)]))
+    assert placed[0].box == Box(12, 10, 52, 60)
+    assert placed[0].score == 0.9
+    assert placed[0].landmarks.points == pytest.approx(points + np.float32([-1, 0]))
+    assert placed[1] == alone
+    bare = replace(face, landmarks=None)
+    (one,) = placed_with_mirror(image, [bare], _Fixed([moved]))
+    assert (one.box, one.landmarks) == (Box(12, 10, 52, 60), None)
+    assert placed_with_mirror(image, [face], _Fixed([])) == [face]
+    assert placed_with_mirror(image, [], _Fixed()) == []
+    # Two faces that overlap: each keeps its own partner.
+    near = Face(Box(16, 10, 56, 60), 0.9)
+    mirrors = [Face(Box(200 - b.x2, b.y1, 200 - b.x1, b.y2), 0.9) for b in (near.box, face.box)]
+    pair = placed_with_mirror(image, [bare, near], _Fixed(mirrors))
+    assert [p.box for p in pair] == [face.box, near.box]
 
 
 def test_one_view_is_close_to_both(measures, smile):

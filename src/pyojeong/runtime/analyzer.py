@@ -25,6 +25,7 @@ from pyojeong.runtime.detection.any_rotation import AnyRotation
 from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.eyes import Eyes
 from pyojeong.runtime.face_measures import FaceMeasures
+from pyojeong.runtime.mirror_boxes import placed_with_mirror
 from pyojeong.runtime.prior_estimation import prior_of
 from pyojeong.runtime.session import find_device
 
@@ -260,8 +261,12 @@ class Analyzer(AnalyzerJobs):
         expressions = iter(self.classifier.expressions(self.classifier.face_outputs(found)))
         results = []
         for (image, source, index, time_s), (_, faces) in zip(frames, found, strict=True):
+            seen: Sequence[Face] = faces
+            if self.face_measures is not None:
+                seen = placed_with_mirror(image, faces, self.detector)
             done = tuple(
-                self._finished(image, face, next(expressions), mirror=True) for face in faces
+                self._finished(image, face, next(expressions), place)
+                for face, place in zip(faces, seen, strict=True)
             )
             size = (image.shape[1], image.shape[0])
             results.append(FrameResult(source, index, time_s, size, done, self.model_ids))
@@ -276,13 +281,15 @@ class Analyzer(AnalyzerJobs):
         """
         expressions = self.classifier.expressions(self.classifier.face_outputs([(image, faces)]))
         pairs = zip(faces, expressions, strict=True)
-        return tuple(
-            self._finished(image, face, expression, mirror=False) for face, expression in pairs
-        )
+        return tuple(self._finished(image, face, expression, None) for face, expression in pairs)
 
-    def _finished(self, image: Image, face: Face, expression: Expression, *, mirror: bool) -> Face:
+    def _finished(
+        self, image: Image, face: Face, expression: Expression, place: Face | None
+    ) -> Face:
+        """Return a face with all that is measured; ``place``: where its mirror image is, too."""
         if self.face_measures is not None:
-            seen = self.face_measures.measure(image, face, mirror=mirror)
+            mirror = place is not None
+            seen = self.face_measures.measure(image, place or face, mirror=mirror)
             wanted = {name: getattr(seen, name) for name in self.measures}
             return replace(face, expression=expression, pose=seen.pose, eyes=seen.eyes, **wanted)
         if self.eyes is None:

@@ -110,17 +110,18 @@ class FaceMeasures:
         shapes = [self.blendshapes(each) for each in meshes]
         mean = np.mean([s if i == 0 else s[MIRRORED_BLENDSHAPES] for i, s in enumerate(shapes)], 0)
         size_wh = image.shape[1], image.shape[0]
-        unseen = units_cut_off(mesh.points, size_wh)
+        unseen = frozenset().union(*(units_cut_off(each.points, size_wh) for each in meshes))
         named = None if unseen else Blendshapes(tuple(np.clip(mean, 0, 1)))
-        if abs(pose.yaw_rad) > MAX_YAW_RAD:
+        tilts = zip((_tilt(roll_rad), _tilt(-roll_rad)), rotations, strict=False)
+        if np.mean([abs(pose_of(tilt @ each).yaw_rad) for tilt, each in tilts]) > MAX_YAW_RAD:
             return Measured(pose, EyeSignals(), named, _NOTHING)
         lids = [openness_of(each.crop) for each in meshes]
         eyes = EyeSignals()
-        if not eyes_cut_off(mesh.points, size_wh):
+        if not any(eyes_cut_off(each.points, size_wh) for each in meshes):
             # In a mirror image, the right eye is the subject's left.
             right, left = np.mean([v if i == 0 else v[::-1] for i, v in enumerate(lids)], axis=0)
             eyes = eyes_of_mesh(mesh.points, rotation, (float(right), float(left)))
-        if _smallest_eye(mesh) < MIN_EYE:
+        if min(map(_smallest_eye, meshes)) < MIN_EYE:
             return Measured(pose, eyes, named, _NOTHING)
         seen = zip(meshes, shapes, rotations, strict=True)
         feed = {

@@ -116,8 +116,9 @@ class FaceMesh:
     ) -> tuple[Mesh, Mesh]:
         """Return the mesh of the face, and the mesh of its mirror image.
 
-        ``points`` and ``crop`` of the second are those of the mirrored crop: they are what ``fit``
-        would see in a mirrored image, up to a shift. Needs the network with 478 points.
+        ``crop`` of the second holds the points of the mirrored crop, ``points`` their places in
+        the image that was given: its right eye lies on the subject's left one. Needs the network
+        with 478 points.
         """
         mesh, mirrored = self._fit(image, box, roll_rad, views=2)
         return mesh, mirrored
@@ -134,8 +135,10 @@ class FaceMesh:
         raw, logits = self._session.run(seen.astype(np.float32) / np.float32(255))[:2]
         meshes = []
         read = zip(raw.reshape(views, -1, 3), logits.reshape(views), seen, strict=True)
-        for points, logit, pixels in read:
+        for view, (points, logit, pixels) in enumerate(read):
             level = points.astype(np.float64)
+            if view == 1:
+                level[:, 0] = self._side - level[:, 0]
             placed = np.column_stack([apply(invert(matrix), level[:, :2]), level[:, 2] / scale])
             presence = 1 / (1 + np.exp(-float(np.clip(logit, -50, 50))))
             meshes.append(

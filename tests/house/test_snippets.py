@@ -57,6 +57,7 @@ NOT_RUN = {
         "[multicast]": ELSEWHERE + "tests/serve/test_lsl.py",
     },
     "docs/page.md": {"make page": INSTALLS},
+    "docs/project2021.md": {"pyojeong webcam": CAMERA},
     "docs/scale.md": {
         "pyojeong analyze list.parquet --out /shared": CLUSTER,
         "pyojeong video clips/ --out /shared": CLUSTER,

@@ -57,7 +57,7 @@ def _project(folder: Path) -> None:
     image = np.asarray(Image.open(PICTURE))[:300, 60:400]
     for label in ("happy", "neutral", "sad"):
         (folder / "telemoji" / label).mkdir(parents=True)
-        for i in range(14):
+        for i in range(21):
             noisy = np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
             Image.fromarray(noisy).save(folder / "telemoji" / label / f"{i}.jpg")
     shared = (ROOT / "experiments/_seed2021.toml").read_text("utf-8")
@@ -69,6 +69,7 @@ def _project(folder: Path) -> None:
     results.mkdir(parents=True)
     for run in ("mobilenet-v2-imagenet.s1", "mobilenet-v3-large.s1"):
         shutil.copy(ROOT / f"experiments/results/full/{run}.json", results)
+    shutil.copy(ROOT / "experiments/results/valid.json", results.parent)
 
 
 def _photographs(folder: Path) -> None:

@@ -155,7 +155,7 @@ def _joined(folder: Path, names: Sequence[str], heads: Sequence[dict[str, Any]])
     files = [np.memmap(folder / f"{name}.images", np.uint8, "r") for name in names]
     parts = []
     for number, name in enumerate(names):
-        with np.load(folder / f"{name}.npz") as stored:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
             part = dict(stored)
         part["places"][:, 0] = number
         parts.append(part)

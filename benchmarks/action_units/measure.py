@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.metrics import roc_auc_score
 
-from pyojeong.core.action_units import ACTION_UNITS, SIDED_UNITS
+from pyojeong.core.action_units import ACTION_UNITS, SIDED_UNITS, ActionUnits
 from pyojeong.core.card import ModelCard
-from pyojeong.core.face import Box, Face, Image, Landmarks
+from pyojeong.core.face import Image
 from pyojeong.image.files import read_image
 from pyojeong.runtime.detection.registry import build_detector
 from pyojeong.runtime.face_measures import UNIT_MODEL, FaceMeasures, Measured
-from pyojeong.runtime.mirror_boxes import placed_with_mirror
+from pyojeong.runtime.mirror_boxes import mirrored_face, placed_with_mirror
 
 UNITS = tuple(ACTION_UNITS)
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
@@ -130,11 +130,10 @@ def mirrored(reader: Reader, folder: Path, count: int = 30) -> float:
         if faces:
             a = reader.measures.measure(image, faces[0]).action_units
             flipped = np.ascontiguousarray(image[:, ::-1])
-            b = reader.measures.measure(flipped, mirror_of(faces[0], image.shape[1])).action_units
-            pairs = [*zip(a.intensities, b.intensities, strict=True)]
-            pairs += zip(a.right_intensities, b.left_intensities, strict=True)
-            pairs += zip(a.left_intensities, b.right_intensities, strict=True)
-            worst = max([worst, *(abs(x - y) for x, y in pairs if x is not None and y is not None)])
+            place = mirrored_face(faces[0], image.shape[1])
+            worst = max(
+                [worst, *exchanged(a, reader.measures.measure(flipped, place).action_units)]
+            )
     return worst
 
 
@@ -148,24 +147,18 @@ def mirrored_photographs(reader: Reader, folder: Path) -> dict[str, Any]:
         one, two = reader.read(image), reader.read(np.ascontiguousarray(image[:, ::-1]))
         if one is None or two is None:
             continue
-        a, b = one.action_units, two.action_units
-        pairs = [*zip(a.intensities, b.intensities, strict=True)]
-        pairs += zip(a.right_intensities, b.left_intensities, strict=True)
-        pairs += zip(a.left_intensities, b.right_intensities, strict=True)
-        known = [abs(x - y) for x, y in pairs if x is not None and y is not None]
+        known = exchanged(one.action_units, two.action_units)
         worst += [max(known)] if known else []
     within = sum(value <= 1e-3 for value in worst)
     return {"faces": len(worst), "within_1e3": within, "worst": round(max(worst), 4)}
 
 
-def mirror_of(face: Face, width: int) -> Face:
-    """Return where a face is in the mirrored image."""
-    box = Box(width - face.box.x2, face.box.y1, width - face.box.x1, face.box.y2)
-    landmarks = face.landmarks
-    if landmarks is not None:
-        points = landmarks.points[[1, 0, 2, 4, 3]] * (-1, 1) + (width, 0)
-        landmarks = Landmarks(points.astype(np.float32))
-    return replace(face, box=box, landmarks=landmarks)
+def exchanged(one: ActionUnits, other: ActionUnits) -> list[float]:
+    """Return how far units differ from those of a mirror image, sides exchanged."""
+    pairs = [*zip(one.intensities, other.intensities, strict=True)]
+    pairs += zip(one.right_intensities, other.left_intensities, strict=True)
+    pairs += zip(one.left_intensities, other.right_intensities, strict=True)
+    return [abs(x - y) for x, y in pairs if x is not None and y is not None]
 
 
 def agreed(folder: Path) -> Iterator[tuple[str, str]]:

@@ -20,13 +20,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
+import onnxruntime as ort
 from playwright.sync_api import Page, sync_playwright
 
-from pyojeong import Analyzer
+from pyojeong import Analyzer, Face, load_image
+from pyojeong.export.web_variant import float_network
 from pyojeong.page.build import build_page
+from pyojeong.zoo import DEFAULT_MODEL, find
 
 OUT = Path(__file__).parents[2] / "docs" / "benchmarks" / "page.json"
 SECONDS = 12
+MODELS = Path(__file__).parents[2] / "src" / "pyojeong" / "page" / "models"
 PART = 25
 """Photographs that are opened at once."""
 
@@ -122,20 +128,62 @@ def labels(site: Path, pictures: list[Path]) -> dict[str, Any]:
         with page.expect_download() as download:
             page.click("#json")
         text = Path(download.value.path()).read_text()
-    seen = {}
+    first: dict[str, Any] = {}
     for line in text.splitlines():
         frame = json.loads(line)
-        seen[frame["source"]] = frame["faces"][0]["expression"]["label"] if frame["faces"] else ""
+        first[frame["source"]] = frame["faces"][0] if frame["faces"] else None
+    seen = {name: face["expression"]["label"] if face else "" for name, face in first.items()}
     found: dict[str, Any] = {"photographs": len(pictures), "page_without_face": 0}
     found["page_without_face"] = sum(label == "" for label in seen.values())
     for name in ("blazeface-onet", "auto"):
-        analyzer, same = Analyzer(detector=name), []
+        analyzer, same, differing = Analyzer(detector=name), [], []
         for path in pictures:
             faces = analyzer.analyze(path).faces
             wanted = faces[0].expression.label if faces and faces[0].expression else ""
             same.append(seen[path.name] == wanted)
+            if faces and first[path.name] and not same[-1]:
+                differing.append(difference(faces[0], first[path.name]))
         found[f"same_as_{name}"] = round(statistics.mean(same), 3)
+        if name == "blazeface-onet":
+            found["differing"] = differing
     return found
+
+
+def difference(python: Face, page: dict[str, Any]) -> dict[str, float]:
+    """Return the best shares of both, and how far the boxes are apart in widths of the face."""
+    assert python.expression is not None  # noqa: S101 - analyzed
+    shift = np.abs(np.subtract(python.box.xyxy, page["box"])).max()
+    return {
+        "python": round(python.expression.top[1], 3),
+        "page": round(max(page["expression"]["scores"].values()), 3),
+        "unclear_below": round(python.expression.threshold, 3),
+        "box_shift": round(float(shift / python.box.width), 3),
+    }
+
+
+def arithmetic(pictures: list[Path]) -> dict[str, Any]:
+    """Return how often int8 and float32 give one face, cut out alike, the same label."""
+    analyzer = Analyzer(detector="blazeface-onet", threads=1)
+    classifier = analyzer.classifier
+    model = onnx.load(str(find(DEFAULT_MODEL).weights))
+    files = {
+        "float32": float_network(model).SerializeToString(),
+        "page": (MODELS / f"{classifier.card.id}.onnx").read_bytes(),
+    }
+    sessions = {name: ort.InferenceSession(data) for name, data in files.items()}
+    same: dict[str, list[bool]] = {name: [] for name in sessions}
+    for path in pictures:
+        image = load_image(path)
+        faces = analyzer.analyze(image).faces[:1]
+        if faces and faces[0].expression:
+            inputs = classifier.tensors([(image, faces)])
+            for name, session in sessions.items():
+                read = classifier.expressions(session.run(["logits", "votes"], {"faces": inputs}))
+                same[name].append(read[0].label == faces[0].expression.label)
+    return {
+        "faces": len(same["page"]),
+        **{f"{name}_same_as_int8": round(statistics.mean(each), 4) for name, each in same.items()},
+    }
 
 
 def main() -> None:
@@ -144,9 +192,11 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--clip", type=Path, required=True)
     parser.add_argument("--number", type=int, default=100)
-    parser.add_argument("--only", choices=["sizes", "speed", "labels"], action="append")
+    parser.add_argument(
+        "--only", choices=["sizes", "speed", "labels", "arithmetic"], action="append"
+    )
     given = parser.parse_args()
-    only = given.only or ["sizes", "speed", "labels"]
+    only = given.only or ["sizes", "speed", "labels", "arithmetic"]
     known = json.loads(OUT.read_text()) if OUT.exists() else {}
     every = sorted(given.pictures.glob("*.jpg"))
     step = max(len(every) // given.number, 1)
@@ -158,6 +208,8 @@ def main() -> None:
             known["frames_a_second"] = speed(site, given.clip)
         if "labels" in only:
             known["labels"] = labels(site, every[::step][: given.number])
+        if "arithmetic" in only:
+            known["arithmetic"] = arithmetic(every[::3])
     OUT.write_text(json.dumps(known, indent=2) + "\n")
     print(json.dumps(known, indent=2))
 

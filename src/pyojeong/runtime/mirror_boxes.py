@@ -34,7 +34,7 @@ def placed_with_mirror(image: Image, faces: Sequence[Face], detector: Detector) 
         return placed
     width = image.shape[1]
     seen = [
-        _mirrored(face, width) for face in detector.detect(np.ascontiguousarray(image[:, ::-1]))
+        mirrored_face(face, width) for face in detector.detect(np.ascontiguousarray(image[:, ::-1]))
     ]
     if not seen:
         return placed
@@ -55,7 +55,8 @@ def _boxes(faces: Sequence[Face]) -> NDArray[np.float64]:
     return np.array([face.box.xyxy for face in faces], np.float64)
 
 
-def _mirrored(face: Face, width: int) -> Face:
+def mirrored_face(face: Face, width: int) -> Face:
+    """Return where a face is in the mirror image of an image of this width."""
     x1, y1, x2, y2 = face.box.xyxy
     landmarks = face.landmarks
     if landmarks is not None:

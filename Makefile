@@ -29,7 +29,7 @@ demo: .venv/.base ## Read two bundled photographs: table, JSON, CSV, annotated P
 test: system .venv/.full src/pyojeong/page/ort/VERSION ## All tests; those marked "data" skip where $(SHARED) is missing.
 	PYOJEONG_SHARED=$(SHARED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-test-quick: .venv/.full ## Daily work: the fast tests, under 90 seconds.
+test-quick: .venv/.full ## Daily work: the fast tests, some minutes.
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest -m "not slow and not data" $(QUICK)
 
 check: .venv/.full ## Linters, types, import contracts.

@@ -46,6 +46,7 @@ robustness: .venv/.full ## Damaged files, kills, pairs of processes, full disks:
 
 docs: .venv/.full ## The pages that are generated from the code, and the site, strictly, in site/docs.
 	$(BIN)/python -m pyojeong.output.columns_page > docs/columns.md
+	$(BIN)/python -m pyojeong.output.columns_page --lang ko > docs/ko/columns.md
 	$(BIN)/python -m pyojeong.core.card > docs/card.schema.json
 	$(BIN)/mkdocs build --strict
 

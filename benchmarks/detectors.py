@@ -20,7 +20,8 @@ from face_scenes import BINS, Scene
 from rich.console import Console
 from rich.progress import Progress
 
-from pyojeong.core.face import Detector, Face, Image
+from pyojeong.core.face import Face, Image
+from pyojeong.core.protocols import Detector
 from pyojeong.image.boxes import iou, square
 from pyojeong.runtime.detection.blazeface import BlazeFace
 from pyojeong.runtime.detection.centerface import CenterFace

@@ -80,6 +80,8 @@ def timeline_faces(draw, labels=FER7):
     """Faces with all that clips and eyes add."""
     face = draw(faces(labels))
     pair = st.tuples(ANGLE, ANGLE)
+    lengths = st.floats(0, 1e4)
+    change = st.floats(-1, 1)
     iris = st.lists(WIDTH_32, min_size=4, max_size=4).map(
         lambda v: np.array(v, np.float32).reshape(2, 2)
     )
@@ -88,7 +90,7 @@ def timeline_faces(draw, labels=FER7):
         openness=st.none() | st.tuples(st.floats(0, 1), st.floats(0, 1)),
         gaze_rad=st.none() | pair,
         iris=st.none() | iris,
-        iris_diameter=st.none() | pair,
+        iris_diameter=st.none() | st.tuples(lengths, lengths),
     )
     smoothed = None
     if face.expression is not None and draw(st.booleans()):
@@ -99,7 +101,7 @@ def timeline_faces(draw, labels=FER7):
         pose=draw(st.none() | st.builds(HeadPose, ANGLE, ANGLE, ANGLE)),
         eyes=draw(st.none() | eyes),
         smoothed=smoothed,
-        baseline_delta=draw(st.none() | st.lists(ANGLE, min_size=k, max_size=k).map(tuple)),
+        baseline_delta=draw(st.none() | st.lists(change, min_size=k, max_size=k).map(tuple)),
         luma=draw(st.none() | st.floats(0, 1)),
         blendshapes=draw(
             st.none() | st.builds(Blendshapes, st.lists(SHARE, min_size=52, max_size=52))

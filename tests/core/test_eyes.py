@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import math
 import pickle
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from pyojeong.core.errors import BadArray
 from pyojeong.core.eyes import EyeSignals, HeadPose
 
-ANGLE = st.floats(-10, 10)
+ANGLE = st.floats(-math.pi, math.pi)
 SHARE = st.floats(0, 1)
 PIXEL = st.floats(-1e5, 1e5, width=32)
 IRIS = st.lists(PIXEL, min_size=4, max_size=4).map(lambda v: np.array(v, np.float32).reshape(2, 2))
@@ -88,13 +89,18 @@ def test_what_differs_is_not_equal(changed):
     assert FULL.to_dict() != FULL
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_poses_are_finite(value, place):
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 3.15, -3.15, 30])
+@pytest.mark.parametrize(("place", "name"), [*enumerate(("yaw_rad", "pitch_rad", "roll_rad"))])
+def test_poses_are_radians(value, place, name):
     angles = [0.1, 0.2, 0.3]
     angles[place] = value
-    with pytest.raises(BadArray, match="HeadPose: expected finite angles"):
+    with pytest.raises(BadArray, match=f"HeadPose.{name}: expected radians, -pi to pi, got"):
         HeadPose(*angles)
+
+
+def test_half_a_turn_in_float32_is_an_angle():
+    assert float(np.float32(math.pi)) > math.pi
+    assert HeadPose(0, 0, np.float32(-math.pi)).roll_rad == np.float32(-math.pi)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +111,11 @@ def test_poses_are_finite(value, place):
         ({"openness": (float("nan"), 0.5)}, "openness: expected"),
         ({"openness": (0.5,)}, "openness: expected"),
         ({"openness": (0.5, 0.5, 0.5)}, "openness: expected"),
-        ({"gaze_rad": (0, float("inf"))}, "gaze_rad: expected two finite"),
+        ({"gaze_rad": (0, float("inf"))}, "gaze_rad: expected radians"),
         ({"gaze_rad": (0.1, 0.2, 0.3)}, "gaze_rad: expected"),
-        ({"iris_diameter": (float("nan"), 1)}, "iris_diameter: expected two finite"),
+        ({"iris_diameter": (float("nan"), 1)}, "iris_diameter: expected a finite"),
+        ({"gaze_rad": (-10, 5)}, "gaze_rad: expected radians, -pi to pi, got -10"),
+        ({"iris_diameter": (-1, 1)}, "iris_diameter: expected a finite number from 0 up, got -1"),
         ({"iris_diameter": ()}, "iris_diameter: expected"),
         ({"iris": np.zeros((2, 3))}, r"iris: expected finite \(2, 2\), got \(2, 3\)"),
         ({"iris": np.zeros(4)}, r"got \(4,\)"),

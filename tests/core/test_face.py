@@ -120,6 +120,52 @@ def test_impossible_scores(scores):
         Expression(scores, FER7)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("score", -0.1),
+        ("score", 1.5),
+        ("score", float("nan")),
+        ("score", "0.5"),
+        ("score", True),
+        ("track_id", -1),
+        ("track_id", 1.5),
+        ("luma", 128),
+        ("luma", float("nan")),
+        ("baseline_delta", (0.1, -1.2)),
+        ("baseline_delta", (0.1, float("inf"))),
+    ],
+)
+def test_impossible_faces(field, value):
+    with pytest.raises(BadArray, match=f"Face.{field}: expected "):
+        dataclasses.replace(Face(Box(0, 0, 8, 8), 0.5), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("index", -1),
+        ("index", 1.0),
+        ("index", True),
+        ("time_s", -0.04),
+        ("time_s", float("nan")),
+        ("time_s", float("inf")),
+        ("time_s", None),
+        ("size_wh", (-8, 6)),
+        ("size_wh", (8.5, 6)),
+    ],
+)
+def test_impossible_frames(field, value):
+    with pytest.raises(BadArray, match=f"FrameResult.{field}: expected "):
+        dataclasses.replace(FrameResult("a", 0, 0.0, (8, 6)), **{field: value})
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, 60, float("nan")])
+def test_impossible_thresholds(threshold):
+    with pytest.raises(BadArray, match=r"Expression\.threshold: expected 0 to 1"):
+        Expression(SCORES, FER7, threshold)
+
+
 def test_label_top_and_unclear():
     clear = Expression(SCORES, FER7, 0.5)
     assert clear.top == ("happy", pytest.approx(0.6))

@@ -1,15 +1,17 @@
 """The one list of columns: documented, named once, and read in every earlier form."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 
+from pyojeong.core.action_units import ACTION_UNITS
 from pyojeong.core.errors import DataError
 from pyojeong.core.face import SCHEMA_VERSION, FrameResult
 from pyojeong.core.labels import FER7
 from pyojeong.output.columns import COLUMNS, MEASURES, absent, columns_of, present
-from pyojeong.output.columns_page import SNIPPETS, to_markdown
+from pyojeong.output.columns_page import ENGLISH, SNIPPETS, korean, template_of, to_markdown
 from pyojeong.output.rows import FORMATS, PARSERS
 from pyojeong.output.tables import CsvSink, read_csv
 from pyojeong.runtime.golden import PICTURES
@@ -32,8 +34,19 @@ def test_the_snippets_of_the_documentation_run(
     assert "(0, 73)" in said
 
 
-def test_the_documentation_is_generated() -> None:
-    assert (ROOT / "docs" / "columns.md").read_text(encoding="utf-8") == to_markdown()
+@pytest.mark.parametrize(("page", "lang"), [("columns.md", "en"), ("ko/columns.md", "ko")])
+def test_the_documentation_is_generated(page: str, lang: str) -> None:
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == to_markdown(lang)
+
+
+def test_every_description_has_its_korean_and_no_other() -> None:
+    texts = korean()
+    assert set(texts["descriptions"]) == {template_of(column) for column in COLUMNS}
+    assert set(texts["units"]) == set(ACTION_UNITS)
+    assert set(texts["snippets"]) == {title for title, _ in SNIPPETS}
+    assert {*texts} - {*ENGLISH} == {"snippets", "comments", "descriptions", "units"}
+    code = "\n".join(code for _, code in SNIPPETS)
+    assert sorted(texts["comments"]) == sorted(re.findall("  # (.*)", code))
 
 
 def test_names_are_unique_and_types_known() -> None:

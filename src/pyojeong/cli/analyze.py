@@ -22,7 +22,7 @@ from pyojeong.cli.face_table import FaceTable
 from pyojeong.cli.options import FAST_MISSES
 from pyojeong.cli.remote_inputs import find_images
 from pyojeong.cli.sums import print_counts
-from pyojeong.core.face import FrameResult, Image, Sink
+from pyojeong.core.face import FrameResult, Image
 from pyojeong.core.file_search import Failure, Found
 from pyojeong.core.input_record import (
     Made,
@@ -36,6 +36,7 @@ from pyojeong.core.inputs import InputCounts, refuse_empty
 from pyojeong.core.interrupts import held_interrupts
 from pyojeong.core.labels import LabelSet
 from pyojeong.core.output_files import remove_others, require_writable
+from pyojeong.core.protocols import Sink
 from pyojeong.core.unfinished import NOTE, noted, unfinished
 from pyojeong.output.layouts.registry import LAYOUTS, default_name, names_of_photographs
 from pyojeong.output.layouts.writing import Survey, photograph_sinks

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pyojeong.core.errors import ImageUnreadable
-from pyojeong.core.face import Detector
+from pyojeong.core.protocols import Detector
 from pyojeong.datasets.fingerprint import pixels_of
 from pyojeong.image.preprocess import Pixels
 

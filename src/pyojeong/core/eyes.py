@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyojeong.core.errors import BadArray
+from pyojeong.core.value_checks import check_angle, check_number
 
 Pair = tuple[float, float]
 """Right, left; or yaw, pitch."""
@@ -27,9 +28,9 @@ class HeadPose:
     """Where a head points, against the camera.
 
     Attributes:
-        yaw_rad: Turn.
-        pitch_rad: Nod.
-        roll_rad: Tilt.
+        yaw_rad: Turn, -pi to pi.
+        pitch_rad: Nod, -pi to pi.
+        roll_rad: Tilt, -pi to pi.
     """
 
     yaw_rad: float
@@ -37,8 +38,8 @@ class HeadPose:
     roll_rad: float
 
     def __post_init__(self) -> None:
-        if not np.isfinite([self.yaw_rad, self.pitch_rad, self.roll_rad]).all():
-            raise BadArray("HeadPose", expected="finite angles", got=str(self))
+        for name in ("yaw_rad", "pitch_rad", "roll_rad"):
+            check_angle(f"HeadPose.{name}", getattr(self, name))
 
     def to_dict(self) -> dict[str, float]:
         """Return plain JSON types; ``from_dict`` is its inverse."""
@@ -70,10 +71,14 @@ class EyeSignals:
     def __post_init__(self) -> None:
         for name in ("openness", "gaze_rad", "iris_diameter"):
             value = getattr(self, name)
-            if value is not None and (len(value) != 2 or not np.isfinite(value).all()):
-                raise BadArray(f"EyeSignals.{name}", expected="two finite numbers", got=str(value))
-        if self.openness is not None and not all(0 <= v <= 1 for v in self.openness):
-            raise BadArray("EyeSignals.openness", expected="0 to 1", got=str(self.openness))
+            if value is not None and len(value) != 2:
+                raise BadArray(f"EyeSignals.{name}", expected="two numbers", got=str(value))
+        for openness in self.openness or ():
+            check_number("EyeSignals.openness", openness, 0, 1)
+        for angle in self.gaze_rad or ():
+            check_angle("EyeSignals.gaze_rad", angle)
+        for diameter in self.iris_diameter or ():
+            check_number("EyeSignals.iris_diameter", diameter, 0)
         if self.iris is not None:
             iris = np.asarray(self.iris, np.float32).copy()
             if iris.shape != (2, 2) or not np.isfinite(iris).all():

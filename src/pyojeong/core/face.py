@@ -6,10 +6,10 @@ Right and left are always the subject's own.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from pyojeong.core.action_units import ActionUnits, Blendshapes
 from pyojeong.core.errors import BadArray
 from pyojeong.core.eyes import EyeSignals, HeadPose
 from pyojeong.core.labels import LabelSet, label_set
+from pyojeong.core.value_checks import check_count, check_number
 
 SCHEMA_VERSION = 4
 """Written into every table and JSON line; raised when a field changes its meaning.
@@ -124,6 +125,7 @@ class Expression:
                 expected=f"({k},) scores in [0, 1] with sum 1",
                 got=f"shape {scores.shape}, sum {float(scores.sum()):.4f}",
             )
+        check_number("Expression.threshold", self.threshold, 0, 1)
         if not isinstance(self.prior, str):
             raise BadArray("Expression.prior", expected="text", got=repr(self.prior))
         scores.setflags(write=False)
@@ -236,6 +238,15 @@ class Face:
     blendshapes: Blendshapes | None = None
     action_units: ActionUnits | None = None
 
+    def __post_init__(self) -> None:
+        check_number("Face.score", self.score, 0, 1)
+        if self.track_id is not None:
+            check_count("Face.track_id", self.track_id)
+        if self.luma is not None:
+            check_number("Face.luma", self.luma, 0, 1)
+        for value in self.baseline_delta or ():
+            check_number("Face.baseline_delta", value, -1, 1)
+
     @property
     def change(self) -> tuple[float, ...] | None:
         """Deprecated name of ``baseline_delta``."""
@@ -325,6 +336,12 @@ class FrameResult:
     error: str = ""
     preview: bytes | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        check_count("FrameResult.index", self.index)
+        check_number("FrameResult.time_s", self.time_s, 0)
+        for value in self.size_wh:
+            check_count("FrameResult.size_wh", value)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` is its inverse."""
         out: dict[str, Any] = {
@@ -367,32 +384,3 @@ class FrameResult:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the image with its faces, and their scores as bars."""
         return str(import_module("pyojeong.output.notebook").result_html(self))
-
-
-class Detector(Protocol):
-    """What every face detector offers. Implementations are thread-safe."""
-
-    @property
-    def id(self) -> str:
-        """The detector's model id."""
-
-    def detect(self, image: Image, /) -> tuple[Face, ...]:
-        """Return the faces of a uint8 (H, W, 3) RGB image, largest first, without expressions."""
-
-
-@runtime_checkable
-class TrackingDetector(Detector, Protocol):
-    """A detector that can also look for known faces only, which takes a fraction of the time."""
-
-    def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
-        """Return where ``faces`` of a neighbouring frame are now, in order; None = lost."""
-
-
-class Sink(Protocol):
-    """Something that results are written to; used as a context manager."""
-
-    def write(self, result: FrameResult, /) -> None:
-        """Take one frame's result."""
-
-    def close(self) -> None:
-        """Finish the file: afterwards it is whole and under its final name."""

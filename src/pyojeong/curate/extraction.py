@@ -13,8 +13,9 @@ from PIL import Image as PilImage
 
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError
-from pyojeong.core.face import Box, Detector, Face
+from pyojeong.core.face import Box, Face
 from pyojeong.core.inputs import InputCounts
+from pyojeong.core.protocols import Detector
 from pyojeong.curate.decoded_image import DecodedImage
 from pyojeong.datasets.label_map import images
 from pyojeong.datasets.manifest_files import made_by

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyojeong.core.face import Box, Detector, Face
+from pyojeong.core.face import Box, Face
+from pyojeong.core.protocols import Detector
 from pyojeong.image.preprocess import Pixels, matrix_for_box, to_gray, to_tensor, warp
 from pyojeong.runtime.detection.mtcnn import Onet
 from pyojeong.runtime.detection.registry import build_detector

@@ -24,8 +24,8 @@ from torch import nn
 from pyojeong.core.atomic_write import atomic_write
 from pyojeong.core.card import ModelCard, Preprocess, VoteCalibration
 from pyojeong.core.errors import ExperimentError, ModelMismatch
-from pyojeong.core.face import Detector
 from pyojeong.core.labels import FERPLUS8, LabelSet
+from pyojeong.core.protocols import Detector
 from pyojeong.datasets.samples import Split, manifest_id, manifest_labels, read_manifest
 from pyojeong.evaluation.scoring import SplitPredictions, figures, predict_split
 from pyojeong.evaluation.test_split_guard import record_use

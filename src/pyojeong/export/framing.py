@@ -15,7 +15,7 @@ import numpy as np
 
 from pyojeong.core.card import Preprocess
 from pyojeong.core.errors import DataError
-from pyojeong.core.face import Detector
+from pyojeong.core.protocols import Detector
 from pyojeong.datasets.picture_files import decoded
 from pyojeong.datasets.samples import Sample, Split, read_manifest
 from pyojeong.image.preprocess import Pixels, apply, matrix_for_crop

@@ -2,7 +2,7 @@
 
 A column is a path into the JSON form of a frame or face (``FrameResult.to_dict``), or a value that
 is computed from it. To add one, add a ``ColumnSpec`` to ``COLUMNS``; nothing else changes.
-``python -m pyojeong.output.columns_page`` prints docs/columns.md.
+``python -m pyojeong.output.columns_page`` prints docs/columns.md, with ``--lang ko`` in Korean.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -1,12 +1,18 @@
-"""docs/columns.md: every column, and how the tables are used with pandas.
+"""docs/columns.md and docs/ko/columns.md: every column, and the tables in pandas.
 
-``python -m pyojeong.output.columns_page`` prints it.
+``python -m pyojeong.output.columns_page`` prints it, ``--lang ko`` in Korean.
 """
 
+import argparse
+import json
 import sys
 from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
 
+from pyojeong.core.action_units import ACTION_UNITS
 from pyojeong.core.labels import FER7
+from pyojeong.output.column_spec import ColumnSpec
 from pyojeong.output.columns import COLUMNS
 
 SNIPPETS = (
@@ -50,13 +56,9 @@ print(t[t.unclear].shape, (t.time_s.max() - t.time_s.min()), "s")""",
 """Title and code; tests run them in this order, in a folder with photo.jpg and clip.mp4."""
 
 
-def to_markdown() -> str:
-    """Return docs/columns.md."""
-    lines = [
-        "# Columns of the tables",
-        "",
-        "<!-- Written by `python -m pyojeong.output.columns_page`; do not edit. -->",
-        "",
+ENGLISH: dict[str, Any] = {
+    "title": "Columns of the tables",
+    "introduction": [
         "CSV and Parquet have one row for each face, and so have `pyojeong.to_records`,",
         "`to_dataframe` and `to_arrow`. Frames without a face produce one row with",
         "empty face columns. What was not measured is empty, never zero; the two columns of",
@@ -72,20 +74,11 @@ def to_markdown() -> str:
         "Brackets at the end of a line say which tables have the column: *clips and `--eyes`* are",
         "those of clips, and of photographs that were read with `--eyes` or `--action-units`. Such",
         "a table has all of these columns; those of an option that was not given are empty.",
-        "",
-        "| column | type | unit | since schema | what it holds |",
-        "|---|---|---|---|---|",
-    ]
-    groups: Mapping[str, str] = {
-        "timeline": " (clips and `--eyes`)",
-        "action_units": " (`--action-units`)",
-    }
-    for each in COLUMNS:
-        old = f" Earlier: `{'`, `'.join(each.old_names)}`." if each.old_names else ""
-        words = f"{each.description}{groups.get(each.group, '')}.{old}"
-        lines.append(f"| `{each.name}` | {each.dtype} | {each.unit} | {each.since} | {words} |")
-    lines += [
-        "",
+    ],
+    "heads": ["column", "type", "unit", "since schema", "what it holds"],
+    "earlier": "Earlier:",
+    "groups": {"timeline": " (clips and `--eyes`)", "action_units": " (`--action-units`)"},
+    "pandas": [
         "## With pandas",
         "",
         "In a DataFrame of `to_dataframe`, columns of type int are `int64`, or `Int64` where they",
@@ -96,11 +89,67 @@ def to_markdown() -> str:
         '`pd.read_parquet(path, dtype_backend="numpy_nullable")`; without it, flags with gaps are',
         "`object`, and whole numbers with gaps are floats. `d.index` is that of pandas: the column",
         '`index` is `d["index"]`.',
+    ],
+}
+
+
+def korean() -> dict[str, Any]:
+    """Return the texts of docs/ko/columns.md; English description -> Korean in `descriptions`."""
+    text = files("pyojeong.output").joinpath("columns_page.ko.json").read_text("utf-8")
+    texts: dict[str, Any] = json.loads(text)
+    return texts
+
+
+def template_of(column: ColumnSpec) -> str:
+    """Return a column's description with `{unit}` in place of an action unit's name."""
+    words = ACTION_UNITS.get(column.name.partition("_")[0])
+    return column.description if words is None else column.description.replace(words, "{unit}")
+
+
+def _description(column: ColumnSpec, texts: Mapping[str, Any]) -> str:
+    if "descriptions" not in texts:
+        return column.description
+    words: str = texts["descriptions"][template_of(column)]
+    return words.replace("{unit}", texts["units"].get(column.name.partition("_")[0], ""))
+
+
+def _code(code: str, comments: Mapping[str, str]) -> str:
+    for english, other in comments.items():
+        code = code.replace(f"# {english}", f"# {other}")
+    return code
+
+
+def to_markdown(lang: str = "en") -> str:
+    """Return the page.
+
+    Args:
+        lang: ``"en"`` = docs/columns.md, ``"ko"`` = docs/ko/columns.md.
+    """
+    texts = korean() if lang == "ko" else ENGLISH
+    option = " --lang ko" if lang == "ko" else ""
+    lines = [
+        f"# {texts['title']}",
+        "",
+        f"<!-- Written by `python -m pyojeong.output.columns_page{option}`; do not edit. -->",
+        "",
+        *texts["introduction"],
+        "",
+        f"| {' | '.join(texts['heads'])} |",
+        "|---|---|---|---|---|",
     ]
+    for each in COLUMNS:
+        old = f" {texts['earlier']} `{'`, `'.join(each.old_names)}`." if each.old_names else ""
+        words = f"{_description(each, texts)}{texts['groups'].get(each.group, '')}.{old}"
+        lines.append(f"| `{each.name}` | {each.dtype} | {each.unit} | {each.since} | {words} |")
+    lines += ["", *texts["pandas"]]
     for title, code in SNIPPETS:
-        lines += ["", f"### {title}", "", "```python", code, "```"]
+        shown = texts.get("snippets", {}).get(title, title)
+        lines += ["", f"### {shown}", "", "```python"]
+        lines += [_code(code, texts.get("comments", {})), "```"]
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(to_markdown())
+    asked = argparse.ArgumentParser(description="Print the page of the columns.")
+    asked.add_argument("--lang", choices=["en", "ko"], default="en")
+    sys.stdout.write(to_markdown(asked.parse_args().lang))

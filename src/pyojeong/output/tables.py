@@ -23,9 +23,10 @@ from typing import Any, ClassVar, Self, TextIO
 
 from pyojeong.core.atomic_write import GrowingFile, TextStream, output_errors
 from pyojeong.core.errors import DataError, LabelUnknown, OutputError
-from pyojeong.core.face import SCHEMA_VERSION, FrameResult, Sink
+from pyojeong.core.face import SCHEMA_VERSION, FrameResult
 from pyojeong.core.labels import FER7, LabelSet
 from pyojeong.core.printable import is_unicode, is_utf8
+from pyojeong.core.protocols import Sink
 from pyojeong.output.column_spec import ColumnSpec
 from pyojeong.output.columns import columns_of
 from pyojeong.output.rows import (

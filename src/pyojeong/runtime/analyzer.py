@@ -15,7 +15,8 @@ from pyojeong.core.errors import (
     InputError,
     without_frames,
 )
-from pyojeong.core.face import Detector, Expression, Face, FrameResult, Image
+from pyojeong.core.face import Expression, Face, FrameResult, Image
+from pyojeong.core.protocols import Detector
 from pyojeong.image.resize import preview_of
 from pyojeong.image.sources import image_path, is_one_image, load_image, load_named
 from pyojeong.runtime.analyzer_jobs import AnalyzerJobs, OnError, check_on_error

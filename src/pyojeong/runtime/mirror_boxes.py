@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.face import Box, Detector, Face, Image, Landmarks
+from pyojeong.core.face import Box, Face, Image, Landmarks
+from pyojeong.core.protocols import Detector
 from pyojeong.image.boxes import iou
 
 _SAME = 0.5

@@ -14,7 +14,8 @@ from typing import Any, Self
 import cv2
 
 from pyojeong.core.errors import OutputError, PyojeongError
-from pyojeong.core.face import FrameResult, Image, Sink
+from pyojeong.core.face import FrameResult, Image
+from pyojeong.core.protocols import Sink
 from pyojeong.core.texts import Texts
 from pyojeong.output.media import annotate, annotate_numbers
 from pyojeong.output.tables import CsvSink

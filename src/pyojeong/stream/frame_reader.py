@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pyojeong.core.face import Face, FrameResult, Image, TrackingDetector
+from pyojeong.core.face import Face, FrameResult, Image
+from pyojeong.core.protocols import TrackingDetector
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.track import appearance_descriptor, mean_luma
 

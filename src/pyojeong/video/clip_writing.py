@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pyojeong.core.atomic_write import atomic_write
-from pyojeong.core.face import FrameResult, Sink
+from pyojeong.core.face import FrameResult
+from pyojeong.core.protocols import Sink
 from pyojeong.output.tables import SINKS
 from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.stream.baseline import NeutralFace, changed, lacks_units, neutral_of

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pyojeong.core.face import Box, Detector, Face, Image, Landmarks
+from pyojeong.core.face import Box, Face, Image, Landmarks
+from pyojeong.core.protocols import Detector
 from pyojeong.image.boxes import nms
 
 _OVERLAP = 0.4

@@ -10,7 +10,7 @@ from pyojeong.core.errors import BadArray, ModelUnknown
 from pyojeong.core.registry import Registry, build
 
 if TYPE_CHECKING:  # the command line's help reads the names without NumPy
-    from pyojeong.core.face import Detector
+    from pyojeong.core.protocols import Detector
     from pyojeong.runtime.devices import Device
 
 _HERE = "pyojeong.runtime.detection"

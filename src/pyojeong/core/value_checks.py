@@ -54,5 +54,5 @@ def check_count(where: str, value: Any) -> None:
     Raises:
         BadArray: When it is something else.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 0:
         raise BadArray(where, expected="a whole number from 0 up", got=repr(value))

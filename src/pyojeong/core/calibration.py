@@ -79,7 +79,7 @@ def prior_shares(
 
     Raises:
         PriorInvalid: When a name or label is unknown, a label is missing or named twice, a share
-            is negative or not finite, or the shares do not sum to 1 (within 0.01).
+            is negative or not finite, or the shares do not sum to 1 (within 0.02).
     """
     equal = np.full(len(labels), 1 / len(labels))
     if isinstance(prior, str):

@@ -1,4 +1,4 @@
-"""Make the networks of the page in the browser: float32, weights of 4 to 7 bits.
+"""Make the networks of the page in the browser: float32, weights of 4 to 8 bits.
 
 Run as ``python -m benchmarks.page.make_networks ../shared/data/photographs``. It writes
 src/pyojeong/page/models/.

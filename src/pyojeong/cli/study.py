@@ -151,7 +151,8 @@ ConfigOption = Annotated[
         "--config",
         callback=_load,
         is_eager=True,
-        help="TOML file with options: a table for each command, names as here; these win.",
+        help="TOML file with options: one table per command, keys named like the options. Options "
+        "on the command line take precedence.",
     ),
 ]
 

@@ -100,7 +100,7 @@ def serve(
         float,
         typer.Option(
             min=0.1,
-            help="Maximum seconds for the upload of images; then status 408.",
+            help="Timeout for the upload of images, in seconds; then status 408.",
             rich_help_panel=LIMITS,
         ),
     ] = 30.0,
@@ -108,7 +108,7 @@ def serve(
         float,
         typer.Option(
             min=0.1,
-            help="Maximum seconds without a byte of an upload (then status 408) or a frame of a "
+            help="Timeout in seconds without a byte of an upload (then status 408) or a frame of a "
             "stream (then the stream is closed).",
             rich_help_panel=LIMITS,
         ),

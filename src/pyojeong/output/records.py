@@ -69,7 +69,7 @@ def to_dataframe(
 
     ``unclear`` and ``smooth_unclear`` are booleans without missing values, so ``d[d.unclear]``
     works. ``head_valid``, ``eyes_valid`` and ``gaze_valid`` have pandas' nullable dtype ``boolean``
-    (<NA>: measurement was not requested). Integer columns are ``int64``, or ``Int64`` if they can
+    (<NA>: not attempted). Integer columns are ``int64``, or ``Int64`` if they can
     be empty.
 
     Args:

@@ -1,6 +1,6 @@
-"""Pyojeong (표정): reads the appearance of facial expressions in images.
+"""Pyojeong (표정): analyze the appearance of facial expressions in images and video.
 
-Names are loaded when they are first used: importing the package does nothing else.
+Public names are loaded on first use; importing the package loads none of them.
 """
 
 import os
@@ -81,7 +81,7 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - names of a dict, all strin
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from its home (PEP 562)."""
+    """Load a public name from the module that defines it (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'pyojeong' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -87,13 +87,13 @@ def cards(extra_folders: Iterable[Folder] = ()) -> dict[str, Entry]:
 
 
 def list_models(kind: Kind | None = "classifier") -> list[ModelCard]:
-    """Return the cards of the models that are there, bundled ones first.
+    """Return the cards of the available models, bundled models first.
 
     Args:
-        kind: Of the models: ``"classifier"`` reads expressions; None = all.
+        kind: Kind of the models, for example ``"classifier"`` (facial expressions); None = all.
 
     Raises:
-        ModelError: When a folder that ``PYOJEONG_MODELS`` names does not exist.
+        ModelError: When a folder in ``PYOJEONG_MODELS`` does not exist.
         ModelMismatch: When a card could not be read.
 
     Example:

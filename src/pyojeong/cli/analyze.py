@@ -1,4 +1,4 @@
-"""``pyojeong analyze``: inputs, sinks, progress and the table that people see."""
+"""``pyojeong analyze``: inputs, output files, progress and the table on the console."""
 
 import io
 import os
@@ -58,7 +58,10 @@ _WIDE = 112
 
 
 def run(request: AnalyzeRequest, console: Console) -> int:
-    """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
+    """Analyze the images of a request.
+
+    Returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C.
+    """
     refuse_empty(request.paths)
     require(request.formats)
     again = check_out(request)
@@ -153,7 +156,7 @@ def _finish(
     *,
     left: Sequence[Path],
 ) -> None:
-    """Write down what was made, and remove what an earlier command left beside it."""
+    """Write the record of the output files, and remove outputs of an earlier command."""
     keep = [*tally.outputs, *map(os.path.abspath, found.files)]
     removed, changed = remove_others(out, earlier_outputs(out), keep)
     removed += remove_drawings(out, left, tally.outputs)
@@ -175,7 +178,7 @@ def _finish(
 
 @dataclass(slots=True)
 class _Tally:
-    """What was done so far."""
+    """Results and counts so far."""
 
     table: FaceTable
     pictures: int = 0
@@ -195,7 +198,7 @@ class _Tally:
         return [*self.tables, *(f"{ANNOTATED}/{name}" for name in drawn)]
 
     def counts(self, found: Found) -> InputCounts:
-        """Return the sums; what an interrupted run did not reach is left out."""
+        """Return the counts; inputs that an interrupted run did not reach are not included."""
         left_out = found.reasons()
         left_out["not reached"] = len(found.items) - self.pictures - len(self.failures)
         return InputCounts(read=self.pictures, failed=len(self.failures), left_out=left_out)
@@ -295,7 +298,7 @@ def _drawing(images: "AnnotatedImages") -> Extra:
 
 
 def _data_place(request: AnalyzeRequest) -> str:
-    """Return where all rows are, or what writes them."""
+    """Return the place of the rows, or the sinks that write them."""
     if request.out is None:
         return "add --format csv or json, or --out DIR"
     files = (request.out / f"results.{ENDINGS[name]}" for name in _formats(request))

@@ -42,7 +42,10 @@ _MOST_LINES = 20
 
 
 def run_in_parts(request: AnalyzeRequest, console: Console) -> int:
-    """Do it; returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C."""
+    """Analyze the inputs of a request in parts.
+
+    Returns the exit code: 0, 1 when some inputs failed, 130 after Ctrl-C.
+    """
     refuse_empty(request.paths)
     require(["parquet", *request.formats])
     shard = Shard() if request.shard is None else Shard.from_text(request.shard)
@@ -91,7 +94,7 @@ class _Work:
         self.console.print(as_markup(text), soft_wrap=True)
 
     def begin(self) -> RunFacts:
-        """Return what is to be read: what is there is kept when it is of the same command."""
+        """Return the parts to read; existing parts of the same command are kept."""
         request = self.request
         settings = {**request.settings(), **self.analyzer.settings}
         before = self.store.facts() if self.store.begun else None
@@ -141,7 +144,7 @@ class _Work:
         return facts
 
     def _refuse_other_results(self, before: RunFacts | None) -> None:
-        """Refuse a folder with results that this shard would not make again."""
+        """Refuse a folder with results that this shard would not write again."""
         out = self.request.out
         if before is not None and before.finished and before.shard != self.shard:
             raise InputError(
@@ -158,7 +161,7 @@ class _Work:
         return self.store.list.is_file() and not self.store.missing(facts.inputs.parts)
 
     def _items(self, left_out: dict[str, int]) -> Iterator[str | Failure]:
-        """Yield all inputs; what is left out of folders is counted on the way."""
+        """Yield all inputs, and count files in folders that are left out."""
         request = self.request
         named: list[str] = []
         for path in [*request.paths, None]:
@@ -176,7 +179,7 @@ class _Work:
                 yield from read_manifest_paths(path, remote=request.remote)
 
     def read_all(self, facts: RunFacts, engine: RayOptions | None) -> RunFacts:
-        """Read the parts that are not there."""
+        """Read the missing parts."""
         missing = self.store.missing(facts.inputs.parts)
         size, rows = facts.inputs.part_rows, facts.inputs.rows
         todo = sum(min(size, rows - part * size) for part in missing)
@@ -211,7 +214,7 @@ class _Work:
             yield asdict(done)
 
     def finish(self, facts: RunFacts) -> int:
-        """Make the tables, write down what was made, and print the sums."""
+        """Write the tables and their record, and print the counts."""
         request, out = self.request, self.store.out
         whole = self.shard.count == 1
         rows = (result for _, result in self.store.results(facts))

@@ -65,7 +65,7 @@ class AnalyzeRequest:
         return names + [file for name in self.layouts for file in names_of_photographs(name)]
 
     def settings(self) -> dict[str, Any]:
-        """Return everything that decides the results, by the names of options."""
+        """Return the options that determine the results, by name."""
         inputs = [
             path if is_address(path) else os.path.abspath(path)  # noqa: PTH100 - links stay
             for path in self.paths
@@ -80,7 +80,7 @@ class AnalyzeRequest:
 
 
 def make_analyzer(request: AnalyzeRequest) -> Analyzer:
-    """Return the analyzer that a request asks for."""
+    """Return the analyzer for a request."""
     threads = request.threads or (1 if request.jobs > 1 else None)
     return Analyzer(
         request.model,

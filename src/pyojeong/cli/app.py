@@ -16,12 +16,8 @@ import typer
 from pyojeong._version import __version__
 from pyojeong.cli.bench_app import bench_app
 from pyojeong.cli.data_app import data_app
-from pyojeong.cli.experiments_app import experiments_app
-from pyojeong.cli.options import (
-    Answers,
+from pyojeong.cli.data_options import (
     DataOption,
-    DetectorOption,
-    DevicesOption,
     EpochsOption,
     GroupsOption,
     ImageColumnOption,
@@ -29,16 +25,22 @@ from pyojeong.cli.options import (
     LearningRateOption,
     LimitOption,
     MapOption,
+    TableOption,
+    VotesOption,
+)
+from pyojeong.cli.experiments_app import experiments_app
+from pyojeong.cli.options import (
+    Answers,
+    DetectorOption,
+    DevicesOption,
     ModelOption,
     OutputOption,
     PriorOption,
     ScoredSplit,
-    TableOption,
     ThreadsOption,
     ThresholdOption,
     TrainingDevice,
     TrainingDeviceOption,
-    VotesOption,
     deprecated_alias,
 )
 from pyojeong.cli.page_app import page_app
@@ -63,13 +65,13 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="pyojeong",
     cls=RootGroup,
-    help="표정 · reads the appearance of facial expressions; trains and ships the models that do.",
+    help="표정 · Analyze the appearance of facial expressions in images and video; train models.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
 )
 READ, LIVE, DATA, TRAIN, TOOLS = "Read", "Live", "Data", "Train", "Tools"
-"""Groups of commands in the help."""
+"""Groups of commands in the help text."""
 
 for reading in (analyze, merge, demo):
     app.command(rich_help_panel=READ)(reading)
@@ -87,7 +89,7 @@ app.add_typer(experiments_app, name="experiments", rich_help_panel=TRAIN)
 
 
 class Storage(StrEnum):
-    """How an exported model keeps its weights."""
+    """Number formats for the weights of an exported model."""
 
     FLOAT16 = "float16"
     INT8 = "int8"
@@ -119,7 +121,7 @@ def _root(
 
 
 def _manifest(data: Path, votes: Path | None, console: "Console", *own: Any) -> Path:
-    """Return the table of ``--data``; ``own``: as ``OwnWords`` takes them."""
+    """Return the table of ``--data``; ``own``: arguments of ``OwnWords``."""
     from pyojeong.cli.conversion import OwnWords, manifest_with_progress
 
     label_map, *others = own
@@ -131,13 +133,11 @@ def train(
     data: DataOption,
     experiment: Annotated[
         Path | None,
-        typer.Argument(
-            help="Experiment, TOML; see experiments/. Default: finetune, which trains a bundled "
-            "model on."
-        ),
+        typer.Argument(help="Experiment file (TOML). Default: fine-tune a bundled model."),
     ] = None,
     start: Annotated[
-        str, typer.Option(help="Of finetune: the model that is trained on; see `pyojeong models`.")
+        str,
+        typer.Option(help="Model to fine-tune if no experiment is given; see `pyojeong models`."),
     ] = "default",
     votes: VotesOption = None,
     label_map: MapOption = None,
@@ -145,21 +145,25 @@ def train(
     table: TableOption = None,
     image_column: ImageColumnOption = None,
     label_column: LabelColumnOption = None,
-    runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("runs"),
     limit: LimitOption = None,
     epochs: EpochsOption = None,
     lr: LearningRateOption = None,
     folds: Annotated[
         int | None,
-        typer.Option(min=2, help="Train so many nets, each without one part; write predictions."),
+        typer.Option(
+            min=2,
+            help="Train N networks, each without one of N folds; write out-of-fold predictions.",
+        ),
     ] = None,
     device: TrainingDeviceOption = TrainingDevice.AUTO,
     devices: DevicesOption = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Train an experiment; the same command resumes it after an interruption.
+    """Train a model. Repeat the same command to resume an interrupted run.
 
-    Epochs, batch size and learning rate are fitted to small data sets unless epochs are given.
+    Without --epochs, the number of epochs, the batch size and the learning rate are adapted to
+    small data sets.
     """
     from pyojeong.cli.train import (
         read_experiment,
@@ -187,10 +191,10 @@ def train(
 
 @app.command(rich_help_panel=TRAIN)
 def export(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     data: DataOption,
     id_: Annotated[
-        str, typer.Option("--id", help="The model's id, for example net-s-data-fer7.v1.")
+        str, typer.Option("--id", help="Id of the model, for example net-s-data-fer7.v1.")
     ],
     votes: VotesOption = None,
     label_map: MapOption = None,
@@ -198,21 +202,28 @@ def export(
     table: TableOption = None,
     image_column: ImageColumnOption = None,
     label_column: LabelColumnOption = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for ONNX and card.")] = Path(),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model files.")] = Path(),
     about: Annotated[
         Path | None,
-        typer.Option(help="TOML with description, license, license_flags, source, limits, spared."),
+        typer.Option(
+            help="TOML file with fields of the card (description, license, license_flags, source, "
+            "limits) and spared: names of ONNX nodes to keep as float in int8."
+        ),
     ] = None,
     storage: Annotated[
         Storage,
         typer.Option(
-            help="int8: smaller and faster, refused if it loses accuracy; both: int8 and float16."
+            help="Number format of the weights. int8 is smaller and faster, and is refused if it "
+            "loses accuracy; both: int8 and float16."
         ),
     ] = Storage.FLOAT16,
     detector: DetectorOption = "auto",
     threshold: ThresholdOption = None,
 ) -> None:
-    """Turn a run into ONNX and card: calibrated on valid, scored once on test."""
+    """Export a finished run as an ONNX file with a model card.
+
+    The model is calibrated on the validation split and scored once on the test split.
+    """
     from pyojeong.cli.train import export_with_card, read_about
 
     console = _stderr()
@@ -235,16 +246,16 @@ def evaluate(
     image_column: ImageColumnOption = None,
     label_column: LabelColumnOption = None,
     split: Annotated[
-        ScoredSplit, typer.Option(help="valid, or test; every use of the test split is recorded.")
+        ScoredSplit, typer.Option(help="Split to score. Every use of the test split is recorded.")
     ] = ScoredSplit.VALID,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="JSON file.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="JSON file to write.")] = None,
     threads: ThreadsOption = None,
     output: OutputOption = Answers.AUTO,
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
     config: ConfigOption = None,  # noqa: ARG001 - as above
 ) -> None:
-    """Score a model on cut-out faces of a labelled data set, with 95 % intervals."""
+    """Score a model on the cropped faces of a labelled data set, with 95 % confidence intervals."""
     from pyojeong.cli.evaluate import evaluate_split
 
     console = _stderr()
@@ -268,7 +279,7 @@ def _fail(error: PyojeongError, code: int) -> NoReturn:
 
 
 def main(args: list[str] | None = None) -> Any:
-    """Entry point: designed errors become one line, everything else stays a traceback."""
+    """Run the command line: print the package's own errors as one line, others with traceback."""
     from pyojeong.core.errors import OutputError
 
     warnings.formatwarning = one_line_warning

@@ -11,7 +11,10 @@ from pyojeong.cli.streams import echo
 if TYPE_CHECKING:
     from rich.console import Console
 
-bench_app = typer.Typer(help="Measure this installation and its models.", no_args_is_help=True)
+bench_app = typer.Typer(
+    help="Measure the speed of this installation and the accuracy of models.",
+    no_args_is_help=True,
+)
 
 
 def _stderr() -> "Console":
@@ -23,9 +26,9 @@ def _stderr() -> "Console":
 @bench_app.command("speed")
 def bench_speed(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Markdown file to write.")] = None,
-    rounds: Annotated[int, typer.Option(min=3, help="Timed repetitions.")] = 30,
+    rounds: Annotated[int, typer.Option(min=3, help="Number of timed repetitions.")] = 30,
 ) -> None:
-    """Time analyze, classify, import and --help on this machine."""
+    """Measure the speed of analyze, classify, import and --help on this machine."""
     from pyojeong.core.output_files import require_new
     from pyojeong.speed import measure, to_markdown
 
@@ -43,25 +46,30 @@ def bench_speed(
 def bench_accuracy(
     data: Annotated[
         Path,
-        typer.Option("--data", help="Cut-out faces: fer2013.csv, class folders or a .parquet."),
+        typer.Option(
+            "--data", help="Cropped faces: fer2013.csv, class folders or a .parquet table."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of result files.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the result files.")],
     votes: Annotated[
-        Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
+        Path | None,
+        typer.Option("--votes", help="File of the FER+ votes, fer2013new.csv, joined by row."),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Model id, card or ONNX file.")
+        str, typer.Option("--model", "-m", help="Model: an id, or the path of a card or ONNX file.")
     ] = "default",
     photographs: Annotated[
         Path | None,
-        typer.Option(help="Labelled photographs: legend.csv with images/, or class folders."),
+        typer.Option(
+            help="Folder of labelled photographs: legend.csv with images/, or class folders."
+        ),
     ] = None,
     threads: ThreadsOption = None,
 ) -> None:
-    """Measure a model: accuracy, calibration, views, disturbances, photographs, invariance.
+    """Measure a model: accuracy, calibration, views, corruptions, photographs, invariance.
 
-    Takes minutes; the same command goes on after an interruption. The test split is shown only
-    for a published model, one whose card already carries it.
+    Takes minutes. Repeat the same command to resume after an interruption. Results on the test
+    split are shown only for published models, whose cards already contain them.
     """
     from pyojeong.cli.console import as_markup
     from pyojeong.cli.conversion import manifest_with_progress
@@ -93,10 +101,10 @@ def bench_accuracy(
 def bench_page(
     results: Annotated[Path, typer.Argument(help="Folder of result files of `bench accuracy`.")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Page to write: .md for text, .html with plots.")
+        Path, typer.Option("--out", "-o", help="File to write: .md for text, .html with plots.")
     ],
 ) -> None:
-    """Put result files of several models side by side, on one page."""
+    """Write one page that compares the result files of several models."""
     from pyojeong.cli.sums import print_counts
     from pyojeong.core.inputs import InputCounts
     from pyojeong.core.output_files import require_new

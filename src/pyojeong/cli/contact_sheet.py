@@ -35,7 +35,7 @@ _PALER = {Split.TRAIN: 0.0, Split.VALID: 0.45, Split.TEST: 0.72}
 
 
 def contact_sheet(manifest: Path, overview: Overview, *, seed: int = 0) -> Image:
-    """Draw it.
+    """Draw the contact sheet of a data set.
 
     Args:
         manifest: The data set.

@@ -6,23 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyojeong.cli.data_options import (
+    GroupsOption,
+    ImageColumnOption,
+    LabelColumnOption,
+    MapOption,
+    TableOption,
+    VotesOption,
+)
 from pyojeong.cli.options import (
     JOBS,
     AddressOption,
     DetectorOption,
     Engine,
     EngineOption,
-    GroupsOption,
-    ImageColumnOption,
     JobsOption,
-    LabelColumnOption,
     LangOption,
     Language,
-    MapOption,
     ObjectStoreOption,
     ProcessesOption,
-    TableOption,
-    VotesOption,
 )
 from pyojeong.cli.study import ConfigOption
 
@@ -30,12 +32,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 data_app = typer.Typer(
-    help="Import, examine, clean and export labelled data sets.", no_args_is_help=True
+    help="Import, check, clean and export labelled data sets.", no_args_is_help=True
 )
 
 
 class SplitName(StrEnum):
-    """Splits by name."""
+    """Names of splits."""
 
     TRAIN = "train"
     VALID = "valid"
@@ -43,14 +45,14 @@ class SplitName(StrEnum):
 
 
 class LabelsName(StrEnum):
-    """Label sets that a table can have."""
+    """Label sets of a table."""
 
     FER7 = "fer7"
     FERPLUS8 = "ferplus8"
 
 
 class ExportFormat(StrEnum):
-    """What a table can be written as."""
+    """Formats that a table can be exported to."""
 
     FOLDERS = "folders"
     IMAGEFOLDER = "imagefolder"
@@ -59,14 +61,19 @@ class ExportFormat(StrEnum):
     FER2013 = "fer2013"
 
 
-ManifestArgument = Annotated[Path, typer.Argument(help="A data set: .parquet from `data import`.")]
+ManifestArgument = Annotated[
+    Path, typer.Argument(help="Data set: a .parquet table of `data import`.")
+]
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", help="Folder of findings and decisions; default: SET.curation."),
+    typer.Option(
+        "--store",
+        help="Folder of findings and decisions. Default: set.curation next to set.parquet.",
+    ),
 ]
 
 
-NewTableOption = Annotated[Path, typer.Option("--out", "-o", help="The new .parquet table.")]
+NewTableOption = Annotated[Path, typer.Option("--out", "-o", help="New .parquet table to write.")]
 
 
 def _stderr() -> "Console":
@@ -77,17 +84,23 @@ def _stderr() -> "Console":
 
 @data_app.command("import")
 def data_import(
-    source: Annotated[Path, typer.Argument(help="The data set: its table or its folder.")],
+    source: Annotated[Path, typer.Argument(help="Data set: its table or its folder.")],
     out: NewTableOption,
     layout: Annotated[
-        str, typer.Option(help="auto, or a name of docs/cli.md, such as rafdb.")
+        str,
+        typer.Option(
+            help="Layout of the data set: auto, or a name from docs/cli.md, such as rafdb."
+        ),
     ] = "auto",
     votes: VotesOption = None,
     labels: Annotated[
-        LabelsName, typer.Option(help="ferplus8 keeps contempt where the data set has it.")
+        LabelsName,
+        typer.Option(
+            help="Label set of the table; ferplus8 keeps contempt if the data set has it."
+        ),
     ] = LabelsName.FER7,
     embed: Annotated[
-        bool, typer.Option(help="Take image files into the table, instead of their paths.")
+        bool, typer.Option(help="Store image files in the table, instead of their paths.")
     ] = False,
     jobs: JobsOption = JOBS,
     label_map: MapOption = None,
@@ -97,7 +110,7 @@ def data_import(
     label_column: LabelColumnOption = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Convert a data set in its own layout into one table; count it and check it."""
+    """Convert a data set to a single table; count and check its images."""
     from pyojeong.cli.conversion import OwnWords
     from pyojeong.cli.data import ImportRequest, run_import
 
@@ -118,12 +131,13 @@ def data_import(
 def data_info(
     table: ManifestArgument,
     sheet: Annotated[
-        Path | None, typer.Option(help="Image to draw: faces and size of every class.")
+        Path | None,
+        typer.Option(help="Image file to write: some faces and the size of each class."),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Count classes, splits, people, copies, unreadable images and votes."""
+    """Count classes, splits, people, identical images, unreadable images and votes."""
     from pyojeong.cli.data import show_info
 
     raise typer.Exit(show_info(table, sheet=sheet, as_json=json_, console=_stderr()))
@@ -133,18 +147,24 @@ def data_info(
 def data_split(
     table: ManifestArgument,
     out: NewTableOption,
-    valid: Annotated[float, typer.Option(min=0, max=1, help="Share of validation rows.")] = 0.1,
-    test: Annotated[float, typer.Option(min=0, max=1, help="Share of test rows.")] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other splits.")] = 0,
+    valid: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the validation split.")
+    ] = 0.1,
+    test: Annotated[float, typer.Option(min=0, max=1, help="Share of the test split.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the splits.")] = 0,
     keep_test: Annotated[
-        bool, typer.Option("--keep-test", help="Keep the test rows; split the others.")
+        bool, typer.Option("--keep-test", help="Keep the test split; split the other rows.")
     ] = False,
     drop_leaks: Annotated[
-        bool, typer.Option("--drop-leaks", help="Leave out what shares a face with a test row.")
+        bool,
+        typer.Option(
+            "--drop-leaks",
+            help="With --keep-test: leave out rows that share a person or image with a test row.",
+        ),
     ] = False,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Split a data set again; people and identical images stay in one split."""
+    """Split a data set again. Each person and identical images stay in one split."""
     from pyojeong.cli.data import run_split
     from pyojeong.datasets.splitting import SplitOptions
 
@@ -156,14 +176,15 @@ def data_split(
 
 @data_app.command("merge")
 def data_merge(
-    tables: Annotated[list[Path], typer.Argument(help="Two or more .parquet tables.")],
+    tables: Annotated[list[Path], typer.Argument(help="Two or more .parquet tables to merge.")],
     out: NewTableOption,
     labels: Annotated[
-        LabelsName | None, typer.Option(help="Map all onto fer7; contempt is left out.")
+        LabelsName | None,
+        typer.Option(help="Label set to map all tables to; fer7 leaves contempt out."),
     ] = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Put tables together; names of samples and people get their table's name as a prefix."""
+    """Merge tables. Sample and person ids are prefixed with the name of their table."""
     from pyojeong.cli.data import run_merge
 
     raise typer.Exit(
@@ -174,16 +195,20 @@ def data_merge(
 @data_app.command("export")
 def data_export(
     table: ManifestArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder, or a .csv file.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="New folder, or for fer2013 a new .csv file.")
+    ],
     format_: Annotated[
         ExportFormat,
         typer.Option(
-            "--format", "-f", help="Class folders, Hugging Face's imagefolder or Parquet, or CSV."
+            "--format",
+            "-f",
+            help="Class folders, Hugging Face imagefolder or datasets (Parquet), or FER2013's CSV.",
         ),
     ] = ExportFormat.FOLDERS,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Write a table as files that other tools read."""
+    """Export a table to files that other tools can read."""
     from pyojeong.cli.data import run_export
 
     raise typer.Exit(run_export(table, out, kind=format_.value, console=_stderr()))
@@ -194,25 +219,30 @@ def faces(
     manifest: ManifestArgument,
     out: NewTableOption,
     detector: DetectorOption = "auto",
-    margin: Annotated[float, typer.Option(min=0, max=2, help="Room around the box.")] = 0.15,
+    margin: Annotated[
+        float,
+        typer.Option(min=0, max=2, help="Margin on each side of the box, as a share of its side."),
+    ] = 0.15,
     size: Annotated[
-        int, typer.Option(min=16, help="Larger crops are shrunk to this side, in pixels.")
+        int,
+        typer.Option(min=16, help="Largest side of a crop in pixels; larger crops are reduced."),
     ] = 224,
     like: Annotated[
         str | None,
         typer.Option(
-            help="Model id: align the faces as in its training set, instead of cutting out boxes."
+            help="Id of a model: align the faces as in its training set, instead of cropping boxes."
         ),
     ] = None,
     side: Annotated[int, typer.Option(min=16, max=1024, help="With --like: side in pixels.")] = 128,
-    every: Annotated[bool, typer.Option(help="All faces, not only the largest.")] = False,
+    every: Annotated[bool, typer.Option(help="Keep all faces, not only the largest.")] = False,
     min_face: Annotated[
-        int | None, typer.Option(min=8, help="Smallest face, shorter side in pixels.")
+        int | None,
+        typer.Option(min=8, help="Smallest face to report: shorter side of its box, in pixels."),
     ] = None,
     jobs: JobsOption = JOBS,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Cut the faces out of photographs; images without one are listed and left out."""
+    """Crop the faces from photographs. Images without a face are listed and left out."""
     from pyojeong.cli.curate import FacesRequest, run_faces
 
     request = FacesRequest(
@@ -238,23 +268,27 @@ def curate(
         typer.Option(
             "--checks",
             "-c",
-            help="Names, or NAME=THRESHOLD, separated by commas; also default and all.",
+            help="Checks to run, separated by commas: NAME, NAME=THRESHOLD, default or all.",
         ),
     ] = None,
     store: StoreOption = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="From `pyojeong train --folds`, for label-issue.")
+        Path | None,
+        typer.Option(help="Predictions of `pyojeong train --folds`; needed by label-issue."),
     ] = None,
     detector: DetectorOption = "auto",
     least_px: Annotated[
-        int, typer.Option(min=8, help="Face side that the check 'small' scores 0.5.")
+        int,
+        typer.Option(
+            min=8, help="Side of a face, in pixels, that gets score 0.5 in check 'small'."
+        ),
     ] = 32,
     jobs: ProcessesOption = JOBS,
     report: Annotated[
-        Path | None, typer.Option(help="Write report.html to this folder (or this .html file).")
+        Path | None, typer.Option(help="Write report.html to this folder, or to this .html file.")
     ] = None,
     pictures: Annotated[
-        int, typer.Option(min=0, help="Images per check in the report; 0 = none.")
+        int, typer.Option(min=0, help="Images per check in the report; 0: none.")
     ] = 24,
     lang: LangOption = Language.EN,
     engine: EngineOption = Engine.LOCAL,
@@ -262,7 +296,10 @@ def curate(
     object_store_mb: ObjectStoreOption = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Look for faults: no face, covers, blur, copies, wrong labels. Resumable, deletes nothing."""
+    """Find faults: missing faces, occlusions, blur, copies, wrong labels. Nothing is deleted.
+
+    Repeat the same command to resume an interrupted run.
+    """
     from pyojeong.cli.curate import CurateRequest, run_curate
     from pyojeong.cli.ray_options import ray_options
 
@@ -290,21 +327,30 @@ def clean(
     accept: Annotated[
         list[str] | None,
         typer.Option(
-            help="Accept the suggestions of these checks (NAME or NAME=THRESHOLD, commas) first.",
+            help="First accept the suggestions of these checks, separated by commas: NAME or "
+            "NAME=THRESHOLD.",
         ),
     ] = None,
     split: Annotated[
-        list[SplitName] | None, typer.Option(help="Accept them in these splits; default: train.")
+        list[SplitName] | None,
+        typer.Option(
+            help="Split in which suggestions are accepted. Default: train. Repeat the option for "
+            "more than one."
+        ),
     ] = None,
     relabel: Annotated[
-        bool, typer.Option(help="Accept new labels; --no-relabel drops such rows.")
+        bool,
+        typer.Option(help="Accept suggested labels; --no-relabel drops these rows instead."),
     ] = True,
     leaks_only: Annotated[
-        bool, typer.Option("--leaks-only", help="Of copies, only those of a row in another split.")
+        bool,
+        typer.Option(
+            "--leaks-only", help="Drop copies only if the other copy is in another split."
+        ),
     ] = False,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Write a new data set with all decisions applied; the old one stays as it is."""
+    """Write a new data set with all decisions applied. The original is not changed."""
     from pyojeong.cli.curate import CleanRequest, run_clean
 
     request = CleanRequest(
@@ -324,12 +370,13 @@ def review(
     manifest: ManifestArgument,
     store: StoreOption = None,
     reviewer: Annotated[
-        str | None, typer.Option(help="Your name in the decisions; default: your user name.")
+        str | None,
+        typer.Option(help="Name to record with your decisions. Default: your user name."),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free port.")] = 0,
     host: Annotated[
         str,
-        typer.Option(help="Address to serve on; 0.0.0.0 opens it to the network."),
+        typer.Option(help="Address to serve on; 0.0.0.0 makes the page available on the network."),
     ] = "127.0.0.1",
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
@@ -337,7 +384,7 @@ def review(
     lang: LangOption = Language.EN,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Decide on the findings of the checks, image by image, on a page on this machine."""
+    """Review the findings of the checks image by image, on a local page."""
     from pyojeong.cli.review import review as serve
 
     serve(

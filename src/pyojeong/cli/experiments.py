@@ -1,4 +1,4 @@
-"""``pyojeong experiments ...``: progress and tables around ``lab``; torch is imported to train."""
+"""``pyojeong experiments ...``: progress and tables; torch is imported only to train."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""``pyojeong experiments ...``: what can be run, running it, and the table of what came out."""
+"""``pyojeong experiments ...``: list, run and compare experiments."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyojeong.cli.options import (
-    JOBS,
+from pyojeong.cli.data_options import (
     DataOption,
-    DevicesOption,
     EpochsOption,
     GroupsOption,
     ImageColumnOption,
@@ -17,12 +15,16 @@ from pyojeong.cli.options import (
     LearningRateOption,
     LimitOption,
     MapOption,
+    TableOption,
+    VotesOption,
+)
+from pyojeong.cli.options import (
+    JOBS,
+    DevicesOption,
     ProcessesOption,
     ScoredSplit,
-    TableOption,
     TrainingDevice,
     TrainingDeviceOption,
-    VotesOption,
     deprecated_alias,
 )
 from pyojeong.cli.streams import echo
@@ -37,25 +39,23 @@ experiments_app = typer.Typer(
     help="Run named experiments and compare their results.", no_args_is_help=True
 )
 
-FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of experiments.")]
-RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of run folders.")]
-KeepOption = Annotated[
-    Path | None, typer.Option("--keep", help="Folder that gets a copy of every result.")
-]
+FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of the experiments.")]
+RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
+KeepOption = Annotated[Path | None, typer.Option("--keep", help="Folder to copy every result to.")]
 ResultsOption = Annotated[
-    Path, typer.Option("--results", help="Folder of kept results, or of run folders.")
+    Path, typer.Option("--results", help="Folder of results (see --keep), or of run folders.")
 ]
 
 
 class Logger(StrEnum):
-    """Where curves can also go."""
+    """Tools that training curves can be logged to."""
 
     TENSORBOARD = "tensorboard"
     MLFLOW = "mlflow"
 
 
 class TableFormat(StrEnum):
-    """Forms of the table."""
+    """Formats of the table of results."""
 
     TERMINAL = "terminal"
     MARKDOWN = "markdown"
@@ -72,9 +72,11 @@ def _stderr() -> "Console":
 def list_(
     folder: FolderOption = Path("experiments"),
     runs: RunsOption = Path("runs"),
-    names: Annotated[list[str] | None, typer.Argument(help="Names or folders; all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names or folders of experiments. Default: all.")
+    ] = None,
 ) -> None:
-    """Name the experiments and say how far each run is."""
+    """List the experiments and the progress of each run."""
     from pyojeong.cli.experiments import list_experiments
 
     list_experiments(folder, runs, names or [])
@@ -82,7 +84,9 @@ def list_(
 
 @experiments_app.command()
 def run(
-    names: Annotated[list[str], typer.Argument(help="Names, or a folder such as seed2021.")],
+    names: Annotated[
+        list[str], typer.Argument(help="Names of experiments, or a folder such as seed2021.")
+    ],
     data: DataOption,
     votes: VotesOption = None,
     folder: FolderOption = Path("experiments"),
@@ -90,18 +94,21 @@ def run(
     keep: KeepOption = None,
     jobs: ProcessesOption = JOBS,
     seed: Annotated[
-        list[int] | None, typer.Option(help="Instead of the experiment's own seeds.")
+        list[int] | None,
+        typer.Option(
+            help="Seed, instead of those of the experiment. Repeat the option for more than one."
+        ),
     ] = None,
     epochs: EpochsOption = None,
     lr: LearningRateOption = None,
     limit: LimitOption = None,
     device: TrainingDeviceOption = TrainingDevice.AUTO,
     devices: DevicesOption = None,
-    again: Annotated[bool, typer.Option("--again", help="Retry what failed before.")] = False,
-    log: Annotated[Logger | None, typer.Option(help="Log curves there as well.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Retry failed runs.")] = False,
+    log: Annotated[Logger | None, typer.Option(help="Also log training curves here.")] = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Train and measure; finished runs are left alone, interrupted ones continued."""
+    """Train and evaluate experiments. Finished runs are skipped, interrupted ones resumed."""
     from pyojeong.cli.experiments import run_named
 
     console = _stderr()
@@ -134,7 +141,7 @@ def resume(
     keep: KeepOption = None,
     jobs: ProcessesOption = JOBS,
 ) -> None:
-    """Continue every run that was begun and has no result yet."""
+    """Resume every run that was started and has no result yet."""
     from pyojeong.cli.experiments import resume_all
 
     console = _stderr()
@@ -145,19 +152,24 @@ def resume(
 @experiments_app.command()
 def table(
     results: ResultsOption = Path("runs"),
-    only: Annotated[list[str] | None, typer.Argument(help="Names or folders; all.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Names or folders. Default: all.")
+    ] = None,
     format_: Annotated[
         TableFormat | None,
         typer.Option(
             "--format",
             "-f",
-            help="terminal: the main columns, in 80 characters. Default: terminal on a terminal, "
-            "markdown in a pipe or file.",
+            help="terminal: the main columns in 80 characters. Default: terminal on a terminal, "
+            "markdown for pipes and files.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File; else stdout.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File; default: stdout.")] = None,
 ) -> None:
-    """Print the table of results: settings, accuracy with interval, cost, the students' figure."""
+    """Print the table of results: settings, accuracy with interval, cost.
+
+    The rows of seed2021 also have the accuracy that the students of 2021 measured.
+    """
     from pyojeong.cli.experiments import show_table
 
     show_table(results, only or [], None if format_ is None else format_.value, out)
@@ -165,14 +177,15 @@ def table(
 
 @experiments_app.command("compare")
 def compare_(
-    one: Annotated[str, typer.Argument(help="A result's name; with --data a model.")],
-    other: Annotated[str, typer.Argument(help="What it is compared with.")],
+    one: Annotated[str, typer.Argument(help="Name of a result, or with --data a model.")],
+    other: Annotated[str, typer.Argument(help="Result or model to compare it with.")],
     data: Annotated[
         Path | None,
         typer.Option("--data", help="Compare two models (ids or .onnx files) on this data set."),
     ] = None,
     split: Annotated[
-        ScoredSplit, typer.Option(help="Of --data; a use of the test split is recorded.")
+        ScoredSplit,
+        typer.Option(help="Split of --data to use. Every use of the test split is recorded."),
     ] = ScoredSplit.VALID,
     label_map: MapOption = None,
     groups: GroupsOption = None,
@@ -181,7 +194,7 @@ def compare_(
     label_column: LabelColumnOption = None,
     results: ResultsOption = Path("runs"),
 ) -> None:
-    """Compare two results on the same pictures: paired differences with 95 % intervals."""
+    """Compare two results on the same images: paired differences, 95 % confidence intervals."""
     from pyojeong.cli.compare import compare_models, compare_results
     from pyojeong.cli.conversion import OwnWords
 
@@ -198,10 +211,14 @@ def compare_(
 @experiments_app.command()
 def report(
     results: ResultsOption = Path("runs"),
-    only: Annotated[list[str] | None, typer.Argument(help="Names or folders; all.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file.")] = Path("results.html"),
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Names or folders. Default: all.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path(
+        "results.html"
+    ),
 ) -> None:
-    """Write one page: sortable table, curves, confusion matrices, accuracy against latency."""
+    """Write an HTML page: sortable table, curves, confusion matrices, accuracy and latency."""
     from pyojeong.cli.experiments import write_report
 
     echo(write_report(results, only or [], out))
@@ -209,11 +226,11 @@ def report(
 
 @experiments_app.command("time")
 def time_(
-    out: Annotated[Path, typer.Option("--out", "-o", help="JSON file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="JSON file to write.")],
     results: ResultsOption = Path("runs"),
-    rounds: Annotated[int, typer.Option(min=3, help="Timed repetitions.")] = 20,
+    rounds: Annotated[int, typer.Option(min=3, help="Number of timed repetitions.")] = 20,
 ) -> None:
-    """Time the nets of all results as ONNX on one thread, in one go, beside the bundled model."""
+    """Measure the latency of all networks, and of the bundled model, as ONNX on one thread."""
     from pyojeong.cli.experiments import time_nets
 
     time_nets(results, out, _stderr(), rounds=rounds)
@@ -221,12 +238,12 @@ def time_(
 
 @experiments_app.command("score-test")
 def score_test(
-    run_: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
+    run_: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     data: DataOption,
     votes: VotesOption = None,
     keep: KeepOption = None,
 ) -> None:
-    """Score a run on the test split, once: the use is recorded, a second one is refused."""
+    """Score a run on the test split, once. The use is recorded and a second one refused."""
     from pyojeong.cli.experiments import score_test_once
 
     console = _stderr()
@@ -236,23 +253,27 @@ def score_test(
 
 @experiments_app.command("distill")
 def distill(
-    teachers: Annotated[list[Path], typer.Argument(help="Finished run folders.")],
+    teachers: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="File of soft labels (.npz).")],
     like: Annotated[
-        str, typer.Option(help="Name of the student's experiment: its \\[augment] draws the views.")
+        str,
+        typer.Option(help="Name of the student's experiment; its \\[augment] defines the views."),
     ],
     votes: VotesOption = None,
     folder: FolderOption = Path("experiments"),
-    views: Annotated[int, typer.Option(min=1, help="Views of each face.")] = 8,
+    views: Annotated[int, typer.Option(min=1, help="Number of views per face.")] = 8,
     weight: Annotated[
-        list[float] | None, typer.Option(help="One per teacher; else fitted on the valid split.")
+        list[float] | None,
+        typer.Option(
+            help="Weight of a teacher, once for each. Default: fitted on the validation split."
+        ),
     ] = None,
     average: Annotated[
-        bool, typer.Option(help="One answer for each face: the mean over its views.")
+        bool, typer.Option(help="Store one prediction per face: the mean over its views.")
     ] = False,
 ) -> None:
-    """Cache teachers' predictions on several augmented views of each training face."""
+    """Store predictions of finished runs as soft labels, for several views of each face."""
     from pyojeong.cli.soft_labels import keep, teach_students
 
     console = _stderr()
@@ -280,7 +301,7 @@ def relabel(
     teacher: Annotated[
         Path | None, typer.Option(help="Soft labels of teachers (.npz) to mix in.")
     ] = None,
-    share: Annotated[float, typer.Option(help="Of the new labels in that mixture.")] = 0.5,
+    share: Annotated[float, typer.Option(help="Share of the new labels in that mix.")] = 0.5,
     votes: VotesOption = None,
 ) -> None:
     """Compute soft labels of the training faces from FER+ votes and out-of-fold predictions."""
@@ -294,13 +315,11 @@ def relabel(
 
 @experiments_app.command()
 def ensemble(
-    runs: Annotated[list[Path], typer.Argument(help="Finished run folders.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
     data: DataOption,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="File of the ensemble's record (.json).")
-    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Record of the ensemble (.json).")],
     votes: VotesOption = None,
-    views: Annotated[int, typer.Option(help="Views of each face, averaged: 1, 2 or 10.")] = 1,
+    views: Annotated[int, typer.Option(help="Views of each face to average: 1, 2 or 10.")] = 1,
     score_test: Annotated[
         bool,
         typer.Option(
@@ -308,7 +327,7 @@ def ensemble(
         ),
     ] = False,
 ) -> None:
-    """Evaluate several runs as an ensemble: weights and figures of the validation split."""
+    """Evaluate several runs as an ensemble; weights are fitted on the validation split."""
     from pyojeong.cli.ensembles import measure_ensemble
 
     console = _stderr()
@@ -319,10 +338,10 @@ def ensemble(
 
 @experiments_app.command()
 def pack(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of packed runs.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for packed runs.")],
 ) -> None:
-    """Copy a finished run with its result's weights alone: small enough to keep or send."""
+    """Copy a finished run with only the weights of its result, for storage or transfer."""
     from pyojeong.cli.experiments import pack_run
 
     echo(pack_run(run, out))

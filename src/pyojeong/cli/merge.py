@@ -1,4 +1,4 @@
-"""``pyojeong merge``: the results of shards as those of one run."""
+"""``pyojeong merge``: merge the results of shards."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from pyojeong.runtime.detection.registry import DEFAULT, DETECTORS
 
 
 class Format(StrEnum):
-    """Tables of results."""
+    """File formats of result tables."""
 
     PARQUET = "parquet"
     CSV = "csv"
@@ -20,7 +19,7 @@ class Format(StrEnum):
 
 
 class LayoutName(StrEnum):
-    """Layouts of other tools; docs/layouts.md."""
+    """Layouts of other tools; see docs/layouts.md."""
 
     OPENFACE = "openface"
     PYFEAT = "pyfeat"
@@ -28,7 +27,7 @@ class LayoutName(StrEnum):
 
 
 class DeviceName(StrEnum):
-    """Where networks run."""
+    """Devices that networks run on."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -38,7 +37,7 @@ class DeviceName(StrEnum):
 
 
 class TrainingDevice(StrEnum):
-    """Where networks are trained."""
+    """Devices that networks are trained on."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -47,21 +46,21 @@ class TrainingDevice(StrEnum):
 
 
 class LabelSetName(StrEnum):
-    """Label sets of answers."""
+    """Label sets of results."""
 
     FER7 = "fer7"
     FERPLUS8 = "ferplus8"
 
 
 class Measure(StrEnum):
-    """What is measured on request."""
+    """Optional measures."""
 
     ACTION_UNITS = "action-units"
     BLENDSHAPES = "blendshapes"
 
 
 class Answers(StrEnum):
-    """Which output of a model answers."""
+    """Outputs of a model."""
 
     AUTO = "auto"
     LABELS = "labels"
@@ -76,14 +75,14 @@ class Language(StrEnum):
 
 
 class Engine(StrEnum):
-    """What does the work of a command."""
+    """How a command distributes its work."""
 
     LOCAL = "local"
     RAY = "ray"
 
 
 class Views(StrEnum):
-    """How many views of each face are averaged."""
+    """Number of views of each face that are averaged."""
 
     ONE = "1"
     TWO = "2"
@@ -102,63 +101,85 @@ DetectorOption = Annotated[
     typer.Option(
         "--detector",
         "-d",
-        help=f"auto ({DEFAULT}), {', '.join(DETECTORS.own[1:])}, or that of another package.",
+        help=f"Face detector: auto ({DEFAULT}), {', '.join(DETECTORS.own[1:])}, or one that "
+        "another package adds.",
     ),
 ]
 ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="Model id, card or ONNX file; see `pyojeong models`.")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model: an id, or the path of a card or ONNX file. `pyojeong models` lists the ids.",
+    ),
 ]
 MinFaceOption = Annotated[
-    int | None, typer.Option("--min-face", min=8, help="Smallest face, shorter side in pixels.")
+    int | None,
+    typer.Option(
+        "--min-face", min=8, help="Smallest face to report: shorter side of its box, in pixels."
+    ),
 ]
 FastOption = Annotated[
     bool,
     typer.Option(
         "--fast",
-        help="Look at a small copy only: twice as fast, misses most faces narrower than a seventh "
-        "of the image (72 of 512 pixels).",
+        help="Search only a small copy of the image: twice as fast, but misses most faces narrower "
+        "than a seventh of the image (72 of 512 pixels).",
     ),
 ]
 AnyRotationOption = Annotated[
     bool,
     typer.Option(
-        "--any-rotation", help="Also find faces on their side and upside down; four times as slow."
+        "--any-rotation",
+        help="Also find faces that are sideways or upside down; takes four times as long.",
     ),
 ]
 AllowOption = Annotated[
     str | None,
     typer.Option(
-        "--allow", help="Licence flags that the model may carry, comma between; data:* too."
+        "--allow",
+        help="Licence flags that the model may carry, separated by commas; patterns such as data:* "
+        "are allowed.",
     ),
 ]
 JobsOption = Annotated[
     int,
-    typer.Option("--jobs", "-j", min=1, help="Images or frames read in parallel (threads)."),
+    typer.Option(
+        "--jobs", "-j", min=1, help="Number of threads that process images or frames in parallel."
+    ),
 ]
 ProcessesOption = Annotated[
     int,
     typer.Option(
-        "--processes", "--jobs", "-j", min=1, help="Processes that share the work, one thread each."
+        "--processes",
+        "--jobs",
+        "-j",
+        min=1,
+        help="Number of processes that share the work, one thread each.",
     ),
 ]
 JOBS = 2
-"""Default of both."""
+"""Default of ``--jobs`` and ``--processes``."""
 
 ThreadsOption = Annotated[
     int | None,
     typer.Option(
         "--threads",
         min=1,
-        help="Threads inside each network. Default: the CPUs, at most 4; fewer with --jobs.",
+        help="Number of threads inside each network. Default: the number of CPUs, at most 4, or 1 "
+        "if --jobs is more than 1; evaluate and bench accuracy: 2.",
     ),
 ]
 ViewsOption = Annotated[
     Views,
-    typer.Option("--views", help="Views of each face that are averaged; slower and steadier."),
+    typer.Option(
+        "--views",
+        help="Number of views of each face to average: more are more accurate and slower.",
+    ),
 ]
 _DEVICE = (
-    "Where networks run; auto: the best that is offered here. Only the CPU gives the same results "
-    "to the last bit."
+    "Device that networks run on; auto: the best one available. Results are identical to the last "
+    "bit only on the CPU."
 )
 DeviceOption = Annotated[
     DeviceName,
@@ -179,50 +200,58 @@ DevicesOption = Annotated[
     typer.Option(
         "--devices",
         min=1,
-        help="Processes that share every batch of a training, one device each. Default: 1, or as "
-        "the run was begun.",
+        help="Number of processes that share each training batch, one device each. Default: 1, or "
+        "the number that an unfinished run was started with.",
     ),
 ]
 RemoteOption = Annotated[
     bool,
     typer.Option(
         "--remote",
-        help="Read addresses (s3://, gs://, https:// ...) too: a file, a folder/ or a pattern.",
+        help="Also read remote addresses (s3://, gs://, https:// ...): a file, a folder that ends "
+        "in /, or a pattern.",
     ),
 ]
 FormatOption = Annotated[
     list[Format] | None,
-    typer.Option("--format", "-f", help="Tables to write; several times for several."),
+    typer.Option(
+        "--format", "-f", help="Table format to write. Repeat the option for more than one."
+    ),
 ]
 LayoutOption = Annotated[
     list[LayoutName] | None,
     typer.Option(
         "--layout",
-        help="Also write the results in the layout of another tool, beside the tables; several "
-        "times for several. facereader: clips only, one file a person.",
+        help="Also write the results in the layout of another tool, next to the tables. Repeat the "
+        "option for more than one. facereader: clips only, one file per person.",
     ),
 ]
 EyesOption = Annotated[
     bool | None,
     typer.Option(
         "--eyes/--no-eyes",
-        help="Head pose, eyes and gaze. Default: on for clips and the webcam, off for photographs.",
+        help="Measure head pose, eyes and gaze. Default: on for clips and the webcam, off for "
+        "photographs and the server.",
     ),
 ]
 ActionUnitsOption = Annotated[
     bool,
     typer.Option(
-        "--action-units", help="Intensities of 18 facial action units, with head pose and eyes."
+        "--action-units",
+        help="Measure the intensities of 18 facial action units, and head pose, eyes and gaze.",
     ),
 ]
 MeasureOption = Annotated[
     list[Measure] | None,
-    typer.Option("--measure", help="Further measures as columns; several times for several."),
+    typer.Option(
+        "--measure",
+        help="Additional measure to include in the results. Repeat the option for more than one.",
+    ),
 ]
 
 
 def measures_named(measures: Sequence[Measure] | None, *, action_units: bool) -> tuple[str, ...]:
-    """Return the measures that were asked for, as ``Analyzer`` names them, in a fixed order."""
+    """Return the requested measures by their names in ``Analyzer``, in a fixed order."""
     wanted = {*(measures or ()), *([Measure.ACTION_UNITS] if action_units else [])}
     return tuple(each.value.replace("-", "_") for each in Measure if each in wanted)
 
@@ -230,83 +259,46 @@ def measures_named(measures: Sequence[Measure] | None, *, action_units: bool) ->
 ExcelOption = Annotated[
     bool,
     typer.Option(
-        "--excel", help="CSV that Excel opens right: marked as UTF-8, and no text is a formula."
+        "--excel",
+        help="Write CSV for Excel: with a UTF-8 byte order mark, and with formulas neutralised.",
     ),
 ]
 
 
 LangOption = Annotated[
     Language,
-    typer.Option("--lang", help="Language of the page or report; tables are the same in both."),
+    typer.Option(
+        "--lang", help="Language of the page or report. Tables are the same in both languages."
+    ),
 ]
 
 
 def formats_for_excel(formats: Sequence[str] | None) -> list[str]:
-    """Return the formats with --excel: CSV where none was named.
+    """Return the table formats to write with --excel: CSV if none is given.
 
     Raises:
-        typer.BadParameter: When formats were named without CSV.
+        typer.BadParameter: When formats are given and CSV is not among them.
     """
     if formats and "csv" not in formats:
         raise typer.BadParameter("--excel is for CSV tables: add --format csv")
     return list(formats or ["csv"])
 
 
-DataOption = Annotated[
-    Path,
-    typer.Option("--data", help="fer2013.csv (.gz, .xz), folders of images or a .parquet table."),
-]
-VotesOption = Annotated[
-    Path | None, typer.Option("--votes", help="FER+'s fer2013new.csv, joined by row.")
-]
-MapOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", help="NAME=LABEL: a class by another name; NAME=skip leaves it out. Repeatable."
-    ),
-]
-GroupsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--groups",
-        help=r"What names the person: a regex with one group, as '^(.*?)_\d+', or a column.",
-    ),
-]
-TableOption = Annotated[
-    Path | None,
-    typer.Option("--table", help="CSV of images and labels for a folder of pictures."),
-]
-ImageColumnOption = Annotated[
-    str | None,
-    typer.Option("--image-column", help="Its column of file names, relative to the folder."),
-]
-LabelColumnOption = Annotated[
-    str | None, typer.Option("--label-column", help="Its column of labels.")
-]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Only the first training samples (a trial).")
-]
-EpochsOption = Annotated[
-    int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's, exactly so many.")
-]
-LearningRateOption = Annotated[
-    float | None, typer.Option("--lr", help="Peak learning rate, instead of the recipe's.")
-]
 SmoothOption = Annotated[
     float | None,
     typer.Option(
         "--smooth",
-        help="Seconds over which scores are averaged: standard deviation of a Gaussian (clips; "
-        "default none), time constant (webcam; default 0.25).",
+        help="Smooth the scores over time, in seconds: standard deviation of a Gaussian for clips "
+        "(default: no smoothing), time constant for the webcam (default: 0.25).",
     ),
 ]
 PriorOption = Annotated[
     str | None,
     typer.Option(
         "--prior",
-        help="Base rates that answers assume: natural, between, balanced (posed or selected sets), "
-        "or a share for each label: angry=0.1,happy=0.3,... Default: the model's (bundled ones: "
-        "between).",
+        help="Base rates that the scores assume: natural, between, balanced (for posed or selected "
+        "sets), or a share for each label: angry=0.1,happy=0.3,... Default: the base rates of the "
+        "model (bundled models: between).",
     ),
 ]
 ThresholdOption = Annotated[
@@ -315,19 +307,24 @@ ThresholdOption = Annotated[
         "--threshold",
         min=0,
         max=1,
-        help="Best scores below it are unclear; 0: always answer. Default: the model's.",
+        help="Report a face as unclear if its best score is below this; 0: always give a label. "
+        "Default: the threshold of the model.",
     ),
 ]
 LabelsOption = Annotated[
     LabelSetName | None,
-    typer.Option("--labels", help="fer7, or ferplus8 (also contempt). Default: the model's."),
+    typer.Option(
+        "--labels",
+        help="Label set: fer7, or ferplus8 (also contempt). Default: fer7, or the label set of a "
+        "model with other labels.",
+    ),
 ]
 OutputOption = Annotated[
     Answers,
     typer.Option(
         "--output",
-        help="auto: what analyze answers (shares of votes, if the model has them); labels: the "
-        "label that the model's training data would give (fer2013: the same, of bundled models).",
+        help="Output of the model. auto: the one that analyze uses (shares of votes, if the model "
+        "has them); labels: the label in the model's training data (fer2013: for bundled models).",
     ),
 ]
 
@@ -336,27 +333,34 @@ ShardOption = Annotated[
     str | None,
     typer.Option(
         "--shard",
-        help="INDEX/COUNT, as 2/8: read this share of the inputs only; join with pyojeong merge.",
+        help="INDEX/COUNT, such as 2/8: read only this share of the inputs. Join the results with "
+        "pyojeong merge.",
     ),
 ]
 EngineOption = Annotated[
     Engine,
-    typer.Option("--engine", help="local: this process; ray: --jobs workers of Ray, one CPU each."),
+    typer.Option(
+        "--engine",
+        help="How work is distributed. local: on this machine; ray: to --jobs Ray workers, one CPU "
+        "each.",
+    ),
 ]
 AddressOption = Annotated[
     str | None,
-    typer.Option("--address", help="Of a Ray cluster that is running. Default: this machine."),
+    typer.Option("--address", help="Address of a running Ray cluster. Default: this machine."),
 ]
 ObjectStoreOption = Annotated[
     int | None,
     typer.Option(
-        "--object-store-mb", min=1, help="Ray's object store on this machine. Default: 256."
+        "--object-store-mb",
+        min=1,
+        help="Size of Ray's object store on this machine, in MB. Default: 256.",
     ),
 ]
 
 
 def deprecated_alias(command: Callable[..., None], old: str, new: str) -> Callable[..., None]:
-    """Return a command under its earlier name; it says in one line what to use instead."""
+    """Return a command under its earlier name, which prints the name to use instead."""
 
     @functools.wraps(command)
     def alias(*args: object, **kwargs: object) -> None:
@@ -372,10 +376,10 @@ FAST_MISSES = (
 
 
 def detector_named(detector: str, *, fast: bool) -> str:
-    """Return the detector that the options ask for.
+    """Return the name of the detector that the options select.
 
     Raises:
-        typer.BadParameter: When they contradict each other.
+        typer.BadParameter: When the options contradict each other.
     """
     if fast and detector not in {"auto", "fast"}:
         raise typer.BadParameter(

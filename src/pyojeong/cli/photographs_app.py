@@ -48,10 +48,10 @@ def analyze(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Images, folders, glob patterns, or manifests (.parquet) that list some."
+            help="Images, folders, glob patterns, or manifests (.parquet) that list images."
         ),
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for results.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the results.")] = None,
     formats: FormatOption = None,
     layouts: LayoutOption = None,
     excel: ExcelOption = False,
@@ -82,9 +82,9 @@ def analyze(
     object_store_mb: ObjectStoreOption = None,
     config: ConfigOption = None,  # noqa: ARG001 - it has set the defaults
 ) -> None:
-    """Read the expressions in photographs.
+    """Analyze facial expressions in photographs.
 
-    Prints a table; with --format, data goes to --out, or to stdout when there is no --out.
+    Prints a table. Data is written to --out, or with --format alone to stdout.
     """
     from pyojeong.cli.analyze import run
     from pyojeong.cli.analyze_parts import run_in_parts
@@ -138,11 +138,11 @@ def analyze(
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path(
         "demo-out"
     ),
 ) -> None:
-    """Read two bundled photographs: table, JSON, CSV and annotated images."""
+    """Analyze two bundled photographs: table, JSON, CSV and annotated images."""
     from pyojeong.cli.analyze import run
     from pyojeong.cli.analyze_request import AnalyzeRequest
     from pyojeong.cli.console import make_console
@@ -161,14 +161,14 @@ def demo(
 
 def merge(
     shards: Annotated[
-        list[Path], typer.Argument(help="Folders of results of all shards, in any order.")
+        list[Path], typer.Argument(help="Result folders of all shards, in any order.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the joined results.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the merged results.")],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace results of other shards in --out.")
     ] = False,
 ) -> None:
-    """Join the results of analyze --shard or video --shard: the same tables as of one run."""
+    """Merge the results of analyze --shard or video --shard into the tables of a single run."""
     from pyojeong.cli.console import make_console
     from pyojeong.cli.merge import merge_shards
 

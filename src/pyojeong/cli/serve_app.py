@@ -1,4 +1,4 @@
-"""The command ``pyojeong serve``: its options, and nothing else."""
+"""The options of the command ``pyojeong serve``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,100 +26,131 @@ from pyojeong.cli.options import (
 )
 from pyojeong.cli.study import ConfigOption
 
-WHO, LIMITS = "Who may use it", "Limits"
+WHO, LIMITS = "Access", "Limits"
 
 
 def serve(
     host: Annotated[
         str,
         typer.Option(
-            help="Address to serve on; any but loopback needs --token-file.", rich_help_panel=WHO
+            help="Address to serve on; all but loopback addresses need --token-file.",
+            rich_help_panel=WHO,
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="0 takes a free one.", rich_help_panel=WHO)
+        int, typer.Option(min=0, max=65535, help="Port; 0: any free port.", rich_help_panel=WHO)
     ] = 8000,
     token_file: Annotated[
         Path | None,
-        typer.Option(help="File with the token of all requests (bearer).", rich_help_panel=WHO),
+        typer.Option(
+            help="File with the bearer token that requests must send.", rich_help_panel=WHO
+        ),
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
-            help="Origin whose pages may use it (CORS): https://example.org. Repeatable.",
+            help="Origin whose pages may use the server (CORS), such as https://example.org. "
+            "Repeat the option for more than one.",
             rich_help_panel=WHO,
         ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="Further name of the server, that of a reverse proxy. Repeatable.",
+            help="Additional host name of the server, for example of a reverse proxy. Repeat the "
+            "option for more than one.",
             rich_help_panel=WHO,
         ),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(help="Folder of a built page, served at /.", rich_help_panel=WHO)
+        Path | None,
+        typer.Option(help="Folder of a page from `page build`, served at /.", rich_help_panel=WHO),
     ] = None,
     max_bytes: Annotated[
-        int, typer.Option(min=1, help="Of a request with images.", rich_help_panel=LIMITS)
+        int,
+        typer.Option(
+            min=1,
+            help="Maximum bytes of a request with images, or of a frame of a stream.",
+            rich_help_panel=LIMITS,
+        ),
     ] = 20_000_000,
     max_pixels: Annotated[
-        int, typer.Option(min=1, help="Of an image.", rich_help_panel=LIMITS)
+        int, typer.Option(min=1, help="Maximum pixels of an image.", rich_help_panel=LIMITS)
     ] = 50_000_000,
     max_files: Annotated[
-        int, typer.Option(min=1, help="Images of a request.", rich_help_panel=LIMITS)
+        int, typer.Option(min=1, help="Maximum images of a request.", rich_help_panel=LIMITS)
     ] = 32,
     max_requests: Annotated[
-        int, typer.Option(min=1, help="Requests in work; then 429.", rich_help_panel=LIMITS)
+        int,
+        typer.Option(
+            min=1,
+            help="Maximum requests with images at a time; further ones get status 429.",
+            rich_help_panel=LIMITS,
+        ),
     ] = 64,
     max_streams: Annotated[
-        int, typer.Option(min=0, help="Open streams; then 429.", rich_help_panel=LIMITS)
+        int,
+        typer.Option(
+            min=0,
+            help="Maximum open streams; further ones get status 429.",
+            rich_help_panel=LIMITS,
+        ),
     ] = 4,
     body_timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, help="Seconds for a body with images; then 408.", rich_help_panel=LIMITS
+            min=0.1,
+            help="Timeout for the upload of images, in seconds; then status 408.",
+            rich_help_panel=LIMITS,
         ),
     ] = 30.0,
     idle_timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, help="Seconds without a byte or frame; then 408.", rich_help_panel=LIMITS
+            min=0.1,
+            help="Timeout in seconds without a byte of an upload (then status 408) or a frame of a "
+            "stream (then the stream is closed).",
+            rich_help_panel=LIMITS,
         ),
     ] = 10.0,
     max_videos: Annotated[
         int,
         typer.Option(
-            min=0, help="Clips that are kept; then 429. 0: no clips.", rich_help_panel=LIMITS
+            min=0,
+            help="Maximum clips that are queued, processed or stored; further ones get status 429. "
+            "0: no clips are accepted.",
+            rich_help_panel=LIMITS,
         ),
     ] = 8,
     max_video_bytes: Annotated[
-        int, typer.Option(min=1, help="Of a clip.", rich_help_panel=LIMITS)
+        int, typer.Option(min=1, help="Maximum bytes of a clip.", rich_help_panel=LIMITS)
     ] = 500_000_000,
     max_video_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Of a clip.", rich_help_panel=LIMITS)
+        float, typer.Option(min=0.1, help="Maximum seconds of a clip.", rich_help_panel=LIMITS)
     ] = 600.0,
     max_video_frames: Annotated[
-        int, typer.Option(min=1, help="Of a clip.", rich_help_panel=LIMITS)
+        int, typer.Option(min=1, help="Maximum frames of a clip.", rich_help_panel=LIMITS)
     ] = 20_000,
     keep: Annotated[
         float,
         typer.Option(
-            min=0.01, help="Minutes until results of a clip are deleted.", rich_help_panel=LIMITS
+            min=0.01,
+            help="Minutes until the results of a clip are deleted.",
+            rich_help_panel=LIMITS,
         ),
     ] = 60.0,
     batch_window: Annotated[
         float,
         typer.Option(
-            min=0, max=1000, help="Milliseconds in which requests form a batch.",
+            min=0, max=1000, help="Milliseconds within which requests form one batch.",
             rich_help_panel=LIMITS,
         ),
     ] = 1.0,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="Model id, card or ONNX file; the first answers by default, "
-            "others by ?model=. Repeatable.",
+            "--model", "-m", help="Model: an id, or the path of a card or ONNX file. Repeat the "
+            "option for more than one: the first is the default, ?model= selects another.",
         ),
     ] = None,
     detector: DetectorOption = "auto",
@@ -136,11 +167,14 @@ def serve(
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
     log_requests: Annotated[
-        bool, typer.Option(help="Write a line of JSON to stderr for each request.")
+        bool, typer.Option(help="Write one line of JSON per request to stderr.")
     ] = True,
     config: ConfigOption = None,
 ) -> None:  # fmt: skip
-    """Serve images, clips and streams over HTTP; on this machine only unless you say otherwise."""
+    """Run an HTTP server that analyzes images, clips and streams.
+
+    By default it accepts requests from this machine only.
+    """
     from pyojeong.cli.console import make_console
     from pyojeong.cli.serve import ServeRequest, run
 

@@ -98,7 +98,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def address(host: str, port: int) -> str:
-    """Return what stands between ``http://`` and the path."""
+    """Return the part of the URL between ``http://`` and the path."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
     return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
 

@@ -25,7 +25,7 @@ def teach_students(
     weights: list[float] | None,
     average: bool,
 ) -> "SoftLabels":
-    """Soft labels of finished runs.
+    """Return the soft labels of finished runs.
 
     Raises:
         ExperimentError: When a run is unfinished, or the student's experiment is unknown.
@@ -59,10 +59,10 @@ def relabel_faces(
     teacher: Path | None,
     share: float,
 ) -> "SoftLabels":
-    """Soft labels from votes and out-of-fold answers; see ``distillation.relabel``.
+    """Return soft labels from votes and out-of-fold predictions; see ``distillation.relabel``.
 
     Raises:
-        ExperimentError: When the share is none, or the teacher answered for other faces.
+        ExperimentError: When the share is invalid, or the teacher predicted other faces.
     """
     with needs_training():
         from pyojeong.distillation.relabel import relabel
@@ -81,7 +81,7 @@ def relabel_faces(
 
 
 def keep(soft: "SoftLabels", out: Path, manifest: Path, console: Console) -> int:
-    """Write them, and say who answered; returns the exit code."""
+    """Write soft labels and print their origin; return the exit code."""
     soft.write(out)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in soft.facts["teachers"].items())
     what = "one answer for" if soft.per_face else f"{soft.views} views of"

@@ -1,8 +1,8 @@
-"""``--config study.toml``: options of commands in a file, and the options of a run written as one.
+"""``--config study.toml``: read options from a file, and write the options of a run to one.
 
 The file has a table for each command (``[analyze]``, ``[video]``, ``[data.import]``), with the
-names of the command line as keys, without dashes in front; ``inputs`` are the files and folders.
-What the command line says wins. Paths are relative to the file's folder.
+names of the command line as keys, without leading dashes; ``inputs`` are the files and folders.
+Options on the command line take precedence. Paths are relative to the file's folder.
 """
 
 import inspect
@@ -26,7 +26,7 @@ from pyojeong.core.input_record import INPUTS, read_earlier
 from pyojeong.core.output_names import as_unicode
 
 SETTINGS = "settings.toml"
-"""File in a folder of results: the options that made them, as ``--config`` reads them."""
+"""File with the options of a command in its folder of results, for ``--config``."""
 _MARK = "# Written by pyojeong"
 _INPUTS = "inputs"
 _NOT_SETTINGS = frozenset({"config", "help", "overwrite"})
@@ -151,7 +151,8 @@ ConfigOption = Annotated[
         "--config",
         callback=_load,
         is_eager=True,
-        help="TOML file with options: a table for each command, names as here; these win.",
+        help="TOML file with options: one table per command, keys named like the options. Options "
+        "on the command line take precedence.",
     ),
 ]
 

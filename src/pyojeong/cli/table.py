@@ -1,4 +1,4 @@
-"""``pyojeong table convert``: which table is read, where files go, and what is said."""
+"""``pyojeong table convert``: find the table, choose the output files, print notes."""
 
 import re
 from collections.abc import Sequence

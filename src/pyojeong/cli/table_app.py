@@ -7,27 +7,23 @@ import typer
 
 from pyojeong.cli.options import LayoutName
 
-table_app = typer.Typer(help="Write finished results in other forms.", no_args_is_help=True)
+table_app = typer.Typer(help="Convert finished results to other formats.", no_args_is_help=True)
 
 
 @table_app.command("convert")
 def convert(
     results: Annotated[
         Path,
-        typer.Argument(help="Results: a folder of a clip or of analyze, or a table."),
+        typer.Argument(help="Result folder of a clip or of analyze, or a result table."),
     ],
-    layout: Annotated[LayoutName, typer.Option("--layout", help="Layout of another tool.")],
+    layout: Annotated[LayoutName, typer.Option("--layout", help="Layout to write.")],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", help="File, or a folder that is there. Default: beside the results."
-        ),
+        typer.Option("--out", "-o", help="File, or existing folder. Default: next to the results."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write results in the layout of another tool; no image is read again."""
+    """Write results in the layout of another tool, without reading images again."""
     from pyojeong.cli.console import make_console
     from pyojeong.cli.table import convert_results
 

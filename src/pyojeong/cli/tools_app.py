@@ -17,10 +17,10 @@ def models(
 
 def doctor(
     folder: Annotated[
-        Path | None, typer.Argument(help="Results, a data set or models; checks what is stored.")
+        Path | None, typer.Argument(help="Folder of results, a data set or models to check.")
     ] = None,
 ) -> None:
-    """Check this installation, or what is stored in FOLDER: checksums, missing files."""
+    """Check this installation, or the files in FOLDER: checksums and missing files."""
     from pyojeong.cli.console import make_console
     from pyojeong.cli.doctor import check_installation, check_stored
 

@@ -1,4 +1,4 @@
-"""``pyojeong train``, ``export``, ``evaluate``: progress and summaries around lab and scoring."""
+"""``pyojeong train`` and ``export``: progress and summaries."""
 
 import tomllib
 from dataclasses import asdict, dataclass
@@ -225,7 +225,7 @@ def train_folds_with_progress(
 
 
 def read_about(about: Path | None) -> dict[str, Any]:
-    """Return what a TOML file says of a model's rights and limits; nothing without a file."""
+    """Return the card fields of a TOML file; empty without a file."""
     words = tomllib.loads(_read(about)) if about is not None else {}
     return {k: tuple(v) if isinstance(v, list) else v for k, v in words.items()}
 

@@ -1,4 +1,4 @@
-"""``pyojeong video``: clips, options, progress and the table that people see."""
+"""``pyojeong video``: clips, options, progress and the table on the console."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -58,7 +58,10 @@ NOTICE = (
 
 
 def run(request: VideoRequest, console: Console) -> int:
-    """Do it; returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C."""
+    """Analyze the clips of a request.
+
+    Returns the exit code: 0, 1 when some clips failed, 130 after Ctrl-C.
+    """
     refuse_unfinished(request.out)
     shard = None if request.shard is None else Shard.from_text(request.shard)
     refuse_other_shard(request.out, shard)
@@ -145,7 +148,7 @@ def _write_inputs(
     outputs: Sequence[str] = (),
     writing: Sequence[str] = (),
 ) -> None:
-    """Write ``inputs.json``; that of an earlier command stays when nothing was read."""
+    """Write ``inputs.json``; an earlier file is kept if no clip was read."""
     if not tally.folders and read_earlier(request.out):
         if not tally.said:
             tally.said = True
@@ -224,7 +227,7 @@ class _Tally:
         self.table.add_row(*(as_markup(cell) for cell in cells))
 
     def counts(self, found: Found) -> InputCounts:
-        """Return the sums; what an interrupted run did not reach is left out."""
+        """Return the counts; clips that an interrupted run did not reach are not included."""
         left_out = found.reasons()
         left_out["not reached"] = len(found.items) - len(self.parts)
         return InputCounts(read=len(self.folders), failed=len(self.failures), left_out=left_out)
@@ -257,7 +260,7 @@ def _join(
     *,
     epochs: bool,
 ) -> None:
-    """Write the tables of several clips; those of an earlier run stay when there is one clip."""
+    """Write the tables of several clips; for a single clip, earlier tables are kept."""
     done = tally.folders
     if len(tally.parts) > 1 and done:
         lost = joined_clips(out) - {as_unicode(folder.name) for folder in done}

@@ -42,10 +42,10 @@ from pyojeong.cli.study import ConfigOption, settings_beside
 
 
 class _DefaultCommand(TyperGroup):
-    """A group whose first command runs when no command is named: ``pyojeong video clip.mp4``."""
+    """A group that runs its first command by default: ``pyojeong video clip.mp4``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the first command's name before arguments that begin with none."""
+        """Insert the name of the first command if the arguments do not start with a command."""
         if not args or args[0] not in self.commands:
             args = [next(iter(self.commands)), *args]
         return super().parse_args(ctx, args)
@@ -53,17 +53,19 @@ class _DefaultCommand(TyperGroup):
 
 video_app = typer.Typer(
     cls=_DefaultCommand,
-    help="Read clips: a table, a report page and events for each; take people out of results.",
+    help="Analyze clips: a table, a report page and events for each. Remove people from results.",
 )
 
 
 @video_app.command(
-    "process", epilog="Take people out of finished results: pyojeong video redact --help"
+    "process", epilog="To remove people from finished results: pyojeong video redact --help"
 )
 def video(
     ctx: typer.Context,
-    clips: Annotated[list[str], typer.Argument(help="Clips, or folders that hold some.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one folder in it per clip.")],
+    clips: Annotated[list[str], typer.Argument(help="Video files, or folders that contain them.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results, with a subfolder per clip.")
+    ],
     formats: FormatOption = None,
     layouts: LayoutOption = None,
     excel: ExcelOption = False,
@@ -72,37 +74,49 @@ def video(
     lang: LangOption = Language.EN,
     pictures: Annotated[bool, typer.Option(help="Show key frames in the report.")] = True,
     aggregate: Annotated[
-        bool, typer.Option(help="Keep shares, events and counts only: no frames, no images.")
+        bool, typer.Option(help="Keep only shares, events and counts: no frames and no images.")
     ] = False,
     eyes: EyesOption = None,
     action_units: ActionUnitsOption = False,
     measure: MeasureOption = None,
-    stride: Annotated[int, typer.Option(min=1, help="Read every so many frames.")] = 1,
+    stride: Annotated[int, typer.Option(min=1, help="Read every N-th frame.")] = 1,
     fps: Annotated[
-        float | None, typer.Option(help="Read at most so many frames a second instead.")
+        float | None, typer.Option(help="Read at most N frames per second, instead of --stride.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="From here: seconds from the clip's beginning, or 1:02.5.")
+        str | None,
+        typer.Option(help="Start time: seconds from the beginning of the clip, or 1:02.5."),
     ] = None,
-    end: Annotated[str | None, typer.Option(help="Up to here, exclusive.")] = None,
+    end: Annotated[str | None, typer.Option(help="End time, exclusive.")] = None,
     detect_every: Annotated[
-        int, typer.Option(min=1, help="Search for faces every so many frames, else follow them.")
+        int,
+        typer.Option(min=1, help="Search for faces in every N-th frame; track them in between."),
     ] = 5,
     smooth: SmoothOption = None,
     baseline: Annotated[
         str | None,
-        typer.Option(help="Own neutral face: a time such as 0:00-0:10, or an image."),
+        typer.Option(
+            help="Neutral face to report differences from: a time range of the clip, such as "
+            "0:00-0:10, or an image."
+        ),
     ] = None,
     hold: Annotated[float, typer.Option(min=0, help="Shortest event, in seconds.")] = 0.5,
     events: Annotated[
         Path | None,
-        typer.Option(help="Coded events of BORIS, ELAN or CSV (label,start,end): epochs.csv."),
+        typer.Option(
+            help="File of coded events to measure, from BORIS, ELAN or a CSV table "
+            "(label,start,end). Writes epochs.csv."
+        ),
     ] = None,
     event_window: Annotated[
-        float | None, typer.Option(help="Seconds measured from events without a length.")
+        float | None,
+        typer.Option(
+            help="Duration in seconds to use for coded events without one. Default: leave them out."
+        ),
     ] = None,
     observation: Annotated[
-        str | None, typer.Option(help="Observation of a BORIS file; else the clip's.")
+        str | None,
+        typer.Option(help="Observation to read from a BORIS file. Default: the one of the clip."),
     ] = None,
     detector: DetectorOption = "auto",
     model: ModelOption = "default",
@@ -120,7 +134,10 @@ def video(
     object_store_mb: ObjectStoreOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Read clips: a table, a report page and events for each; the same command resumes."""
+    """Analyze clips: a table, a report page and events for each.
+
+    Repeat the same command to resume an interrupted run.
+    """
     from pyojeong.cli.console import make_console
     from pyojeong.cli.video import run
     from pyojeong.cli.video_request import VideoRequest
@@ -175,18 +192,23 @@ def video(
 
 @video_app.command("redact")
 def redact(
-    folder: Annotated[Path, typer.Argument(help="A clip's folder of results.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with the results of one clip.")],
     track: Annotated[
-        list[int] | None, typer.Option("--track", "-t", help="Number of a person.")
+        list[int] | None,
+        typer.Option(
+            "--track",
+            "-t",
+            help="Number of a person to remove. Repeat the option for more than one.",
+        ),
     ] = None,
     edits: Annotated[
         Path | None,
-        typer.Option(help="Edits that the player of report.html saved."),
+        typer.Option(help="File of edits saved in the player of report.html."),
     ] = None,
 ) -> None:
-    """Take people out of a clip's results: rows, numbers, events and images.
+    """Remove people from the results of a clip: table rows, figures, events and images.
 
-    With --edits also join people, name them, and exclude times.
+    With --edits, also merge and name people, and exclude time ranges.
     """
     from pyojeong.core.track_edits import TrackEdits
     from pyojeong.video.redact import edit_people
@@ -203,32 +225,37 @@ def webcam(
     source: Annotated[
         str,
         typer.Option(
-            "--source", "-s", help="Number or path of a camera, a clip, or rtsp:// or http://."
+            "--source",
+            "-s",
+            help="Number or path of a camera, path of a clip, or rtsp:// or http:// address.",
         ),
     ] = "0",
     record: Annotated[
-        Path | None, typer.Option(help="Folder; the page then has a button that records results.")
+        Path | None,
+        typer.Option(help="Folder for recorded results; adds a record button to the page."),
     ] = None,
     eyes: EyesOption = None,
     action_units: ActionUnitsOption = False,
     measure: MeasureOption = None,
     lsl: Annotated[
-        bool, typer.Option("--lsl", help="Offer the results as LSL streams on the network.")
+        bool, typer.Option("--lsl", help="Also publish results as LSL streams on the network.")
     ] = False,
-    boxes: Annotated[bool, typer.Option(help="Draw boxes and scores into the image.")] = True,
+    boxes: Annotated[bool, typer.Option(help="Draw boxes and scores on the image.")] = True,
     smooth: SmoothOption = None,
-    loop: Annotated[bool, typer.Option(help="Start a clip again when it is over.")] = False,
-    size: Annotated[str, typer.Option(help="Requested size of the frames.")] = "640x480",
+    loop: Annotated[bool, typer.Option(help="Restart a clip when it ends.")] = False,
+    size: Annotated[str, typer.Option(help="Requested frame size.")] = "640x480",
     rate: Annotated[int, typer.Option(min=1, help="Requested frames per second.")] = 30,
     detector: DetectorOption = "auto",
     fast: FastOption = False,
     model: ModelOption = "default",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free port.")] = 0,
     host: Annotated[
         str,
-        typer.Option(help="Address to serve on; 0.0.0.0 opens it to the network."),
+        typer.Option(help="Address to serve on; 0.0.0.0 makes the page available on the network."),
     ] = "127.0.0.1",
-    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = True,
     prior: PriorOption = None,
     threshold: ThresholdOption = None,
     labels: LabelsOption = None,
@@ -236,7 +263,7 @@ def webcam(
     lang: LangOption = Language.EN,
     config: ConfigOption = None,
 ) -> None:
-    """Read a camera live on a local page; nothing is stored unless you ask."""
+    """Analyze a camera live on a local page. Nothing is stored without --record."""
     from pyojeong.cli.console import make_console
     from pyojeong.cli.webcam import WebcamRequest, run
 

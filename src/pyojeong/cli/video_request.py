@@ -1,4 +1,4 @@
-"""The options of ``pyojeong video`` as data: what reads frames, what is done with a clip."""
+"""The options of ``pyojeong video`` as data."""
 
 import os
 import re
@@ -57,7 +57,7 @@ class VideoRequest:
 
 
 def seconds_of(text: str) -> float:
-    """Seconds of ``12.5``, ``1:02`` or ``1:02:03.5``.
+    """Return the seconds in ``12.5``, ``1:02`` or ``1:02:03.5``.
 
     Raises:
         InputError: When it is none of these.
@@ -71,7 +71,7 @@ def seconds_of(text: str) -> float:
 
 
 def make_analyzer(request: VideoRequest) -> Analyzer:
-    """Return the analyzer that a request asks for."""
+    """Return the analyzer for a request."""
     return Analyzer(
         request.model,
         detector=request.detector,
@@ -89,10 +89,10 @@ def make_analyzer(request: VideoRequest) -> Analyzer:
 
 
 def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
-    """Return what a request does with each clip.
+    """Return the options of a request for each clip.
 
     Raises:
-        InputError: When a time or the baseline is no use.
+        InputError: When a time or the baseline is not valid.
     """
     start = 0.0 if request.start is None else seconds_of(request.start)
     selection = Selection(
@@ -123,7 +123,7 @@ def make_options(request: VideoRequest, analyzer: Analyzer) -> VideoOptions:
 
 
 def event_source(request: VideoRequest) -> EventSource | None:
-    """Return the coded events that a request names.
+    """Return the coded events of a request.
 
     Raises:
         InputError: When they could not be used.

@@ -1,4 +1,4 @@
-"""Facial action units and blendshapes of one face: frozen data.
+"""Facial action units and blendshapes of one face, as immutable data.
 
 Units are numbered as in the Facial Action Coding System (Ekman and Friesen 1978; Ekman, Friesen and
 Hager 2002). Right and left are the subject's own.
@@ -32,10 +32,10 @@ ACTION_UNITS: Mapping[str, str] = {
     "AU27": "mouth stretch",
     "AU43": "eyes closed",
 }
-"""The units that are measured, and their names in the Facial Action Coding System."""
+"""Measured action units and their names in the Facial Action Coding System."""
 
 SIDED_UNITS = ("AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU12", "AU14", "AU15", "AU20", "AU43")
-"""Units that are also measured on the right and on the left side by itself."""
+"""Action units that are also measured for the right and left side separately."""
 
 BLENDSHAPES = (
     "_neutral",
@@ -64,10 +64,10 @@ Intensities = tuple[float | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Blendshapes(Mapping[str, float]):
-    """Scores of 52 movements of a face, by name: ``face.blendshapes["jawOpen"]``.
+    """Scores of 52 blendshapes of a face, by name: ``face.blendshapes["jawOpen"]``.
 
     Attributes:
-        scores: In [0, 1], in the order of ``BLENDSHAPES``.
+        scores: Scores in [0, 1], in the order of ``BLENDSHAPES``.
     """
 
     scores: tuple[float, ...]
@@ -89,7 +89,7 @@ class Blendshapes(Mapping[str, float]):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, float]) -> Self:
-        """Build from name -> score."""
+        """Create blendshapes from a mapping name -> score."""
         return cls(tuple(data[name] for name in BLENDSHAPES))
 
 
@@ -97,7 +97,7 @@ _POSITIONS = {name: at for at, name in enumerate(BLENDSHAPES)}
 
 
 class _OfSides(dict[str, float | None]):
-    """Unit -> value; a unit without sides is an error that names those with sides."""
+    """Unit -> value; the error for a unit without sides lists the units with sides."""
 
     def __missing__(self, name: str) -> float | None:
         raise KeyError(f"{name!r}: the units with sides are {', '.join(SIDED_UNITS)}")
@@ -105,19 +105,19 @@ class _OfSides(dict[str, float | None]):
 
 @dataclass(frozen=True, slots=True)
 class ActionUnits(Mapping[str, float | None]):
-    """How strongly each action unit shows in a face: ``face.action_units["AU12"]``.
+    """Intensities of the action units of a face, by name: ``face.action_units["AU12"]``.
 
-    Intensities are in [0, 1]: 0 = not there, 1 = as strong as it gets. None = it could not be
-    measured. The intensity of a unit with sides is the mean of both.
+    Intensities are in [0, 1]: 0 = absent, 1 = maximal; None if a unit could not be measured. The
+    intensity of a unit with sides is the mean of both sides.
 
     Attributes:
-        intensities: Of each unit, in the order of ``ACTION_UNITS``.
-        right_intensities: Of the subject's right side, in the order of ``SIDED_UNITS``.
-        left_intensities: Of the subject's left side, in the order of ``SIDED_UNITS``.
-        baseline_deltas: Intensities minus those of this person's own neutral face, in [-1, 1], in
-            the order of ``ACTION_UNITS``; None = no baseline was taken.
-        activation: Mean absolute change of the reliable units from the baseline, in [0, 1]; None =
-            no baseline was taken.
+        intensities: Intensity of each unit, in the order of ``ACTION_UNITS``.
+        right_intensities: Intensities of the subject's right side, in the order of ``SIDED_UNITS``.
+        left_intensities: Intensities of the subject's left side, in the order of ``SIDED_UNITS``.
+        baseline_deltas: Intensities minus the intensities of this person's neutral face, in
+            [-1, 1], in the order of ``ACTION_UNITS``; None without a baseline.
+        activation: Mean absolute change of the reliable units from the baseline, in [0, 1]; None
+            without a baseline.
     """
 
     intensities: Intensities
@@ -166,24 +166,24 @@ class ActionUnits(Mapping[str, float | None]):
 
     @property
     def right(self) -> dict[str, float | None]:
-        """Unit -> intensity of the subject's right side; units with sides only."""
+        """Intensity of the subject's right side by unit, for units with sides."""
         return _OfSides(zip(SIDED_UNITS, self.right_intensities, strict=True))
 
     @property
     def left(self) -> dict[str, float | None]:
-        """Unit -> intensity of the subject's left side; units with sides only."""
+        """Intensity of the subject's left side by unit, for units with sides."""
         return _OfSides(zip(SIDED_UNITS, self.left_intensities, strict=True))
 
     @property
     def asymmetry(self) -> dict[str, float | None]:
-        """Unit -> left minus right, in [-1, 1]; units with sides only."""
+        """Left minus right intensity by unit, in [-1, 1], for units with sides."""
         pairs = zip(self.left_intensities, self.right_intensities, strict=True)
         values = [None if a is None or b is None else a - b for a, b in pairs]
         return _OfSides(zip(SIDED_UNITS, values, strict=True))
 
     @property
     def baseline_delta(self) -> dict[str, float | None] | None:
-        """Unit -> intensity minus that of the person's neutral face; None without a baseline."""
+        """Change from the person's neutral face by unit; None without a baseline."""
         if self.baseline_deltas is None:
             return None
         return dict(zip(ACTION_UNITS, self.baseline_deltas, strict=True))
@@ -203,7 +203,7 @@ class ActionUnits(Mapping[str, float | None]):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Build from ``to_dict``'s output."""
+        """Create action units from the output of ``to_dict``."""
         delta = data.get("baseline_delta")
         return cls(
             _in_order(data["intensity"], ACTION_UNITS),

@@ -1,4 +1,4 @@
-"""Model cards: everything needed to use a weight file, written with it as data.
+"""Model cards: the data needed to use a weight file.
 
 A card is a JSON file beside the weights, and the same JSON is embedded in the ONNX metadata. An
 unknown key is an error, so that a card written by a newer version is never half understood.
@@ -36,12 +36,12 @@ _ID = re.compile(r"[^\s;/\\]+")
 
 
 Kind = Literal["classifier", "detector", "landmarks", "checker"]
-"""What a network is for."""
+"""Task of a network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocess:
-    """How a face becomes the network's input; executed only by ``pyojeong.image.preprocess``.
+    """Conversion of a face to the network's input; performed by ``pyojeong.image.preprocess``.
 
     The input frame is the unit square: (0, 0) is its top-left corner, (1, 1) its bottom-right.
 
@@ -49,16 +49,16 @@ class Preprocess:
         size_hw: Height and width of the input tensor, in pixels.
         color: ``"gray"`` (one channel, ITU-R BT.601 luma) or ``"rgb"`` (three).
         mean: Per colour channel, subtracted after the division by 255 or after the feature.
-        std: Per colour channel, divided by after that.
-        center_fraction: For faces that are already cut out: the share of the crop's side that
+        std: Per colour channel, the divisor applied after that.
+        center_fraction: For faces that are already cropped: the share of the crop's side that
             fills the input (44/48 = a 44-pixel centre crop of 48).
-        template: Where five landmarks of a detected face belong in the input frame, as fractions
-            (right eye, left eye, nose, right and left mouth corner); None = frame by the box.
-        margin: Extra room around the template: the face is shrunk by 1 / (1 + margin).
+        template: Positions of the five landmarks of a detected face in the input frame, as
+            fractions (right eye, left eye, nose, right and left mouth corner); None = use the box.
+        margin: Extra margin around the template: the face is scaled by 1 / (1 + margin).
         box_scale: Without landmarks: side of the square around the box's centre, as a multiple of
             the longer side of the box.
-        box_shift_y: Moves that square down by this multiple of the box's height.
-        feature: What is computed from the gray pixels first, or None for the pixels themselves.
+        box_shift_y: Shift of that square downwards, as a multiple of the box's height.
+        feature: Feature computed from the gray pixels, or None for the pixels themselves.
     """
 
     size_hw: tuple[int, int]
@@ -102,17 +102,17 @@ class Preprocess:
 
     @property
     def color_channels(self) -> int:
-        """Number of channels that are images: 1 (gray) or 3 (RGB)."""
+        """Number of image channels: 1 (gray) or 3 (RGB)."""
         return 1 if self.color == "gray" else 3
 
     @property
     def channels(self) -> int:
-        """Number of channels the network receives: one more when a vector comes along."""
+        """Number of input channels: the image channels, and one for a feature vector."""
         return self.color_channels + isinstance(self.feature, HogVector)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Build from JSON types.
+        """Create from JSON types.
 
         Raises:
             ModelMismatch: When a key is unknown or a value has the wrong type or is out of range.
@@ -122,19 +122,19 @@ class Preprocess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteCalibration:
-    """How the logits of the vote head become the share of people who would give each label.
+    """Conversion of the vote head's logits to the share of people who would choose each label.
 
     Attributes:
-        temperature: The vote head's logits are divided by it before the softmax.
-        balanced_temperature: The same when answers assume that each label is as common; between the
-            two see ``core.calibration.prior_temperature``. None = ``temperature`` always.
-        between: Weight of equal base rates in those that are called ``"between"``, in [0, 1].
-        threshold: Best scores below it are reported as unclear.
+        temperature: Divisor of the vote head's logits before the softmax.
+        balanced_temperature: The same for scores that assume equal base rates; for base rates in
+            between see ``core.calibration.prior_temperature``. None = always ``temperature``.
+        between: Weight of equal base rates in the base rates called ``"between"``, in [0, 1].
+        threshold: Faces whose best score is below it are reported as unclear.
         prior: Label -> share, for every label of the vote head: the base rates that the
             probabilities are calibrated to. They are called ``"natural"``.
-        default_prior: Base rates that answers are given for unless others are stated; a name of
+        default_prior: Base rates that scores assume unless others are given; a name from
             ``core.calibration.PRIORS``.
-        fitted_on: On which votes all this was fitted, in one sentence.
+        fitted_on: One sentence on the votes that this calibration was fitted to.
     """
 
     temperature: float
@@ -202,7 +202,7 @@ def _check_temperature(temperature: float, what: str, name: str = "temperature")
 
 
 def _check_prior(prior: dict[str, float], labels: LabelSet, what: str) -> None:
-    """Refuse base rates that lack a label, hold another, or do not sum to 1."""
+    """Refuse base rates with missing or unknown labels, or that do not sum to 1."""
     values = [prior.get(name, 0.0) for name in labels.names]
     if set(prior) != set(labels.names) or not all(isfinite(v) and v > 0 for v in values):
         raise ModelMismatch(
@@ -214,35 +214,35 @@ def _check_prior(prior: dict[str, float], labels: LabelSet, what: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What a model is, how to feed it, how good it is, and what it may be used for.
+    """Description of a model: its files, input, calibration, accuracy, licence and limits.
 
     Attributes:
         id: ``family-size-data-labels.tag``; never parsed, never reused.
-        kind: ``"classifier"`` (reads expressions), ``"detector"`` (finds faces), ``"landmarks"``
-            (points of a face) or ``"checker"`` (scores faults of an image).
-        file: Name of the ONNX file beside the card.
-        sha256: Digest of that file.
-        description: One sentence for people.
+        kind: ``"classifier"`` (facial expressions), ``"detector"`` (faces), ``"landmarks"`` (points
+            of a face) or ``"checker"`` (faults of an image).
+        file: Name of the ONNX file, in the same folder as the card.
+        sha256: SHA-256 digest of that file.
+        description: Description of the model in one sentence.
         labels: Id of the label set (classifiers).
-        votes: Id of the label set of a second output, if there is one: logits of the shares that
-            several annotators' votes would have.
-        vote_calibration: How that output becomes the default answer; None = answers come from the
-            first output.
-        preprocess: How faces are fed (classifiers).
-        temperature: Logits are divided by it before the softmax.
+        votes: Id of the label set of the second output, if there is one: logits of the shares of
+            votes of several annotators.
+        vote_calibration: Calibration of that output, whose scores are then the default; None =
+            scores come from the first output.
+        preprocess: Conversion of faces to the input (classifiers).
+        temperature: Divisor of the logits before the softmax.
         logit_scale: Factor per class after that (vector scaling), or None for 1.
-        logit_offset: Added per class after that, or None for 0.
-        threshold: Best scores below it are reported as unclear.
-        prior: Label -> share: the base rates that the first output is calibrated to, or None when
+        logit_offset: Offset added per class after that, or None for 0.
+        threshold: Faces whose best score is below it are reported as unclear.
+        prior: Label -> share: the base rates that the first output is calibrated to, or None if
             they are not known.
-        variant: Id of the model with the same weights in another storage (int8 and float16): which
-            of the two is faster depends on the CPU. "" = there is none.
+        variant: Id of the model with the same weights in another number format (int8 or float16);
+            which of the two is faster depends on the CPU. "" if there is none.
         license: Licence of the weights.
-        license_flags: Machine-readable caveats, for example ``"data:research-only"``.
-        source: Where the weights come from.
+        license_flags: Machine-readable restrictions, for example ``"data:research-only"``.
+        source: Origin of the weights.
         training: Experiment, data, split hashes, commit (classifiers).
         metrics: Measured figures with intervals (classifiers).
-        limits: What the model was not tested for, in plain sentences.
+        limits: Sentences about conditions that the model was not tested for.
     """
 
     id: str
@@ -310,10 +310,10 @@ class ModelCard:
 
     @property
     def label_set(self) -> LabelSet:
-        """The classifier's label set.
+        """Label set of the classifier.
 
         Raises:
-            ModelMismatch: When the card names none.
+            ModelMismatch: When the card has no labels.
         """
         if self.labels is None:
             raise ModelMismatch(f"model {self.id!r} has no labels: it is a {self.kind}")
@@ -324,17 +324,17 @@ class ModelCard:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     def to_file_text(self) -> str:
-        """Return what a card file holds: the JSON of ``to_json`` with its checksum."""
+        """Return the content of a card file: the JSON of ``to_json`` with a checksum."""
         data = with_checksum(json.loads(self.to_json()))
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Parse a card; one without a checksum is taken as it is.
+        """Parse a card; a card without a checksum is accepted unchecked.
 
         Raises:
             ModelMismatch: When the text is not JSON, a key is unknown or missing, or the checksum
-                is that of another card.
+                does not match.
         """
         try:
             data = json.loads(text)
@@ -355,7 +355,7 @@ class ModelCard:
 
     @staticmethod
     def read(path: Path) -> "ModelCard":
-        """Read a card file; see ``from_json``. Cards of one text are one object."""
+        """Read a card file; see ``from_json``. The same content gives the same object."""
         try:
             return _parsed(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:

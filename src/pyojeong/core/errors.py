@@ -40,7 +40,7 @@ def _restore(kind: type["PyojeongError"], args: tuple[Any, ...], state: dict[str
 
 
 class PyojeongError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Base class of all errors that this package raises."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Python would call the constructor with the finished message, which those with further
@@ -73,11 +73,11 @@ def without_frames(error: Exception) -> Exception:
 
 
 class InputError(PyojeongError, ValueError):
-    """The caller's image, clip or array could not be used."""
+    """An image, clip, array or option could not be used."""
 
 
 class ImageUnreadable(InputError):  # noqa: N818
-    """An image file or byte string could not be decoded, is too large, or is not there."""
+    """An image file or byte string could not be decoded, is too large, or does not exist."""
 
 
 class StoreUnavailable(ImageUnreadable):
@@ -89,10 +89,10 @@ class VideoUnreadable(InputError):  # noqa: N818
 
 
 class VideoTruncated(VideoUnreadable):
-    """A clip breaks off or is damaged; every frame that is whole was read before.
+    """A clip is truncated or damaged; raised after the last intact frame.
 
     Attributes:
-        frames: Number of frames that were decoded.
+        frames: Number of decoded frames.
     """
 
     def __init__(self, message: str, frames: int = 0) -> None:
@@ -101,23 +101,23 @@ class VideoTruncated(VideoUnreadable):
 
 
 class VideoTruncatedWarning(UserWarning):
-    """What ``VideoTruncated`` says, where a warning was asked for."""
+    """A clip is truncated or damaged; the warning for ``on_truncated="warn"``."""
 
 
 class PicturesLeftOut(UserWarning):
-    """Pictures of a data set could not be decoded and were left out; they are counted and named."""
+    """Images of a data set could not be decoded and were left out; the message names them."""
 
 
 class ImageWarning(UserWarning):
-    """An image was read with a remark: its file breaks off, holds more frames, or was scaled."""
+    """An image was read with a limitation: file truncated, further frames, or values rescaled."""
 
 
 class BadArray(InputError):  # noqa: N818
     """An array has the wrong shape, dtype or values.
 
     Attributes:
-        expected: What the function takes, in words.
-        got: What it was given, in words.
+        expected: Description of the expected value.
+        got: Description of the value that was given.
     """
 
     def __init__(self, what: str, *, expected: str, got: str, cure: str = "") -> None:
@@ -127,15 +127,20 @@ class BadArray(InputError):  # noqa: N818
 
 
 class PriorInvalid(InputError):  # noqa: N818
-    """Base rates name an unknown label, lack one, or are no shares that sum to 1."""
+    """Base rates have an unknown or missing label, or are not shares that sum to 1."""
 
 
 class ModelError(PyojeongError):
-    """A model could not be found, loaded or trusted."""
+    """A model could not be found, loaded or verified."""
 
 
 class ModelUnknown(ModelError):  # noqa: N818
-    """No model (or detector) of that name; the message suggests the nearest names."""
+    """No model or detector has the given name; the message suggests similar names.
+
+    Attributes:
+        name: Name that was given.
+        known: Known names, sorted.
+    """
 
     def __init__(
         self, name: str, known: Iterable[str], *, kind: str = "model", cure: str = ""
@@ -149,19 +154,19 @@ class ModelUnknown(ModelError):  # noqa: N818
 
 
 class ModelCorrupt(ModelError):  # noqa: N818
-    """A weight file is damaged or is not the file its card describes."""
+    """A weight file is missing, damaged, or not the file that its card describes."""
 
 
 class ModelMismatch(ModelError):  # noqa: N818
-    """A network's inputs, outputs or labels differ from what its card says."""
+    """A card is invalid, or does not match the inputs, outputs or labels of its network."""
 
 
 class DeviceUnavailable(ModelError):  # noqa: N818
-    """The device or provider that was asked for is not there."""
+    """The requested device or execution provider is not available."""
 
 
 class DeviceWarning(UserWarning):
-    """The device that was chosen automatically could not be used; networks run on the CPU."""
+    """The automatically selected device could not be used; networks run on the CPU instead."""
 
 
 class DataError(PyojeongError):
@@ -169,10 +174,10 @@ class DataError(PyojeongError):
 
 
 class ManifestInvalid(DataError):  # noqa: N818
-    """A row or the header of a data-set table is wrong.
+    """A row or the header of a data-set table is invalid.
 
     Attributes:
-        row: Zero-based row of the fault, or None when the whole table is meant.
+        row: Zero-based number of the invalid row; None if the error concerns the whole table.
     """
 
     def __init__(self, message: str, *, row: int | None = None) -> None:
@@ -181,23 +186,27 @@ class ManifestInvalid(DataError):  # noqa: N818
 
 
 class LabelUnknown(DataError):  # noqa: N818
-    """A label is not in the label set and not among its synonyms."""
+    """A label is neither in the label set nor a synonym of one of its labels."""
 
 
 class OutputError(PyojeongError, OSError):
-    """A result could not be written: folder missing, no permission, disk full."""
+    """A result could not be written: missing folder, no permission, or full disk."""
 
 
 class OutputBusy(OutputError):  # noqa: N818
-    """Another process is writing this output."""
+    """Another process is writing the same output."""
 
 
 class ExperimentError(PyojeongError, ValueError):
-    """An experiment file or run folder is wrong."""
+    """An experiment file or a run folder is invalid."""
 
 
 class MissingExtra(PyojeongError, ImportError):  # noqa: N818
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed.
+
+    Attributes:
+        extra: Extra of the package that installs it, for example ``"train"``.
+    """
 
     def __init__(self, what: str, extra: str, *, cure: str = "") -> None:
         self.extra = extra

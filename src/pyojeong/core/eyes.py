@@ -1,13 +1,13 @@
-"""Where a head points, and what its eyes do: frozen data, angles in radians.
+"""Head pose and eye signals, as immutable data; angles are in radians.
 
-Right and left are the subject's own. Signs, written once:
+Right and left are the subject's own. Signs of the angles:
 
 - yaw is positive when the subject turns to their left (the nose, or the iris, moves right in the
   image);
 - pitch is positive when they look down;
 - roll is positive when the head tilts clockwise in the image.
 
-In a mirrored image yaw, gaze yaw and roll change their sign, and right and left change places.
+In a mirrored image, yaw, gaze yaw and roll change their sign, and right and left are swapped.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class HeadPose:
-    """Where a head points, against the camera.
+    """Orientation of a head relative to the camera, in radians.
 
     Attributes:
-        yaw_rad: Turn, -pi to pi.
-        pitch_rad: Nod, -pi to pi.
-        roll_rad: Tilt, -pi to pi.
+        yaw_rad: Turn, in [-pi, pi]; positive to the subject's left.
+        pitch_rad: Nod, in [-pi, pi]; positive downwards.
+        roll_rad: Tilt, in [-pi, pi]; positive clockwise in the image.
     """
 
     yaw_rad: float
@@ -47,20 +47,21 @@ class HeadPose:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Build from ``to_dict``'s output."""
+        """Create a pose from the output of ``to_dict``."""
         return cls(**{k: float(data[k]) for k in ("yaw_rad", "pitch_rad", "roll_rad")})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EyeSignals:
-    """What the eyes of one face do. Pairs are (right, left); None = could not be measured.
+    """Openness, gaze and irises of the eyes of one face; None if not measurable.
 
     Attributes:
-        openness: How far the lids are apart, in [0, 1]: 0 closed, 1 wide open.
-        gaze_rad: (yaw, pitch) of the gaze relative to the head; None when an eye is closed, turned
-            away or too small.
-        iris: float32 (2, 2): centres of the right and the left iris, in frame pixels.
-        iris_diameter: Of the irises, in frame pixels; their real diameter is about 11.7 mm.
+        openness: (right, left) openness of the lids, in [0, 1]: 0 closed, 1 wide open.
+        gaze_rad: (yaw, pitch) of the gaze relative to the head, in radians; None if an eye is
+            closed, turned away or too small.
+        iris: float32 (2, 2): centres of the right and the left iris, in pixels of the frame.
+        iris_diameter: (right, left) diameter of the irises, in pixels of the frame; a real iris
+            measures about 11.7 mm.
     """
 
     openness: Pair | None = None
@@ -93,7 +94,7 @@ class EyeSignals:
         return hash(str(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; what could not be measured is left out."""
+        """Return plain JSON types; fields that are None are omitted."""
         out: dict[str, Any] = {}
         for name in ("openness", "gaze_rad", "iris_diameter"):
             value = getattr(self, name)
@@ -105,7 +106,7 @@ class EyeSignals:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Build from ``to_dict``'s output."""
+        """Create eye signals from the output of ``to_dict``."""
         pairs = {
             name: (float(data[name][0]), float(data[name][1]))
             for name in ("openness", "gaze_rad", "iris_diameter")

@@ -1,4 +1,4 @@
-"""Result types: what was found in one image, as immutable data without identities.
+"""Result types: the faces of one image, as immutable data without identities.
 
 Coordinates are pixels of the original frame; the origin is the top-left corner of the top-left
 pixel, so a W x H frame spans 0..W and 0..H and the centre of its first pixel is (0.5, 0.5).
@@ -21,15 +21,15 @@ from pyojeong.core.labels import LabelSet, label_set
 from pyojeong.core.value_checks import check_count, check_number
 
 SCHEMA_VERSION = 4
-"""Written into every table and JSON line; raised when a field changes its meaning.
+"""Version stored in every table and JSON line; increased when a field changes its meaning.
 
-2: scores are shares of people, for the base rates that the new field ``prior`` names. Tables of
-schema 1 are read with ``prior=""``. 3: images that could not be read have an ``error``. 4:
-valence, action units and blendshapes.
+2: scores are shares of people, for the base rates in the new field ``prior``. Tables of schema 1
+are read with ``prior=""``. 3: images that could not be read have an ``error``. 4: valence, action
+units and blendshapes.
 """
 
 UNPLEASANT = ("sad", "angry", "fear", "disgust")
-"""Labels that count against ``Expression.valence``."""
+"""Negative labels in ``Expression.valence``."""
 
 Image = NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
@@ -41,7 +41,7 @@ def _deprecated(old: str, new: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels; ``x2, y2`` are exclusive and any side may leave the frame."""
+    """A rectangle in pixels; ``x2, y2`` are exclusive, and it may extend beyond the frame."""
 
     x1: float
     y1: float
@@ -65,16 +65,16 @@ class Box:
 
     @property
     def xyxy(self) -> tuple[float, float, float, float]:
-        """The four numbers in the order x1, y1, x2, y2."""
+        """Coordinates in the order x1, y1, x2, y2."""
         return (self.x1, self.y1, self.x2, self.y2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """Five points of a face.
+    """Five landmarks of a face.
 
     Attributes:
-        points: float32 (5, 2) pixels: the subject's right eye, left eye, nose tip, right mouth
+        points: float32 (5, 2), in pixels: the subject's right eye, left eye, nose tip, right mouth
             corner, left mouth corner.
     """
 
@@ -97,18 +97,18 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """The calibrated share of people who would give each label to one face.
+    """Scores of one face: the calibrated share of people who would choose each label.
 
-    With ``output="fer2013"``, or a model that never saw votes: the calibrated probability of each
-    label of the data that the model learned from.
+    With ``output="fer2013"``, or with a model trained without votes, the scores are the calibrated
+    probabilities of the labels in the training data.
 
     Attributes:
-        scores: float32 (K,), in the order of ``label_set``, sum 1.
-        label_set: Names of the K columns.
-        threshold: The card's threshold: below it the answer counts as unclear.
+        scores: float32 (K,), in the order of ``label_set``; they sum to 1.
+        label_set: Names of the K labels.
+        threshold: Threshold in [0, 1]; the label is unclear if the best score is below it.
         prior: Base rates that the scores assume: ``"natural"``, ``"between"``, ``"balanced"``, or
-            ``"angry=0.1 happy=0.3 ..."``; behind ``"fer2013 "`` or ``"labels "`` when they are of
-            that output; "" = not known (tables of schema 1, older models).
+            ``"angry=0.1 happy=0.3 ..."``; prefixed with ``"fer2013 "`` or ``"labels "`` for scores
+            of that output; "" if not known (tables of schema 1, older models).
     """
 
     scores: NDArray[np.float32]
@@ -145,35 +145,35 @@ class Expression:
 
     @property
     def top(self) -> tuple[str, float]:
-        """The best label and its score."""
+        """Label with the highest score, and that score."""
         i = int(self.scores.argmax())
         return self.label_set.names[i], float(self.scores[i])
 
     @property
     def unclear(self) -> bool:
-        """True when the best score is below the card's threshold."""
+        """Whether the best score is below ``threshold``."""
         return float(self.scores.max()) < self.threshold
 
     @property
     def label(self) -> str:
-        """The best label, or ``"unclear"``."""
+        """Label with the highest score, or ``"unclear"``."""
         return "unclear" if self.unclear else self.top[0]
 
     @property
     def valence(self) -> float:
-        """Appearance valence in [-1, 1]: happy minus the largest of sad, angry, fear, disgust.
+        """Valence in [-1, 1]: score of happy minus the largest of sad, angry, fear and disgust.
 
-        FaceReader's logs follow the same definition. It says how pleasant the expression looks,
-        not what somebody feels.
+        FaceReader uses the same definition. Valence describes how pleasant an expression looks,
+        not what a person feels.
         """
         return _valence(self.by_label())
 
     def by_label(self) -> dict[str, float]:
-        """Return label -> score."""
+        """Return a dictionary from label to score."""
         return dict(zip(self.label_set.names, self.scores.tolist(), strict=True))
 
     def as_dict(self) -> dict[str, float]:
-        """Return ``by_label()``; deprecated."""
+        """Return the result of ``by_label``; deprecated."""
         _deprecated("Expression.as_dict", "Expression.by_label")
         return self.by_label()
 
@@ -195,7 +195,7 @@ class Expression:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Build from ``to_dict``'s output."""
+        """Create an expression from the output of ``to_dict``."""
         names = label_set(data["label_set"])
         scores = np.array([data["scores"][n] for n in names.names], np.float32)
         return cls(scores, names, data["threshold"], data.get("prior") or "")
@@ -210,19 +210,19 @@ class Face:
     """One face of a frame. Fields that were not measured are None, never NaN.
 
     Attributes:
-        box: Where the face is, in frame pixels.
-        score: The detector's own confidence in [0, 1].
-        landmarks: Five points, when the detector gives them.
-        expression: Calibrated scores, when a classifier ran.
-        track_id: Stable number of a person in a clip; None in photographs.
-        pose: Where the head points, when it was measured.
-        eyes: What the eyes do, when it was measured; its parts may be None.
-        smoothed: The expression over the time around this frame, beside the frame's own.
-        baseline_delta: Scores minus those of this person's own neutral face, in the order of the
-            label set; the numbers sum to 0.
-        luma: Mean luma of the face's region in [0, 1], when it was measured.
-        blendshapes: Scores of 52 movements of the face, when they were measured.
-        action_units: Intensities of action units, when they were asked for; its parts may be None.
+        box: Bounding box, in pixels of the frame.
+        score: Confidence of the detector, in [0, 1].
+        landmarks: Five landmarks, if the detector returns them.
+        expression: Calibrated scores, if a classifier was run.
+        track_id: Number of the person, constant within a clip; None in photographs.
+        pose: Head pose, if measured.
+        eyes: Openness, gaze and irises, if measured; its fields may be None.
+        smoothed: Expression smoothed over time, if requested; ``expression`` is not smoothed.
+        baseline_delta: Scores minus the scores of this person's neutral face, in the order of the
+            label set, if a baseline was given; they sum to 0.
+        luma: Mean luma of the face region in [0, 1], if measured.
+        blendshapes: Scores of 52 blendshapes, if measured.
+        action_units: Intensities of action units, if measured; its fields may be None.
     """
 
     box: Box
@@ -249,13 +249,13 @@ class Face:
 
     @property
     def change(self) -> tuple[float, ...] | None:
-        """Deprecated name of ``baseline_delta``."""
+        """Deprecated alias of ``baseline_delta``."""
         _deprecated("Face.change", "Face.baseline_delta")
         return self.baseline_delta
 
     @property
     def light(self) -> float | None:
-        """Deprecated name of ``luma``."""
+        """Deprecated alias of ``luma``."""
         _deprecated("Face.light", "Face.luma")
         return self.luma
 
@@ -273,7 +273,7 @@ class Face:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Build a face from ``to_dict``'s output; names of schema 1 are read too."""
+        """Create a face from the output of ``to_dict``; names of schema 1 are accepted."""
         landmarks = data.get("landmarks")
         delta = data.get("baseline_delta", data.get("change"))
         expression, smoothed = data.get("expression"), data.get("smoothed")
@@ -307,24 +307,24 @@ _PLAIN: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("blendshapes", dict),
     ("action_units", ActionUnits.to_dict),
 )
-"""Optional part of a face -> how it becomes plain JSON."""
+"""Optional field of a face -> function that converts it to plain JSON types."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """Everything read from one image or video frame; ``faces=()`` is a normal answer.
+    """The result for one image or video frame; ``faces`` is empty if no face was found.
 
     Attributes:
-        source: Where the frame came from (a path, or ``"<array>"``).
-        index: Number of the frame in its source; 0 for a photograph.
-        time_s: Seconds from the clip's beginning; 0.0 for a photograph.
-        size_wh: Width and height of the frame in pixels, as it is meant to be seen; (0, 0) when
-            it could not be read.
-        faces: The faces, largest first.
-        model_ids: The models that took part, detector first.
-        error: Why the source could not be read; "" = it was read.
-        preview: A small copy of the image as JPEG, for notebooks; only of single images that were
-            not files. It is not written, and does not count in comparisons.
+        source: Path of the image or clip, or a name such as ``"<array>"``.
+        index: Number of the frame in the clip, from 0; 0 for a photograph.
+        time_s: Time from the beginning of the clip, in seconds; 0.0 for a photograph.
+        size_wh: Width and height of the frame in pixels, after rotation to the upright
+            orientation; (0, 0) if it could not be read.
+        faces: Faces, largest first.
+        model_ids: Ids of the models used, detector first.
+        error: Reason why the source could not be read; "" if it was read.
+        preview: Small JPEG copy of the image for notebooks, of single images that were not files.
+            It is not written to tables and is ignored in comparisons.
     """
 
     source: str
@@ -359,7 +359,7 @@ class FrameResult:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Build a result from ``to_dict``'s output."""
+        """Create a result from the output of ``to_dict``."""
         error = data.get("error") or ""
         width, height = (0, 0) if error and data["size_wh"] is None else data["size_wh"]
         return cls(
@@ -373,14 +373,14 @@ class FrameResult:
         )
 
     def to_records(self) -> list[dict[str, Any]]:
-        """Return one flat dictionary per face, as ``pyojeong.to_records`` does.
+        """Return one flat dictionary per face; see ``pyojeong.to_records``.
 
-        A frame without a face gives one record with empty face columns.
+        A frame without faces gives one record with empty face columns.
         """
         # Imported by name: this package is the lowest and must not know the tables.
         records = import_module("pyojeong.output.records").to_records(self)
         return list(records)
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the image with its faces, and their scores as bars."""
+        """Return the HTML for notebooks: the image with its faces, and their scores as bars."""
         return str(import_module("pyojeong.output.notebook").result_html(self))

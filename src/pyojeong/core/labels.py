@@ -22,11 +22,11 @@ def folded(name: str) -> str:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """An ordered set of expression names with an id that is stored on cards and in tables.
+    """An ordered set of expression labels, with an id that cards and tables store.
 
     Attributes:
         id: Stable name of the set, for example ``"fer7"``.
-        names: The labels; position i is column i of every score array.
+        names: Labels; label i is column i of every score array.
     """
 
     id: str
@@ -44,7 +44,7 @@ class LabelSet:
         return {name: i for i, name in enumerate(self.names)}
 
     def index(self, label: str) -> int:
-        """Return the position of ``label``; synonyms and known misspellings are folded.
+        """Return the position of ``label``; synonyms and known misspellings are accepted.
 
         Raises:
             LabelUnknown: When neither the label nor a synonym of it is in the set.

@@ -1,4 +1,4 @@
-"""What detectors and writers of results offer, as protocols: a class needs no common ancestor."""
+"""Protocols of detectors and result writers; implementations need no common base class."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -7,29 +7,38 @@ from pyojeong.core.face import Face, FrameResult, Image
 
 
 class Detector(Protocol):
-    """What every face detector offers. Implementations are thread-safe."""
+    """Interface of a face detector. Implementations must be thread-safe."""
 
     @property
     def id(self) -> str:
-        """The detector's model id."""
+        """Model id of the detector."""
 
     def detect(self, image: Image, /) -> tuple[Face, ...]:
-        """Return the faces of a uint8 (H, W, 3) RGB image, largest first, without expressions."""
+        """Return the faces of an image, largest first, without expressions.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+        """
 
 
 @runtime_checkable
 class TrackingDetector(Detector, Protocol):
-    """A detector that can also look for known faces only, which takes a fraction of the time."""
+    """A detector that can also track known faces, which is faster than detecting them."""
 
     def follow(self, image: Image, faces: Sequence[Face], /) -> tuple[Face | None, ...]:
-        """Return where ``faces`` of a neighbouring frame are now, in order; None = lost."""
+        """Return the faces at their positions in this image, in the same order; None if lost.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+            faces: Faces in a neighbouring frame.
+        """
 
 
 class Sink(Protocol):
-    """Something that results are written to; used as a context manager."""
+    """Interface of a result writer, used as a context manager."""
 
     def write(self, result: FrameResult, /) -> None:
-        """Take one frame's result."""
+        """Write the result of one frame."""
 
     def close(self) -> None:
-        """Finish the file: afterwards it is whole and under its final name."""
+        """Finish the file; afterwards it is complete and has its final name."""

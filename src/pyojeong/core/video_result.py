@@ -1,4 +1,4 @@
-"""What was read from one clip, as a sequence of frames."""
+"""The result for one clip, as a sequence of frames."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,20 +12,22 @@ from pyojeong.core.face import FrameResult
 
 @dataclass(frozen=True, slots=True)
 class VideoResult(Sequence[FrameResult]):
-    """The frames of one clip with what they come to; ``len``, indexing and iteration give frames.
+    """Results of one clip: a sequence of its frames, with a summary.
+
+    ``len``, indexing and iteration refer to ``frames``.
 
     Attributes:
-        source: The clip, as it was named.
-        frames: One result per frame that was read, in order; empty with ``aggregate``.
-        summary: Numbers per person, events, blinks and quality, as in ``summary.json``.
-        notes: Lines about choices that were made, and about what lacks something.
-        error: Where the clip breaks off, or that it is damaged; "" = it was read to its end.
-        failed: Lines about files beside the results that could not be written.
-        folder: Where results were written; None = nowhere.
-        settings: What decided the results, in the words of the report.
-        model: What is known of the model and its answers, in the words of the report.
-        epochs: With ``events``: a row per coded event and person, as in ``epochs.csv``; None = not
-            measured. ``pandas.DataFrame(video.epochs)`` makes a table of them.
+        source: Path or name of the clip, as given.
+        frames: One result per analyzed frame, in order; empty with ``aggregate=True``.
+        summary: Figures per person, events, blinks and quality, as in ``summary.json``.
+        notes: Messages about automatic choices and missing inputs.
+        error: Description of where the clip is truncated or damaged; "" if it was read to its end.
+        failed: Messages about additional files that could not be written.
+        folder: Folder of the written results; None if nothing was written.
+        settings: Settings of the analysis, as shown in the report.
+        model: Description of the model and its scores, as shown in the report.
+        epochs: With ``events``: one row per coded event and person, as in ``epochs.csv``; a value
+            is None if it was not measured. ``pandas.DataFrame(video.epochs)`` converts them.
 
     Example:
         >>> from pyojeong import Analyzer, to_dataframe
@@ -64,15 +66,15 @@ class VideoResult(Sequence[FrameResult]):
 
     @property
     def people(self) -> list[dict[str, Any]]:
-        """Per person: seconds seen, share of time by answer, blinks; as in ``summary.json``."""
+        """Figures per person: seconds seen, share of time per label, blinks; see ``summary``."""
         return list(self.summary.get("people", ()))
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """Answers that one face gave without a break: track, label, start, end, surest frame."""
+        """Intervals in which a face has one label: person, label, start, end, best score."""
         return list(self.summary.get("events", ()))
 
     def write_report(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write the report page; see ``pyojeong.write_report``."""
+        """Write the HTML report; see ``pyojeong.write_report`` for the options."""
         written = import_module("pyojeong.video.analysis").write_report(self, path, **options)
         return Path(written)

@@ -1,4 +1,4 @@
-"""Images from whatever a program holds: paths, bytes, files, data URLs, PIL, arrays, tensors."""
+"""Load images from paths, bytes, files, data URLs, PIL images, arrays and tensors."""
 
 import base64
 import binascii
@@ -25,22 +25,21 @@ _DATA_URL = re.compile(r"data:(?P<kind>[^,;]*)(?P<more>[^,]*),", re.IGNORECASE)
 
 
 def load_image(source: Any) -> Image:
-    """Return an image as the toolkit sees it: upright RGB, transparency laid on white.
+    """Load an image as an RGB array, upright, with transparency blended on white.
 
     Args:
         source: A path; encoded bytes (also ``bytearray``, ``memoryview``); a binary file such as
             ``io.BytesIO``; a data URL (``"data:image/png;base64,..."``); a PIL image; a uint8
             array (H, W, 3) RGB or (H, W) gray; or a torch tensor: uint8 (H, W, 3), (3, H, W),
-            (1, H, W) or (H, W), or floats of the last three shapes in [0, 1], as torchvision
-            makes them.
+            (1, H, W) or (H, W), or floats in [0, 1] of the last three shapes, as from torchvision.
 
     Returns:
         uint8 (H, W, 3) RGB.
 
     Raises:
         ImageUnreadable: When a file or bytes could not be decoded.
-        BadArray: When an array or tensor has another dtype, shape or range, or the type is none
-            of these.
+        BadArray: When an array or tensor has another dtype, shape or range, or the type is not
+            one of these.
 
     Example:
         >>> from pyojeong import load_image

@@ -71,7 +71,7 @@ _BOX = [
         unit="px",
         path=("box", at),
         required=True,
-        description="the face's box; x2 and y2 are exclusive",
+        description="bounding box of the face; x2 and y2 are exclusive",
     )
     for at, side in enumerate(("x1", "y1", "x2", "y2"))
 ]
@@ -79,31 +79,31 @@ _BOX = [
 _FRAME = [
     ColumnSpec(
         name="source", dtype="text", group="frame", path=("source",), required=True,
-        description="path of the file the frame comes from, as it was named or found",
+        description="path of the image or clip, as given or found",
     ),
     ColumnSpec(
         name="index", dtype="int", group="frame", path=("index",), required=True,
-        description="number of the frame in its source; 0 for photographs",
+        description="number of the frame in the clip, from 0; 0 for photographs",
     ),
     ColumnSpec(
         name="time_s", dtype="float", unit="s", group="frame", path=("time_s",), required=True,
-        description="time from the clip's beginning, whatever its own clock shows there "
+        description="time from the beginning of the clip, independent of the clip's own timestamps "
         "(`clock` in summary.json); 0 for photographs",
     ),
     ColumnSpec(
         name="width", dtype="int", unit="px", group="frame", path=("size_wh", 0), required=True,
-        description="width of the frame as it is meant to be seen; empty: it was not read",
+        description="width of the upright frame; empty: it was not read",
     ),
     ColumnSpec(
         name="height", dtype="int", unit="px", group="frame", path=("size_wh", 1), required=True,
-        description="height of the frame; empty: it was not read",
+        description="height of the upright frame; empty: it was not read",
     ),
 ]  # fmt: skip
 
 _FACE = [
     ColumnSpec(
         name="face", dtype="int", path=("face",), required=True,
-        description="number of the face in its frame, the largest first; empty: no face",
+        description="number of the face in its frame, from 0, largest first; empty: no face",
     ),
     ColumnSpec(
         name="track_id", dtype="int", path=("track_id",),
@@ -112,7 +112,7 @@ _FACE = [
     *_BOX,
     ColumnSpec(
         name="score", dtype="float", path=("score",), required=True,
-        description="the detector's confidence, 0 to 1",
+        description="confidence of the detector, 0 to 1",
     ),
     *_points(
         ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth"),
@@ -121,59 +121,60 @@ _FACE = [
     ),
     ColumnSpec(
         name="label", dtype="text", compute=_of_expression("label"),
-        description="the best label, or unclear",
+        description="label with the highest score, or unclear",
     ),
     ColumnSpec(
         name="unclear", dtype="bool", compute=_of_expression("unclear"), missing=False,
-        description="the best score is below the threshold; false where there is no face",
+        description="whether the highest score is below the threshold; false if there is no face",
     ),
     ColumnSpec(
         name="top", dtype="text", compute=_of_expression("top"),
-        description="the best label, whatever its score",
+        description="label with the highest score, also if it is unclear",
     ),
     ColumnSpec(
         name="top_score", dtype="float32", compute=_of_expression("top_score"),
-        description="its score, 0 to 1",
+        description="highest score, 0 to 1",
     ),
     ColumnSpec(
         name="score_{label}", dtype="float32", path=("expression", "scores", LABEL), required=True,
-        description="share of people who would give this label, 0 to 1; they sum to 1",
+        description="share of people who would choose this label, 0 to 1; the scores sum to 1",
     ),
     ColumnSpec(
         name="valence", dtype="float32", since=4, compute=_of_expression("valence"),
-        description="appearance valence, -1 to 1: happy minus the largest of sad, angry, fear, "
-        "disgust",
+        description="valence of the expression, -1 to 1: happy minus the largest of sad, angry, "
+        "fear, disgust",
     ),
 ]  # fmt: skip
 
 _TIMELINE = [
     ColumnSpec(
         name="smooth_label", dtype="text", group="timeline", path=("smoothed", "label"),
-        description="`--smooth`: the label of the smoothed scores, or unclear",
+        description="`--smooth`: label with the highest smoothed score, or unclear",
     ),
     ColumnSpec(
         name="smooth_unclear", dtype="bool", group="timeline", path=("smoothed", "unclear"),
         missing=False,
-        description="`--smooth`: the best smoothed score is below the threshold; false where "
-        "there is none",
+        description="`--smooth`: whether the highest smoothed score is below the threshold; false "
+        "if there is none",
     ),
     ColumnSpec(
         name="smooth_{label}", dtype="float32", group="timeline",
         path=("smoothed", "scores", LABEL),
-        description="`--smooth S`: Gaussian average over the track, standard deviation S seconds",
+        description="`--smooth S`: score averaged over the track with a Gaussian, standard "
+        "deviation S seconds",
     ),
     ColumnSpec(
         name="baseline_delta_{label}", dtype="float", group="timeline", since=2,
         path=("baseline_delta", POSITION), old_names=("change_{label}",),
-        description="`--baseline`: score minus that of the person's own neutral face, -1 to 1",
+        description="`--baseline`: score minus the score of the person's neutral face, -1 to 1",
     ),
     ColumnSpec(
         name="luma", dtype="float", group="timeline", since=2, path=("luma",),
-        old_names=("light",), description="mean luma of the face's region, 0 to 1; of clips only",
+        old_names=("light",), description="mean luma of the face region, 0 to 1; clips only",
     ),
     ColumnSpec(
         name="head_valid", dtype="bool", group="timeline", compute=_head_valid,
-        description="the head's pose was measured; empty: it was not tried",
+        description="whether the head pose was measured; empty: not attempted",
     ),
     *(
         ColumnSpec(
@@ -188,18 +189,19 @@ _TIMELINE = [
     ),
     ColumnSpec(
         name="eyes_valid", dtype="bool", group="timeline", compute=_eyes_valid("openness"),
-        description="the eyes were measured; empty: it was not tried",
+        description="whether the eyes were measured; empty: not attempted",
     ),
     *(
         ColumnSpec(
             name=f"{side}_openness", dtype="float", group="timeline",
-            path=("eyes", "openness", at), description="0 closed to 1 wide open",
+            path=("eyes", "openness", at),
+            description="openness of the eye, 0 closed to 1 wide open",
         )
         for at, side in enumerate(("right", "left"))
     ),
     ColumnSpec(
         name="gaze_valid", dtype="bool", group="timeline", compute=_eyes_valid("gaze_rad"),
-        description="the gaze was measured",
+        description="whether the gaze was measured; empty: not attempted",
     ),
     *(
         ColumnSpec(
@@ -224,7 +226,7 @@ _TIMELINE = [
 _ACTION_UNITS = [
     ColumnSpec(
         name="units_valid", dtype="bool", group="action_units", since=4, compute=_units_valid,
-        description="action units were measured; empty: it was not tried",
+        description="whether action units were measured; empty: not attempted",
     ),
     *(
         ColumnSpec(
@@ -252,7 +254,7 @@ _ACTION_UNITS = [
         ColumnSpec(
             name=f"{unit}_delta", dtype="float32", group="action_units", since=4,
             path=("action_units", "baseline_delta", unit),
-            description="`--baseline`: intensity minus that of the person's own neutral face, "
+            description="`--baseline`: intensity minus the intensity of the person's neutral face, "
             "-1 to 1",
         )
         for unit in ACTION_UNITS
@@ -275,7 +277,7 @@ _BLENDSHAPES = [
 _END = [
     ColumnSpec(
         name="threshold", dtype="float", path=("expression", "threshold"), required=True,
-        description="best scores below it are unclear",
+        description="threshold; a face is unclear if its highest score is below it",
     ),
     ColumnSpec(
         name="prior", dtype="text", path=("expression", "prior"), since=2,
@@ -287,15 +289,15 @@ _END = [
     ),
     ColumnSpec(
         name="error", dtype="text", group="frame", since=3, path=("error",),
-        description="why the file could not be read; empty: it was read",
+        description="reason why the file could not be read; empty: it was read",
     ),
     ColumnSpec(
         name="model_ids", dtype="text", group="frame", path=("model_ids",), required=True,
-        description="the models, detector first, with semicolons between",
+        description="ids of the models, detector first, separated by semicolons",
     ),
     ColumnSpec(
         name="schema", dtype="int", group="frame", path=("schema",), required=True,
-        description="version of this list of columns",
+        description="version of the table schema",
     ),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""docs/columns.md and docs/ko/columns.md: every column, and the tables in pandas.
+"""Generate docs/columns.md and docs/ko/columns.md: all columns, and the tables in pandas.
 
 ``python -m pyojeong.output.columns_page`` prints it, ``--lang ko`` in Korean.
 """
@@ -59,36 +59,37 @@ print(t[t.unclear].shape, (t.time_s.max() - t.time_s.min()), "s")""",
 ENGLISH: dict[str, Any] = {
     "title": "Columns of the tables",
     "introduction": [
-        "CSV and Parquet have one row for each face, and so have `pyojeong.to_records`,",
-        "`to_dataframe` and `to_arrow`. Frames without a face produce one row with",
-        "empty face columns. What was not measured is empty, never zero; the two columns of",
-        "answers that are unclear are false there. JSON lines hold the same",
-        "as one dictionary for each frame. Tables of earlier schemas are read: their old names",
-        "count, and columns that they lack are empty. Columns that are not in this list stay where",
-        "they are when `pyojeong video redact` rewrites a table. Tables with the columns of",
-        "OpenFace, py-feat and FaceReader: [layouts of other tools](layouts.md).",
+        "CSV and Parquet tables, `pyojeong.to_records`, `to_dataframe` and `to_arrow` have one row",
+        "per face. Frames without a face produce one row with empty face columns. Values that were",
+        "not measured are empty, never zero; the columns `unclear` and `smooth_unclear` are then",
+        "false. JSON Lines have the same content as one dictionary per frame. Tables of earlier",
+        "schemas can be read: old column names are recognised, and missing columns are empty.",
+        "Columns that are not in this list are kept when `pyojeong video redact` rewrites a table.",
+        "For the columns of OpenFace, py-feat and FaceReader see",
+        "[layouts of other tools](layouts.md).",
         "",
         "`{label}`: one column for each label of the table's label set, for example "
         f"`score_{FER7.names[3]}`.",
         "",
-        "Brackets at the end of a line say which tables have the column: *clips and `--eyes`* are",
-        "those of clips, and of photographs that were read with `--eyes` or `--action-units`. Such",
-        "a table has all of these columns; those of an option that was not given are empty.",
+        "The parentheses at the end of a description name the tables that have the column. *clips",
+        "and `--eyes`*: tables of clips, and of photographs that were analyzed with `--eyes` or",
+        "`--action-units`. These tables have all of these columns; the columns of an option that",
+        "was not given are empty.",
     ],
-    "heads": ["column", "type", "unit", "since schema", "what it holds"],
+    "heads": ["column", "type", "unit", "since schema", "description"],
     "earlier": "Earlier:",
     "groups": {"timeline": " (clips and `--eyes`)", "action_units": " (`--action-units`)"},
     "pandas": [
         "## With pandas",
         "",
-        "In a DataFrame of `to_dataframe`, columns of type int are `int64`, or `Int64` where they",
-        "can be empty; `unclear` and `smooth_unclear` are `bool`; `head_valid`, `eyes_valid`,",
-        "`gaze_valid` and `units_valid` are `boolean`, with `<NA>` where nothing was tried. Angles",
-        "are radians: `numpy.degrees` converts them. `d[~d.unclear]` also holds rows without a",
-        "face: filter by `face.notna()` first. pandas reads Parquet with the same types by",
-        '`pd.read_parquet(path, dtype_backend="numpy_nullable")`; without it, flags with gaps are',
-        "`object`, and whole numbers with gaps are floats. `d.index` is that of pandas: the column",
-        '`index` is `d["index"]`.',
+        "In a DataFrame of `to_dataframe`, integer columns have the dtype `int64`, or `Int64` if",
+        "they can be empty; `unclear` and `smooth_unclear` are `bool`; `head_valid`, `eyes_valid`,",
+        "`gaze_valid` and `units_valid` are `boolean`, with `<NA>` if the measurement was not",
+        "attempted. Angles are in radians: `numpy.degrees` converts them. `d[~d.unclear]` includes",
+        "rows without a face: filter with `face.notna()` first. To read Parquet with these types",
+        'in pandas, use `pd.read_parquet(path, dtype_backend="numpy_nullable")`; otherwise flags',
+        "with missing values are `object`, and integers with missing values are floats. `d.index`",
+        'is the index of pandas; the column `index` is `d["index"]`.',
     ],
 }
 

@@ -95,23 +95,23 @@ def annotate(
 ) -> Image:
     """Draw a result on a copy of its image.
 
-    Up to six faces get panels with bars beside them if all of the panels find room; else every
-    face gets a small label. A single face that leaves no room gets its panel on a strip that is
-    added to the image. Very small images are enlarged first.
+    Up to six faces get a panel with bars if there is room for all panels; otherwise each face gets
+    a small label. For a single face without room for its panel, the image is extended by a strip.
+    Very small images are enlarged first.
 
     Args:
-        image: uint8 (H, W, 3) RGB, the image that ``result`` is about.
-        result: What to draw.
-        keep_size: Never enlarge or extend the image (frames of a video).
-        panels: Draw panels with bars where there is room; False: small labels only.
+        image: uint8 (H, W, 3) RGB, the image of ``result``.
+        result: Result to draw.
+        keep_size: Never enlarge or extend the image, as for frames of a video.
+        panels: Draw panels with bars if there is room; False: draw small labels only.
 
     Returns:
-        uint8 (H', W', 3) RGB; with ``keep_size``, or for images that are large enough and have
-        room, H' = H and W' = W.
+        uint8 (H', W', 3) RGB. H' = H and W' = W with ``keep_size``, and for images that are large
+        enough and have room for the panels.
 
     Raises:
-        BadArray: When ``image`` is not such an array, or its size is not that of the result: a
-            photograph that another library opened without its EXIF turn, for example.
+        BadArray: When ``image`` is not such an array, or its size differs from the result, for
+            example because another library did not apply the EXIF rotation.
 
     Example:
         >>> from pyojeong import Analyzer, annotate, load_image

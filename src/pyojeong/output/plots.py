@@ -1,4 +1,4 @@
-"""Plots on matplotlib: scores over time, and one face with its scores."""
+"""Plots with matplotlib: scores over time, and one face with its scores."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -47,15 +47,15 @@ def plot_timeline(
     smoothed: bool | None = None,
     axes: "Axes | None" = None,
 ) -> "Figure":
-    """Plot the scores of a clip over time, one chart a person, stacked as in the report.
+    """Plot the scores of a clip over time, as one stacked area chart per person.
 
-    Below each chart a band shows the answers; gray = unclear. Where a face was not seen there is
-    a hole.
+    A band below each chart shows the labels; gray = unclear. Times without a face are left blank.
 
     Args:
         results: Frames of one clip, in order.
-        tracks: Numbers of the people that are plotted; None = the three that were seen longest.
-        smoothed: Plot ``Face.smoothed``; None = where there is some.
+        tracks: Numbers of the people to plot; None = the three people seen longest, or the first of
+            them with ``axes``.
+        smoothed: Plot ``Face.smoothed``; None = plot it where it is available.
         axes: matplotlib axes to draw one person into; None = a new figure.
 
     Returns:
@@ -63,8 +63,8 @@ def plot_timeline(
 
     Raises:
         MissingExtra: When matplotlib is not installed.
-        BadArray: When there is no face with an expression, a track that is not in the results, or
-            several tracks for one ``axes``.
+        BadArray: When no face has an expression, a track is not in the results, several tracks
+            are given for one ``axes``, or the results are photographs.
 
     Example:
         >>> from pyojeong import plot_timeline, read_video
@@ -160,13 +160,13 @@ def plot_face(
     face: int = 0,
     axes: "Sequence[Axes] | None" = None,
 ) -> "Figure":
-    """Plot one face of an image beside its scores.
+    """Plot one face of an image next to a bar chart of its scores.
 
     Args:
-        result: What was read from the image.
-        image: The image, as ``Analyzer.analyze`` takes it; None = the file ``result.source``, or
-            the small copy in ``result.preview``.
-        face: Position in ``result.faces``; the largest is 0.
+        result: Result for the image.
+        image: The image, as for ``Analyzer.analyze``; None = the file ``result.source``, or the
+            small copy in ``result.preview``.
+        face: Index in ``result.faces``; 0 is the largest face.
         axes: Two matplotlib axes, for the image and the bars; None = a new figure.
 
     Returns:
@@ -174,8 +174,8 @@ def plot_face(
 
     Raises:
         MissingExtra: When matplotlib is not installed.
-        BadArray: When there is no such face, it has no expression, or the image is another one.
-        ImageUnreadable: When no image was given and the file could not be read.
+        BadArray: When there is no such face, it has no expression, or the image has another size.
+        ImageUnreadable: When the image could not be read.
 
     Example:
         >>> from pyojeong import Analyzer, plot_face

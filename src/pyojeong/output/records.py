@@ -1,7 +1,7 @@
-"""Results as flat records, data frames and Arrow tables: the rows of the tables, in memory.
+"""Convert results to flat records, data frames, Arrow tables and files.
 
 The columns are those of ``output.columns``. A frame without a face is one row with empty face
-columns: no frame is ever lost.
+columns.
 """
 
 import os
@@ -34,12 +34,15 @@ NEVER_EMPTY = frozenset({"source", "index", "time_s", "unclear", "smooth_unclear
 def to_records(
     results: Results, *, labels: LabelSet | None = None, timeline: bool | None = None
 ) -> list[dict[str, Any]]:
-    """Return one dictionary per face: name of the column -> plain value, None = not measured.
+    """Convert results to one dictionary per face, from column name to plain value.
+
+    Values that were not measured are None. A frame without faces gives one record with empty face
+    columns.
 
     Args:
         results: One frame, or several in order.
-        labels: Decides the ``score_`` columns; None = those of the first face.
-        timeline: With the columns of clips and eyes; None = when a face has some of them.
+        labels: Label set of the ``score_`` columns; None = the label set of the first face.
+        timeline: Include the columns of clips and eyes; None = if a face has values for them.
 
     Raises:
         LabelUnknown: When faces have scores of different label sets.
@@ -62,16 +65,17 @@ def to_records(
 def to_dataframe(
     results: Results, *, labels: LabelSet | None = None, timeline: bool | None = None
 ) -> "pd.DataFrame":
-    """Return a pandas DataFrame with one row per face.
+    """Convert results to a pandas DataFrame with one row per face.
 
-    ``unclear`` and ``smooth_unclear`` are booleans without gaps, so ``d[d.unclear]`` works;
-    ``head_valid``, ``eyes_valid`` and ``gaze_valid`` are pandas' nullable ``boolean`` (<NA>: it was
-    not tried). Whole numbers are ``int64``, or ``Int64`` where they can be empty.
+    ``unclear`` and ``smooth_unclear`` are booleans without missing values, so ``d[d.unclear]``
+    works. ``head_valid``, ``eyes_valid`` and ``gaze_valid`` have pandas' nullable dtype ``boolean``
+    (<NA>: not attempted). Integer columns are ``int64``, or ``Int64`` if they can
+    be empty.
 
     Args:
         results: One frame, or several in order.
-        labels: Decides the ``score_`` columns; None = those of the first face.
-        timeline: With the columns of clips and eyes; None = when a face has some of them.
+        labels: Label set of the ``score_`` columns; None = the label set of the first face.
+        timeline: Include the columns of clips and eyes; None = if a face has values for them.
 
     Raises:
         MissingExtra: When pandas is not installed.
@@ -116,12 +120,12 @@ def _pandas_types(major: int) -> dict[tuple[str, bool], str]:
 def to_arrow(
     results: Results, *, labels: LabelSet | None = None, timeline: bool | None = None
 ) -> "pa.Table":
-    """Return a pyarrow table with one row per face: what ``to_parquet`` writes.
+    """Convert results to a pyarrow table with one row per face, as ``to_parquet`` writes it.
 
     Args:
         results: One frame, or several in order.
-        labels: Decides the ``score_`` columns; None = those of the first face.
-        timeline: With the columns of clips and eyes; None = when a face has some of them.
+        labels: Label set of the ``score_`` columns; None = the label set of the first face.
+        timeline: Include the columns of clips and eyes; None = if a face has values for them.
 
     Raises:
         MissingExtra: When pyarrow is not installed.
@@ -217,20 +221,22 @@ def to_csv(
     timeline: bool | None = None,
     excel: bool = False,
 ) -> Path:
-    """Write results as CSV, whole or not at all: the table of ``pyojeong analyze --format csv``.
+    """Write results to a CSV file, as ``pyojeong analyze --format csv`` does.
+
+    The file is written completely or not at all.
 
     Args:
         results: One frame, or several in order.
-        path: The file; one that exists is replaced.
-        labels: Decides the ``score_`` columns; None = those of the first face.
-        timeline: With the columns of clips and eyes; None = when a face has some of them.
-        excel: With the mark that Excel needs for Korean, and formulas neutralised.
+        path: Path of the file; an existing file is replaced.
+        labels: Label set of the ``score_`` columns; None = the label set of the first face.
+        timeline: Include the columns of clips and eyes; None = if a face has values for them.
+        excel: Write for Excel: with a UTF-8 byte order mark, and with formulas neutralised.
 
     Returns:
         The path.
 
     Raises:
-        OutputError: When it could not be written.
+        OutputError: When the file could not be written.
         LabelUnknown: When faces have scores of different label sets.
 
     Example:
@@ -242,17 +248,19 @@ def to_csv(
 
 
 def to_jsonl(results: Results, path: str | os.PathLike[str]) -> Path:
-    """Write results as JSON lines, one frame a line, whole or not at all.
+    """Write results to a JSON Lines file, one frame per line.
+
+    The file is written completely or not at all.
 
     Args:
         results: One frame, or several in order.
-        path: The file; one that exists is replaced.
+        path: Path of the file; an existing file is replaced.
 
     Returns:
         The path.
 
     Raises:
-        OutputError: When it could not be written.
+        OutputError: When the file could not be written.
 
     Example:
         >>> from pyojeong import FrameResult, to_jsonl
@@ -273,19 +281,21 @@ def to_parquet(
     labels: LabelSet | None = None,
     timeline: bool | None = None,
 ) -> Path:
-    """Write results as a Parquet table with checksums, whole or not at all.
+    """Write results to a Parquet file with checksums.
+
+    The file is written completely or not at all.
 
     Args:
         results: One frame, or several in order.
-        path: The file; one that exists is replaced.
-        labels: Decides the ``score_`` columns; None = those of the first face.
-        timeline: With the columns of clips and eyes; None = when a face has some of them.
+        path: Path of the file; an existing file is replaced.
+        labels: Label set of the ``score_`` columns; None = the label set of the first face.
+        timeline: Include the columns of clips and eyes; None = if a face has values for them.
 
     Returns:
         The path.
 
     Raises:
-        OutputError: When it could not be written.
+        OutputError: When the file could not be written.
         MissingExtra: When pyarrow is not installed.
         LabelUnknown: When faces have scores of different label sets.
 
@@ -298,16 +308,16 @@ def to_parquet(
 
 
 def read_table(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
-    """Yield the frames of a table of results (CSV, JSON lines or Parquet, by its ending), in order.
+    """Yield the frames of a result table, in order: CSV, JSON Lines or Parquet, by extension.
 
     Args:
-        path: A file that ``to_csv``, ``to_jsonl``, ``to_parquet``, ``pyojeong analyze`` or
-            ``pyojeong video`` wrote.
+        path: File written by ``to_csv``, ``to_jsonl``, ``to_parquet``, ``pyojeong analyze`` or
+            ``pyojeong video``.
 
     Raises:
-        DataError: When the ending is none of these, or while iterating: when the file is missing,
-            damaged or no table of results.
-        MissingExtra: When pyarrow is needed and not installed.
+        DataError: When the extension is not supported; while iterating, when the file is missing,
+            damaged or not a result table.
+        MissingExtra: When pyarrow is required and not installed.
 
     Example:
         >>> from pyojeong import FrameResult, read_table, to_csv

@@ -1,14 +1,14 @@
-r"""Results as tables: one schema, three kinds of file (JSON lines, CSV, Parquet), both directions.
+r"""Write and read result tables: one schema, three formats (JSON Lines, CSV, Parquet).
 
-A sink writes into ``<name>.<random>.part`` beside its target, a whole frame at a time. When the
-``with`` block is left, on success, on an exception and on Ctrl-C alike, what has been written so
-far is finished and takes the target's name; so the file under the final name is always whole.
-JSON lines and CSV grow with every frame; Parquet is written in groups of rows.
+A sink writes to ``<name>.<random>.part`` next to its target, one complete frame at a time. At the
+end of the ``with`` block, also after an exception or Ctrl-C, the file is finished with the frames
+written so far and renamed to the target; the file under the final name is therefore always
+complete. JSON Lines and CSV grow with every frame; Parquet is written in groups of rows.
 
-JSON lines has one frame per line (``FrameResult.to_dict``). CSV and Parquet have one row per face,
-and one row with empty face columns for a frame without faces: no frame is ever lost. Numbers come
-back exactly. Text that is not valid Unicode (a file name in a foreign encoding) survives in JSON
-lines only; CSV and Parquet show its odd bytes as ``\udc..``.
+JSON Lines has one frame per line (``FrameResult.to_dict``). CSV and Parquet have one row per face,
+and one row with empty face columns for a frame without faces. Numbers are read back exactly. Text
+that is not valid Unicode (a file name in another encoding) is preserved in JSON Lines only; CSV and
+Parquet show the invalid bytes as ``\udc..``.
 """
 
 import csv
@@ -43,11 +43,11 @@ from pyojeong.output.spreadsheet import MARK, open_csv, plain_cell
 from pyojeong.parquet import load_pyarrow, open_parquet, seal
 
 ROWS_PER_GROUP = 1024
-"""Parquet rows are collected in memory up to this number and then written together."""
+"""Number of Parquet rows that are collected in memory and written together."""
 
 
 class FileSink(ABC):
-    """What all files of results share: leaving their ``with`` block, however, closes them."""
+    """Base class of file sinks: the end of the ``with`` block closes the file."""
 
     def __enter__(self) -> Self:
         return self
@@ -62,11 +62,11 @@ class FileSink(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Finish the file and give it its name; closing twice does nothing."""
+        """Finish the file and rename it to the target; a second call has no effect."""
 
 
 class _TextSink(FileSink):
-    """What the two text sinks share."""
+    """Base class of the two text sinks."""
 
     suffix: ClassVar[str]
 
@@ -98,21 +98,21 @@ class _TextSink(FileSink):
             raise
 
     def write(self, result: FrameResult, /) -> None:
-        """Append one frame.
+        """Write the result of one frame.
 
         Raises:
             OutputError: When the disk is full, the stream is broken or the sink is closed.
-            LabelUnknown: When scores belong to another label set than the table (CSV).
+            LabelUnknown: When scores have another label set than the table (CSV).
         """
         if self._closed:
             raise OutputError("cannot write: the table is already closed")
         self._out.append(self._text(result))
 
     def close(self) -> None:
-        """Finish the file and give it its name; closing twice does nothing.
+        """Finish the file and rename it to the target; a second call has no effect.
 
         Raises:
-            OutputError: When the finished file cannot take its name.
+            OutputError: When the finished file could not be renamed.
         """
         if not self._closed:
             self._closed = True
@@ -123,17 +123,17 @@ class _TextSink(FileSink):
 
     @abstractmethod
     def _text(self, result: FrameResult) -> str:
-        """Return what one frame adds to the file."""
+        """Return the text of one frame."""
 
 
 class JsonSink(_TextSink):
-    r"""JSON lines: one frame per line, in UTF-8; in ASCII (``\ud45c``) on other streams.
+    r"""Writer of JSON Lines: one frame per line, in UTF-8, or ASCII (``\ud45c``) on other streams.
 
     Args:
         target: A path (``.jsonl``), or an open text stream, which is not closed.
-        labels: Ignored: every line names its own label set.
-        timeline: Ignored: a line says all that is known.
-        measures: Ignored as well.
+        labels: Ignored; every line has its own label set.
+        timeline: Ignored; every line has all fields.
+        measures: Ignored.
         excel: Ignored.
     """
 
@@ -148,14 +148,14 @@ class JsonSink(_TextSink):
 
 
 class CsvSink(_TextSink):
-    """CSV in UTF-8 with a header, one row per face; fields are quoted only where they must be.
+    """Writer of CSV in UTF-8 with a header and one row per face; quotes are minimal.
 
     Args:
         target: A path, or an open text stream, which is not closed.
-        labels: Decides the ``score_`` columns.
-        timeline: With the columns of clips and eyes; see ``output.columns``.
-        measures: Further groups of columns; see ``output.columns.MEASURES``.
-        excel: For spreadsheets; see ``output.spreadsheet``.
+        labels: Label set of the ``score_`` columns.
+        timeline: Include the columns of clips and eyes; see ``output.columns``.
+        measures: Additional groups of columns; see ``output.columns.MEASURES``.
+        excel: Write for spreadsheets; see ``output.spreadsheet``.
     """
 
     suffix = ".csv"
@@ -184,21 +184,21 @@ def arrow_schema(arrow: Any, columns: Iterable[ColumnSpec]) -> Any:
 
 
 class ParquetSink(FileSink):
-    """A Parquet file with the same columns as the CSV, typed and compressed.
+    """Writer of Parquet files with the columns of the CSV table, typed and compressed.
 
-    Its index comes last, so until it is closed nothing can be read from it; when the disk is full
-    there is no file under the final name.
+    The file is readable only after it is closed, because its index is written last. If the disk is
+    full, there is no file under the final name.
 
     Args:
         target: A path.
-        labels: Decides the ``score_`` columns.
-        timeline: With the columns of clips and eyes; see ``output.columns``.
-        measures: Further groups of columns; see ``output.columns.MEASURES``.
+        labels: Label set of the ``score_`` columns.
+        timeline: Include the columns of clips and eyes; see ``output.columns``.
+        measures: Additional groups of columns; see ``output.columns.MEASURES``.
         excel: Ignored.
 
     Raises:
         MissingExtra: When pyarrow is not installed.
-        OutputError: When the place could not be written to.
+        OutputError: When the file could not be created.
     """
 
     suffix = ".parquet"
@@ -239,11 +239,11 @@ class ParquetSink(FileSink):
             raise
 
     def write(self, result: FrameResult, /) -> None:
-        """Append one frame.
+        """Write the result of one frame.
 
         Raises:
             OutputError: When the disk is full or the sink is closed.
-            LabelUnknown: When scores belong to another label set than the table.
+            LabelUnknown: When scores have another label set than the table.
         """
         if self._closed:
             raise OutputError("cannot write: the table is already closed")
@@ -256,10 +256,10 @@ class ParquetSink(FileSink):
                 raise
 
     def close(self) -> None:
-        """Write the remaining rows and the index, and give the file its name.
+        """Write the remaining rows and the index, and rename the file to the target.
 
         Raises:
-            OutputError: When the disk is full or the finished file cannot take its name.
+            OutputError: When the disk is full or the finished file could not be renamed.
         """
         if self._closed:
             return
@@ -293,7 +293,7 @@ class ParquetSink(FileSink):
 
 @contextmanager
 def readable(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn whatever a damaged table raises into ``DataError`` that names the file."""
+    """Convert errors of damaged tables to a ``DataError`` with the name of the file."""
     try:
         yield
     except FileNotFoundError:
@@ -306,7 +306,7 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
-    """Yield the frames of a JSON-lines file, in order.
+    """Yield the frames of a JSON Lines file, in order.
 
     Raises:
         DataError: While iterating, when the file is missing or a line is not a frame.
@@ -326,7 +326,7 @@ def read_json(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
 
 
 def read_csv(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
-    """Yield the frames of a CSV file written by ``CsvSink``, in order; further columns are ignored.
+    """Yield the frames of a CSV file, in order; unknown columns are ignored.
 
     Raises:
         DataError: While iterating, when the file is missing or a row is not a face of a frame.
@@ -359,7 +359,7 @@ def _typed(
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
-    """Yield the frames of a Parquet file written by ``ParquetSink``, in order.
+    """Yield the frames of a Parquet file, in order; unknown columns are ignored.
 
     Raises:
         MissingExtra: When pyarrow is not installed.
@@ -372,10 +372,10 @@ def read_parquet(path: str | os.PathLike[str]) -> Iterator[FrameResult]:
 
 
 def require(kinds: Iterable[str]) -> None:
-    """Load what these kinds of table need, before long work is done for them.
+    """Import the libraries for these table formats, before long work starts.
 
     Raises:
-        MissingExtra: When pyarrow is wanted and not installed.
+        MissingExtra: When pyarrow is required and not installed.
     """
     if "parquet" in kinds:
         arrow, _ = load_pyarrow("a Parquet table")
@@ -387,11 +387,11 @@ SINKS: dict[str, Callable[..., AbstractContextManager[Sink]]] = {
     "csv": CsvSink,
     "parquet": ParquetSink,
 }
-"""Every kind of table: constructed with a path (json and csv also with an open text stream)."""
+"""Table format -> sink, created with a path (json and csv also with an open text stream)."""
 
 TABLE_READERS: dict[str, Callable[[str | os.PathLike[str]], Iterator[FrameResult]]] = {
     "json": read_json,
     "csv": read_csv,
     "parquet": read_parquet,
 }
-"""The reader of every kind of table."""
+"""Table format -> reader."""

@@ -34,53 +34,51 @@ _LONGEST_NAME = 200
 
 
 class Analyzer(AnalyzerJobs):
-    """Finds faces and reads their expressions; may be used from many threads at once.
+    """Face detector and expression classifier. Thread-safe.
 
-    Models are loaded when the object is made, from files inside the package: nothing is ever
-    downloaded.
+    Models are loaded on construction, from files in the package; nothing is downloaded.
 
     Args:
         model: Id of a classifier, path of a card or ONNX file, ``"default"``, or
-            ``"default-fer2013"``, which learned from FER2013 alone and is smaller and faster.
+            ``"default-fer2013"``, which was trained on FER2013 only and is smaller and faster.
         detector: ``"auto"``, ``"fast"`` (misses most faces narrower than a seventh of the image),
-            ``"mtcnn"``, ``"centerface"`` or ``"blazeface"``, or an object with ``id`` and
-            ``detect``.
-        min_face: Smallest face to find, as the box's shorter side in pixels; None = the
-            detector's own default: faces 24 pixels high, or a hundredth of the image's shorter
-            side if that is more, with ``"auto"``.
-        any_rotation: Also find faces on their side and upside down; four times as slow.
-        threads: Threads inside each network; None = the number of CPUs, at most 4.
-        views: How many views of each face are read and averaged: 1, 2 (with its mirror image) or
-            10 (both also moved to four corners). More are more accurate and so many times slower.
-        allow: Licence flags, or patterns such as ``"data:*"``, that the classifier's card may
-            carry; a string names several between commas, ``""`` allows none. None = any.
-        eyes: Also measure where heads point and what eyes do; about half as much again to do.
-        action_units: Also measure action units, and, from the same network, where heads point and
-            what eyes do. Faces of photographs are read together with their mirror image, so that
-            both sides are treated alike; those of clips are not, for speed.
-        blendshapes: Also give the 52 blendshapes that units are read from; same network.
-        labels: ``"fer7"`` (seven labels), or ``"ferplus8"`` (also contempt); None = seven, or the
-            labels of a model that learned others.
-        prior: Base rates that the answers assume: ``"natural"`` (mostly neutral and happy, as web
-            photographs are), ``"balanced"`` (each label as often, as in posed or selected sets),
-            ``"between"``, or label -> share; None = the default that the model's card states.
-        threshold: Answers whose best score is below it are ``unclear``, in [0, 1]; 0 = always
-            answer; None = the one that the model's card states.
-        device: ``"auto"`` (the best that the installed onnxruntime offers, else the CPU),
-            ``"cpu"``, ``"cuda"``, ``"coreml"``, ``"directml"``, or a list of onnxruntime's
-            providers. Answers are the same to the last bit on the CPU only.
-        output: ``"auto"``: the share of people who would give each label, where the model learned
-            votes. ``"fer2013"``: the label that FER2013 would give, for benchmarks; ``"labels"``:
-            the label that the training data of a model without votes would give.
+            another name from ``list_detectors``, or an object with ``id`` and ``detect``.
+        min_face: Smallest face to find, as the shorter side of its box in pixels. None = the
+            default of the detector; for ``"auto"``, faces that are 24 pixels high, or a hundredth
+            of the shorter side of the image if that is more.
+        any_rotation: Also find faces that are sideways or upside down; takes four times as long.
+        threads: Number of threads inside each network; None = the number of CPUs, at most 4.
+        views: Number of views of each face to average: 1, 2 (with the mirror image) or 10 (both
+            also shifted to four corners). More views are more accurate and proportionally slower.
+        allow: Licence flags, or patterns such as ``"data:*"``, that the card of the classifier may
+            carry, as an iterable or separated by commas; ``""`` allows none. None = any.
+        eyes: Also measure head pose and eyes; takes about half as much time again.
+        action_units: Also measure action units, and head pose and eyes with the same network. In
+            photographs, each face is averaged with its mirror image, so that both sides are
+            treated alike; in clips it is not, for speed.
+        blendshapes: Also return the 52 blendshapes that the action units are computed from.
+        labels: ``"fer7"`` (seven labels) or ``"ferplus8"`` (also contempt). None = ``"fer7"``, or
+            the label set of a model with other labels.
+        prior: Base rates that the scores assume: ``"natural"`` (mostly neutral and happy, as in
+            web photographs), ``"balanced"`` (equal, as in posed or selected sets), ``"between"``,
+            or a mapping label -> share. None = the default of the model's card.
+        threshold: Faces whose best score is below it are ``unclear``, in [0, 1]; 0 = always give
+            a label. None = the threshold of the model's card.
+        device: ``"auto"`` (the best device of the installed onnxruntime, else the CPU), ``"cpu"``,
+            ``"cuda"``, ``"coreml"``, ``"directml"``, or a list of onnxruntime providers. Results
+            are identical to the last bit only on the CPU.
+        output: ``"auto"``: the share of people who would choose each label, if the model was
+            trained on votes. ``"fer2013"``: the label in FER2013, for benchmarks. ``"labels"``:
+            the label in the training data, of a model without votes.
 
     Raises:
-        ModelUnknown: When model or detector do not exist; the message suggests near names.
+        ModelUnknown: When the model or detector does not exist; the message suggests similar names.
         ModelError: When the model's card carries a licence flag that is not allowed.
-        ModelMismatch: When the model does not have the output or the labels that are asked for.
-        InputError: When ``threshold`` is no number from 0 to 1.
-        PriorInvalid: When ``prior`` names an unknown label, lacks one, or does not sum to 1.
-        ModelCorrupt: When a weight file is damaged or was swapped.
-        DeviceUnavailable: When ``device`` is unknown, or onnxruntime does not offer it here.
+        ModelMismatch: When the model does not have the requested output or labels.
+        InputError: When ``threshold`` is not a number from 0 to 1.
+        PriorInvalid: When ``prior`` has an unknown or missing label, or does not sum to 1.
+        ModelCorrupt: When a weight file is damaged or is another file.
+        DeviceUnavailable: When ``device`` is unknown, or not available in onnxruntime.
 
     Example:
         >>> from pyojeong import Analyzer
@@ -157,14 +155,14 @@ class Analyzer(AnalyzerJobs):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keyword arguments that make the same analyzer, in another process too."""
+        """Keyword arguments that create an equal analyzer, also in another process."""
         return dict(self._given)
 
     @property
     def model_ids(self) -> tuple[str, ...]:
-        """Ids of detector and classifier, then of the networks that measure eyes and units.
+        """Ids of the detector, the classifier, and the networks for eyes and action units.
 
-        On other devices than the CPU, device and provider come last: ``"cuda:CUDA"``.
+        On devices other than the CPU, the last item is device and provider: ``"cuda:CUDA"``.
         """
         measuring = self.face_measures or self.eyes
         more = () if measuring is None else measuring.model_ids
@@ -173,15 +171,15 @@ class Analyzer(AnalyzerJobs):
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """What is measured besides expression, pose and eyes: fields of ``Face``."""
+        """Fields of ``Face`` that are measured in addition to expression, pose and eyes."""
         return tuple(name for name in ("action_units", "blendshapes") if self._given[name])
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Everything of this analyzer that decides its answers, JSON types.
+        """Settings that determine the results, as JSON types.
 
-        Results that are kept lie beside it, so that those of other settings are not taken for
-        them. The number of threads decides nothing.
+        They are stored with results, to detect results of other settings. The number of threads is
+        not among them.
         """
         card = self.classifier.card
         return {
@@ -195,14 +193,14 @@ class Analyzer(AnalyzerJobs):
         }
 
     def analyze(self, image: Any) -> FrameResult:
-        """Read one image.
+        """Analyze one image.
 
         Args:
             image: Path, encoded bytes, binary file, data URL, PIL image, torch tensor, or uint8
                 array (H, W, 3) RGB or (H, W) gray; see ``pyojeong.load_image``.
 
         Returns:
-            The faces, largest first; none is a normal answer.
+            The result with the faces, largest first; empty if no face was found.
 
         Raises:
             ImageUnreadable: When a file or bytes could not be decoded.
@@ -215,19 +213,20 @@ class Analyzer(AnalyzerJobs):
     def analyze_batch(
         self, images: Iterable[Any], *, on_error: OnError = "raise"
     ) -> list[FrameResult]:
-        """Read several images; the same answers as ``analyze`` on each, in order.
+        """Analyze several images in order, with the same results as ``analyze`` for each.
 
-        Faces of all images go through the classifier together, and all images are in memory at
-        once: for many files, ``analyze_files``.
+        The faces of all images are classified in batches, and all images are in memory at once.
+        For many files use ``analyze_files``.
 
         Args:
-            images: Each as ``analyze`` takes it.
-            on_error: ``"raise"`` the first error, or ``"keep"``: an image that could not be read
-                gives a result without faces whose ``error`` says why.
+            images: Images, each as for ``analyze``.
+            on_error: ``"raise"``: raise the first error. ``"keep"``: an image that could not be
+                read gives a result without faces whose ``error`` is the reason.
 
         Raises:
             ImageUnreadable: With ``"raise"``, when an image could not be decoded.
-            BadArray: With ``"raise"``, when an array could not be used.
+            BadArray: With ``"raise"``, when an array could not be used; in any case, when
+                ``images`` is a single image.
         """
         check_on_error(on_error)
         if is_one_image(images):
@@ -253,10 +252,11 @@ class Analyzer(AnalyzerJobs):
         return [next(read) if result is None else result for result in results]
 
     def analyze_frames(self, frames: Sequence[tuple[Image, str, int, float]]) -> list[FrameResult]:
-        """Read decoded frames.
+        """Analyze decoded frames.
 
         Args:
-            frames: (uint8 (H, W, 3) RGB, source, index, time in seconds) of each.
+            frames: (image, source, index, time in seconds) of each frame; images are uint8
+                (H, W, 3) RGB.
         """
         found = [(image, self.detector.detect(image)) for image, *_ in frames]
         expressions = iter(self.classifier.expressions(self.classifier.face_outputs(found)))
@@ -274,11 +274,13 @@ class Analyzer(AnalyzerJobs):
         return results
 
     def read_faces(self, image: Image, faces: Sequence[Face]) -> tuple[Face, ...]:
-        """Read faces that were already found, in order; those of clips are read here.
+        """Return faces that were already detected, with expressions and measures, in order.
+
+        Faces of clips are analyzed with this method.
 
         Args:
             image: uint8 (H, W, 3) RGB.
-            faces: Their places in it.
+            faces: Faces in this image, from a detector.
         """
         expressions = self.classifier.expressions(self.classifier.face_outputs([(image, faces)]))
         pairs = zip(faces, expressions, strict=True)
@@ -299,20 +301,23 @@ class Analyzer(AnalyzerJobs):
         return replace(face, expression=expression, pose=pose, eyes=eyes)
 
     def detect(self, image: Any) -> tuple[Face, ...]:
-        """Find only the faces of an image, largest first."""
+        """Detect the faces of an image, largest first, without expressions.
+
+        Args:
+            image: Image, as for ``analyze``.
+        """
         return self.detector.detect(load_image(image))
 
     def classify(self, crops: Iterable[NDArray[np.uint8]]) -> list[Expression]:
-        """Read faces that are already cut out.
+        """Classify faces that are already cropped.
 
         Args:
-            crops: uint8 images of one face each, filled by the face as FER2013's are; (H, W)
-                gray or (H, W, 3) RGB, of any sizes, or whatever ``analyze`` takes. An array
-                (N, H, W) or (N, H, W, 3) works too, and one crop by itself: (H, W), (H, W, 1) or
-                (H, W, 3).
+            crops: Images of one face each, which fills the image as in FER2013: uint8 (H, W) gray
+                or (H, W, 3) RGB, of any size, or any input of ``analyze``. Also an array
+                (N, H, W) or (N, H, W, 3), or a single crop (H, W), (H, W, 1) or (H, W, 3).
 
         Returns:
-            One expression per crop, in order; a list also of one.
+            One expression per crop, in order; also a list for a single crop.
 
         Raises:
             BadArray: When a crop has the wrong dtype or shape.
@@ -329,21 +334,22 @@ class Analyzer(AnalyzerJobs):
         return self.classifier.expressions(self.classifier.crop_outputs(crops))
 
     def estimate_prior(self, results: Iterable[FrameResult]) -> dict[str, float]:
-        """Estimate the base rates of a folder or clip from this analyzer's own answers.
+        """Estimate the base rates of a set of images or a clip from its results.
 
-        Expectation maximisation of Saerens et al. 2002; see ``core.calibration.estimate_prior``.
-        Nothing is changed: pass what is returned as ``prior`` to another analyzer. At least 50
-        faces are needed, better some hundred; frames of one person are not different faces.
+        Uses the expectation maximisation of Saerens et al. (2002); see
+        ``core.calibration.estimate_prior``. The analyzer is not changed: pass the returned value
+        as ``prior`` to a new analyzer. At least 50 faces are required, and some hundreds are
+        recommended; frames of the same person are not independent faces.
 
         Args:
-            results: Frames that this analyzer, or one with the same model and prior, has read.
+            results: Results of this analyzer, or of one with the same model and prior.
 
         Returns:
-            Label -> share, sum 1.
+            Mapping label -> share; the shares sum to 1.
 
         Raises:
-            PriorInvalid: When there are fewer than 50 faces, results are of another model or assume
-                other base rates than this analyzer's, or the model does not state any.
+            PriorInvalid: When there are fewer than 50 faces, the results are from another model or
+                assume other base rates than this analyzer, or the model's card has none.
         """
         return prior_of(results, self.classifier)
 
@@ -357,7 +363,7 @@ def _failed(name: str, error: Exception) -> FrameResult:
 
 
 def _name_of(image: Any) -> str:
-    """Return a name for something that is no readable image."""
+    """Return a name for an input that is not a readable image."""
     if isinstance(image, str | os.PathLike):
         name = os.fsdecode(os.fspath(image))
         return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."

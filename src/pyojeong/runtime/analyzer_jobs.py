@@ -1,4 +1,4 @@
-"""Jobs of an ``Analyzer``: many files, whole clips."""
+"""Methods of ``Analyzer`` for many files and for clips."""
 
 import os
 import warnings
@@ -13,21 +13,21 @@ from pyojeong.core.video_result import VideoResult
 from pyojeong.runtime.batch import FileResult, analyze_files
 
 OnError = Literal["raise", "keep"]
-"""What becomes of an image that could not be read."""
+"""How to handle an image that could not be read."""
 
 
 def check_on_error(on_error: str) -> None:
-    """Refuse what is no ``OnError``.
+    """Check a value of ``OnError``.
 
     Raises:
-        BadArray: When it is something else.
+        BadArray: When the value is not one of the two.
     """
     if on_error not in {"raise", "keep"}:
         raise BadArray("on_error", expected="'raise' or 'keep'", got=repr(on_error))
 
 
 def _input_of(path: Any) -> str | FileResult:
-    """Return a path as text; what is none, such as NaN of a table, as a failure."""
+    """Return a path as text, and other values, such as NaN from a table, as a failure."""
     try:
         return os.fsdecode(os.fspath(path))
     except TypeError:
@@ -36,11 +36,11 @@ def _input_of(path: Any) -> str | FileResult:
 
 
 class AnalyzerJobs(ABC):
-    """What an ``Analyzer`` can do with many files and with clips."""
+    """Methods of ``Analyzer`` for many files and for clips."""
 
     @abstractmethod
     def analyze_frames(self, frames: Sequence[tuple[Image, str, int, float]]) -> list[FrameResult]:
-        """Read (image, source, index, time in seconds) of each."""
+        """Analyze frames, each given as (image, source, index, time in seconds)."""
 
     def analyze_files(
         self,
@@ -50,20 +50,20 @@ class AnalyzerJobs(ABC):
         jobs: int = 1,
         remote: bool = False,
     ) -> Iterator[FrameResult]:
-        """Read image files, one result per path, in order; the rows of ``pyojeong analyze``.
+        """Analyze image files in order, as ``pyojeong analyze`` does.
 
         Args:
-            paths: The files; they may come from a generator. Folders are not searched.
+            paths: Paths of the files, also from a generator. Folders are not searched.
             on_error: ``"keep"``: a file that could not be read gives a result without faces whose
-                ``error`` says why, also in tables. ``"raise"`` the first error.
-            jobs: Files that are read at once, in threads. With more than one, use
+                ``error`` is the reason, also in tables. ``"raise"``: raise the first error.
+            jobs: Number of threads that process files in parallel. With more than one, use
                 ``Analyzer(threads=1)``.
-            remote: Read addresses (``s3://``, ``gs://``, ``https://`` ...) through fsspec; without
-                it they are errors.
+            remote: Read remote addresses (``s3://``, ``gs://``, ``https://`` ...) with fsspec;
+                otherwise they are errors.
 
         Yields:
-            One result for each path; ``source`` is the path as it was given. What is doubtful in
-            an image that was read is an ``ImageWarning``.
+            One result per path; ``source`` is the path as given. An image that is read with a
+            limitation, such as a truncated file, causes an ``ImageWarning``.
 
         Raises:
             ImageUnreadable: With ``"raise"``, when a file could not be read.
@@ -139,51 +139,52 @@ class AnalyzerJobs(ABC):
         progress: Callable[[float, int], None] | None = None,
         on_truncated: Literal["raise", "warn", "ignore"] = "warn",
     ) -> VideoResult:
-        """Read a clip, with people numbered, smoothing, baseline and everything of the command.
+        """Analyze a clip, with the options and results of ``pyojeong video``.
 
-        All frames are in memory at the end, some 3 kB each: for hours of video use
-        ``read_video``, or ``aggregate=True``.
+        The result holds all frames in memory, about 3 kB each. For hours of video use
+        ``read_video`` or ``aggregate=True``.
 
         Args:
-            source: The clip: a path, bytes, or a binary file.
-            out: Folder for the clip's results, the files of ``pyojeong video``; the same call
-                goes on after an interruption. None = nothing is written.
-            stride: Every so many frames.
-            fps: At most so many frames per second of the clip, instead of a stride.
-            start_s: Frames before this time are left out; times count from the clip's beginning.
-            end_s: Frames from this time on are left out; None = none.
-            detect_every: Search for faces every so many frames, else follow them.
-            smooth_s: Standard deviation of the smoothing in seconds; None = none.
-            baseline: The person's own neutral face: (start, end) in seconds, or an image as
-                ``analyze`` takes it; gives ``Face.baseline_delta``. None = none.
-            eyes: Measure heads and eyes; None = as this analyzer was made.
-            hold_s: Shortest event, in seconds.
-            events: Coded events, measured in ``epochs``: a file of BORIS or ELAN, a table
-                ``label,start,end``, or a list of (start, end, label) in seconds. None = none.
-            event_window_s: Events without a length become epochs of so many seconds; None = they
-                are left out, and a note says so.
-            observation: The observation of a BORIS file; None = that of this clip.
+            source: Clip: a path, bytes, or a binary file.
+            out: Folder for the files of ``pyojeong video``; repeat the same call to resume after
+                an interruption. None = write no files.
+            stride: Analyze every n-th frame.
+            fps: Analyze at most this many frames per second of the clip, instead of a stride.
+            start_s: Skip frames before this time, in seconds from the beginning of the clip.
+            end_s: Skip frames from this time on; None = read to the end.
+            detect_every: Search for faces in every n-th frame and track them in between.
+            smooth_s: Standard deviation of the smoothing in seconds; None = no smoothing.
+            baseline: Neutral face of the person: (start, end) in seconds, or an image as for
+                ``analyze``; sets ``Face.baseline_delta``. None = no baseline.
+            eyes: Measure head pose and eyes; None = the setting of this analyzer.
+            hold_s: Minimum duration of an event, in seconds.
+            events: Coded events to measure in ``epochs``: a BORIS or ELAN file, a table with the
+                columns ``label,start,end``, or a list of (start, end, label) in seconds.
+            event_window_s: Duration in seconds to use for events without one; None = leave them
+                out and add a note.
+            observation: Observation to read from a BORIS file; None = the one of this clip.
             formats: With ``out``: tables to write: ``"parquet"``, ``"csv"``, ``"json"``.
-            layouts: With ``out``: layouts of other tools to write beside the tables:
-                ``"openface"``, ``"pyfeat"``, ``"facereader"``; see ``to_layout``.
+            layouts: With ``out``: layouts of other tools to write as well: ``"openface"``,
+                ``"pyfeat"``, ``"facereader"``; see ``to_layout``.
             annotate: With ``out``: also write annotated.mp4.
             report: With ``out``: write report.html.
             pictures: Show key frames in the report.
-            aggregate: Keep shares, events and counts only: no frames.
-            excel: CSV tables for spreadsheets.
-            lang: Language of report.html, ``"en"`` or ``"ko"``; results are the same in both.
-            jobs: Threads that read beside the one that decodes.
-            progress: Called now and then with the clip's time in seconds and the number of frames.
-            on_truncated: What to do when the clip breaks off or is damaged: raise
-                ``VideoTruncated``, warn (``VideoTruncatedWarning``), or nothing; ``error`` says
-                it in any case.
+            aggregate: Keep only shares, events and counts, no frames.
+            excel: Write CSV tables for spreadsheets; see ``to_csv``.
+            lang: Language of report.html, ``"en"`` or ``"ko"``; results do not depend on it.
+            jobs: Number of threads that analyze frames, in addition to the decoding thread.
+            progress: Called repeatedly with the time in the clip in seconds and the number of
+                frames.
+            on_truncated: How to handle a truncated or damaged clip: ``"raise"``
+                ``VideoTruncated``, ``"warn"`` (``VideoTruncatedWarning``), or ``"ignore"``. The
+                attribute ``error`` of the result is set in any case.
 
         Raises:
             VideoUnreadable: When the clip could not be read, or has no frame in the range.
-            VideoTruncated: With ``on_truncated="raise"``.
+            VideoTruncated: With ``on_truncated="raise"``, when the clip is truncated or damaged.
             InputError: When an option is out of range, the baseline shows no face, or the events
                 could not be used.
-            OutputError: When ``out`` has other results, or could not be written.
+            OutputError: When ``out`` contains other results, or could not be written.
             MissingExtra: When PyAV is not installed.
 
         Example:

@@ -183,13 +183,13 @@ def unit_card() -> ModelCard:
 
 
 def action_unit_grade(unit: str) -> str:
-    """Return how well a unit is measured: ``"good"``, ``"fair"`` or ``"weak"``.
+    """Return the measurement quality of an action unit: ``"good"``, ``"fair"`` or ``"weak"``.
 
     Args:
-        unit: One of ``ACTION_UNITS``, ``"AU12"``.
+        unit: Name of an action unit, for example ``"AU12"``.
 
     Raises:
-        InputError: When the unit is not measured.
+        InputError: When the action unit is not measured.
 
     Example:
         >>> import pyojeong

@@ -210,28 +210,30 @@ def read_video(  # noqa: PLR0913 - options, all but one keyword-only
     workers: int = 2,
     on_truncated: Literal["raise", "warn", "ignore"] = "raise",
 ) -> Iterator[FrameResult]:
-    """Read a clip frame by frame, with people numbered; memory does not grow with its length.
+    """Analyze a clip frame by frame and number the people in it.
+
+    Memory use does not depend on the length of the clip.
 
     Args:
-        path: The clip: a path, its bytes, or a binary file.
-        analyzer: Reads the frames; None = ``Analyzer(threads=1)``. With ``eyes=True`` heads, eyes
-            and gaze are measured too.
-        stride: Every so many frames.
-        fps: At most so many frames per second of the clip, instead of a stride.
-        start_s: Frames before this time are left out; times count from the clip's beginning.
-        end_s: Frames from this time on are left out; None = none.
-        workers: Threads that read beside the one that decodes.
-        on_truncated: What to do after the last whole frame of a clip that breaks off or is damaged:
-            raise ``VideoTruncated``, warn (``VideoTruncatedWarning``), or nothing.
+        path: Clip: a path, bytes, or a binary file.
+        analyzer: Analyzer to use; None = ``Analyzer(threads=1)``. With ``eyes=True``, head pose,
+            eyes and gaze are measured as well.
+        stride: Analyze every n-th frame.
+        fps: Analyze at most this many frames per second of the clip, instead of a stride.
+        start_s: Skip frames before this time, in seconds from the beginning of the clip.
+        end_s: Skip frames from this time on; None = read to the end.
+        workers: Number of threads that analyze frames, in addition to the decoding thread.
+        on_truncated: How to handle a truncated or damaged clip after its last intact frame:
+            ``"raise"`` ``VideoTruncated``, ``"warn"`` (``VideoTruncatedWarning``), or ``"ignore"``.
 
     Yields:
-        One result per selected frame, in order; a frame without a face has ``faces=()``.
+        One result per selected frame, in order; ``faces`` is empty if no face was found.
 
     Raises:
-        VideoTruncated: After all frames that are whole, when the clip breaks off or is damaged
+        VideoTruncated: With ``on_truncated="raise"``, after the last intact frame, when the clip is
+            truncated or damaged within the range.
+        VideoUnreadable: When the file is missing or not a clip, or no frame could be decoded or is
             within the range.
-        VideoUnreadable: When it is missing, no clip, not one frame can be decoded, or there is
-            none in the range.
         MissingExtra: When PyAV is not installed.
         BadArray: When an option is out of range.
 

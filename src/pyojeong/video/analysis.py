@@ -1,4 +1,4 @@
-"""Clips from Python: what ``pyojeong video`` does, with the frames as the answer."""
+"""Analysis of clips from Python, with the options of ``pyojeong video``."""
 
 import json
 import os
@@ -238,24 +238,24 @@ def write_report(
     clip: str | os.PathLike[str] | None = None,
     lang: str = "en",
 ) -> Path:
-    """Write the report page of a clip: shares of time, timelines, events, quality of the data.
+    """Write an HTML report of a clip: shares of time, timelines, events, data quality.
 
     Args:
-        results: Frames of one clip, in order, with people numbered: from ``read_video`` or
+        results: Frames of one clip, in order and with numbered people, from ``read_video`` or
             ``Analyzer.analyze_video``.
-        path: The page; one that exists is replaced.
-        hold_s: Shortest event, in seconds.
-        pictures: Show key frames, where the clip can be read again.
-        clip: Where the clip is now; None = as the results name it.
-        lang: Language of the page, ``"en"`` or ``"ko"``; results are the same in both.
+        path: Path of the HTML file; an existing file is replaced.
+        hold_s: Minimum duration of an event, in seconds.
+        pictures: Show key frames, if the clip can be read again.
+        clip: Current path of the clip; None = the path in the results.
+        lang: Language of the report, ``"en"`` or ``"ko"``; results do not depend on it.
 
     Returns:
         The path.
 
     Raises:
-        BadArray: When there are no results, results of several clips, or of photographs.
-        InputError: When there is no such language.
-        OutputError: When it could not be written.
+        BadArray: When there are no results, or they are from several clips or photographs.
+        InputError: When the language is unknown.
+        OutputError: When the file could not be written.
 
     Example:
         >>> from pyojeong import read_video, write_report

@@ -1,4 +1,4 @@
-"""Results in the layouts of other tools: files for scripts that were written for those."""
+"""Write results in the layouts of other tools."""
 
 import os
 from collections import Counter
@@ -246,24 +246,25 @@ def write_layout(
 def to_layout(
     results: Results, path: str | os.PathLike[str], *, layout: str = "openface"
 ) -> list[Path]:
-    """Write results as the files of another tool, for scripts that were written for it.
+    """Write results in the layout of another tool.
 
-    What was not measured is empty, never zero; FaceReader's logs say ``FIT_FAILED``. Columns,
-    units and signs are in docs/layouts.md.
+    Values that were not measured are empty, never zero; in FaceReader logs they are
+    ``FIT_FAILED``. See docs/layouts.md for columns, units and signs.
 
     Args:
         results: One frame, or several in order.
-        path: The file; one that exists is replaced. FaceReader's layout has one file for each
-            person: ``log.txt`` becomes ``log_person1.txt``. OpenFace's has no column for names of
-            photographs: ``faces_images.csv`` beside ``faces.csv`` has them.
+        path: Path of the file; an existing file is replaced. The FaceReader layout has one file
+            per person: ``log.txt`` becomes ``log_person1.txt``. The OpenFace layout has no column
+            for names of photographs: they are written to ``faces_images.csv`` next to
+            ``faces.csv``.
         layout: ``"openface"``, ``"pyfeat"`` or ``"facereader"`` (clips only).
 
     Returns:
-        The files that were written.
+        Paths of the written files.
 
     Raises:
-        InputError: When there is no such layout.
-        DataError: When it has no place for these results: several clips, or photographs.
+        InputError: When the layout is unknown.
+        DataError: When the layout does not support these results (several clips, or photographs).
         OutputError: When a file could not be written.
 
     Example:

@@ -36,7 +36,7 @@ DEFAULT = "centerface-onet"
 
 
 def list_detectors() -> list[str]:
-    """Return the names that ``Analyzer(detector=...)`` takes, those of other packages included.
+    """Return the valid values of ``Analyzer(detector=...)``, including detectors of other packages.
 
     Example:
         >>> from pyojeong import list_detectors

@@ -1,4 +1,4 @@
-"""What a net offers; readable without torch."""
+"""Interface of networks; can be imported without torch."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -7,21 +7,21 @@ if TYPE_CHECKING:
 
 
 class Net(Protocol):
-    """What every net offers beside being an ``nn.Module``.
+    """Interface of a network, in addition to ``nn.Module``.
 
-    Its builder takes the keywords ``num_classes`` (logits) and ``in_channels`` (1 gray, 3 RGB),
-    and ``size_hw`` when it is made for one size of input.
+    The function that builds the network accepts the keyword arguments ``num_classes`` (number of
+    logits) and ``in_channels`` (1 gray, 3 RGB), and ``size_hw`` if it requires a fixed input size.
 
     Attributes:
-        num_features: Length F of its feature vector.
-        classifier: Maps features (N, F) to logits (N, ``num_classes``).
+        num_features: Length F of the feature vector.
+        classifier: Module that maps features (N, F) to logits (N, ``num_classes``).
     """
 
     num_features: int
     classifier: "nn.Module"
 
     def forward(self, x: "Tensor") -> "Tensor":
-        """Return logits (N, K) of inputs (N, C, H, W)."""
+        """Return the logits (N, K) of inputs (N, C, H, W)."""
 
     def forward_features(self, x: "Tensor") -> "Tensor":
-        """Return features (N, F) of inputs (N, C, H, W)."""
+        """Return the features (N, F) of inputs (N, C, H, W)."""

@@ -108,11 +108,12 @@ def _unclear(results: Sequence[Result]) -> Table:
             ]
         )
     words = (
-        "Faces whose best score is below the threshold on the card are reported as unclear; "
-        "coverage is the share of the others. The threshold was set on these photographs, under "
-        "the default prior, to the lowest score above which 90 % of the answers are correct. It is "
-        "the same under other priors. The last columns vary the threshold: the coverage at an "
-        "accuracy of 90 %, and the accuracy when only the answers with the highest scores are kept."
+        "A face with a best score below the threshold on the card is reported as unclear. Coverage "
+        "is the share of photographs with another answer. The threshold was set on these "
+        "photographs, under the default prior, to the lowest score above which 90 % of the answers "
+        "are correct; it is the same under other priors. The last columns vary the threshold: "
+        "coverage at an accuracy of 90 %, and accuracy when only the answers with the highest "
+        "scores are kept (of the photographs with a face)."
     )
     header = (
         "model",

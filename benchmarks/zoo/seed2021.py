@@ -231,11 +231,11 @@ WORDS = {
     "to be had here": "available",
     "its frozen phase stands on a random trunk": "the frozen phase uses a random trunk",
 }
-"""Words of results that earlier versions wrote -> those of experiments/seed2021 today."""
+"""Wording in stored results -> current wording of experiments/seed2021."""
 
 
-def in_words_of_today(reduced: str) -> str:
-    """Return what was reduced, as it is described today."""
+def current_wording(reduced: str) -> str:
+    """Return a stored description with the current wording."""
     for before, now in WORDS.items():
         reduced = reduced.replace(before, now)
     return reduced
@@ -253,7 +253,7 @@ def row_lines(results: Results) -> list[str]:
         found = results.by_experiment.get(f"seed2021/{row['row']}", [])
         ours, reduced = "not run yet", ""
         if found:
-            reduced = in_words_of_today(found[0]["about"]["reduced"])
+            reduced = current_wording(found[0]["about"]["reduced"])
             failed = found[0]["status"] != "finished"
             ours = (
                 f"failed: {found[0]['reason']}"

@@ -1,4 +1,4 @@
-"""What was aimed at with the bundled model, and what was measured, in one table.
+"""Targets and measured figures of the bundled model, in one table.
 
     python -m benchmarks.default_model
 
@@ -39,8 +39,8 @@ class Goal:
     Attributes:
         what: What was measured.
         measured: The figure as people read it; "" = not measured yet.
-        aim: The figure that was aimed at.
-        reached: Whether it was; None = could not be said.
+        aim: The target.
+        reached: Whether the target is reached; None = there is no target.
         against: What it is compared with.
     """
 
@@ -65,7 +65,7 @@ def goals(
         accuracy: What `pyojeong bench accuracy` wrote of the model.
         peers: What the benchmark beside other tools wrote.
         second: What `pyojeong bench accuracy` wrote of `default-fer2013`.
-        speed: What `benchmarks.model_speed` wrote of both in turns.
+        speed: What `benchmarks.model_speed` wrote of both, measured alternately.
         ensembles: What `pyojeong experiments ensemble` wrote, scored on the test split.
         seeds: Results of the model's experiment, one per seed.
     """
@@ -78,30 +78,30 @@ def goals(
             "FER2013 output: PrivateTest accuracy, single view, %",
             test["accuracy"],
             71.0,
-            f"`default-fer2013` {percent(second['splits']['test']['accuracy'])}; 73.0 of MLCNN's "
-            "best single net (44 M weights); about 72.6 without pretraining and with ten views",
+            f"`default-fer2013` {percent(second['splits']['test']['accuracy'])}; MLCNN's best "
+            "single net 73.0 (44 M weights); without pretraining and with ten views about 72.6",
         ),
         _share(
             "the same, ten views averaged, %",
             test["more_views"]["10"]["accuracy"],
             74.5,
-            "74.1 of MLCNN's ensemble (93 M weights), 75.2 of eight nets (Pramerdorfer), 74.1 "
-            "published of rmn (143 M)",
+            "MLCNN's ensemble 74.1 (93 M weights), eight nets 75.2 (Pramerdorfer), rmn 74.1 as "
+            "published (143 M)",
         ),
         *map(_ensemble, ensembles),
         *_spread(seeds),
         _share(
-            "PrivateTest without images that an earlier split holds too, %",
+            "PrivateTest without images that are also in an earlier split, %",
             test["deduplicated"]["accuracy"],
             None,
-            "nobody publishes it",
+            "no published figure",
         ),
         Goal(
             "model file, MB",
             f"{accuracy['megabytes']:.2f}",
             "at most 4",
             accuracy["megabytes"] <= 4,
-            f"`default-fer2013` {second['megabytes']:.2f}, 526 of rmn",
+            f"`default-fer2013` {second['megabytes']:.2f}, rmn 526",
         ),
         *_speed(speed),
         *_speed_beside_fer(accuracy, peers),
@@ -151,18 +151,18 @@ def _votes_first(accuracy: Tree, second: Tree) -> Iterable[Goal]:
     )
     answered, apart = default["answered"], held["answered"]
     yield Goal(
-        "the same photographs, default prior: right where it does not say `unclear`, %",
-        f"{100 * answered['accuracy']:.1f} of {100 * answered['share']:.1f} answered",
-        "at least 90 of 65",
+        "the same photographs, default prior: accuracy of the answers that are not `unclear`, %",
+        f"{100 * answered['accuracy']:.1f} at {100 * answered['share']:.1f} coverage",
+        "at least 90 at 65 coverage",
         answered["accuracy"] >= 0.9 and answered["share"] >= 0.65,
-        f"people who took no part in fitting the threshold: {100 * apart['accuracy']:.1f} of "
+        f"on people not used to fit the threshold: {100 * apart['accuracy']:.1f} at "
         f"{100 * apart['share']:.1f}",
     )
     yield _ece(
         "calibration error of shares, photographs, cross-fitted by person",
         held["vote_ece"],
         0.03,
-        words="how far the best score is from the share of votes for it",
+        words="the best score against the share of votes for its label",
     )
     yield _ece(
         "calibration error of shares, PublicTest's ten annotators, natural prior",
@@ -186,7 +186,7 @@ def _ensemble(record: Tree) -> Goal:
         f"{', one of them from VGGFace2' if vggface2 else ''}, %",
         record["test"]["accuracy"],
         74.5,
-        "the same; weights learned on PublicTest, PrivateTest used once",
+        "the same; weights fitted on PublicTest, PrivateTest used once",
     )
 
 
@@ -197,14 +197,14 @@ def _spread(seeds: Sequence[Tree]) -> Iterable[Goal]:
         for result in seeds
     ]
     if len(values) > 1:
-        what = "the photographs' accuracy" if on_votes else "PublicTest accuracy"
+        what = "photographs" if on_votes else "PublicTest"
         yield Goal(
-            f"{what} of `{seeds[0]['name'].rpartition('.s')[0]}` over {len(values)} "
+            f"{what}: accuracy of `{seeds[0]['name'].rpartition('.s')[0]}` over {len(values)} "
             "seeds, mean and standard deviation, %",
             f"{mean(values):.1f} ± {stdev(values):.1f}",
             "3 seeds",
             len(values) >= 3,
-            "nobody publishes it",
+            "no published figure",
         )
 
 
@@ -215,8 +215,8 @@ def _ferplus(test: Tree, before: Tree) -> Iterable[Goal]:
         f"FER+ majority, eight labels, PrivateTest (n = {found['n']:,}), %",
         found["accuracy"],
         88.5,
-        f"`default-fer2013` {percent(old['accuracy'])}; 85.0 of VGG13 (Barsoum et al. 2016), 90.7 "
-        "to 91.6 of the best credible papers",
+        f"`default-fer2013` {percent(old['accuracy'])}; VGG13 85.0 (Barsoum et al. 2016), the best "
+        "credible papers 90.7 to 91.6",
     )
     ours, theirs = (part["votes"]["divergence"]["eight"] for part in (test, before))
     yield Goal(
@@ -224,7 +224,7 @@ def _ferplus(test: Tree, before: Tree) -> Iterable[Goal]:
         f"{ours:.3f}",
         f"at most {0.95 * theirs:.3f}",
         ours <= 0.95 * theirs,
-        f"`default-fer2013` {theirs:.3f}; the aim is 5 % below",
+        f"`default-fer2013` {theirs:.3f}; the target is 5 % lower",
     )
 
 
@@ -235,11 +235,11 @@ def _speed(speed: Tree) -> Iterable[Goal]:
         )
         what = "one face, one thread" if faces == 1 else "64 faces, two threads"
         yield Goal(
-            f"time of {what}, in multiples of `default-fer2013`'s",
+            f"time of {what}, relative to `default-fer2013`",
             f"{net:.2f}",
             f"at most {limit:g}",
             net <= limit,
-            f"in turns, the nets alone; with the cutting out {crops:.2f}",
+            f"only the nets, measured alternately; with cropping {crops:.2f}",
         )
 
 
@@ -248,7 +248,7 @@ def _speed_beside_fer(accuracy: Tree, peers: Tree) -> Iterable[Goal]:
     ours, fer = nets.get(accuracy["model"]), nets.get("fer")
     if ours is None or fer is None:
         return
-    against = "fer's net on the same runtime, in turns: "
+    against = "fer's net on the same runtime, measured alternately: "
     yield Goal(
         "one face, one thread, ms",
         f"{ours['ms_per_face']:,.2f}",
@@ -257,7 +257,7 @@ def _speed_beside_fer(accuracy: Tree, peers: Tree) -> Iterable[Goal]:
         f"{against}{fer['ms_per_face']:,.2f}",
     )
     yield Goal(
-        "64 faces, two threads, faces a second",
+        "64 faces, two threads, faces per second",
         f"{ours['faces_per_s']:,.0f}",
         "at least 1,500",
         ours["faces_per_s"] >= 1500,
@@ -269,10 +269,10 @@ def _ece(
     what: str, figure: Tree, aim: float, chance: Tree | None = None, *, words: str = ""
 ) -> Goal:
     measured = "{:.3f} [{:.3f}, {:.3f}]".format(*(figure[k] for k in ("value", "low", "high")))
-    against = words or "nobody publishes one"
+    against = words or "no published figure"
     if chance:
         shown = "{mean:.3f}, and up to {high:.3f}".format(**chance)
-        against += f"; answers that are just right show {shown}, by chance"
+        against += f"; perfectly calibrated answers show {shown}, by chance"
     return Goal(what, measured, f"at most {aim:g}", figure["value"] <= aim, against)
 
 
@@ -290,9 +290,9 @@ def _beside_fer(peers: Tree, model: str) -> Iterable[Goal]:
             percent(ours["balanced_accuracy"]),
             "fer's + 12 points",
             100 * lead["value"] >= 12,
-            f"fer {percent(fer['balanced_accuracy'])}: {points(lead)} points"
+            f"fer {percent(fer['balanced_accuracy'])}, difference {points(lead)} points"
             + (
-                f"; its net behind our detector {percent(cropped['balanced_accuracy'])}: "
+                f"; its net with our detector {percent(cropped['balanced_accuracy'])}, difference "
                 f"{points(cropped['ours_minus_this']['balanced_accuracy'])}"
                 if cropped
                 else ""
@@ -305,15 +305,15 @@ def _beside_fer(peers: Tree, model: str) -> Iterable[Goal]:
         yield Goal(
             "a photograph, one thread, ms",
             f"{ours['ms']:.1f}",
-            "an eighth of fer's",
+            "one eighth of fer's",
             times >= 8,
-            f"fer {fer['ms']:.1f}: {times:.1f} times ours",
+            f"fer {fer['ms']:.1f}, {times:.1f} times ours",
         )
 
 
 def to_markdown(rows: Iterable[Goal]) -> str:
     """The page's table."""
-    lines = ["| what | measured | aimed at | reached | compared with |", "|---|---|---|---|---|"]
+    lines = ["| what | measured | target | reached | compared with |", "|---|---|---|---|---|"]
     for g in rows:
         reached = {True: "yes", False: "**no**", None: ""}[g.reached]
         lines.append(
@@ -372,9 +372,10 @@ def main() -> None:
     page = (
         "# The bundled model beside its aims\n\n"
         "<!-- Written by `python -m benchmarks.default_model`; do not edit. -->\n\n"
-        f"`{accuracy['model']}`; brackets are 95 % bootstrap intervals. Figures of accuracy: "
-        f"[accuracy](accuracy.md), measured {accuracy['date']}; beside other tools: "
-        f"[peers](peers.md), measured {peers['date']}; speeds on an {speed['cpu']}.\n\n{table}\n"
+        f"Model: `{accuracy['model']}`. Brackets are 95 % bootstrap intervals. Accuracy is from "
+        f"[accuracy](accuracy.md), measured {accuracy['date']}. Comparisons with other tools are "
+        f"from [peers](peers.md), measured {peers['date']}. Speed was measured on an "
+        f"{speed['cpu']}.\n\n{table}\n"
     )
     text = between_marks(README.read_text(encoding="utf-8"), table)
     for path, content in ((PAGE, page), (README, text)):

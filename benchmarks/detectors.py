@@ -221,8 +221,10 @@ def row(name: str, figures: dict[str, Any]) -> str:
 
 HEADER = """# Detectors, measured
 
-Made by `{command}` on {cpu}, one thread, onnxruntime {ort}, OpenCV {cv};
-load average of the machine at the end: {load:.1f} on {cores} cores. {times}
+Detection rate, false alarms, landmark stability and latency of the face detectors. Measured by
+`{command}` on {cpu}, one thread, onnxruntime {ort}, OpenCV {cv};
+load average of the machine at the end: {load:.1f} on {cores} cores. {times} The columns are
+explained below the table.
 
 | detector | tight faces, % | any box, % | group | 512 x 512, % | 1280 x 720, % | crowds, % \
 | false alarms | beside faces | jitter, % | ms 512 | ms 720p | portrait, x | group, x |
@@ -230,37 +232,38 @@ load average of the machine at the end: {load:.1f} on {cores} cores. {times}
 """
 
 FOOTER = """
-- **tight faces**: {wild} photographs that one face fills. Found = a box overlaps the central box
-  (7 to 92 % of the width, 5 to 100 % of the height: the median over the set) with IoU >= {iou};
-  *any box* = anything was reported.
-- **group**: faces found out of five in a group photograph, whole (1000 x 667), and shrunk to {group} % on a
+- **tight faces**: recall on {wild} photographs filled by one face. A face counts as found when a box overlaps the
+  central box (7 to 92 % of the width, 5 to 100 % of the height: the median over the set) with IoU >= {iou}.
+  *any box*: at least one box was reported.
+- **group**: faces found, of five in a group photograph, at full size (1000 x 667), and reduced to {group} % on a
   512 x 512 canvas (faces of about 55, 44, 33, 28 and 22 px).
-- **512 x 512** and **1280 x 720**: share found of wild faces pasted on other pictures, by side in
+- **512 x 512** and **1280 x 720**: recall of wild faces pasted on other pictures, by side in
   pixels: {bins}; {small} and {large} faces.
-- **crowds**: share found of {crowd_faces} faces in {crowds} made group photographs of 2 to 24 megapixels, 10 to 120 faces
-  of 40 to 150 px each, and in brackets the boxes that match no face; - = not measured. Nothing was chosen on these scenes.
-- **false alarms**: boxes in {faceless} pictures without faces (pictures that ship with
+- **crowds**: recall of {crowd_faces} faces in {crowds} composed group photographs of 2 to 24 megapixels, 10 to 120 faces
+  of 40 to 150 px each, and in brackets the number of boxes that match no face; - = not measured. Nothing was chosen on these scenes.
+- **false alarms**: boxes in {faceless} pictures without faces (pictures included in
   scikit-image, whole and in quarters, and a landscape). **beside faces**: boxes in the pasted scenes
   that match no face.
-- **jitter**: how far landmarks move when the picture is cropped a little differently, root mean
-  square in percent of the face's height, median over {jitter} tight faces. BlazeFace has no five
+- **jitter**: displacement of the landmarks under small changes of the crop, root mean
+  square in percent of the height of the face, median over {jitter} tight faces. BlazeFace does not have the five
   landmarks.
-- **ms**: median (and least) time of `detect` on scikit-image's astronaut, 512 x 512, one face, and on one
-  pasted 1280 x 720 scene, {runs} warm runs, all detectors taking turns. The medians suffer from whatever
-  else the machine was doing; the least times are nearer to a quiet machine.
-- **portrait**, **group**: median time for a 12-megapixel photograph of one large face and a 24-megapixel one of forty faces
-  of 40 to 150 px, in multiples of the time for 512 x 512.
+- **ms**: median (and minimum) latency of `detect` on scikit-image's astronaut, 512 x 512, one face, and on one
+  pasted 1280 x 720 scene, {runs} warm runs, detectors alternating. Other load on the machine increases the
+  medians; the minimum is closer to the latency on an idle machine.
+- **portrait**, **group**: median latency on a 12-megapixel photograph of one large face and on a 24-megapixel one of forty faces
+  of 40 to 150 px, relative to the latency at 512 x 512.
 
-Sizes and thresholds of `auto` were chosen on these same faces and on scenes made the same way, so its
-figures flatter it a little; the network that proposes small faces learned from other photographs and other backgrounds. The pasted faces are hard for BlazeFace, which leans on hair and shoulders that they lack; the group
-photograph shows it in its element. Bold rows are the detectors of `pyojeong.runtime.detection.registry`, with
-their defaults; the others are variants that were weighed against `auto`. CenterFace runs in int8 (`benchmarks/pack_detectors.py`);
-its ranges were measured on FER2013's training faces, pasted on scikit-image's pictures, some of which count false alarms here. In
-float32, with copies of 192 to 448 pixels, this script had measured (`{float32}`; columns as above; another machine, so times could not be compared):
+Sizes and thresholds of `auto` were chosen on the same faces and on scenes composed in the same way, so its
+figures are slightly optimistic. The network that proposes small faces was trained on other photographs and other backgrounds. The
+pasted faces are hard for BlazeFace, which uses hair and shoulders that they lack; the group photograph suits it better. Rows in bold are
+detectors of `pyojeong.runtime.detection.registry` with their defaults. The other rows are variants that were compared with `auto`.
+CenterFace runs in int8 (`benchmarks/pack_detectors.py`). Its ranges were calibrated on FER2013's training faces pasted on scikit-image's
+pictures; some of these pictures are also used here to count false alarms. The earlier result of this script in float32, with copies of
+192 to 448 pixels, is below (`{float32}`; columns as above; measured on another machine, so times are not comparable):
 
 {before}
 
-Figures without rounding lie beside this file, in `{json}`.
+Unrounded figures are in `{json}`, in the same folder.
 """  # noqa: E501
 
 

@@ -19,7 +19,7 @@ def size_mb(folder: Path) -> float:
 
 
 def run(*command: str | Path) -> str:
-    """A command's output; its failure is ours."""
+    """Return the output of a command; raise when it fails."""
     done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
     return done.stdout
 
@@ -47,14 +47,15 @@ def main() -> None:
     lines = [
         "# Base install",
         "",
+        "Size of `pip install .` in a fresh environment, measured by "
         f"`python benchmarks/install_size.py --out {out}`, Python {sys.version.split()[0]}, "
-        f"{sys.platform}. `pip install .` into a fresh environment.",
+        f"{sys.platform}.",
         "",
         "| site-packages | MB |",
         "|---|--:|",
         *(f"| {name} | {size:.0f} |" for name, size in rows),
         "",
-        f"Heavy modules loaded after making an `Analyzer`: `{modules.strip()}`.",
+        f"Heavy modules loaded after creating an `Analyzer`: `{modules.strip()}`.",
     ]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))

@@ -53,7 +53,7 @@ def split_rows(metrics: dict[str, Any]) -> list[str]:
     clean = test["deduplicated"]
     lines = [
         f"| | PublicTest (chosen on; n = {valid['n']:,}) | PrivateTest (n = {test['n']:,}) "
-        f"| PrivateTest without images seen before (n = {clean['n']:,}) |",
+        f"| PrivateTest without images of earlier splits (n = {clean['n']:,}) |",
         "|---|---|---|---|",
     ]
     for name in ROWS:
@@ -65,14 +65,14 @@ def split_rows(metrics: dict[str, Any]) -> list[str]:
         ]
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
     answered = [
-        f"{p['answered']['accuracy']:.1%} of {p['answered']['share']:.1%}" for p in (valid, test)
+        f"{p['answered']['accuracy']:.1%} at {p['answered']['share']:.1%}" for p in (valid, test)
     ]
-    lines.append(f"| right among the answered | {' | '.join(answered)} | |")
+    lines.append(f"| accuracy of the answers at coverage | {' | '.join(answered)} | |")
     return lines
 
 
 def vote_rows(card: ModelCard) -> list[str]:
-    """What users get: the vote head on photographs."""
+    """The default output: the vote head on photographs."""
     votes, found = card.vote_calibration, card.metrics["photographs"]
     if votes is None:
         return []
@@ -82,16 +82,17 @@ def vote_rows(card: ModelCard) -> list[str]:
     return [
         f"**An answer is the share of people who would give each label** (temperature "
         f"{votes.temperature}, default prior `{votes.default_prior}`, unclear below "
-        f"{votes.threshold}), fitted on {votes.fitted_on}. Natural base rates: {shares}.",
+        f"{votes.threshold}). The calibration was fitted on {votes.fitted_on}. Natural base rates: "
+        f"{shares}.",
         "",
-        f"On {found['n']} photographs with an agreed label, default prior: "
-        f"{shown(found['accuracy'], percent=True)} right; balanced accuracy "
+        f"On {found['n']} photographs with an agreed label, default prior: accuracy "
+        f"{shown(found['accuracy'], percent=True)}, balanced accuracy "
         f"{shown(found['balanced_accuracy'], percent=True)}, macro AUROC "
-        f"{shown(found['auroc'], percent=False)}; recall: {recall}. Answered: "
-        f"{answered['share']:.1%}, of which {answered['accuracy']:.1%} are right; cross-fitted by "
-        f"person {held['answered']['share']:.1%} and {held['answered']['accuracy']:.1%}, "
-        f"calibration error of shares {shown(held['vote_ece'], percent=False)}. All figures: "
-        "[accuracy](accuracy.md).",
+        f"{shown(found['auroc'], percent=False)}. Recall: {recall}. Coverage "
+        f"{answered['share']:.1%}, accuracy of the answers {answered['accuracy']:.1%}. "
+        f"Cross-fitted by person: {held['answered']['share']:.1%} and "
+        f"{held['answered']['accuracy']:.1%}, calibration error of shares "
+        f"{shown(held['vote_ece'], percent=False)}. All figures: [accuracy](accuracy.md).",
         "",
         "## The FER2013 output",
         "",
@@ -181,18 +182,20 @@ def main() -> None:
     if storage == "int8":
         effect = card.metrics["int8_effect"]
         stored = (
-            f"int8 changes accuracy on PublicTest from {effect['valid_accuracy_before']:.2%} to "
-            f"{effect['valid_accuracy_after']:.2%} and leaves {effect['same_answers']:.1%} of the "
-            "answers as they were"
+            "Storing the weights as int8 changes accuracy on PublicTest from "
+            f"{effect['valid_accuracy_before']:.2%} to {effect['valid_accuracy_after']:.2%} and "
+            f"keeps {effect['same_answers']:.1%} of the answers"
         )
         if card.variant:
-            stored += f". Beside it lies `{card.variant}` with the same weights"
+            stored += f". The variant `{card.variant}` beside it has the same weights"
     else:
-        stored = f"effect of storing weights as float16: {card.metrics['half_effect']:.1e}"
+        stored = f"Effect of storing weights as float16: {card.metrics['half_effect']:.1e}"
     tried = training["calibration_on_valid"]
     named = ", ".join(f"{k}: NLL {v['nll']:.4f}, ECE {v['ece']:.4f}" for k, v in tried.items())
     kind = "vector scaling" if card.logit_scale else f"temperature {card.temperature}"
-    calibration = f"Calibrated by {kind}, the better in cross-validation on PublicTest ({named})."
+    calibration = (
+        f"Calibrated by {kind}, the better method in cross-validation on PublicTest ({named})."
+    )
     way = f"Experiments `{'`, then `'.join(names)}`"
     if members := training["experiment"]["members"]:
         joined = training["experiment"]["net"] in STACKED
@@ -202,32 +205,32 @@ def main() -> None:
             f"`{'`, `'.join(members)}`"
         )
     last = training["experiment"]["recipe"].get("pick") == "last"
-    picked = "taken, its last" if last else "chosen on PublicTest"
+    picked = ", its last epoch" if last else ", chosen on PublicTest"
     lines = [
         f"# {card.id}",
         "",
         card.description,
         "",
         *vote_rows(card),
-        f"{way}; {epochs} epochs; "
-        f"epoch {training['best_epoch'] + 1} of the last one {picked}. {calibration} "
-        f"Below {card.threshold} an answer of this output counts as unclear. Single view, no "
-        "test-time augmentation. Figures with 95 % bootstrap intervals, computed by the runtime "
-        f"from the ONNX file ({entry.weights.stat().st_size / 1e6:.2f} MB) when it was exported "
+        f"{way}. Epochs: {epochs}. The weights are from epoch {training['best_epoch'] + 1} of the "
+        f"last experiment{picked}. {calibration} An answer of this output with a score below "
+        f"{card.threshold} counts as unclear. Single view, no test-time augmentation. Brackets are "
+        "95 % bootstrap intervals. The runtime computed the figures from the ONNX file "
+        f"({entry.weights.stat().st_size / 1e6:.2f} MB) when it was exported "
         f"({training['exported']}, commit `{training['commit'][:12]}`).",
         "",
         *split_rows(card.metrics),
         "",
         f"PrivateTest was used {len(looks)} time(s) for this model, each time by an export: "
         + "; ".join("accuracy {accuracy:.1%}, ECE {ece:.3f}".format(**k) for k in looks)
-        + ". Calibration was chosen on PublicTest by cross-validation. The images left out in "
-        "the last column stand byte for byte in Training or PublicTest too.",
+        + ". Calibration was chosen on PublicTest by cross-validation. The last column leaves out "
+        "images that are also in Training or PublicTest, byte for byte.",
         "",
         "PrivateTest, per class:",
         "",
         *class_rows(card.metrics["test"]),
         "",
-        f"Largest difference of logits, ONNX against torch: {card.metrics['onnx_parity']:.1e}; "
+        f"Largest difference of logits between ONNX and torch: {card.metrics['onnx_parity']:.1e}. "
         f"{stored}.",
         "",
         "Made by:",

@@ -172,7 +172,7 @@ def table(units: Units, machines: Machines) -> str:
             )
     lines.append("")
     lines.append(
-        f"With {machines.cores} cores a machine and {machines.store_gb_s:g} GB/s from the store, "
+        f"With {machines.cores} cores per machine and {machines.store_gb_s:g} GB/s from the store, "
         f"the store is the limit from {saturation(units, machines):,.0f} machines on."
     )
     return "\n".join(lines)

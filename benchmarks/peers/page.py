@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.peers.answers import read_parquet
 from benchmarks.peers.asking import failure_of
-from benchmarks.peers.entrants import PUBLISHED, Entrant
+from benchmarks.peers.entrants import PEERS, PUBLISHED, Entrant
 from benchmarks.peers.environments import read_built, weights_mb
 from benchmarks.peers.nets import read_nets
 from benchmarks.peers.pictures import read_set
@@ -17,15 +17,16 @@ from benchmarks.peers.scores import difference, figures
 from benchmarks.peers.timing import read_timing
 
 SETS = {
-    "wild": "Photographs: press and film faces on whose label the annotators agree (a "
-    "vision-language model, asked twice); nobody's training pictures that we know of. Our "
-    "temperature, default prior and threshold were fitted on them: cross-fitted by person, "
-    "[accuracy](accuracy.md) is the same within half a point. ECE: from being right on these "
-    "pictures; our scores are shares of people and too low for pictures on which all agree.",
+    "wild": "Press and film photographs with a label on which the annotators agree (a "
+    "vision-language model, asked twice). As far as we know, no tool was trained on them. Our "
+    "temperature, default prior and threshold were fitted on them; cross-fitted by person, "
+    "[accuracy](accuracy.md) is the same within half a point. ECE is the calibration error against "
+    "correctness on these pictures. Our scores are shares of people and therefore too low for "
+    "pictures on which all annotators agree.",
     "folder": "Photographs of your own folder.",
-    "fer2013-public": "FER2013's PublicTest, already cut out: our model was chosen on these "
-    "pictures, and fer's net too (see below).",
-    "fer2013-private": "FER2013's PrivateTest, already cut out: asked about once our model was "
+    "fer2013-public": "Cropped faces of FER2013's PublicTest. Our model was chosen on these "
+    "pictures, and so was fer's net (see below).",
+    "fer2013-private": "Cropped faces of FER2013's PrivateTest, measured after our model was "
     "published.",
 }
 
@@ -104,11 +105,12 @@ def to_markdown(result: Mapping[str, Any]) -> str:
     parts = [
         "# Beside other tools\n",
         "<!-- Written by `python -m benchmarks.peers table`; do not edit. -->\n",
-        f"Measured {result['date']}. Every tool was installed from its registry with pinned "
-        "versions ([pins](../../benchmarks/peers/pins)), got the same picture files, and answered "
-        "with its own detector and net unless the row says otherwise. A picture in which a tool "
-        "finds no face counts as wrong; of several faces the largest is meant. Brackets are 95 % "
-        "bootstrap intervals; differences are computed picture by picture.\n",
+        f"Measured {result['date']} with `python -m benchmarks.peers`. Every tool was installed "
+        "from its registry with pinned versions ([pins](../../benchmarks/peers/pins)) and received "
+        "the same picture files. It used its own detector and net unless the description of the "
+        "row differs. A picture without a detected face counts as wrong. With several faces, the "
+        "largest is scored. Brackets are 95 % bootstrap intervals. Differences are paired by "
+        "picture.\n",
     ]
     for name, found in result["sets"].items():
         parts += [f"## {name} (n = {found['n']:,})\n", f"{SETS[name]}\n", set_table(result, name)]
@@ -118,17 +120,18 @@ def to_markdown(result: Mapping[str, Any]) -> str:
     if result["nets"]:
         parts += ["## The nets alone\n", nets_table(result["nets"]), ""]
     parts += ["## What they take\n", size_table(result), "", "## How each was run\n"]
-    parts += [f"- **{n}**: {e['ran']}" for n, e in result["entrants"].items()]
-    parts += ["", "## Not run\n", _table(("tool", "published", "what to know", "why not"))]
-    parts += [f"| {' | '.join(row)} |" for row in result["published"]]
+    ran = {e.name: e.ran for e in PEERS}
+    parts += [f"- **{n}**: {ran.get(n, e['ran'])}" for n, e in result["entrants"].items()]
+    parts += ["", "## Not run\n", _table(("tool", "published figure", "notes", "reason"))]
+    parts += [f"| {p.name} | {p.figure} | {p.caveat} | {p.why_not} |" for p in PUBLISHED]
     not_built = {n: e["not_built"] for n, e in result["entrants"].items() if e["not_built"]}
     parts += [f"| {n} | | | could not be installed here: {why} |" for n, why in not_built.items()]
     failed = {n: e["failed"] for n, e in result["entrants"].items() if e["failed"]}
     parts += [f"| {n} | | | was installed, but {why} |" for n, why in failed.items()]
     parts.append(
-        "\nfer, PAZ and human build on the same net, mini-Xception. Its training script keeps the "
-        "checkpoint that is best on the pictures it reports, and so do most published figures of "
-        "FER2013: they are too high by what choosing on the test pictures is worth."
+        "\nfer, PAZ and human use the same net, mini-Xception. Its training script keeps the "
+        "checkpoint with the best result on the pictures for which it reports accuracy. Most "
+        "published figures for FER2013 are selected in the same way and are therefore too high."
     )
     return "\n".join(parts) + "\n"
 
@@ -143,10 +146,10 @@ def set_table(result: Mapping[str, Any], name: str) -> str:
                 "tool",
                 "no face, %",
                 "accuracy, %",
-                "balanced, %",
+                "balanced accuracy, %",
                 "macro-F1",
                 "ECE",
-                "ours minus this, balanced, points",
+                "balanced accuracy, ours minus this, points",
             )
         )
     ]
@@ -167,7 +170,7 @@ def set_table(result: Mapping[str, Any], name: str) -> str:
 
 
 def recall_table(found: Mapping[str, Any]) -> str:
-    """Share of each label that was answered right."""
+    """Recall of each label."""
     entrants = found["entrants"]
     names = list(next(iter(entrants.values()))["recall"]) if entrants else []
     lines = [_table(("recall, %", *names))]
@@ -178,14 +181,17 @@ def recall_table(found: Mapping[str, Any]) -> str:
 
 
 def speed_table(result: Mapping[str, Any]) -> str:
-    """Milliseconds a photograph, and how many times ours it takes."""
+    """Milliseconds per photograph, also as a multiple of ours."""
     timing = result["timing"]
     ours = timing["entrants"].get(result["reference"])
     lines = [
-        f"{timing['pictures']} of the wild photographs, one thread each, {timing['rounds']} rounds "
-        "in turns; decoding is not counted. Load of the machine when each round began: "
+        f"Latency on {timing['pictures']} of the wild photographs, one thread per tool, "
+        f"{timing['rounds']} rounds, tools alternating. Decoding is not included. Load of the "
+        "machine at the start of each round: "
         f"{', '.join(f'{v:g}' for v in timing['load'])}.\n",
-        _table(("tool", "ms a photograph", "rounds", "times ours", "peak memory, MB")),
+        _table(
+            ("tool", "ms per photograph", "range of the rounds", "times ours", "peak memory, MB")
+        ),
     ]
     for n, row in sorted(timing["entrants"].items(), key=lambda item: item[1]["ms"]):
         ratio = f"{row['ms'] / ours['ms']:.1f}" if ours else ""
@@ -195,13 +201,15 @@ def speed_table(result: Mapping[str, Any]) -> str:
 
 
 def nets_table(nets: Mapping[str, Any]) -> str:
-    """Milliseconds and faces a second of the nets on one runtime."""
+    """Latency and throughput of the nets on one runtime."""
     lines = [
-        "What reading a cut-out face costs without finding it: all nets on onnxruntime "
-        f"{nets['onnxruntime']}, on an {nets['cpu']}, in turns, {nets['rounds']} rounds; brackets "
-        "are the least and the most of them. fer's Keras file was converted to ONNX for this. Load "
-        f"of the machine: {nets['load'][1]:g} to {nets['load'][0]:g}.\n",
-        _table(("net", "MB", "one face, one thread, ms", "64 faces, two threads, faces a second")),
+        "Classification of cropped faces, without detection: all nets on onnxruntime "
+        f"{nets['onnxruntime']}, on an {nets['cpu']}, {nets['rounds']} rounds, nets alternating. "
+        "Brackets are the minimum and maximum of the rounds. fer's Keras file was converted to "
+        f"ONNX. Load of the machine: {nets['load'][1]:g} to {nets['load'][0]:g}.\n",
+        _table(
+            ("net", "MB", "one face, one thread, ms", "64 faces, two threads, faces per second")
+        ),
     ]
     for name, row in nets["nets"].items():
         ms, rate = row["ms_per_face_rounds"], row["faces_per_s_rounds"]
@@ -216,7 +224,7 @@ def nets_table(nets: Mapping[str, Any]) -> str:
 
 
 def size_table(result: Mapping[str, Any]) -> str:
-    """What each installs, and the weight files that the configuration reads."""
+    """Size of each installation, and of the weight files that the configuration reads."""
     lines = [_table(("tool", "version", "runtime", "installed, MB", "weights, MB"))]
     versions = {
         n: row["version"]

@@ -51,12 +51,14 @@ def page(results: dict[str, dict[str, Any]], command: str) -> str:
     lines = [
         "# Robustness",
         "",
-        f"Made by `{command}` with pyojeong {__version__}. The same command tries the same.",
-        "Files are damaged (single and several bits, cuts, parts taken out, repeated, overwritten,",
-        "odd numbers in JSON and TOML) and read; commands are killed at any moment and repeated,",
-        "run twice at once on one output, and meet a limit on file sizes, as a full disk is.",
+        f"Measured by `{command}` with pyojeong {__version__}.",
+        "The cases are seeded: the same command repeats them. Files are damaged (single and",
+        "several bits; parts truncated, removed, repeated or overwritten; unusual numbers in JSON",
+        "and TOML) and read. Commands are killed at any moment and repeated, run twice at the",
+        "same time on one output, and run with a limit on file sizes, which acts like a full",
+        "disk.",
         "",
-        "| part | tried | refused in one line | read | faults | peak, MB | seconds |",
+        "| part | cases | rejected with a one-line error | read | faults | peak, MB | seconds |",
         "|---|---|---|---|---|---|---|",
     ]
     faults: list[str] = []
@@ -70,9 +72,9 @@ def page(results: dict[str, dict[str, Any]], command: str) -> str:
     lines += [
         "",
         "A fault is a traceback, a silent change, a message of several lines, a wait of more than",
-        "ten seconds, a wrong result after a kill or beside another process, or a torn file.",
-        "*read* includes damage that changes nothing, such as noise in a picture. For kills, pairs",
-        "and full disks, *read* counts what was found right.",
+        "ten seconds, a wrong result after a kill or with a second process, or an incomplete file.",
+        "*read* includes damage without effect, such as noise in a picture. For kills, pairs and",
+        "full disks, *read* is the number of correct results.",
         "",
     ]
     if faults:

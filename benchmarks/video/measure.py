@@ -228,9 +228,10 @@ def page() -> None:
         "",
         "<!-- Written by benchmarks/video/measure.py; do not edit. -->",
         "",
-        "Two cores. Whole pipeline: decode, search or follow, read expressions and eyes; nothing is written.",
+        "Throughput of the whole pipeline on two cores: decoding, detection or tracking, expressions and eyes. "
+        "No output is written. Commands: `python benchmarks/video/measure.py speed`, `memory`, `live`, `frames`.",
         "",
-        "| clip | frames/s: least, median, most of three | frames | with a face | people |",
+        "| clip | frames/s: minimum, median, maximum of three | frames | with a face | people |",
         "|---|---|---|---|---|",
     ]
     for name, case in stored["speed"]["cases"].items():
@@ -242,27 +243,27 @@ def page() -> None:
         m = stored["memory"]
         rows += [
             "",
-            f"An hour of 640 x 360 clip, {m['frames']:,} frames, with eyes, Parquet and report: resident memory "
-            f"between {m['warm_mb'][0]:.0f} and {m['warm_mb'][1]:.0f} MB after warm-up ({m['minutes']:.0f} minutes of "
-            f"the clock, {m['cpu_minutes']:.0f} minutes of a core).",
+            f"One hour of video at 640 x 360, {m['frames']:,} frames, with eyes, Parquet and report: resident memory "
+            f"is between {m['warm_mb'][0]:.0f} and {m['warm_mb'][1]:.0f} MB after warm-up ({m['minutes']:.0f} minutes of "
+            f"wall time, {m['cpu_minutes']:.0f} minutes of CPU time).",
         ]
     v = stored["live"]
     rows += [
         "",
-        f"Live, a 640 x 480 substitute at 30 frames a second: {v['median_ms']:.0f} ms from picture to answer "
-        f"(95 % below {v['p95_ms']:.0f} ms, at most {v['largest_ms']:.0f} ms); {v['read']} of {v['frames']} frames "
-        "read, the others passed over.",
+        "Live, with a file at 640 x 480 and 30 frames per second as the camera: the median latency from picture to "
+        f"answer is {v['median_ms']:.0f} ms (95th percentile {v['p95_ms']:.0f} ms, maximum {v['largest_ms']:.0f} ms). "
+        f"{v['read']} of {v['frames']} frames were read, the others skipped.",
         "",
-        "Frames and time stamps against `ffprobe`:",
+        "Number of frames and time stamps, compared with `ffprobe`:",
         "",
-        "| clip | frames, ours | ffprobe | largest difference, ms |",
+        "| clip | frames, ours | frames, `ffprobe` | largest difference, ms |",
         "|---|---|---|---|",
     ]
     for name, row in stored["frames"].items():
         rows.append(
             f"| {name} | {row['ours']} | {row['ffprobe']} | {row['largest_difference_ms']} |"
         )
-    rows += ["", "Head pose, gaze and blinks against rendered truth: [eyes](eyes.md).", ""]
+    rows += ["", "Head pose, gaze and blinks on rendered heads: [eyes](eyes.md).", ""]
     (DOCS / "video.md").write_text("\n".join(rows), encoding="utf-8")
 
 

@@ -2,10 +2,10 @@
 
     python benchmarks/zoo/seed2021.py
 
-Which of the conclusions on the students' slides of 2021 hold on FER2013? Each is asked twice where
-it can be: on the students' own rows under the small budget, and on all of Training with the nets
-of experiments/arms and experiments/full. A verdict is read off the intervals by one rule: a 95 %
-interval of the paired difference that leaves zero out.
+Which of the conclusions on the students' slides of 2021 hold on FER2013? Where possible, each is
+tested twice: on the students' own rows under the small budget, and on all of Training with the nets
+of experiments/arms and experiments/full. All verdicts use one rule: the 95 % interval of the paired
+difference excludes zero.
 """
 
 import csv
@@ -38,7 +38,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Question:
-    """A conclusion of the slides and the pairs that speak to it."""
+    """A conclusion of the slides and the pairs that test it."""
 
     title: str
     theirs: str
@@ -64,8 +64,8 @@ QUESTIONS = (
             rows(15, 13, what="gray - three channels, Yu-Zhang"),
             Pair("arms/base", "arms/rgb", "gray - three channels, small SE-ResNet"),
         ),
-        "FER2013 holds no colour: three equal channels ask whether the net minds, not whether colour "
-        "helps. The students' pictures had colour; that part of the question could not be answered here.",
+        "FER2013 has no colour. Three equal channels test only the effect of the additional channels, not "
+        "of colour. The students' images had colour; that part of the question could not be answered here.",
     ),
     Question(
         "RMSprop or Adam?",
@@ -86,27 +86,27 @@ QUESTIONS = (
         (
             rows(4, 10, what="CLAHE(5, 4) - none, Alizadeh-Fazel"),
             rows(8, 10, what="CLAHE(5, 8) - none, Alizadeh-Fazel"),
-            rows(5, 10, what="HOG picture - none, Alizadeh-Fazel"),
+            rows(5, 10, what="HOG image - none, Alizadeh-Fazel"),
             rows(6, 10, what="LBP (ror) - none, Alizadeh-Fazel"),
             rows(7, 10, what="LBP (var) - none, Alizadeh-Fazel"),
             Pair("arms/clahe-2", "arms/base", "CLAHE, 2 x 2 tiles - none, small SE-ResNet"),
             Pair("arms/clahe-4", "arms/base", "CLAHE, 4 x 4 tiles - none, small SE-ResNet"),
             Pair("arms/equalize", "arms/base", "equalised, levelled - none, small SE-ResNet"),
-            Pair("arms/hog", "arms/base", "HOG picture - none, small SE-ResNet"),
+            Pair("arms/hog", "arms/base", "HOG image - none, small SE-ResNet"),
             Pair("arms/lbp-uniform", "arms/base", "LBP (uniform) - none, small SE-ResNet"),
             Pair("arms/lbp-default", "arms/base", "LBP (default) - none, small SE-ResNet"),
             Pair("arms/lbp-ror", "arms/base", "LBP (ror) - none, small SE-ResNet"),
             Pair("arms/lbp-var", "arms/base", "LBP (var, scaled) - none, small SE-ResNet"),
             Pair("full/alizadeh-fazel-hog", "full/alizadeh-fazel", "with HOG vector - without"),
         ),
-        "The students' rows also differ in learning rate or epochs here and there; the small net's do "
-        "not. `var` is tamed here (no missing values, logarithm, scaled), unlike theirs.",
+        "Some of the students' rows also differ in learning rate or epochs; those of the small net do "
+        "not. `var` is preprocessed here, unlike theirs (no missing values, logarithm, scaled).",
     ),
     Question(
         "Does augmentation help?",
-        "It came with the best figures of the MobileNets (59.1, 61.6) and with worse ones for "
-        "Inception-ResNet (46.3 against 54.5) and the net of Alizadeh and Fazel (54.5 against 57.2), "
-        "always together with other changes.",
+        "The MobileNets had their best figures with it (59.1, 61.6). Inception-ResNet (46.3 against "
+        "54.5) and the net of Alizadeh and Fazel (54.5 against 57.2) had lower ones. Other settings were "
+        "always changed at the same time.",
         (
             rows(3, 10, what="augmented - not, Alizadeh-Fazel"),
             rows(23, 19, what="augmented and gray - not, MobileNetV2"),
@@ -127,15 +127,15 @@ QUESTIONS = (
                 "full/mobilenet-v2-imagenet",
                 "two phases - at once, MobileNetV2 from ImageNet",
             ),
-            Pair("full/mobilenet-v2-imagenet", "full/mobilenet-v2", "ImageNet - from nothing"),
+            Pair("full/mobilenet-v2-imagenet", "full/mobilenet-v2", "ImageNet - from scratch"),
             Pair(
                 "full/mobilenet-v1-vggface2",
                 "full/mobilenet-v1-scratch",
-                "VGGFace2 - from nothing, MobileNet-V1",
+                "VGGFace2 - from scratch, MobileNet-V1",
             ),
         ),
-        "No ImageNet weights of MobileNetV3, EfficientNet-B and Inception-ResNet could be had on the "
-        "training machine: their two-phase rows freeze a random trunk and say nothing about "
+        "ImageNet weights of MobileNetV3, EfficientNet-B and Inception-ResNet were not available on the "
+        "training machine. Their two-phase rows freeze a random trunk and are no evidence about "
         "fine-tuning.",
     ),
     Question(
@@ -153,20 +153,20 @@ QUESTIONS = (
             ),
             Pair("arms/focal", "arms/base", "focal - cross-entropy"),
         ),
-        "On probabilities the hinge's gradient is small where an answer is uniform. On logits, equal "
-        "ones are even the best answer to a face of which no class is likelier than one half (Liu, "
-        "AISTATS 2007): the nets sat there for most of the epochs, longer at the smaller rate.",
+        "On probabilities, the gradient of the hinge is small for a uniform answer. On logits, equal "
+        "logits are even optimal for a face on which no class has a probability above one half (Liu, "
+        "AISTATS 2007). The nets stayed at this solution for most of the epochs, longer at the smaller rate.",
     ),
     Question(
         "Stochastic pooling, which they left out",
-        "Not tried: max pooling in its place.",
+        "Not tried; they used max pooling instead.",
         (Pair("full/yu-zhang-stochastic", "full/yu-zhang-max", "stochastic - max, Yu-Zhang"),),
     ),
 )
 
 
 class Results:
-    """Results by experiment, with the labels they are held against."""
+    """Results by experiment, with the labels they are compared with."""
 
     def __init__(self, found: Iterable[dict[str, Any]], truth: Truth) -> None:
         self.truth = truth
@@ -188,17 +188,17 @@ class Results:
 
 
 def verdict(difference: Difference) -> str:
-    """One rule for all: does the interval leave zero out?"""
+    """One rule for all: whether the interval excludes zero."""
     if not difference.clear:
         return "no clear difference"
     return "better" if difference.points > 0 else "worse"
 
 
 def question_lines(question: Question, results: Results) -> list[str]:
-    """A section: their words, our differences, what can be said."""
+    """A section: their conclusion, our differences, the verdicts."""
     lines = [f"### {question.title}", "", f"**The slides:** {question.theirs}", ""]
     lines += [
-        "| compared | theirs | here, points | seeds | the first is |",
+        "| compared: first - second | theirs, points | here, points | seeds | the first is |",
         "|---|---|---|---|---|",
     ]
     missing = 0
@@ -226,10 +226,25 @@ def percent(figure: dict[str, float]) -> str:
     return f"{100 * figure['value']:.1f} [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]"
 
 
+WORDS = {
+    "training pictures": "training images",
+    "to be had here": "available",
+    "its frozen phase stands on a random trunk": "the frozen phase uses a random trunk",
+}
+"""Wording in stored results -> current wording of experiments/seed2021."""
+
+
+def current_wording(reduced: str) -> str:
+    """Return a stored description with the current wording."""
+    for before, now in WORDS.items():
+        reduced = reduced.replace(before, now)
+    return reduced
+
+
 def row_lines(results: Results) -> list[str]:
     """The 53 rows, theirs and ours."""
     lines = [
-        "| row | net | what | theirs | here | reduced to |",
+        "| row | net | settings | theirs, % | here, % | reduced to |",
         "|---|---|---|---|---|---|",
     ]
     with (ROOT / "experiments" / "seed2021.csv").open(encoding="utf-8", newline="") as file:
@@ -238,7 +253,7 @@ def row_lines(results: Results) -> list[str]:
         found = results.by_experiment.get(f"seed2021/{row['row']}", [])
         ours, reduced = "not run yet", ""
         if found:
-            reduced = found[0]["about"]["reduced"]
+            reduced = current_wording(found[0]["about"]["reduced"])
             failed = found[0]["status"] != "finished"
             ours = (
                 f"failed: {found[0]['reason']}"
@@ -264,7 +279,7 @@ def row_lines(results: Results) -> list[str]:
 def family_lines(results: Results) -> list[str]:
     """Full runs, best first."""
     lines = [
-        "| experiment | PublicTest, mean over seeds | seeds | each seed | PrivateTest (one look) | "
+        "| experiment | PublicTest, mean over seeds, % | seeds | each seed, % | PrivateTest (used once), % | "
         "weights | multiply-adds |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -291,12 +306,12 @@ def family_lines(results: Results) -> list[str]:
         viewed = [r["valid_views"] for r in runs if r.get("valid_views")]
         if viewed:
             figures = "; ".join(percent(v["accuracy"]) for v in viewed)
-            lines += ["", f"With {viewed[0]['views']} perturbed views averaged, {name}: {figures}."]
+            lines += ["", f"{name} with {viewed[0]['views']} perturbed views averaged: {figures}."]
     return lines
 
 
 def spent_lines(results: Results) -> list[str]:
-    """What the rows took."""
+    """CPU time of the rows."""
     found = [
         r for name in results.by_experiment if "seed2021/" in name for r in results.finished(name)
     ]
@@ -305,7 +320,7 @@ def spent_lines(results: Results) -> list[str]:
         return []
     middle = spent[len(spent) // 2]
     return [
-        f"The finished rows took {spent[0]:.1f} to {spent[-1]:.1f} minutes of one core, the middle one "
+        f"The finished rows took {spent[0]:.1f} to {spent[-1]:.1f} minutes of one core, median "
         f"{middle:.1f}."
     ]
 
@@ -322,21 +337,21 @@ def main() -> None:
         "",
         "<!-- Written by benchmarks/zoo/seed2021.py from experiments/results; do not edit. -->",
         "",
-        "Five students compared 53 settings on some 24,000 colour pictures (Telemoji), one run each, and "
-        "drew conclusions from differences of one or two points. Their test set of 2,660 pictures gives "
-        "each figure an interval of about 1.9 points either way, so most of those differences could "
-        "have been chance. Here the same questions are put to FER2013, whose pictures are gray and "
-        "48 pixels wide. All figures are accuracies on PublicTest (3,589 pictures), single view; "
-        "PrivateTest chose nothing.",
+        "Five students compared 53 settings on some 24,000 colour images (Telemoji), one run each, and "
+        "drew conclusions from differences of one or two points. With their test set of 2,660 images, "
+        "the interval of each figure is about ±1.9 points, so most of those differences could "
+        "be due to chance. This page tests the same questions on FER2013, whose images are gray and "
+        "48 pixels wide. All figures are accuracies on PublicTest (3,589 images), single view. "
+        "PrivateTest was not used for any choice.",
         "",
-        "Differences are paired: both nets answer the same pictures, and the 95 % interval comes from "
-        "resampling those pictures. It does not cover what another seed would have given; where two "
-        "seeds were trained, both count.",
+        "Differences are paired: both nets classify the same images, and the 95 % interval comes from "
+        "resampling those images. It does not include the variation between seeds. Where two "
+        "seeds were trained, the mean of both is used.",
         "",
-        f"**Budget of the 53 rows** ({done} run so far): about three minutes of one core each, so 3,000 "
-        "training pictures (the same for all), fewer pixels and epochs; the last column of the table "
-        "says what was reduced. They reproduce settings, not figures: nothing here says that a "
-        "figure of theirs is wrong. The `arms` and `full` runs use all of Training for twenty epochs.",
+        f"**Budget of the 53 rows** ({done} run so far): about three minutes of one core each, therefore "
+        "3,000 training images (the same for all) and fewer pixels and epochs. The last column of the "
+        "table has the reductions. The rows reproduce settings, not figures: they are no evidence that "
+        "a figure of theirs is wrong. The `arms` and `full` runs use all of Training for twenty epochs.",
         "",
         "The sortable table with curves and confusion matrices is [results.html](results.html).",
         "",
@@ -347,8 +362,8 @@ def main() -> None:
         lines += question_lines(question, results)
     lines += ["## One net per family on all of Training", ""]
     lines += [
-        "One recipe for all (experiments/full/_full.toml), twenty epochs: this compares nets, not the "
-        "care that was given to each.",
+        "All nets were trained with one recipe (experiments/full/_full.toml) for twenty epochs. The "
+        "settings were not tuned for each net.",
         "",
         *family_lines(results),
         "",

@@ -1,4 +1,4 @@
-"""What feeding a net costs beside training it, and which precision is the fastest for it.
+"""Time of the data pipeline and of a training step, and the fastest precision of each net.
 
     python benchmarks/zoo/throughput.py runs/fer2013.parquet [--threads 2]
 
@@ -98,13 +98,14 @@ def main() -> None:
         "",
         "<!-- Written by benchmarks/zoo/throughput.py; do not edit. -->",
         "",
-        f"One batch on {chosen.threads} threads, medians, torch {torch.__version__}. *Feed*: warp, "
-        "augmentation, feature and normalisation of a batch. *Step*: forward, backward, optimizer "
-        'in the fastest precision, which a run with `precision = "auto"` chooses by the same '
-        "measurement. The four figures are fp32, fp32 channels-last, bf16, bf16 channels-last.",
+        f"Median times of one batch on {chosen.threads} threads, torch {torch.__version__}, "
+        "measured by `python benchmarks/zoo/throughput.py`. *Feed*: warp, augmentation, feature "
+        "and normalisation. *Step*: forward, backward and optimizer in the fastest precision. A "
+        'run with `precision = "auto"` chooses the precision by the same measurement. The four '
+        "figures per precision are fp32, fp32 channels-last, bf16, bf16 channels-last.",
         "",
-        "| experiment | net | px | batch | feed, ms | step, ms | feed's share | fastest | "
-        "ms per precision | faces a second |",
+        "| experiment | net | px | batch | feed, ms | step, ms | share of feed | fastest | "
+        "ms per precision | faces per second |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in NAMES:

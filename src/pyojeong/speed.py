@@ -117,9 +117,10 @@ def to_markdown(figures: list[Figure]) -> str:
         "",
         f"`pyojeong bench speed`, pyojeong {__version__}, {datetime.now(UTC).date().isoformat()}, "
         f"{cpu_name()}, {os.cpu_count()} CPUs, Python {platform.python_version()}.",
-        "Medians of warm rounds; machines and moments differ, so compare figures of one run only.",
+        "Latency and throughput of warm rounds. They depend on the machine and its load, so",
+        "compare only figures of one run.",
         "",
-        "| what | median | least | most | rounds |",
+        "| what | median | minimum | maximum | rounds |",
         "|---|--:|--:|--:|--:|",
     ]
     for f in figures:

@@ -116,6 +116,6 @@ def _reduced(row: dict[str, str], parent: Table, size: int, epochs: int, start: 
     if row["channels"] == "3":
         parts.append("FER2013 is gray: three equal channels")
     if row["net"].startswith(_BACKBONES) and start is None:
-        frozen = ", so its frozen phase stands on a random trunk" if row["finetune_lr"] else ""
-        parts.append(f"no ImageNet weights to be had here{frozen}")
+        frozen = ", so the frozen phase uses a random trunk" if row["finetune_lr"] else ""
+        parts.append(f"no ImageNet weights available{frozen}")
     return "; ".join(parts)

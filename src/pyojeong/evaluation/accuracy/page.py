@@ -43,15 +43,15 @@ def _add_calibration(page: Page, shown: Sequence[Result], split: str) -> None:
     page.section(f"Calibration on the {SPLITS[split]}")
     page.lines(
         [Line("calibrated", [(20, 20), (100, 100)]), *(_reliability(r, split) for r in shown)],
-        legend="How often an answer of that confidence was right, %; below the diagonal = too "
-        f"sure. Bins with fewer than {_FEW} faces are left out.",
+        legend="Accuracy of the answers at each confidence, %; below the diagonal = "
+        f"overconfident. Bins with fewer than {_FEW} faces are left out.",
         x_words="confidence, %",
         form=lambda v: f"{v:.0f}",
     )
     page.lines(
         [_risk(r, split) for r in shown],
-        legend="Errors among the answered, %, when only the surest are answered.",
-        x_words="answered, %",
+        legend="Error rate of the answers, %, when only the most confident ones are kept.",
+        x_words="coverage, %",
         form=lambda v: f"{v:.0f}",
     )
     for r in shown:
@@ -59,7 +59,7 @@ def _add_calibration(page: Page, shown: Sequence[Result], split: str) -> None:
         page.matrix(
             list(found["recall"]),
             found["confusion"],
-            legend=f"{r['model']}, {SPLITS[split]}: rows are labels, columns answers.",
+            legend=f"{r['model']}, {SPLITS[split]}: rows are labels, columns are answers.",
         )
 
 

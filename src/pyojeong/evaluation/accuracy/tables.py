@@ -10,8 +10,8 @@ from pyojeong.evaluation.accuracy.voted_tables import voted_tables
 
 _HEADS = {"eight": "vote head", "seven": "main head"}
 _HELD_BACK = (
-    "Figures of the test split are computed only for models whose card already carries one for "
-    "exactly these images; a model that is still being chosen has none."
+    "Figures for the test split are computed only for models whose card already has one for "
+    "exactly these images. They do not exist for a model that is still being selected."
 )
 
 
@@ -91,17 +91,18 @@ def lead(results: Sequence[Result]) -> str:
         for r in results
     )
     return (
-        f"{models}. Brackets are 95 % bootstrap intervals. Answers come from the ONNX files through"
-        " the same code that `analyze` and `classify` run."
+        f"{models}. Measured with `pyojeong bench accuracy`, page by `pyojeong bench page`. "
+        "Brackets are 95 % bootstrap intervals. Predictions come from the ONNX files, by the same "
+        "code that `analyze` and `classify` run."
     )
 
 
 def _split(results: Sequence[Result], split: str) -> Table:
     rows = [_main_row(r["model"], r["splits"][split]) for r in _with(results, split)]
     words = (
-        "The FER2013 output, scored against the data set's own labels, one an image. One view of "
-        "each face. Chance: the ECE that so many images show of answers that are "
-        "just right, and its 95th percentile. "
+        "The FER2013 output against the data set's own labels (one label per image), with a single "
+        "view of each face. Chance: the mean ECE that perfectly calibrated answers show on this "
+        "number of images, and its 95th percentile. "
     )
     words += (
         "Models, temperatures and thresholds were chosen on these images."
@@ -114,12 +115,12 @@ def _split(results: Sequence[Result], split: str) -> Table:
 _MAIN = (
     "n",
     "accuracy, %",
-    "balanced, %",
+    "balanced accuracy, %",
     "macro-F1",
     "ECE",
     "NLL",
-    "answered, %",
-    "right among the answered, %",
+    "coverage, %",
+    "accuracy of the answers, %",
 )
 
 
@@ -150,9 +151,9 @@ def _more_views(results: Sequence[Result], split: str) -> Table:
         for views, found in r["splits"][split]["more_views"].items()
     ]
     words = (
-        "Test-time augmentation: logits averaged over the face and its mirror image (2), and over "
-        "both also moved to four corners (10). So many times slower; not the figures to compare "
-        "with a single view."
+        "Test-time augmentation: logits averaged over the face and its mirror image (2 views), or "
+        "over both and their shifts to four corners (10 views). Prediction is 2 or 10 times "
+        "slower; do not compare these figures with a single view."
     )
     return Table(f"{capital(SPLITS[split])}, several views", words, ["model", *_MAIN], rows)
 
@@ -169,10 +170,10 @@ def _copies(results: Sequence[Result]) -> Table:
             row.append(f"{percent(part['accuracy'])}, n = {part['n']:,}" if part else "")
         rows.append(row)
     words = (
-        "Images that are in an earlier split too may be remembered instead of read. Exact = "
-        "the same bytes; near = found by the curation's check (correlation of at least 0.9 after "
-        "a shift). The last column is the accuracy on just those images that have a copy: what "
-        "it is above the column before is what the copies give away."
+        "A model may have memorised images that are also in an earlier split. Exact: the same "
+        "bytes. Near: found by the check of the curation (correlation of at least 0.9 after a "
+        "shift). The last column is the accuracy on images that have a copy; its excess over the "
+        "column before it is the effect of the copies."
     )
     header = (
         "model",
@@ -180,7 +181,7 @@ def _copies(results: Sequence[Result]) -> Table:
         "official, %",
         "without exact copies, %",
         "without near copies, %",
-        "copies alone, %",
+        "only images with a copy, %",
     )
     return Table("Copies across splits", words, header, rows)
 
@@ -208,12 +209,12 @@ def _votes(results: Sequence[Result]) -> Table:
                 if head in votes["majority"]
             ]
     words = (
-        "FER+: ten annotators an image (Barsoum et al. 2016). Majority = the authors' rule: one "
-        "of eight classes got more than half of the votes; plurality = one class got most. The "
-        "main head has seven classes and does not predict contempt. KL = mean divergence from "
+        "FER+: ten annotators per image (Barsoum et al. 2016). Majority, the authors' rule: one of "
+        "eight classes has more than half of the votes. Plurality: one class has the most votes. "
+        "The main head has seven classes and does not predict contempt. KL: mean divergence from "
         "the annotators' shares, in nats."
     )
-    header = ("model", "split", "views", "read by", "majority, %", "plurality, %", "KL")
+    header = ("model", "split", "views", "head", "majority, %", "plurality, %", "KL")
     return Table("FER+ votes", words, header, rows)
 
 
@@ -234,8 +235,8 @@ def _annotators(results: Sequence[Result]) -> Table:
             for name, row in votes["annotators"].items()
         ]
     words = (
-        "How often one of FER+'s annotators, and how often the model, gives FER2013's own label: "
-        "the label itself is doubtful where people seldom give it."
+        "How often a single annotator of FER+, and how often the model, gives FER2013's own label. "
+        "Where people rarely give the label, the label itself is doubtful."
     )
     header = ("model", "split", "label", "one annotator, %", "model, %")
     return Table("Beside people", words, header, rows)
@@ -261,17 +262,17 @@ def _photographs(results: Sequence[Result]) -> Table:
                 ]
             )
     words = (
-        "Whole photographs that no model was trained on, answered as `analyze` does by default; a "
-        "image in which no face is found counts as wrong. ECE is that of the images with a "
-        "face. Truth: agreed votes where there are votes, else the publisher's labels."
+        "Whole photographs that no model was trained on, with the defaults of `analyze`. An image "
+        "without a detected face counts as wrong; ECE uses only images with a face. Reference: "
+        "agreed votes where votes exist, otherwise the publisher's labels."
     )
-    header = ("model", "read as", "n", "face found, %", "accuracy, %", "balanced, %", "ECE")
+    header = ("model", "input", "n", "face found, %", "accuracy, %", "balanced accuracy, %", "ECE")
     return Table("Photographs", words, header, rows)
 
 
 _WAYS = {
-    "analyze": "found and aligned (`analyze`)",
-    "analyze_in_gray": "the same, colours taken away",
+    "analyze": "detected and aligned face (`analyze`)",
+    "analyze_in_gray": "the same, converted to gray",
     "classify": "whole image as the face (`classify`)",
 }
 
@@ -297,8 +298,8 @@ def _slices(results: Sequence[Result]) -> Table:
         for level, part in levels.items()
     ]
     words = (
-        "Turned: the nose's distance from the middle between the eyes, in units of the eyes' "
-        "distance; about 0.35 at 30 degrees."
+        "Turned: distance of the nose from the midpoint between the eyes, divided by the distance "
+        "between the eyes; about 0.35 at 30 degrees."
     )
     header = ("model", "slice", "level", "n", "accuracy, %")
     return Table("Photographs, by size and turn of the face", words, header, rows)
@@ -322,10 +323,10 @@ def _corrupted(results: Sequence[Result]) -> Table:
                 )
             rows.append(row)
     words = (
-        f"The {SPLITS[first['split']]} made worse in one way at a time: accuracy, and in brackets "
-        "its change against the same faces undisturbed, compared face by face."
+        f"Accuracy in % on the {SPLITS[first['split']]} under one corruption at a time, and in "
+        "brackets the change in points against the same faces without corruption, paired by face."
     )
-    header = ("change", "level", *(r["model"] for r in results))
+    header = ("corruption", "level", *(r["model"] for r in results))
     return Table("Disturbed faces", words, header, rows)
 
 
@@ -341,8 +342,8 @@ def _invariance(results: Sequence[Result]) -> Table:
         ]
         for r in results
     ]
-    words = "Largest difference of any score against all faces in one call on one thread."
-    header = ("model", "faces", "batches of", "shuffled", "two threads", "other answers")
+    words = "Largest difference of any score from one call with all faces on one thread."
+    header = ("model", "faces", "batches of", "shuffled", "two threads", "different answers")
     return Table("Independence of batch size, order and threads", words, header, rows)
 
 

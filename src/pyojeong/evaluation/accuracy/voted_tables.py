@@ -20,7 +20,7 @@ def voted_tables(results: Sequence[Result]) -> list[Table]:
 
 
 def _variants(results: Sequence[Result]) -> Iterator[tuple[str, str, Mapping[str, Any], Result]]:
-    """Model, how it answers, the figures, and everything of the model's voted photographs."""
+    """Model, output, the figures, and everything of the model's voted photographs."""
     for result in results:
         voted = result.get("voted")
         if not voted:
@@ -50,23 +50,25 @@ def _answers(results: Sequence[Result]) -> Table:
         for model, words, found, voted in _variants(results)
     ]
     words = (
-        "Does it give the label that most people would give? The votes of `votes.csv` are the "
-        "truth; those of the set called wild are two ratings by a vision-language model that was "
-        "asked what most of ten people would say, not by people. Accuracy, balanced accuracy and "
-        "macro AUROC: photographs on whose label all ratings agree; a photograph in which no face "
-        "is found counts as wrong (AUROC and calibration: photographs with a face). ECE of shares: "
-        "how far the score of the best label is from the share of votes for it, on all photographs "
-        "with votes. ECE, agreed: from being right, on the agreed ones alone; shares must be too "
-        "low there, because photographs on which ratings differ were taken out. KL = mean "
-        "divergence from the votes, in nats. Temperature, default prior and threshold were fitted "
-        "on these photographs too: see the cross-fitted figures below."
+        "This table shows whether a model gives the label that most people would give. The "
+        "reference is `votes.csv`. In the set wild these votes are not from people: they are two "
+        "ratings by a "
+        "vision-language model that was asked what most of ten people would say. Accuracy, "
+        "balanced accuracy and macro AUROC use photographs on whose label all ratings agree. A "
+        "photograph without a detected face counts as wrong; AUROC and calibration use only "
+        "photographs with a face. ECE of shares: calibration error of the best label's score "
+        "against the share of votes for it, on all photographs with votes. ECE, agreed: "
+        "calibration error against correctness, on photographs with an agreed label. Shares are "
+        "too low there, because photographs with differing ratings are excluded. KL: mean "
+        "divergence from the votes, in nats. Temperature, default prior and threshold were also "
+        "fitted on these photographs; cross-fitted figures are below."
     )
     header = (
         "model",
-        "answers",
+        "output",
         "n",
         "accuracy, %",
-        "balanced, %",
+        "balanced accuracy, %",
         "macro AUROC",
         "ECE of shares",
         "ECE, agreed",
@@ -85,8 +87,8 @@ def _recalls(results: Sequence[Result]) -> Table:
     names = (
         [f"{n} (n = {c})" for n, c in zip(first[2]["recall"], counts, strict=True)] if first else []
     )
-    words = "Labels with few photographs weigh as much as the others in the balanced accuracy."
-    header = ("model", "answers", *names)
+    words = "In the balanced accuracy, labels with few photographs have the same weight as others."
+    header = ("model", "output", *names)
     return Table("Photographs with agreed votes, recall of each label, %", words, header, rows)
 
 
@@ -106,18 +108,20 @@ def _unclear(results: Sequence[Result]) -> Table:
             ]
         )
     words = (
-        "The threshold on the card was set on these photographs, under the default prior, to the "
-        "lowest score above which 90 % of the answers are right; it stays the same under other "
-        "priors. Then the share that could be answered with 90 % right, and how many are right "
-        "when only the surest are answered."
+        "A face with a best score below the threshold on the card is reported as unclear. Coverage "
+        "is the share of photographs with another answer. The threshold was set on these "
+        "photographs, under the default prior, to the lowest score above which 90 % of the answers "
+        "are correct; it is the same under other priors. The last columns vary the threshold: "
+        "coverage at an accuracy of 90 %, and accuracy when only the answers with the highest "
+        "scores are kept (of the photographs with a face)."
     )
     header = (
         "model",
-        "answers",
-        "answered, %",
-        "right among them, %",
-        "answered at 90 % right, %",
-        *(f"right of the surest {100 * share:.0f} %" for share in _COVERAGE),
+        "output",
+        "coverage, %",
+        "accuracy of the answers, %",
+        "coverage at 90 % accuracy, %",
+        *(f"accuracy at {100 * share:.0f} % coverage, %" for share in _COVERAGE),
     )
     return Table("Unclear: what is answered", words, header, rows)
 
@@ -138,16 +142,16 @@ def _cross_fitted(results: Sequence[Result]) -> Table:
                 f"{100 * held['accuracy']:.1f}",
                 plain(held["vote_ece"]),
                 plain(held["ece"]),
-                f"{100 * answered['accuracy']:.1f} of {100 * answered['share']:.1f}",
+                f"{100 * answered['accuracy']:.1f} at {100 * answered['share']:.1f}",
                 f"{min(temperatures):.2f} to {max(temperatures):.2f}",
                 f"{min(thresholds):.2f} to {max(thresholds):.2f}",
                 ", ".join(sorted({f["prior"] for f in fits})),
             ]
         )
     words = (
-        "Temperature, default prior and threshold fitted without a fifth of the people (and with "
-        "the validation split's votes), then used on them: what the calibration is worth on people "
-        "who took no part in it."
+        "Temperature, default prior and threshold were fitted without a fifth of the people (and "
+        "with the validation split's votes), then applied to that fifth. This measures the "
+        "calibration on people who were not used to fit it."
     )
     header = (
         "model",
@@ -155,7 +159,7 @@ def _cross_fitted(results: Sequence[Result]) -> Table:
         "accuracy, %",
         "ECE of shares",
         "ECE, agreed",
-        "right of answered, %",
+        "accuracy of the answers at coverage, %",
         "temperatures",
         "thresholds",
         "priors",
@@ -184,9 +188,10 @@ def _splits(results: Sequence[Result]) -> Table:
                     ]
                 )
     words = (
-        "The same answers on FER2013's images and FER+'s ten annotators, seven labels. Accuracy: "
-        "where one label got more votes than any other. The validation split's votes took part in "
-        "fitting the temperature, under the natural prior; the threshold was fitted elsewhere."
+        "The same output on FER2013's images against the votes of FER+'s ten annotators, seven "
+        "labels. Accuracy uses images on which one label has more votes than any other. The "
+        "votes of the validation split were also used to fit the temperature, under the natural "
+        "prior; the threshold was fitted on other images."
     )
     header = (
         "model",
@@ -196,7 +201,7 @@ def _splits(results: Sequence[Result]) -> Table:
         "accuracy, %",
         "ECE of shares",
         "KL",
-        "answered, %",
-        "right among them, %",
+        "coverage, %",
+        "accuracy of the answers, %",
     )
     return Table("Answers beside FER+ votes", words, header, rows)

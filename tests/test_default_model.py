@@ -17,6 +17,7 @@ from benchmarks.default_model import (
     goals,
     to_markdown,
 )
+from pyojeong.runtime.analyzer import Analyzer
 from pyojeong.runtime.classifier_names import find_classifier
 
 
@@ -134,3 +135,13 @@ def test_ensembles_and_seeds_are_rows_of_their_own() -> None:
 def test_a_readme_without_marks_is_left_alone() -> None:
     with pytest.raises(SystemExit, match="lacks the marks"):
         between_marks(f"text {MARKS[0]} text", "table")
+
+
+def test_figures_of_speed_name_the_bundled_models() -> None:
+    """They were of an earlier detector and model for days, and nobody saw it."""
+    current = Analyzer(threads=1).model_ids
+    video = json.loads((FIGURES / "video.json").read_text(encoding="utf-8"))
+    for part in ("speed", "live"):
+        assert set(current) <= set(video[part]["measured"]["models"]), part
+    speed = (FIGURES / "speed.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in speed for name in current)

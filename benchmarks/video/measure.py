@@ -12,7 +12,7 @@ clips, larger ones and one with five faces are made with the program ffmpeg from
 
 import argparse
 import json
-import platform
+import os
 import resource
 import statistics
 import subprocess
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ import cv2
 import numpy as np
 
 from pyojeong import Analyzer
+from pyojeong._version import __version__
 from pyojeong.image.files import read_image
 from pyojeong.output.clip_file import ClipFile
+from pyojeong.speed import cpu_name
 from pyojeong.stream.live import Camera, LiveReader
 from pyojeong.stream.pipeline import read_frames
 from pyojeong.stream.segments import Selection
@@ -45,6 +48,31 @@ def keep(part: str, facts: dict[str, Any]) -> None:
     stored[part] = facts
     FACTS.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({part: facts}, indent=1))
+
+
+def measured_with(analyzer: Analyzer) -> dict[str, Any]:
+    """Date, machine and models of a measurement: figures of other models are out of date."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "version": __version__,
+        "cpu": cpu_name(),
+        "cpus": os.cpu_count(),
+        "models": list(analyzer.model_ids),
+    }
+
+
+def words_of(facts: dict[str, Any]) -> str:
+    """Return ``measured_with`` as a sentence."""
+    if "measured" not in facts:
+        return (
+            "This was measured on 2026-11-26 with an earlier detector and model and has not been "
+            "repeated since."
+        )
+    given = facts["measured"]
+    return (
+        f"Measured on {given['date']} with pyojeong {given['version']} on {given['cpu']}, "
+        f"{given['cpus']} CPUs; models: {', '.join(f'`{name}`' for name in given['models'])}."
+    )
 
 
 def ffmpeg(*arguments: object) -> None:
@@ -106,7 +134,7 @@ def speed(clips: Path) -> None:
                 }
     for name, rates in times.items():
         facts[name]["frames_per_s"] = [round(r, 1) for r in sorted(rates)]
-    keep("speed", {"cpu": platform.processor() or platform.machine(), "cases": facts})
+    keep("speed", {"measured": measured_with(eyes), "cases": facts})
 
 
 def rss_mb(pid: int) -> float:
@@ -140,6 +168,7 @@ def memory(clips: Path) -> None:
         keep(
             "memory",
             {
+                "measured": measured_with(Analyzer(threads=1, eyes=True)),
                 "frames": done["outcome"]["frames"],
                 "minutes": round(total / 60, 1),
                 "cpu_minutes": round((usage.ru_utime + usage.ru_stime) / 60, 1),
@@ -198,7 +227,8 @@ def live(clips: Path) -> None:
         stand_in = Path(folder) / "camera.mp4"
         fit = "scale=640:480:force_original_aspect_ratio=increase,crop=640:480,fps=30"
         ffmpeg("-i", clips / WOMAN, "-an", "-vf", fit, "-c:v", "libx264", stand_in)
-        reader = LiveReader(Analyzer(threads=1, eyes=True), "camera")
+        analyzer = Analyzer(threads=1, eyes=True)
+        reader = LiveReader(analyzer, "camera")
         latencies = []
         last = 0
         with Camera(str(stand_in)) as camera:
@@ -210,6 +240,7 @@ def live(clips: Path) -> None:
     keep(
         "live",
         {
+            "measured": measured_with(analyzer),
             "frames": last + 1,
             "read": len(latencies) + 5,
             "median_ms": round(statistics.median(latencies), 1),
@@ -229,7 +260,8 @@ def page() -> None:
         "<!-- Written by benchmarks/video/measure.py; do not edit. -->",
         "",
         "Throughput of the whole pipeline on two cores: decoding, detection or tracking, expressions and eyes. "
-        "No output is written. Commands: `python benchmarks/video/measure.py speed`, `memory`, `live`, `frames`.",
+        "No output is written. Commands: `python -m benchmarks.video.measure speed`, `memory`, `live`, `frames`. "
+        f"{words_of(stored['speed'])}",
         "",
         "| clip | frames/s: minimum, median, maximum of three | frames | with a face | people |",
         "|---|---|---|---|---|",
@@ -245,14 +277,14 @@ def page() -> None:
             "",
             f"One hour of video at 640 x 360, {m['frames']:,} frames, with eyes, Parquet and report: resident memory "
             f"is between {m['warm_mb'][0]:.0f} and {m['warm_mb'][1]:.0f} MB after warm-up ({m['minutes']:.0f} minutes of "
-            f"wall time, {m['cpu_minutes']:.0f} minutes of CPU time).",
+            f"wall time, {m['cpu_minutes']:.0f} minutes of CPU time). {words_of(m)}",
         ]
     v = stored["live"]
     rows += [
         "",
         "Live, with a file at 640 x 480 and 30 frames per second as the camera: the median latency from picture to "
         f"answer is {v['median_ms']:.0f} ms (95th percentile {v['p95_ms']:.0f} ms, maximum {v['largest_ms']:.0f} ms). "
-        f"{v['read']} of {v['frames']} frames were read, the others skipped.",
+        f"{v['read']} of {v['frames']} frames were read, the others skipped. {words_of(v)}",
         "",
         "Number of frames and time stamps, compared with `ffprobe`:",
         "",

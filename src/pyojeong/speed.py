@@ -116,7 +116,8 @@ def to_markdown(figures: list[Figure]) -> str:
         "# Speed",
         "",
         f"`pyojeong bench speed`, pyojeong {__version__}, {datetime.now(UTC).date().isoformat()}, "
-        f"{cpu_name()}, {os.cpu_count()} CPUs, Python {platform.python_version()}.",
+        f"{cpu_name()}, {os.cpu_count()} CPUs, Python {platform.python_version()}; models: "
+        f"{', '.join(f'`{name}`' for name in Analyzer(threads=1).model_ids)}.",
         "Latency and throughput of warm rounds. They depend on the machine and its load, so",
         "compare only figures of one run.",
         "",

@@ -248,8 +248,9 @@ def write_page(result: dict[str, Any], units: dict[str, dict[str, Any]]) -> None
         f"{head['identities']} people who are not in the training data, turned by at most 25 "
         "degrees, with mixtures of units, some on one side only. AUROC measures how well a unit "
         "separates photographs for which two raters gave the related expression from all others "
-        f"({photos['measured']} photographs). It shows that a unit varies with the expression, not "
-        "that it measures the unit.",
+        f"({photos['measured']} photographs; {photos['missed']} others, in which no face was found "
+        "or no unit could be measured, are left out). It shows that a unit varies with the "
+        "expression, not that it measures the unit.",
         "",
         "| unit | name | r, rendered | target | AUROC, photographs | grade |",
         "|---|---|---|---|---|---|",

@@ -20,7 +20,7 @@ SETS = {
     "wild": "Press and film photographs with a label on which the annotators agree (a "
     "vision-language model, asked twice). As far as we know, no tool was trained on them. Our "
     "temperature, default prior and threshold were fitted on them; cross-fitted by person, "
-    "[accuracy](accuracy.md) is the same within half a point. ECE is the calibration error against "
+    "[accuracy](accuracy.md) is the same within 0.6 points. ECE is the calibration error against "
     "correctness on these pictures. Our scores are shares of people and therefore too low for "
     "pictures on which all annotators agree.",
     "folder": "Photographs of your own folder.",

@@ -145,3 +145,11 @@ def test_figures_of_speed_name_the_bundled_models() -> None:
         assert set(current) <= set(video[part]["measured"]["models"]), part
     speed = (FIGURES / "speed.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in speed for name in current)
+
+
+@pytest.mark.parametrize("page", ["answers.md", "ko/answers.md"])
+def test_the_page_of_answers_has_the_threshold_of_the_default_model(page: str) -> None:
+    card = find_classifier("default").card
+    assert card.vote_calibration is not None
+    text = (FIGURES.parent / page).read_text(encoding="utf-8")
+    assert str(card.vote_calibration.threshold) in text

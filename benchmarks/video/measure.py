@@ -280,11 +280,12 @@ def page() -> None:
             f"wall time, {m['cpu_minutes']:.0f} minutes of CPU time). {words_of(m)}",
         ]
     v = stored["live"]
+    others = ", the others skipped" if v["read"] < v["frames"] else ""
     rows += [
         "",
         "Live, with a file at 640 x 480 and 30 frames per second as the camera: the median latency from picture to "
         f"answer is {v['median_ms']:.0f} ms (95th percentile {v['p95_ms']:.0f} ms, maximum {v['largest_ms']:.0f} ms). "
-        f"{v['read']} of {v['frames']} frames were read, the others skipped. {words_of(v)}",
+        f"{v['read']} of {v['frames']} frames were read{others}. {words_of(v)}",
         "",
         "Number of frames and time stamps, compared with `ffprobe`:",
         "",

@@ -113,6 +113,7 @@ ONE_TERM = {
     "시각 언어 모델": "시각-언어 모델",  # vision-language model
     "에서 학습했": "(으)로 학습했",  # learned from
     "잘라낸": "잘라 낸",
+    "레이블": "라벨",  # label
 }
 """Another Korean word for an English term -> the one that pages, reports and web pages have."""
 
@@ -122,6 +123,8 @@ def test_korean_has_one_word_for_each_term_and_no_space_before_a_percent_sign() 
     texts = {path: path.read_text("utf-8") for path in korean_pages()}
     catalogues = (ROOT / "src" / "pyojeong" / "core" / "texts").glob("*.ko.json")
     texts |= {path: path.read_text("utf-8") for path in catalogues}
+    columns = ROOT / "src" / "pyojeong" / "output" / "columns_page.ko.json"
+    texts[columns] = columns.read_text("utf-8")
     texts |= {script: script.read_text("utf-8").partition("ko: {")[2]}
     for path, text in texts.items():
         found = [(word, use) for word, use in ONE_TERM.items() if word in text]

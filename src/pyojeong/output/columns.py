@@ -170,7 +170,8 @@ _TIMELINE = [
     ),
     ColumnSpec(
         name="luma", dtype="float", group="timeline", since=2, path=("luma",),
-        old_names=("light",), description="mean luma of the face region, 0 to 1; clips only",
+        old_names=("light",),
+        description="mean luma of the face region, 0 to 1; empty for photographs",
     ),
     ColumnSpec(
         name="head_valid", dtype="bool", group="timeline", compute=_head_valid,

@@ -57,10 +57,11 @@ CASES = [
 EACH = pytest.mark.parametrize(("column", "path", "value", "names"), CASES)
 
 
-def refusal(table):
+def assert_refused(table, place, names):
     with pytest.raises(DataError) as error:
         list(read_table(table))
-    return str(error.value)
+    assert place in str(error.value)
+    assert f"{names}: expected " in str(error.value)
 
 
 def test_the_table_without_them_is_read(tmp_path):
@@ -78,9 +79,7 @@ def test_csv(tmp_path, column, path, value, names):
         writer = csv.DictWriter(file, row)
         writer.writeheader()
         writer.writerow(row)
-    said = refusal(table)
-    assert "row 1 is not a face of a frame" in said
-    assert f"{names}: expected " in said
+    assert_refused(table, "row 1 is not a face of a frame", names)
 
 
 @EACH
@@ -93,9 +92,7 @@ def test_json_lines(tmp_path, column, path, value, names):
     assert isinstance(node[path[-1]], int | float)
     node[path[-1]] = value
     table.write_text(json.dumps(tree) + "\n")
-    said = refusal(table)
-    assert "line 1 is not a frame" in said
-    assert f"{names}: expected " in said
+    assert_refused(table, "line 1 is not a frame", names)
 
 
 @EACH
@@ -105,6 +102,4 @@ def test_parquet(tmp_path, column, path, value, names):
     at = table.column_names.index(column)
     field = table.schema.field(at)
     pq.write_table(table.set_column(at, field, pa.array([value], field.type)), file)
-    said = refusal(file)
-    assert "row 1 is not a face of a frame" in said
-    assert f"{names}: expected " in said
+    assert_refused(file, "row 1 is not a face of a frame", names)

@@ -2,12 +2,16 @@
 
 import math
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from pyojeong.core.errors import BadArray
 
 _HALF_TURN = math.pi * (1 + 1e-6)
 """Pi in float32 is a little larger than pi."""
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def check_number(where: str, value: Any, low: float, high: float = math.inf) -> None:
@@ -22,8 +26,7 @@ def check_number(where: str, value: Any, low: float, high: float = math.inf) -> 
     Raises:
         BadArray: When it is something else.
     """
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if number and low <= value <= high and math.isfinite(value):
+    if _is_number(value) and low <= value <= high and math.isfinite(value):
         return
     wanted = f"{low:g} to {high:g}" if high < math.inf else f"a finite number from {low:g} up"
     raise BadArray(where, expected=wanted, got=repr(value))
@@ -39,8 +42,7 @@ def check_angle(where: str, value: Any) -> None:
     Raises:
         BadArray: When it is something else.
     """
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not -_HALF_TURN <= value <= _HALF_TURN:
+    if not _is_number(value) or not -_HALF_TURN <= value <= _HALF_TURN:
         raise BadArray(where, expected="radians, -pi to pi", got=repr(value))
 
 
